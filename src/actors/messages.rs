@@ -1,0 +1,64 @@
+//! Every message between the actors, in the order the data takes.
+//!
+//! Commands are in the imperative, facts in the past tense. Data messages are sent with `do_send`
+//! under a credit; facts go back through a `Recipient`, so that no stage imports the one before it.
+
+use std::sync::Arc;
+
+use actix::Message;
+
+use crate::data::{Batch, RawBatch, Share, Stored};
+
+/// Consumer -> Transformer: decode these records.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Transform(pub RawBatch);
+
+/// Transformer -> Writer: store this batch.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Write(pub Batch);
+
+/// Writer -> Consumer: these ranges are history now; report them to Kafka.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Committed {
+    pub generation: u64,
+    pub shares: Vec<Share>,
+}
+
+/// Writer (or another node, by Redis) -> Hub: deliver this to whoever asked for it.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Publish(pub Arc<Stored>);
+
+/// Writer -> Hub: something was committed that the hub did not get; look into Postgres now.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct CatchUp;
+
+/// Writer -> Consumer: too many of this stream's records fail; stop reading it.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct PauseStream {
+    pub generation: u64,
+    pub stream: Arc<str>,
+    pub why: String,
+}
+
+/// Any stage -> Supervisor: this generation cannot go on.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Failed {
+    pub generation: u64,
+    pub stage: &'static str,
+    pub why: String,
+    /// True where a restart cannot help: stop and say why.
+    pub fatal: bool,
+}
+
+/// Supervisor -> Consumer -> Transformer -> Writer, in band: answered when everything before it
+/// is stored.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Drain;

@@ -1,0 +1,107 @@
+//! What travels down the pipeline: raw records in, then the same records with their points.
+//!
+//! A batch owns the credit it was read under; dropping it anywhere gives the credit back.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::credits::Permit;
+use super::reject::Rejected;
+use super::series::Series;
+use super::stored::PartitionId;
+use super::time::Micros;
+
+/// A Kafka partition this node owns, under the owner epoch it was assigned with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assigned {
+    pub partition_id: PartitionId,
+    pub owner_epoch: i64,
+    /// The stream whose mapping applies, by name.
+    pub stream: Arc<str>,
+    pub topic: Arc<str>,
+    pub partition: i32,
+    /// A redrive topic: its points never replace an existing row.
+    pub redrive: bool,
+}
+
+/// The part of a batch that comes from one partition: offsets `from..to`.
+///
+/// `from` is where the share before it ended, so offsets that Kafka never hands out (compaction,
+/// transaction markers) lie inside a share and are no holes.
+#[derive(Clone, Debug)]
+pub struct Share {
+    pub of: Arc<Assigned>,
+    pub from: i64,
+    pub to: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub name: String,
+    pub value: Vec<u8>,
+}
+
+/// One Kafka record; key and payload lie in the batch's arena.
+#[derive(Clone, Debug)]
+pub struct RawRecord {
+    /// Index into [`RawBatch::shares`].
+    pub share: u32,
+    pub offset: i64,
+    /// Kafka's record timestamp (create time or log append time).
+    pub timestamp: Micros,
+    pub key: Option<Range<u32>>,
+    /// `None` is a tombstone.
+    pub payload: Option<Range<u32>>,
+    pub headers: Vec<Header>,
+}
+
+/// Records in the order they were read, and the offsets they cover.
+#[derive(Debug)]
+pub struct RawBatch {
+    pub generation: u64,
+    pub shares: Vec<Share>,
+    pub records: Vec<RawRecord>,
+    pub arena: Vec<u8>,
+    pub permit: Permit,
+}
+
+impl RawBatch {
+    pub fn payload(&self, record: &RawRecord) -> Option<&[u8]> {
+        record.payload.as_ref().map(|at| self.slice(at))
+    }
+
+    pub fn key(&self, record: &RawRecord) -> Option<&[u8]> {
+        record.key.as_ref().map(|at| self.slice(at))
+    }
+
+    pub fn share(&self, record: &RawRecord) -> &Share {
+        &self.shares[record.share as usize]
+    }
+
+    fn slice(&self, at: &Range<u32>) -> &[u8] {
+        &self.arena[at.start as usize..at.end as usize]
+    }
+}
+
+/// One point of a decoded batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Index into `raw.records`: where the point came from.
+    pub record: u32,
+    /// Index into [`Batch::series`].
+    pub series: u32,
+    pub ts: Micros,
+    pub value: f64,
+}
+
+/// A decoded batch. A record is all or nothing: it has points, or one entry in `rejected`, or was
+/// skipped by a rule; never two of these.
+#[derive(Debug)]
+pub struct Batch {
+    pub raw: RawBatch,
+    pub series: Vec<Arc<Series>>,
+    /// Ordered by record.
+    pub points: Vec<Point>,
+    /// Ordered by record.
+    pub rejected: Vec<Rejected>,
+}

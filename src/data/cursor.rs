@@ -1,0 +1,63 @@
+//! Where a subscriber stands: a vector of positions, opaque on the wire.
+//!
+//! A position `p -> o` says that everything of partition `p` below offset `o` has been seen. A
+//! partition that is missing stands at its offset 0. While a backfill runs the cursor also says
+//! how far it came, so that a client that breaks off in the middle continues there.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use super::stored::{PartitionId, SeriesId};
+use super::time::Micros;
+
+/// The longest cursor accepted, in bytes: some ten thousand partitions.
+const CURSOR_MAX_BYTES: usize = 256 * 1024;
+
+pub type Positions = BTreeMap<PartitionId, i64>;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cursor {
+    #[serde(rename = "p")]
+    pub positions: Positions,
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<Backfill>,
+}
+
+/// History from `since` on is being sent in the order (series, ts); all up to `done` went out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backfill {
+    #[serde(rename = "s")]
+    pub since: Micros,
+    #[serde(rename = "d")]
+    pub done: Option<(SeriesId, Micros)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a cursor of this server")]
+pub struct BadCursor;
+
+impl Cursor {
+    pub fn at(positions: Positions) -> Self {
+        Self {
+            positions,
+            backfill: None,
+        }
+    }
+
+    pub fn encode(&self) -> String {
+        // A map of integers cannot fail to serialise.
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    pub fn decode(text: &str) -> Result<Self, BadCursor> {
+        if text.len() > CURSOR_MAX_BYTES {
+            return Err(BadCursor);
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadCursor)?;
+        serde_json::from_slice(&bytes).map_err(|_| BadCursor)
+    }
+}

@@ -1,0 +1,21 @@
+//! The words everybody uses: times, series, selectors, batches on their way, positions and cursors.
+//!
+//! Nothing here does I/O and nothing here imports another part of StreamSync.
+
+pub mod time;
+pub mod series;
+pub mod selector;
+pub mod batch;
+pub mod reject;
+pub mod stored;
+pub mod cursor;
+pub mod credits;
+
+pub use batch::{Assigned, Batch, Header, Point, RawBatch, RawRecord, Share};
+pub use credits::{Credits, Permit};
+pub use cursor::{Cursor, Positions};
+pub use reject::{Reason, Rejected};
+pub use selector::{LabelMatcher, MatchOp, Selector};
+pub use series::Series;
+pub use stored::{PartitionId, SeriesId, Stored, StoredPoint, StoredSeries};
+pub use time::{Micros, TimeUnit};

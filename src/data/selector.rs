@@ -1,0 +1,99 @@
+//! Which series a question is about: a metric and label matchers, as in Prometheus.
+//!
+//! Regular expressions are anchored and run here, in Rust, for history and live alike, so that
+//! both select the same series. A label that a series lacks counts as the empty string.
+
+use regex::{Regex, RegexBuilder};
+
+use super::series::Series;
+
+/// The longest regular expression accepted, in bytes, and the most memory its program may take.
+const REGEX_MAX_BYTES: usize = 1_024;
+const REGEX_MAX_PROGRAM: usize = 1 << 20;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MatchOp {
+    Equal,
+    NotEqual,
+    Matches,
+    NotMatches,
+}
+
+#[derive(Clone, Debug)]
+pub struct LabelMatcher {
+    pub name: String,
+    pub op: MatchOp,
+    pub value: String,
+    regex: Option<Regex>,
+}
+
+/// All matchers must hold; an empty selector selects every series.
+#[derive(Clone, Debug, Default)]
+pub struct Selector {
+    pub metric: Option<String>,
+    pub labels: Vec<LabelMatcher>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the matcher for label '{label}' is not a usable regular expression: {why}")]
+pub struct BadMatcher {
+    pub label: String,
+    pub why: String,
+}
+
+impl LabelMatcher {
+    pub fn new(name: String, op: MatchOp, value: String) -> Result<Self, BadMatcher> {
+        let regex = match op {
+            MatchOp::Equal | MatchOp::NotEqual => None,
+            MatchOp::Matches | MatchOp::NotMatches => Some(compile(&name, &value)?),
+        };
+        Ok(Self {
+            name,
+            op,
+            value,
+            regex,
+        })
+    }
+
+    pub fn matches(&self, value: &str) -> bool {
+        let by_regex = || self.regex.as_ref().is_some_and(|r| r.is_match(value));
+        match self.op {
+            MatchOp::Equal => value == self.value,
+            MatchOp::NotEqual => value != self.value,
+            MatchOp::Matches => by_regex(),
+            MatchOp::NotMatches => !by_regex(),
+        }
+    }
+}
+
+impl Selector {
+    pub fn matches(&self, series: &Series) -> bool {
+        self.metric.as_deref().is_none_or(|m| m == &*series.metric)
+            && self
+                .labels
+                .iter()
+                .all(|m| m.matches(series.label(&m.name).unwrap_or("")))
+    }
+
+    /// The label values that any selected series must carry: what a database can look up.
+    pub fn required_labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels
+            .iter()
+            .filter(|m| m.op == MatchOp::Equal && !m.value.is_empty())
+            .map(|m| (m.name.as_str(), m.value.as_str()))
+    }
+}
+
+fn compile(label: &str, pattern: &str) -> Result<Regex, BadMatcher> {
+    let refuse = |why: String| BadMatcher {
+        label: label.to_owned(),
+        why,
+    };
+    if pattern.len() > REGEX_MAX_BYTES {
+        return Err(refuse(format!("longer than {REGEX_MAX_BYTES} bytes")));
+    }
+    RegexBuilder::new(&format!("^(?s:{pattern})$"))
+        .size_limit(REGEX_MAX_PROGRAM)
+        .build()
+        .map_err(|error| refuse(error.to_string()))
+}

@@ -1,0 +1,74 @@
+//! A series: a metric and its labels, and the canonical key that names it everywhere.
+//!
+//! The key is `metric{a="x",b="y"}` with labels sorted by name and values escaped as Prometheus
+//! does; our producers use it as the Kafka key, Postgres as the unique name.
+
+use std::fmt::Write;
+
+/// One series. Labels are sorted by name and unique; `key` is derived from both.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Series {
+    pub key: Box<str>,
+    pub metric: Box<str>,
+    pub labels: Vec<(Box<str>, Box<str>)>,
+}
+
+impl Series {
+    /// Sorts the labels; of a repeated name the last value counts.
+    pub fn new<M, N, V>(metric: M, labels: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        M: Into<Box<str>>,
+        N: Into<Box<str>>,
+        V: Into<Box<str>>,
+    {
+        let metric = metric.into();
+        let sorted: std::collections::BTreeMap<Box<str>, Box<str>> = labels
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        let labels: Vec<_> = sorted.into_iter().collect();
+        let mut key = String::new();
+        write_key(&mut key, &metric, labels.iter().map(|(n, v)| (&**n, &**v)));
+        Self {
+            key: key.into(),
+            metric,
+            labels,
+        }
+    }
+
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.labels
+            .binary_search_by(|(n, _)| (**n).cmp(name))
+            .ok()
+            .map(|at| &*self.labels[at].1)
+    }
+}
+
+/// Appends the canonical key; `labels` must come sorted and unique.
+pub fn write_key<'a>(
+    out: &mut String,
+    metric: &str,
+    labels: impl Iterator<Item = (&'a str, &'a str)>,
+) {
+    out.push_str(metric);
+    out.push('{');
+    for (i, (name, value)) in labels.enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        out.push_str(name);
+        out.push_str("=\"");
+        for c in value.chars() {
+            match c {
+                '\\' => out.push_str("\\\\"),
+                '"' => out.push_str("\\\""),
+                '\n' => out.push_str("\\n"),
+                other => {
+                    let _ = out.write_char(other);
+                }
+            }
+        }
+        out.push('"');
+    }
+    out.push('}');
+}

@@ -1,0 +1,45 @@
+//! What Postgres has committed: the only thing that may be delivered live.
+
+use std::sync::Arc;
+
+use super::series::Series;
+use super::time::Micros;
+
+/// `series.id` in Postgres.
+pub type SeriesId = i32;
+
+/// `ingest_offsets.partition_id`: one topic, partition and epoch.
+pub type PartitionId = i32;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSeries {
+    pub id: SeriesId,
+    pub series: Arc<Series>,
+}
+
+/// One committed point with the position that put it there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StoredPoint {
+    /// Index into [`Stored::series`].
+    pub series: u32,
+    pub ts: Micros,
+    pub value: f64,
+    pub partition_id: PartitionId,
+    pub offset: i64,
+}
+
+/// A committed range of one partition: exactly the compare-and-set pair of its commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    pub partition_id: PartitionId,
+    pub from: i64,
+    pub to: i64,
+}
+
+/// One committed batch: the points that won, and the ranges of offsets that are now history.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    pub ranges: Vec<Range>,
+    pub series: Vec<StoredSeries>,
+    pub points: Vec<StoredPoint>,
+}

@@ -1,0 +1,91 @@
+//! Time as the whole program knows it: microseconds since the Unix epoch, UTC.
+//!
+//! In come epoch numbers of four units and RFC 3339 texts; out goes RFC 3339 with microseconds.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Microseconds since 1970-01-01T00:00:00Z.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Micros(pub i64);
+
+/// The unit of a number that stands for a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeUnit {
+    S,
+    #[default]
+    Ms,
+    Us,
+    Ns,
+}
+
+impl Micros {
+    pub fn now() -> Self {
+        Self(Utc::now().timestamp_micros())
+    }
+
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis.saturating_mul(1_000))
+    }
+
+    /// A whole number of `unit`s since the epoch; `None` beyond the range of an `i64` of microseconds.
+    pub fn from_epoch(count: i64, unit: TimeUnit) -> Option<Self> {
+        match unit {
+            TimeUnit::S => count.checked_mul(1_000_000),
+            TimeUnit::Ms => count.checked_mul(1_000),
+            TimeUnit::Us => Some(count),
+            TimeUnit::Ns => Some(count.div_euclid(1_000)),
+        }
+        .map(Self)
+    }
+
+    /// The same for a number with a fraction, such as `1700000000.25` seconds.
+    pub fn from_epoch_fraction(count: f64, unit: TimeUnit) -> Option<Self> {
+        let micros = match unit {
+            TimeUnit::S => count * 1e6,
+            TimeUnit::Ms => count * 1e3,
+            TimeUnit::Us => count,
+            TimeUnit::Ns => count / 1e3,
+        };
+        // Beyond 2^63 the cast would saturate and silently name another time.
+        (micros.abs() < 9.2e18).then_some(Self(micros.round() as i64))
+    }
+
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        DateTime::parse_from_rfc3339(text)
+            .ok()
+            .map(|time| Self(time.timestamp_micros()))
+    }
+
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(micros(span)))
+    }
+
+    pub fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(micros(span)))
+    }
+
+    pub const fn as_millis(self) -> i64 {
+        self.0.div_euclid(1_000)
+    }
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+impl fmt::Display for Micros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match DateTime::from_timestamp_micros(self.0) {
+            Some(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+            None => write!(f, "{}us", self.0),
+        }
+    }
+}

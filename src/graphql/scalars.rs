@@ -1,0 +1,73 @@
+//! The scalars of the schema: `DateTime`, `Duration` and `Cursor`.
+
+use std::time::Duration as Span;
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+
+use crate::data;
+use crate::data::Micros;
+
+/// A moment in UTC as RFC 3339, exact to the microsecond: `"2026-01-31T12:00:00.000001Z"`.
+/// As input any offset is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DateTime(pub Micros);
+
+#[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => Micros::from_rfc3339(text).map(Self).ok_or_else(|| {
+                InputValueError::custom("not an RFC 3339 time, such as \"2026-01-31T12:00:00Z\"")
+            }),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// A length of time with its unit: `"250ms"`, `"15m"`, `"1h 30m"`, `"7d"`. Always longer than zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Duration(pub Span);
+
+#[Scalar]
+impl ScalarType for Duration {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => match humantime::parse_duration(text) {
+                Ok(span) if !span.is_zero() => Ok(Self(span)),
+                Ok(_) => Err(InputValueError::custom("must be longer than zero")),
+                Err(error) => Err(InputValueError::custom(format!(
+                    "not a duration, such as \"250ms\" or \"15m\": {error}"
+                ))),
+            },
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(humantime::format_duration(self.0).to_string())
+    }
+}
+
+/// Where a subscriber stands: opaque, from `PointBatch.cursor`, for `after`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(pub data::Cursor);
+
+#[Scalar]
+impl ScalarType for Cursor {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => data::Cursor::decode(text)
+                .map(Self)
+                .map_err(InputValueError::custom),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.encode())
+    }
+}

@@ -1,0 +1,71 @@
+//! `SeriesSelector`: which series a question is about.
+
+use async_graphql::{Enum, InputObject, Result};
+
+use super::errors::Code;
+use crate::data::{self, MatchOp};
+
+/// The most label matchers one selector may have.
+const MATCHERS_MAX: usize = 32;
+
+/// All conditions must hold; an empty selector selects every series.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct SeriesSelector {
+    /// The exact metric name.
+    pub metric: Option<String>,
+    pub labels: Option<Vec<LabelMatcher>>,
+}
+
+/// A condition on one label. A label that a series lacks counts as the empty string.
+#[derive(Clone, Debug, InputObject)]
+pub struct LabelMatcher {
+    pub name: String,
+    #[graphql(default)]
+    pub op: LabelOp,
+    pub value: String,
+}
+
+/// The matchers of Prometheus; regular expressions are anchored at both ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]
+pub enum LabelOp {
+    /// `=`
+    #[default]
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `=~`
+    Matches,
+    /// `!~`
+    NotMatches,
+}
+
+impl SeriesSelector {
+    pub fn into_selector(self) -> Result<data::Selector> {
+        let matchers = self.labels.unwrap_or_default();
+        if matchers.len() > MATCHERS_MAX {
+            return Err(
+                Code::BadUserInput.error(format!("more than {MATCHERS_MAX} label matchers"))
+            );
+        }
+        let labels = matchers
+            .into_iter()
+            .map(|m| data::LabelMatcher::new(m.name, m.op.into(), m.value))
+            .collect::<std::result::Result<_, _>>()
+            .map_err(|bad| Code::BadUserInput.error(bad.to_string()))?;
+        Ok(data::Selector {
+            metric: self.metric,
+            labels,
+        })
+    }
+}
+
+impl From<LabelOp> for MatchOp {
+    fn from(op: LabelOp) -> Self {
+        match op {
+            LabelOp::Equal => Self::Equal,
+            LabelOp::NotEqual => Self::NotEqual,
+            LabelOp::Matches => Self::Matches,
+            LabelOp::NotMatches => Self::NotMatches,
+        }
+    }
+}

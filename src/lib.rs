@@ -1,0 +1,14 @@
+//! StreamSync: Kafka time-series into Postgres, served as GraphQL history and live subscriptions.
+//!
+//! The modules stand in the order the data takes; each imports only floors below its own
+//! (`tests/specs/architecture.rs` keeps it so). Start reading at `actors::messages` and `app`.
+
+// Floor 0: the words everybody uses.
+pub mod data;
+pub mod telemetry;
+
+// Floor 2: who runs when.
+pub mod actors;
+
+// Floor 3: what a client may ask.
+pub mod graphql;

@@ -1,0 +1,201 @@
+//! Counters by outcome, in Prometheus' words and text format.
+//!
+//! One `Metrics` for each running system, shared by `Arc`; nothing is global, so tests can run
+//! several systems in one process.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+type Labels = Vec<(&'static str, String)>;
+type Counters = Family<Labels, Counter>;
+type Gauges = Family<Labels, Gauge>;
+
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Kafka records read, by stream.
+    pub records: Counters,
+    /// Points by stream and outcome: `stored`, `replaced` (a newer value won) or `lost` (an older one did not).
+    pub points: Counters,
+    /// Records that a rule left out, by stream and rule.
+    pub skipped: Counters,
+    /// Records that became dead letters, by stream and reason.
+    pub dead_letters: Counters,
+    /// Records not yet committed to Postgres, by topic and partition.
+    pub lag: Gauges,
+    /// From the last record read to the commit.
+    pub batch_seconds: Histogram,
+    /// Batches whose COPY met an existing row and went through the upsert.
+    pub copy_fallbacks: Counter,
+    /// Shares of a batch whose partition had another owner or offset by then.
+    pub dropped_shares: Counter,
+    /// Bytes of the pipeline's budget in use.
+    pub credits_held: Gauge,
+    pub credits_total: Gauge,
+    pub generation: Gauge,
+    pub subscribers: Gauge,
+    /// Points by what became of them at the subscribers: `sent`, `conflated` or `discarded`.
+    pub delivered: Counters,
+    /// WebSocket connections closed by the server, by close code.
+    pub closed: Counters,
+    /// Ranges the hub read from Postgres because they did not reach it in memory.
+    pub tail_reads: Counter,
+    /// Reads and writes of the cache of latest values that fell back to Postgres.
+    pub cache_errors: Counter,
+    /// Wall clock of the last commit in milliseconds since the epoch; 0 before the first.
+    pub last_commit_millis: AtomicU64,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("streamsync");
+        let batch_seconds = Histogram::new(exponential_buckets(0.001, 2.0, 14));
+        let metrics = Self {
+            records: Counters::default(),
+            points: Counters::default(),
+            skipped: Counters::default(),
+            dead_letters: Counters::default(),
+            lag: Gauges::default(),
+            batch_seconds,
+            copy_fallbacks: Counter::default(),
+            dropped_shares: Counter::default(),
+            credits_held: Gauge::default(),
+            credits_total: Gauge::default(),
+            generation: Gauge::default(),
+            subscribers: Gauge::default(),
+            delivered: Counters::default(),
+            closed: Counters::default(),
+            tail_reads: Counter::default(),
+            cache_errors: Counter::default(),
+            last_commit_millis: AtomicU64::new(0),
+            registry: Registry::default(),
+        };
+        let r = &mut registry;
+        r.register("records", "Kafka records read", metrics.records.clone());
+        r.register("points", "Points by outcome", metrics.points.clone());
+        r.register(
+            "skipped",
+            "Records left out by a rule",
+            metrics.skipped.clone(),
+        );
+        r.register(
+            "dead_letters",
+            "Records that became dead letters",
+            metrics.dead_letters.clone(),
+        );
+        r.register(
+            "consumer_lag_records",
+            "Records not yet committed to Postgres",
+            metrics.lag.clone(),
+        );
+        r.register_with_unit(
+            "batch",
+            "Time from the last record read to the commit",
+            Unit::Seconds,
+            metrics.batch_seconds.clone(),
+        );
+        r.register(
+            "copy_fallbacks",
+            "Batches that went through the upsert",
+            metrics.copy_fallbacks.clone(),
+        );
+        r.register(
+            "dropped_shares",
+            "Shares dropped by compare-and-set",
+            metrics.dropped_shares.clone(),
+        );
+        r.register_with_unit(
+            "credits_held",
+            "Budget in use",
+            Unit::Bytes,
+            metrics.credits_held.clone(),
+        );
+        r.register_with_unit(
+            "credits_total",
+            "Budget",
+            Unit::Bytes,
+            metrics.credits_total.clone(),
+        );
+        r.register(
+            "generation",
+            "Generation of the pipeline",
+            metrics.generation.clone(),
+        );
+        r.register(
+            "subscribers",
+            "Live subscriptions",
+            metrics.subscribers.clone(),
+        );
+        r.register(
+            "delivered_points",
+            "Points at the subscribers by outcome",
+            metrics.delivered.clone(),
+        );
+        r.register(
+            "closed_connections",
+            "Connections closed by the server",
+            metrics.closed.clone(),
+        );
+        r.register(
+            "tail_reads",
+            "Ranges the hub read from Postgres",
+            metrics.tail_reads.clone(),
+        );
+        r.register(
+            "cache_errors",
+            "Cache failures answered by Postgres",
+            metrics.cache_errors.clone(),
+        );
+        Self {
+            registry,
+            ..metrics
+        }
+    }
+}
+
+impl Metrics {
+    /// The text that `/metrics` serves (OpenMetrics 1.0, readable by Prometheus).
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing into a String cannot fail.
+        let _ = encode(&mut out, &self.registry);
+        out
+    }
+
+    pub fn add(&self, counters: &Counters, labels: &[(&'static str, &str)], n: u64) {
+        if n > 0 {
+            counters.get_or_create(&owned(labels)).inc_by(n);
+        }
+    }
+
+    pub fn set_lag(&self, topic: &str, partition: i32, records: i64) {
+        self.lag
+            .get_or_create(&owned(&[
+                ("topic", topic),
+                ("partition", &partition.to_string()),
+            ]))
+            .set(records);
+    }
+
+    pub fn forget_lag(&self, topic: &str, partition: i32) {
+        self.lag.remove(&owned(&[
+            ("topic", topic),
+            ("partition", &partition.to_string()),
+        ]));
+    }
+}
+
+/// The sum over all label sets is not offered by the client library, so callers that need one
+/// (the `pipeline` query) ask for a single label set.
+pub fn owned(labels: &[(&'static str, &str)]) -> Labels {
+    labels
+        .iter()
+        .map(|(name, value)| (*name, (*value).to_owned()))
+        .collect()
+}

@@ -1,0 +1,94 @@
+//! What runs now and what is missing: read by `/readyz`, the `pipeline` query and the supervisor.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Shared by all parts; every method takes the lock for a few instructions.
+#[derive(Debug, Default)]
+pub struct Status(Mutex<Snapshot>);
+
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    pub generation: u64,
+    /// True from the moment the program begins to stop.
+    pub stopping: bool,
+    /// What the pipeline needs to work, by name (`kafka`, `postgres`, `pipeline`): the trouble with
+    /// it, `None` when well. A part that has not reported yet is listed as "starting".
+    pub needs: BTreeMap<&'static str, Option<String>>,
+    /// What may be away without harm (`redis`).
+    pub degraded: BTreeMap<&'static str, String>,
+    pub streams: BTreeMap<String, StreamState>,
+    pub partitions: BTreeMap<(String, i32), PartitionStatus>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamState {
+    Running,
+    /// Too many dead letters in a row: its mapping is wrong.
+    Paused(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionStatus {
+    pub stream: String,
+    pub partition_id: i32,
+    /// The next offset to commit to Postgres.
+    pub next_offset: i64,
+    /// Kafka's end of the partition, as last seen.
+    pub end_offset: i64,
+    /// Why it stands still, such as `OFFSET_LOST`.
+    pub trouble: Option<String>,
+}
+
+impl Snapshot {
+    /// Everything that keeps the node from being ready, as sentences; empty when it is.
+    pub fn missing(&self) -> Vec<String> {
+        let mut missing = Vec::new();
+        if self.stopping {
+            missing.push("stopping".to_owned());
+        }
+        for (name, trouble) in &self.needs {
+            if let Some(why) = trouble {
+                missing.push(format!("{name}: {why}"));
+            }
+        }
+        for (name, state) in &self.streams {
+            if let StreamState::Paused(why) = state {
+                missing.push(format!("stream {name} paused: {why}"));
+            }
+        }
+        for ((topic, partition), status) in &self.partitions {
+            if let Some(why) = &status.trouble {
+                missing.push(format!("partition {topic}/{partition}: {why}"));
+            }
+        }
+        missing
+    }
+}
+
+impl Status {
+    pub fn snapshot(&self) -> Snapshot {
+        self.lock().clone()
+    }
+
+    pub fn update<T>(&self, change: impl FnOnce(&mut Snapshot) -> T) -> T {
+        change(&mut self.lock())
+    }
+
+    /// Declares a need before it is met.
+    pub fn expect(&self, need: &'static str) {
+        self.lock().needs.insert(need, Some("starting".to_owned()));
+    }
+
+    pub fn well(&self, need: &'static str) {
+        self.lock().needs.insert(need, None);
+    }
+
+    pub fn trouble(&self, need: &'static str, why: impl Into<String>) {
+        self.lock().needs.insert(need, Some(why.into()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Snapshot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
