@@ -7,6 +7,10 @@
 pub mod data;
 pub mod telemetry;
 
+// Floor 1: what is done, without actix and without HTTP.
+pub mod decode;
+pub mod transform;
+
 // Floor 2: who runs when.
 pub mod actors;
 

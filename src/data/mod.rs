@@ -10,6 +10,7 @@ pub mod reject;
 pub mod stored;
 pub mod cursor;
 pub mod credits;
+pub mod value;
 
 pub use batch::{Assigned, Batch, Header, Point, RawBatch, RawRecord, Share};
 pub use credits::{Credits, Permit};
@@ -19,3 +20,4 @@ pub use selector::{LabelMatcher, MatchOp, Selector};
 pub use series::Series;
 pub use stored::{PartitionId, SeriesId, Stored, StoredPoint, StoredSeries};
 pub use time::{Micros, TimeUnit};
+pub use value::{Decoder, Object, Refusal, Value};

@@ -45,11 +45,7 @@ impl Series {
 }
 
 /// Appends the canonical key; `labels` must come sorted and unique.
-pub fn write_key<'a>(
-    out: &mut String,
-    metric: &str,
-    labels: impl Iterator<Item = (&'a str, &'a str)>,
-) {
+pub fn write_key<'a>(out: &mut String, metric: &str, labels: impl Iterator<Item = (&'a str, &'a str)>) {
     out.push_str(metric);
     out.push('{');
     for (i, (name, value)) in labels.enumerate() {

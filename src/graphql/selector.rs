@@ -43,9 +43,7 @@ impl SeriesSelector {
     pub fn into_selector(self) -> Result<data::Selector> {
         let matchers = self.labels.unwrap_or_default();
         if matchers.len() > MATCHERS_MAX {
-            return Err(
-                Code::BadUserInput.error(format!("more than {MATCHERS_MAX} label matchers"))
-            );
+            return Err(Code::BadUserInput.error(format!("more than {MATCHERS_MAX} label matchers")));
         }
         let labels = matchers
             .into_iter()

@@ -79,11 +79,7 @@ impl Default for Metrics {
         let r = &mut registry;
         r.register("records", "Kafka records read", metrics.records.clone());
         r.register("points", "Points by outcome", metrics.points.clone());
-        r.register(
-            "skipped",
-            "Records left out by a rule",
-            metrics.skipped.clone(),
-        );
+        r.register("skipped", "Records left out by a rule", metrics.skipped.clone());
         r.register(
             "dead_letters",
             "Records that became dead letters",
@@ -127,11 +123,7 @@ impl Default for Metrics {
             "Generation of the pipeline",
             metrics.generation.clone(),
         );
-        r.register(
-            "subscribers",
-            "Live subscriptions",
-            metrics.subscribers.clone(),
-        );
+        r.register("subscribers", "Live subscriptions", metrics.subscribers.clone());
         r.register(
             "delivered_points",
             "Points at the subscribers by outcome",
@@ -152,10 +144,7 @@ impl Default for Metrics {
             "Cache failures answered by Postgres",
             metrics.cache_errors.clone(),
         );
-        Self {
-            registry,
-            ..metrics
-        }
+        Self { registry, ..metrics }
     }
 }
 
@@ -176,18 +165,13 @@ impl Metrics {
 
     pub fn set_lag(&self, topic: &str, partition: i32, records: i64) {
         self.lag
-            .get_or_create(&owned(&[
-                ("topic", topic),
-                ("partition", &partition.to_string()),
-            ]))
+            .get_or_create(&owned(&[("topic", topic), ("partition", &partition.to_string())]))
             .set(records);
     }
 
     pub fn forget_lag(&self, topic: &str, partition: i32) {
-        self.lag.remove(&owned(&[
-            ("topic", topic),
-            ("partition", &partition.to_string()),
-        ]));
+        self.lag
+            .remove(&owned(&[("topic", topic), ("partition", &partition.to_string())]));
     }
 }
 

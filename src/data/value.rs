@@ -1,0 +1,76 @@
+//! A decoded record: flat or nested fields with scalar values, borrowed from its bytes.
+
+use std::borrow::Cow;
+
+use super::reject::Reason;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    /// Above `i64::MAX`.
+    BigInt(u64),
+    Float(f64),
+    Text(Cow<'a, str>),
+    List(Vec<Value<'a>>),
+    Object(Object<'a>),
+}
+
+/// Fields in the record's order; of a repeated name the last counts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Object<'a>(pub Vec<(Cow<'a, str>, Value<'a>)>);
+
+/// How a format turns a record's bytes into a value.
+pub type Decoder = for<'a> fn(&'a [u8]) -> Result<Value<'a>, Refusal>;
+
+/// Why a record, or one element of it, cannot become points.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub reason: Reason,
+    pub detail: String,
+}
+
+impl Refusal {
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+        }
+    }
+}
+
+impl<'a> Object<'a> {
+    /// The field of that name, or, where the name has dots, the nested field at that path.
+    /// `null` counts as missing.
+    pub fn get(&self, path: &str) -> Option<&Value<'a>> {
+        if let Some(value) = self.field(path) {
+            return Some(value);
+        }
+        let (head, rest) = path.split_once('.')?;
+        match self.field(head)? {
+            Value::Object(inner) => inner.get(rest),
+            _ => None,
+        }
+    }
+
+    fn field(&self, name: &str) -> Option<&Value<'a>> {
+        let found = self.0.iter().rev().find(|(n, _)| n == name);
+        found.map(|(_, value)| value).filter(|v| **v != Value::Null)
+    }
+}
+
+impl Value<'_> {
+    /// The word for this kind of value in messages to people.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Int(_) | Self::BigInt(_) => "an integer",
+            Self::Float(_) => "a number",
+            Self::Text(_) => "a string",
+            Self::List(_) => "an array",
+            Self::Object(_) => "an object",
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The bounds every record is held to, and the words for breaking them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::{Micros, Reason, Refusal};
+
+/// Bounds of one stream; all sizes in bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub record_bytes: usize,
+    pub name_bytes: usize,
+    pub label_value_bytes: usize,
+    pub labels: usize,
+    pub accepted: AcceptedTime,
+    /// How long raw points are kept; older ones are refused as `too_old`.
+    pub retention: Option<Duration>,
+}
+
+/// How far a point's time may lie from its record's Kafka timestamp. Judged by that timestamp and
+/// not by the clock, so that reading the same records again gives the same answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AcceptedTime {
+    #[serde(with = "humantime_text")]
+    pub past: Duration,
+    #[serde(with = "humantime_text")]
+    pub future: Duration,
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Default for AcceptedTime {
+    fn default() -> Self {
+        Self {
+            past: DAY.saturating_mul(366),
+            future: DAY,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            record_bytes: 1 << 20,
+            name_bytes: 255,
+            label_value_bytes: 1_024,
+            labels: 32,
+            accepted: AcceptedTime::default(),
+            retention: None,
+        }
+    }
+}
+
+impl Limits {
+    pub fn check_size(&self, payload: &[u8]) -> Result<(), Refusal> {
+        if payload.len() <= self.record_bytes {
+            return Ok(());
+        }
+        let detail = format!("{} bytes, the limit is {}", payload.len(), self.record_bytes);
+        Err(Refusal::new(Reason::RecordTooLarge, detail))
+    }
+
+    /// A metric or label name: neither empty nor long, and without the characters that give the
+    /// canonical key its shape.
+    pub fn check_name(&self, what: &str, name: &str) -> Result<(), Refusal> {
+        let bad = |c: char| c.is_control() || matches!(c, '{' | '}' | '"' | '=' | ',');
+        if name.is_empty() || name.len() > self.name_bytes || name.contains(bad) {
+            let detail = format!(
+                "{what} '{}' must be 1 to {} bytes without control characters and {{}}\"=,",
+                shorten(name),
+                self.name_bytes
+            );
+            return Err(Refusal::new(Reason::InvalidName, detail));
+        }
+        Ok(())
+    }
+
+    pub fn check_label(&self, name: &str, value: &str) -> Result<(), Refusal> {
+        self.check_name("label", name)?;
+        if value.len() > self.label_value_bytes {
+            let detail = format!(
+                "label '{name}' has {} bytes, the limit is {}",
+                value.len(),
+                self.label_value_bytes
+            );
+            return Err(Refusal::new(Reason::LabelTooLong, detail));
+        }
+        // Postgres texts cannot hold it.
+        if value.contains('\0') {
+            let detail = format!("label '{name}' holds a NUL character");
+            return Err(Refusal::new(Reason::InvalidName, detail));
+        }
+        Ok(())
+    }
+
+    pub fn check_label_count(&self, count: usize) -> Result<(), Refusal> {
+        if count <= self.labels {
+            return Ok(());
+        }
+        let detail = format!("{count} labels, the limit is {}", self.labels);
+        Err(Refusal::new(Reason::TooManyLabels, detail))
+    }
+
+    pub fn check_time(&self, ts: Micros, recorded: Micros) -> Result<(), Refusal> {
+        let oldest = recorded.minus(self.accepted.past);
+        let newest = recorded.plus(self.accepted.future);
+        if ts < oldest || ts > newest {
+            let detail = format!("{ts} is outside {oldest} to {newest}, counted from the record's timestamp");
+            return Err(Refusal::new(Reason::OutOfTimeRange, detail));
+        }
+        if let Some(kept) = self.retention.filter(|kept| ts < recorded.minus(*kept)) {
+            let detail = format!(
+                "{ts} is older than the {} that are kept",
+                humantime::format_duration(kept)
+            );
+            return Err(Refusal::new(Reason::TooOld, detail));
+        }
+        Ok(())
+    }
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+/// Durations in configuration files are texts such as `"366d"`.
+pub mod humantime_text {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(*span))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text).map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,208 @@
+//! From one decoded object to its points: by the stream's mapping, or as it is.
+//!
+//! An object that has `metric`, `ts` and `value` needs no mapping. Otherwise each field named in
+//! `values` becomes the metric `<stream>_<field>`, with the fields named in `labels` as labels.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::intern::Interner;
+use super::limits::Limits;
+use crate::data::{Micros, Object, Reason, Refusal, TimeUnit, Value};
+
+/// Integers beyond this lose digits as a 64-bit float.
+const EXACT_INTEGER_MAX: u64 = 1 << 53;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mapping {
+    pub metric_prefix: String,
+    pub time: TimeField,
+    pub labels: Vec<String>,
+    pub values: Vec<String>,
+    pub on_missing: OnMissing,
+}
+
+/// Where the time stands and, if it is a number, in which unit. Texts are RFC 3339.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimeField {
+    #[serde(default = "TimeField::default_field")]
+    pub field: String,
+    #[serde(default)]
+    pub unit: TimeUnit,
+}
+
+/// What a missing (or null) label or value field means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnMissing {
+    /// The record becomes a dead letter.
+    #[default]
+    DeadLetter,
+    /// The point is left out, or the series goes without that label.
+    Skip,
+}
+
+impl Default for TimeField {
+    fn default() -> Self {
+        Self {
+            field: Self::default_field(),
+            unit: TimeUnit::default(),
+        }
+    }
+}
+
+impl TimeField {
+    fn default_field() -> String {
+        "ts".to_owned()
+    }
+}
+
+type Labels<'a> = Vec<(&'a str, Cow<'a, str>)>;
+
+impl Mapping {
+    /// Hands each point of the object to `emit` as (index of the series, time, value).
+    pub fn points(
+        &self,
+        object: &Object<'_>,
+        recorded: Micros,
+        limits: &Limits,
+        series: &mut Interner,
+        emit: &mut impl FnMut(u32, Micros, f64),
+    ) -> Result<(), Refusal> {
+        if let (Some(metric), Some(ts), Some(value)) =
+            (object.get("metric"), object.get("ts"), object.get("value"))
+        {
+            let Value::Text(metric) = metric else {
+                return Err(wrong_type("metric", "a string", metric));
+            };
+            limits.check_name("metric", metric)?;
+            let labels = own_labels(object, limits)?;
+            let ts = time("ts", ts, self.time.unit)?;
+            limits.check_time(ts, recorded)?;
+            emit(series.index(metric, &labels), ts, number("value", value)?);
+            return Ok(());
+        }
+        if self.values.is_empty() {
+            let missing = ["metric", "ts", "value"]
+                .into_iter()
+                .find(|name| object.get(name).is_none());
+            return Err(missing_field(missing.unwrap_or("value")));
+        }
+        let field = &self.time.field;
+        let ts = object.get(field).ok_or_else(|| missing_field(field))?;
+        let ts = time(field, ts, self.time.unit)?;
+        limits.check_time(ts, recorded)?;
+        let labels = self.labels(object, limits)?;
+        for name in &self.values {
+            let Some(value) = object.get(name) else {
+                match self.on_missing {
+                    OnMissing::DeadLetter => return Err(missing_field(name)),
+                    OnMissing::Skip => continue,
+                }
+            };
+            let metric = format!("{}_{}", self.metric_prefix, name.replace('.', "_"));
+            emit(series.index(&metric, &labels), ts, number(name, value)?);
+        }
+        Ok(())
+    }
+
+    fn labels<'a>(&'a self, object: &'a Object<'_>, limits: &Limits) -> Result<Labels<'a>, Refusal> {
+        let mut labels = Labels::with_capacity(self.labels.len());
+        for name in &self.labels {
+            match (object.get(name), self.on_missing) {
+                (Some(value), _) => push_label(&mut labels, name, value, limits)?,
+                (None, OnMissing::Skip) => {}
+                (None, OnMissing::DeadLetter) => return Err(missing_field(name)),
+            }
+        }
+        labels.sort_unstable();
+        Ok(labels)
+    }
+}
+
+/// The labels of a record that brings its own: an object of scalars, or none.
+fn own_labels<'a>(object: &'a Object<'_>, limits: &Limits) -> Result<Labels<'a>, Refusal> {
+    let fields = match object.get("labels") {
+        None => return Ok(Labels::new()),
+        Some(Value::Object(fields)) => &fields.0,
+        Some(other) => return Err(wrong_type("labels", "an object", other)),
+    };
+    limits.check_label_count(fields.len())?;
+    let mut labels = Labels::with_capacity(fields.len());
+    // From the back, so that of a repeated name the last value stays first after a stable sort.
+    for (name, value) in fields.iter().rev().filter(|(_, v)| *v != Value::Null) {
+        push_label(&mut labels, name, value, limits)?;
+    }
+    labels.sort_by_key(|(name, _)| *name);
+    labels.dedup_by_key(|(name, _)| *name);
+    Ok(labels)
+}
+
+/// An empty value means "no such label", as in Prometheus.
+fn push_label<'a>(
+    labels: &mut Labels<'a>,
+    name: &'a str,
+    value: &'a Value<'_>,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    let text: Cow<'a, str> = match value {
+        Value::Text(text) => Cow::Borrowed(text),
+        Value::Int(n) => n.to_string().into(),
+        Value::BigInt(n) => n.to_string().into(),
+        Value::Float(n) => n.to_string().into(),
+        Value::Bool(b) => b.to_string().into(),
+        other => return Err(wrong_type(name, "a string", other)),
+    };
+    limits.check_label(name, &text)?;
+    if !text.is_empty() {
+        labels.push((name, text));
+    }
+    Ok(())
+}
+
+fn time(field: &str, value: &Value<'_>, unit: TimeUnit) -> Result<Micros, Refusal> {
+    let ts = match value {
+        Value::Int(n) => Micros::from_epoch(*n, unit),
+        Value::Float(n) => Micros::from_epoch_fraction(*n, unit),
+        Value::Text(text) => Micros::from_rfc3339(text),
+        Value::BigInt(_) => None,
+        other => return Err(wrong_type(field, "a time", other)),
+    };
+    ts.ok_or_else(|| {
+        let detail = format!("'{field}' is neither a time in the configured unit nor RFC 3339");
+        Refusal::new(Reason::BadTimestamp, detail)
+    })
+}
+
+/// Booleans count as 0 and 1; texts, and integers that a float cannot hold exactly, are refused.
+fn number(field: &str, value: &Value<'_>) -> Result<f64, Refusal> {
+    match value {
+        Value::Int(n) if n.unsigned_abs() <= EXACT_INTEGER_MAX => Ok(*n as f64),
+        Value::Int(_) | Value::BigInt(_) => {
+            let detail = format!("'{field}' is an integer beyond 2^53 and would lose digits");
+            Err(Refusal::new(Reason::WrongType, detail))
+        }
+        Value::Float(n) if n.is_finite() => Ok(*n),
+        Value::Float(_) => Err(Refusal::new(
+            Reason::NotFinite,
+            format!("'{field}' is not finite"),
+        )),
+        Value::Bool(b) => Ok(f64::from(u8::from(*b))),
+        other => Err(wrong_type(field, "a number", other)),
+    }
+}
+
+fn missing_field(name: &str) -> Refusal {
+    Refusal::new(Reason::MissingField, format!("the field '{name}' is missing"))
+}
+
+fn wrong_type(field: &str, wanted: &str, found: &Value<'_>) -> Refusal {
+    let detail = format!(
+        "'{}' must be {wanted}, found {}",
+        field.chars().take(60).collect::<String>(),
+        found.kind()
+    );
+    Refusal::new(Reason::WrongType, detail)
+}

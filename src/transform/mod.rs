@@ -1,0 +1,161 @@
+//! Decoded elements become points of series: the mapping of each stream, applied to a batch.
+//!
+//! In comes a [`RawBatch`], out goes the same batch with its points. A record is all or nothing:
+//! one bad element makes the whole record a dead letter.
+
+mod intern;
+mod limits;
+mod mapping;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::data::{Batch, Decoder, Point, RawBatch, RawRecord, Reason, Refusal, Rejected, Value};
+use crate::telemetry::Metrics;
+
+use intern::Interner;
+pub use limits::{AcceptedTime, Limits};
+pub use mapping::{Mapping, OnMissing, TimeField};
+
+/// The header by which a producer names the stream a record is meant for.
+pub const STREAM_HEADER: &str = "streamsync-stream";
+
+/// Everything needed to turn one stream's records into points.
+#[derive(Clone, Debug)]
+pub struct StreamPlan {
+    pub name: Arc<str>,
+    pub decode: Decoder,
+    pub mapping: Mapping,
+    pub limits: Limits,
+}
+
+/// What became of a record that brought neither points nor a dead letter.
+type Rule = &'static str;
+
+enum Outcome {
+    Points,
+    Skipped(Rule),
+}
+
+/// The plans of all streams and the series seen so far.
+#[derive(Debug)]
+pub struct Transform {
+    plans: HashMap<Arc<str>, StreamPlan>,
+    interner: Interner,
+}
+
+impl Transform {
+    pub fn new(plans: impl IntoIterator<Item = StreamPlan>) -> Self {
+        Self {
+            plans: plans.into_iter().map(|p| (p.name.clone(), p)).collect(),
+            interner: Interner::default(),
+        }
+    }
+
+    pub fn apply(&mut self, raw: RawBatch, metrics: &Metrics) -> Batch {
+        let mut points = Vec::with_capacity(raw.records.len());
+        let mut rejected = Vec::new();
+        let mut skipped: HashMap<(&str, Rule), u64> = HashMap::new();
+        self.interner.begin_batch();
+
+        for (index, record) in (0_u32..).zip(&raw.records) {
+            let before = points.len();
+            match self.record(&raw, index, record, &mut points) {
+                Ok(Outcome::Points) => {}
+                Ok(Outcome::Skipped(rule)) => {
+                    *skipped.entry((&*raw.share(record).of.stream, rule)).or_default() += 1;
+                }
+                Err((refusal, element)) => {
+                    points.truncate(before);
+                    rejected.push(Rejected {
+                        record: index,
+                        reason: refusal.reason,
+                        detail: refusal.detail,
+                        element,
+                    });
+                }
+            }
+        }
+
+        for ((stream, rule), n) in skipped {
+            metrics.add(&metrics.skipped, &[("stream", stream), ("rule", rule)], n);
+        }
+        Batch {
+            series: self.interner.end_batch(),
+            raw,
+            points,
+            rejected,
+        }
+    }
+
+    fn record(
+        &mut self,
+        raw: &RawBatch,
+        index: u32,
+        record: &RawRecord,
+        points: &mut Vec<Point>,
+    ) -> Result<Outcome, (Refusal, Option<u32>)> {
+        let stream = &raw.share(record).of.stream;
+        let Some(plan) = self.plans.get(stream) else {
+            return Err((unknown_stream(stream), None));
+        };
+        let named = record.headers.iter().find(|h| h.name == STREAM_HEADER);
+        if let Some(named) = named.filter(|h| h.value != stream.as_bytes()) {
+            return Err((unknown_stream(&String::from_utf8_lossy(&named.value)), None));
+        }
+        let Some(payload) = raw.payload(record) else {
+            return Ok(Outcome::Skipped("tombstone"));
+        };
+        plan.limits
+            .check_size(payload)
+            .map_err(|refusal| (refusal, None))?;
+        let decoded = (plan.decode)(payload).map_err(|refusal| (refusal, None))?;
+
+        let before = points.len();
+        let mut emit = |series, ts, value| {
+            points.push(Point {
+                record: index,
+                series,
+                ts,
+                value,
+            });
+        };
+        let mut element = |value: &Value<'_>| {
+            let Value::Object(object) = value else {
+                let detail = format!("expected an object, found {}", value.kind());
+                return Err(Refusal::new(Reason::WrongType, detail));
+            };
+            plan.mapping.points(
+                object,
+                record.timestamp,
+                &plan.limits,
+                &mut self.interner,
+                &mut emit,
+            )
+        };
+        match &decoded {
+            Value::List(items) => {
+                for (at, item) in (0_u32..).zip(items) {
+                    element(item).map_err(|refusal| (refusal, Some(at)))?;
+                }
+            }
+            single => element(single).map_err(|refusal| (refusal, None))?,
+        }
+        Ok(if points.len() > before {
+            Outcome::Points
+        } else {
+            Outcome::Skipped("no_values")
+        })
+    }
+}
+
+fn unknown_stream(name: &str) -> Refusal {
+    let short: String = name.chars().take(100).collect();
+    Refusal::new(
+        Reason::UnknownStream,
+        format!("no stream '{short}' reads this topic"),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! What a record becomes: its points, its one dead letter, or nothing by a named rule.
+
+use std::time::Duration;
+
+use super::*;
+use crate::data::{Assigned, Credits, Header, Micros, Share, TimeUnit};
+
+const NOW: Micros = Micros(1_700_000_000_000_000);
+
+fn plan() -> StreamPlan {
+    StreamPlan {
+        name: "machines".into(),
+        decode: crate::decode::Format::Json.decoder(),
+        mapping: Mapping {
+            metric_prefix: "machines".into(),
+            time: TimeField {
+                field: "ts".into(),
+                unit: TimeUnit::Ms,
+            },
+            labels: vec!["site".into(), "device".into()],
+            values: vec!["temperature".into(), "vibration".into()],
+            on_missing: OnMissing::DeadLetter,
+        },
+        limits: Limits::default(),
+    }
+}
+
+fn apply(plan: StreamPlan, payloads: &[Option<&str>], headers: Vec<Header>) -> Batch {
+    let of = Arc::new(Assigned {
+        partition_id: 1,
+        owner_epoch: 1,
+        stream: "machines".into(),
+        topic: "machines".into(),
+        partition: 0,
+        redrive: false,
+    });
+    let mut arena = Vec::new();
+    let records = payloads
+        .iter()
+        .zip(0_i64..)
+        .map(|(payload, offset)| RawRecord {
+            share: 0,
+            offset,
+            timestamp: NOW,
+            key: None,
+            payload: payload.map(|text| {
+                let start = arena.len() as u32;
+                arena.extend_from_slice(text.as_bytes());
+                start..arena.len() as u32
+            }),
+            headers: headers.clone(),
+        })
+        .collect::<Vec<_>>();
+    let raw = RawBatch {
+        generation: 1,
+        shares: vec![Share {
+            of,
+            from: 0,
+            to: records.len() as i64,
+        }],
+        records,
+        arena,
+        permit: Credits::new(1).acquire(1, Duration::ZERO).unwrap(),
+    };
+    Transform::new([plan]).apply(raw, &Metrics::default())
+}
+
+/// The points as `key time value` lines.
+fn lines(batch: &Batch) -> Vec<String> {
+    let line = |p: &Point| format!("{} {} {}", batch.series[p.series as usize].key, p.ts, p.value);
+    batch.points.iter().map(line).collect()
+}
+
+fn points(payload: &str) -> Vec<String> {
+    let batch = apply(plan(), &[Some(payload)], vec![]);
+    assert_eq!(batch.rejected, [], "{payload}");
+    lines(&batch)
+}
+
+fn refused(plan: StreamPlan, payload: &str) -> (Reason, Option<u32>) {
+    let batch = apply(plan, &[Some(payload)], vec![]);
+    assert_eq!(batch.points, [], "{payload}");
+    let [rejected] = &batch.rejected[..] else {
+        panic!("{payload}: {:?}", batch.rejected);
+    };
+    (rejected.reason, rejected.element)
+}
+
+#[test]
+fn each_value_field_becomes_a_metric_with_the_labels_sorted() {
+    assert_eq!(
+        points(r#"{"ts":1700000000000,"site":"b","device":7,"temperature":21.5,"vibration":true}"#),
+        [
+            r#"machines_temperature{device="7",site="b"} 2023-11-14T22:13:20Z 21.5"#,
+            r#"machines_vibration{device="7",site="b"} 2023-11-14T22:13:20Z 1"#,
+        ]
+    );
+}
+
+#[test]
+fn a_record_with_metric_labels_ts_and_value_needs_no_mapping() {
+    assert_eq!(
+        points(
+            r#"{"metric":"cpu","labels":{"host":"a","zone":""},"ts":"2023-11-14T22:13:20.000001+00:00","value":3}"#
+        ),
+        [r#"cpu{host="a"} 2023-11-14T22:13:20.000001Z 3"#]
+    );
+}
+
+#[test]
+fn an_array_of_objects_is_one_record_with_many_points() {
+    assert_eq!(
+        points(
+            r#"[{"metric":"a","ts":1700000000000,"value":1},{"metric":"b","ts":1700000000000,"value":2}]"#
+        ),
+        ["a{} 2023-11-14T22:13:20Z 1", "b{} 2023-11-14T22:13:20Z 2"]
+    );
+}
+
+#[test]
+fn times_are_read_in_the_unit_of_the_stream() {
+    for (unit, text) in [
+        (TimeUnit::S, "1700000000"),
+        (TimeUnit::S, "1700000000.0"),
+        (TimeUnit::Ms, "1700000000000"),
+        (TimeUnit::Us, "1700000000000000"),
+        (TimeUnit::Ns, "1700000000000000000"),
+    ] {
+        let mut plan = plan();
+        plan.mapping.time.unit = unit;
+        let payload = format!(r#"{{"metric":"m","ts":{text},"value":1}}"#);
+        let batch = apply(plan, &[Some(&payload)], vec![]);
+        assert_eq!(lines(&batch), ["m{} 2023-11-14T22:13:20Z 1"], "{unit:?}");
+    }
+}
+
+#[test]
+fn every_kind_of_bad_record_has_its_reason() {
+    let long = format!(
+        r#"{{"metric":"m","labels":{{"a":"{}"}},"ts":1700000000000,"value":1}}"#,
+        "x".repeat(2_000)
+    );
+    let many: Vec<_> = (0..40).map(|i| format!(r#""l{i}":"x""#)).collect();
+    let many = format!(
+        r#"{{"metric":"m","labels":{{{}}},"ts":1700000000000,"value":1}}"#,
+        many.join(",")
+    );
+    let large = format!(r#"{{"pad":"{}"}}"#, "x".repeat(1 << 20));
+    for (payload, reason) in [
+        ("not json", Reason::NotJson),
+        ("17", Reason::WrongType),
+        (
+            r#"{"ts":1700000000000,"site":"b","device":"d","temperature":1}"#,
+            Reason::MissingField,
+        ),
+        (
+            r#"{"ts":1700000000000,"device":"d","temperature":1,"vibration":2}"#,
+            Reason::MissingField,
+        ),
+        (
+            r#"{"metric":"m","ts":1700000000000,"value":"3"}"#,
+            Reason::WrongType,
+        ),
+        (
+            r#"{"metric":"m","ts":1700000000000,"value":9007199254740993}"#,
+            Reason::WrongType,
+        ),
+        (
+            r#"{"metric":"m","labels":[],"ts":1700000000000,"value":3}"#,
+            Reason::WrongType,
+        ),
+        (
+            r#"{"metric":"m","ts":1700000000000,"value":NaN}"#,
+            Reason::NotFinite,
+        ),
+        (
+            r#"{"metric":"m","ts":"yesterday","value":1}"#,
+            Reason::BadTimestamp,
+        ),
+        (r#"{"metric":"m","ts":1,"value":1}"#, Reason::OutOfTimeRange),
+        (
+            r#"{"metric":"m","ts":1800000000000,"value":1}"#,
+            Reason::OutOfTimeRange,
+        ),
+        (
+            r#"{"metric":"m{","ts":1700000000000,"value":1}"#,
+            Reason::InvalidName,
+        ),
+        (
+            r#"{"metric":"m","labels":{"a":"\u0000"},"ts":1700000000000,"value":1}"#,
+            Reason::InvalidName,
+        ),
+        (&long, Reason::LabelTooLong),
+        (&many, Reason::TooManyLabels),
+        (&large, Reason::RecordTooLarge),
+    ] {
+        let head: String = payload.chars().take(80).collect();
+        assert_eq!(refused(plan(), payload), (reason, None), "{head}");
+    }
+}
+
+#[test]
+fn one_bad_element_refuses_the_whole_record_and_is_named() {
+    let payload = r#"[{"metric":"a","ts":1700000000000,"value":1},{"metric":"b","ts":1700000000000}]"#;
+    assert_eq!(refused(plan(), payload), (Reason::MissingField, Some(1)));
+}
+
+#[test]
+fn a_point_older_than_retention_is_too_old() {
+    let mut plan = plan();
+    plan.limits.retention = Some(Duration::from_secs(3_600));
+    let payload = r#"{"metric":"m","ts":1699990000000,"value":1}"#;
+    assert_eq!(refused(plan, payload), (Reason::TooOld, None));
+}
+
+#[test]
+fn missing_fields_are_left_out_where_the_stream_says_skip() {
+    let mut plan = plan();
+    plan.mapping.on_missing = OnMissing::Skip;
+    let payloads = [
+        Some(r#"{"ts":1700000000000,"device":"d","temperature":1,"vibration":null}"#),
+        Some(r#"{"ts":1700000000000,"device":"d"}"#),
+    ];
+    let batch = apply(plan, &payloads, vec![]);
+    assert_eq!(batch.rejected, []);
+    assert_eq!(
+        lines(&batch),
+        [r#"machines_temperature{device="d"} 2023-11-14T22:13:20Z 1"#]
+    );
+}
+
+#[test]
+fn tombstones_are_skipped_and_a_foreign_stream_header_is_refused() {
+    let batch = apply(plan(), &[None], vec![]);
+    assert_eq!((batch.points.len(), batch.rejected.len()), (0, 0));
+    let foreign = Header {
+        name: STREAM_HEADER.into(),
+        value: b"other".to_vec(),
+    };
+    let batch = apply(plan(), &[Some("{}")], vec![foreign]);
+    assert_eq!(batch.rejected[0].reason, Reason::UnknownStream);
+}
+
+#[test]
+fn a_repeated_label_or_field_counts_with_its_last_value() {
+    assert_eq!(
+        points(r#"{"metric":"x","metric":"m","labels":{"a":"1","a":"2"},"ts":1700000000000,"value":1}"#),
+        [r#"m{a="2"} 2023-11-14T22:13:20Z 1"#]
+    );
+}
