@@ -1,0 +1,41 @@
+# syntax=docker/dockerfile:1
+# StreamSync alone, for `serve` with KAFKA_BROKERS, DATABASE_URL and REDIS_URL set: the image has no
+# Postgres of its own. See docker-compose.yml for the whole.
+
+FROM rust:1.95-bookworm AS build
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libssl-dev pkg-config zlib1g-dev \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /build
+
+# The dependencies in a layer of their own: it changes with Cargo.lock alone.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir -p src tests/specs \
+    && touch src/lib.rs tests/specs/main.rs \
+    && echo 'fn main() {}' > src/main.rs \
+    && cargo build --release --locked \
+    && rm -rf src tests
+
+COPY . .
+# Cargo goes by file times, and the copies may be older than the stand-ins were.
+RUN touch src/lib.rs src/main.rs && cargo build --release --locked --bin streamsync
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates libssl3 zlib1g \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --home-dir /var/lib/streamsync --create-home streamsync
+COPY --from=build /build/target/release/streamsync /usr/local/bin/streamsync
+COPY --from=build /build/LICENSE /usr/share/doc/streamsync/LICENSE
+
+USER streamsync
+WORKDIR /var/lib/streamsync
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+# No curl for one request: bash can open a connection and read the first line of the answer.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /livez HTTP/1.0\\r\\nHost: 127.0.0.1:8080\\r\\n\\r\\n' >&3 && read -r -t 4 line <&3 && [[ $line == *' 200 '* ]]"]
+ENTRYPOINT ["streamsync"]
+# Inside a container loopback is of no use to anyone outside it; whoever publishes the port decides
+# who may come, which is what --allow-anonymous puts in words.
+CMD ["serve", "--listen", "0.0.0.0:8080", "--allow-anonymous"]

@@ -1,0 +1,57 @@
+# StreamSync: `make run` shows it, `make check` is what CI runs.
+
+# The crash tests need them; no shipped build has them.
+FEATURES := --features failpoints
+CARGO ?= cargo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run run-kafka test test-kafka check lint licences bench schema fmt doc clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: ## Check for what is needed; as root on Debian install it
+	@scripts/setup
+
+run: setup ## Build and run the demo: real series through Kafka, Postgres and GraphQL
+	$(CARGO) run -- demo
+
+run-kafka: setup ## The same on a real Apache Kafka (needs Java 17 and Maven)
+	$(CARGO) build
+	scripts/kafka run $(CARGO) run -- demo
+
+test: setup ## Run every test that needs no container engine
+	$(CARGO) test $(FEATURES)
+
+test-kafka: setup ## Run the same suite on a real Apache Kafka (needs Java 17 and Maven)
+	$(CARGO) test $(FEATURES) --no-run
+	scripts/kafka run $(CARGO) test $(FEATURES)
+
+check: setup lint licences test ## All that CI asks for: format, lints, docs, licences, tests
+
+lint: ## Format, clippy and docs, warnings denied
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items $(FEATURES)
+
+licences: ## Licences, bans and sources of the dependencies (cargo-deny)
+	scripts/cargo-deny --all-features check licenses bans sources
+
+bench: setup ## Ingest benchmark on Apache Kafka; see docs/benchmarks.md
+	$(CARGO) build --release --locked
+	scripts/kafka run node benches/ingest.mjs
+
+schema: ## Regenerate schema.graphql
+	$(CARGO) run --quiet -- schema > schema.graphql.new
+	mv schema.graphql.new schema.graphql
+
+fmt: ## Format the code
+	$(CARGO) fmt
+
+doc: ## Build the documentation of the code
+	$(CARGO) doc --no-deps --document-private-items
+
+clean: ## Remove build output and the demo's data
+	$(CARGO) clean
+	scripts/kafka stop
+	rm -rf .streamsync
