@@ -11,6 +11,7 @@ pub mod stored;
 pub mod cursor;
 pub mod credits;
 pub mod value;
+pub mod headers;
 
 pub use batch::{Assigned, Batch, Header, Point, RawBatch, RawRecord, Share};
 pub use credits::{Credits, Permit};

@@ -22,6 +22,23 @@ pub enum Reason {
 }
 
 impl Reason {
+    pub const ALL: [Self; 14] = [
+        Self::NotJson,
+        Self::MissingField,
+        Self::WrongType,
+        Self::NotFinite,
+        Self::BadTimestamp,
+        Self::OutOfTimeRange,
+        Self::TooOld,
+        Self::InvalidName,
+        Self::LabelTooLong,
+        Self::TooManyLabels,
+        Self::RecordTooLarge,
+        Self::UnknownStream,
+        Self::TooManySeries,
+        Self::RejectedByStore,
+    ];
+
     pub const fn code(self) -> &'static str {
         match self {
             Self::NotJson => "not_json",

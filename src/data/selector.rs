@@ -75,6 +75,10 @@ impl Selector {
                 .all(|m| m.matches(series.label(&m.name).unwrap_or("")))
     }
 
+    pub fn selects_all(&self) -> bool {
+        self.metric.is_none() && self.labels.is_empty()
+    }
+
     /// The label values that any selected series must carry: what a database can look up.
     pub fn required_labels(&self) -> impl Iterator<Item = (&str, &str)> {
         self.labels

@@ -10,15 +10,13 @@ mod mapping;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::data::headers;
 use crate::data::{Batch, Decoder, Point, RawBatch, RawRecord, Reason, Refusal, Rejected, Value};
 use crate::telemetry::Metrics;
 
 use intern::Interner;
-pub use limits::{AcceptedTime, Limits};
+pub use limits::{AcceptedTime, Limits, humantime_text};
 pub use mapping::{Mapping, OnMissing, TimeField};
-
-/// The header by which a producer names the stream a record is meant for.
-pub const STREAM_HEADER: &str = "streamsync-stream";
 
 /// Everything needed to turn one stream's records into points.
 #[derive(Clone, Debug)]
@@ -99,7 +97,7 @@ impl Transform {
         let Some(plan) = self.plans.get(stream) else {
             return Err((unknown_stream(stream), None));
         };
-        let named = record.headers.iter().find(|h| h.name == STREAM_HEADER);
+        let named = record.headers.iter().find(|h| h.name == headers::STREAM);
         if let Some(named) = named.filter(|h| h.value != stream.as_bytes()) {
             return Err((unknown_stream(&String::from_utf8_lossy(&named.value)), None));
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::data::headers;
 use crate::data::{Assigned, Credits, Header, Micros, Share, TimeUnit};
 
 const NOW: Micros = Micros(1_700_000_000_000_000);
@@ -234,7 +235,7 @@ fn tombstones_are_skipped_and_a_foreign_stream_header_is_refused() {
     let batch = apply(plan(), &[None], vec![]);
     assert_eq!((batch.points.len(), batch.rejected.len()), (0, 0));
     let foreign = Header {
-        name: STREAM_HEADER.into(),
+        name: headers::STREAM.into(),
         value: b"other".to_vec(),
     };
     let batch = apply(plan(), &[Some("{}")], vec![foreign]);
