@@ -8,6 +8,7 @@ pub mod data;
 pub mod telemetry;
 
 // Floor 1: what is done, without actix and without HTTP.
+pub mod sources;
 pub mod decode;
 pub mod transform;
 

@@ -1,0 +1,208 @@
+//! Which Kafka this is: a real one by its address, or librdkafka's in-process cluster.
+//!
+//! Out go client configurations for each role; any librdkafka property of the user's passes
+//! through and wins over our defaults, except those that exactly-once rests on.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
+
+use super::native;
+use super::throttle::Throttle;
+use crate::data::Micros;
+
+/// How long a question to the broker may take before the next try.
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Members of a group that start together should meet in its first rebalance.
+const MOCK_REBALANCE_DELAY: Duration = Duration::from_millis(100);
+
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// A property that librdkafka does not take, or a stream that cannot be read.
+    #[error("kafka configuration: {0}")]
+    Config(String),
+    #[error("kafka: {0}")]
+    Kafka(#[from] KafkaError),
+    /// The topic is not there yet, or not usable yet.
+    #[error("topic {topic}: {why}")]
+    Topic { topic: String, why: String },
+    /// The broker will not create it, however often it is asked.
+    #[error("topic {topic} cannot be created: {why}")]
+    Refused { topic: String, why: String },
+}
+
+/// Cheap to clone; the in-process cluster ends with the last clone.
+#[derive(Clone)]
+pub struct Broker {
+    properties: Arc<BTreeMap<String, String>>,
+    embedded: Option<Arc<Embedded>>,
+}
+
+/// The in-process cluster: in memory, at most 5 MiB or 100,000 records a partition, older ones
+/// are dropped even if acknowledged. A new one, with new topic ids, at each start.
+pub(super) struct Embedded {
+    /// Its librdkafka handle owns the cluster.
+    owner: BaseProducer<Quiet>,
+    pub throttle: Throttle,
+}
+
+impl Broker {
+    /// A cluster at `brokers` (`host:port,…`), with any librdkafka property beside it.
+    pub fn remote(brokers: &str, properties: BTreeMap<String, String>) -> Self {
+        let mut properties = properties;
+        properties.insert("bootstrap.servers".to_owned(), brokers.to_owned());
+        Self {
+            properties: Arc::new(properties),
+            embedded: None,
+        }
+    }
+
+    /// Starts the in-process cluster on a free port of the loopback interface.
+    pub fn embedded() -> Result<Self, SourceError> {
+        let owner: BaseProducer<Quiet> = ClientConfig::new()
+            .set("test.mock.num.brokers", "1")
+            .create_with_context(Quiet)?;
+        native::set_mock_rebalance_delay(owner.client(), MOCK_REBALANCE_DELAY);
+        let brokers = {
+            let cluster = owner.client().mock_cluster();
+            let cluster =
+                cluster.ok_or_else(|| SourceError::Config("the in-process cluster did not start".into()))?;
+            let started = Micros::now().0;
+            let mark = format!("{}{started}-{}", native::START_MARK, std::process::id());
+            cluster.create_topic(&mark, 1, 1)?;
+            cluster.bootstrap_servers()
+        };
+        let embedded = Embedded {
+            owner,
+            throttle: Throttle::default(),
+        };
+        Ok(Self {
+            embedded: Some(Arc::new(embedded)),
+            ..Self::remote(&brokers, BTreeMap::new())
+        })
+    }
+
+    /// `host:port,…` for other clients, such as kcat.
+    pub fn bootstrap_servers(&self) -> &str {
+        self.properties
+            .get("bootstrap.servers")
+            .map_or("", String::as_str)
+    }
+
+    pub fn is_embedded(&self) -> bool {
+        self.embedded.is_some()
+    }
+
+    /// What keeps our own producers from overrunning the in-process cluster.
+    pub(super) fn throttle(&self) -> Option<&Throttle> {
+        self.embedded.as_ref().map(|embedded| &embedded.throttle)
+    }
+
+    /// Creates the topic in the in-process cluster, which knows no CreateTopics on its wire.
+    pub(super) fn create_embedded(&self, topic: &str, partitions: i32) -> Option<()> {
+        let embedded = self.embedded.as_ref()?;
+        let cluster = embedded.owner.client().mock_cluster()?;
+        // Fails only for a topic that is there already, which the caller looks at next.
+        let _ = cluster.create_topic(topic, partitions, 1);
+        Some(())
+    }
+
+    /// A configuration for one role: `defaults`, then the user's properties, then `fixed`.
+    pub(super) fn client(&self, defaults: &[(&str, String)], fixed: &[(&str, String)]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set_log_level(RDKafkaLogLevel::Warning);
+        // A broker that comes back should be noticed soon.
+        config.set("reconnect.backoff.max.ms", "2000");
+        for (name, value) in defaults {
+            config.set(*name, value);
+        }
+        for (name, value) in self.properties.iter() {
+            config.set(name, value);
+        }
+        for (name, value) in fixed {
+            config.set(*name, value);
+        }
+        config
+    }
+
+    /// A client that only asks: it joins no group and creates no topic.
+    pub(super) fn asker(&self) -> Result<BaseConsumer<Quiet>, SourceError> {
+        // Properties of a group or a fixed member would make it one.
+        let mut config = self.client(&[], &[("allow.auto.create.topics", "false".into())]);
+        config.remove("group.id");
+        config.remove("group.instance.id");
+        config.create_with_context(Quiet).map_err(refused)
+    }
+
+    #[cfg(test)]
+    pub(super) fn mock<T>(
+        &self,
+        act: impl FnOnce(rdkafka::mocking::MockCluster<'_, Quiet>) -> T,
+    ) -> Option<T> {
+        let embedded = self.embedded.as_ref()?;
+        embedded.owner.client().mock_cluster().map(act)
+    }
+}
+
+/// Names the cluster, never a property: some of them are secrets.
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker")
+            .field("bootstrap_servers", &self.bootstrap_servers())
+            .field("embedded", &self.is_embedded())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why librdkafka takes no such configuration, without the value, which may be a secret.
+pub(super) fn refused(error: KafkaError) -> SourceError {
+    SourceError::Config(match error {
+        KafkaError::ClientConfig(_, _, name, _) => {
+            format!("property {name} is unknown or its value is not allowed")
+        }
+        other => other.to_string(),
+    })
+}
+
+/// A client context that logs through `tracing` and does nothing else.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "kafka client");
+    }
+}
+
+impl ConsumerContext for Quiet {}
+
+impl ProducerContext for Quiet {
+    type DeliveryOpaque = ();
+    fn delivery(&self, _: &rdkafka::producer::DeliveryResult<'_>, (): ()) {}
+}
+
+/// librdkafka warns about each lost connection; what matters of it shows in the status.
+pub(super) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+            tracing::error!(facility, "librdkafka: {message}");
+        }
+        RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
+            tracing::warn!(facility, "librdkafka: {message}");
+        }
+        _ => tracing::debug!(facility, "librdkafka: {message}"),
+    }
+}

@@ -1,0 +1,192 @@
+//! Where records come from: Kafka, or the in-process cluster that stands in for it.
+//!
+//! In come partitions of Kafka topics, out go [`RawBatch`]es with the offsets they cover. The next
+//! offset of every partition lives in Postgres, behind [`Ledger`]; Kafka's own committed offsets
+//! are only reported, for lag tools. What this part needs of the others it names here as traits,
+//! so that it imports none of them.
+//!
+//! Reading order: [`broker`] (which cluster), [`topics`] (they exist), [`poller`] (the handle of
+//! the poll thread), `poll` (its loop), `rebalance` (what an assignment does), `offsets` (where to
+//! begin), `builder` (records to batches), `report` (lag and commits), and for the other
+//! direction [`producer`] and [`demo`].
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::{Micros, PartitionId, RawBatch};
+
+pub mod broker;
+pub mod topics;
+pub mod poller;
+mod poll;
+mod rebalance;
+mod offsets;
+mod builder;
+mod report;
+mod native;
+pub mod producer;
+mod throttle;
+pub mod demo;
+#[cfg(test)]
+mod tests;
+
+pub use broker::{Broker, SourceError};
+pub use demo::DemoSeries;
+pub use offsets::resolve_time;
+pub use poller::Poller;
+pub use producer::{Outgoing, ProduceError, Producer};
+pub use topics::{TopicSpec, ensure_topics};
+
+/// Where a stream begins on a topic that has no stored offset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    #[default]
+    Earliest,
+    Latest,
+    /// At the first record of this Kafka timestamp or later.
+    At(Micros),
+}
+
+/// What to do when Kafka no longer has (or does not yet have) the stored offset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnOffsetLost {
+    /// The partition stands still until a person decides.
+    #[default]
+    Stop,
+    /// It goes on with what there is; the loss is written down.
+    Jump,
+}
+
+/// One stream as the poll thread sees it.
+#[derive(Clone, Debug)]
+pub struct StreamSource {
+    pub name: Arc<str>,
+    pub topic: Arc<str>,
+    pub partitions: i32,
+    pub start: Start,
+    pub on_offset_lost: OnOffsetLost,
+    /// Dead letters come back here; always read from its beginning.
+    pub redrive_topic: Option<Arc<str>>,
+}
+
+/// How the poll thread reads.
+#[derive(Clone, Debug)]
+pub struct PollConfig {
+    pub group_id: String,
+    /// A batch is handed over at the latest with this many records …
+    pub batch_records: usize,
+    /// … or this many bytes of keys and payloads.
+    pub batch_bytes: usize,
+    /// What librdkafka may hold beyond the credits, in bytes; part of the same memory budget.
+    pub prefetch_bytes: usize,
+    /// After this silence the group gives this node's partitions to others.
+    pub session_timeout: Duration,
+    /// How often the topics' ids are asked for again.
+    pub recheck_topics: Duration,
+}
+
+impl Default for PollConfig {
+    fn default() -> Self {
+        Self {
+            group_id: "streamsync".to_owned(),
+            batch_records: 10_000,
+            batch_bytes: 4 << 20,
+            prefetch_bytes: 32 << 20,
+            session_timeout: Duration::from_secs(45),
+            recheck_topics: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A Kafka partition by name, with the stream it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    pub stream: &'a str,
+    pub topic: &'a str,
+    pub partition: i32,
+}
+
+/// A partition that now belongs to this node alone, and where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    pub partition_id: PartitionId,
+    pub owner_epoch: i64,
+    pub next_offset: i64,
+}
+
+/// What the ledger knows of a partition at its assignment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Never heard of: the stream's `start` decides.
+    New,
+    /// Known under another topic id: the topic was created anew and is read from offset 0.
+    Recreated,
+    /// The current epoch's row, its owner epoch raised by this claim.
+    Resumed(Claimed),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// Worth another generation: the database is away or busy.
+    #[error("{0}")]
+    Retry(String),
+    /// No restart can help.
+    #[error("{0}")]
+    Fatal(String),
+}
+
+/// The offsets in Postgres. Called synchronously on the poll thread while it is assigned
+/// partitions, so each call should answer or fail within seconds.
+pub trait Ledger: Send {
+    /// Takes the partition over: whoever held it before can no longer commit.
+    fn claim(&mut self, place: Place<'_>, topic_id: &str) -> Result<Claim, LedgerError>;
+
+    /// Begins a new epoch of the partition at `next_offset`, owned by this node.
+    fn begin_epoch(
+        &mut self,
+        place: Place<'_>,
+        topic_id: &str,
+        next_offset: i64,
+    ) -> Result<Claimed, LedgerError>;
+
+    /// Writes down that `claimed.next_offset..to` is gone and moves the epoch's next offset to `to`.
+    fn record_gap(&mut self, claimed: Claimed, to: i64) -> Result<(), LedgerError>;
+}
+
+/// Where the poll thread delivers to. Neither method may block.
+pub trait Sink: Send {
+    fn batch(&self, batch: RawBatch);
+
+    /// Nothing follows: this generation's poll thread ends. `fatal`: no restart can help.
+    fn failed(&self, why: String, fatal: bool);
+}
+
+/// Why a poll thread ends before it was asked to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub why: String,
+    pub fatal: bool,
+}
+
+impl Failure {
+    pub fn retry(why: impl fmt::Display) -> Self {
+        Self {
+            why: why.to_string(),
+            fatal: false,
+        }
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        let fatal = matches!(error, LedgerError::Fatal(_));
+        Self {
+            why: format!("ledger: {error}"),
+            fatal,
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The loop of the poll thread: records in, batches under credits out.
+//!
+//! There is no linger time. While nothing is in flight, what is there goes out at once; while
+//! something is, records are collected until it is committed or the batch is full. Without
+//! credits the loop waits a second without polling (pausing throws the prefetch away), then pauses
+//! the partitions and polls for rebalances only.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use tokio::sync::oneshot;
+
+use super::builder::Builder;
+use super::poller::Control;
+use super::rebalance::{Change, Context};
+use super::report::Report;
+use super::{Failure, PollConfig, Sink};
+use crate::data::{Assigned, Credits};
+
+/// How long an idle loop sleeps in `poll` before it looks at its requests.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// How soon more records are looked for while a batch is in flight.
+const GLANCE: Duration = Duration::from_millis(2);
+
+/// How long to wait for credits before the partitions are paused.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Records between two looks at requests and clock.
+const BURST: usize = 1_000;
+
+pub(super) struct Reader<'c> {
+    consumer: &'c BaseConsumer<Context>,
+    generation: u64,
+    config: PollConfig,
+    sink: &'c dyn Sink,
+    control: &'c Control,
+    credits: &'c Arc<Credits>,
+    builder: Builder,
+    report: Report<'c>,
+    /// Paused for want of credits.
+    held_back: bool,
+    /// Paused for good: somebody waits for the last batch, or waited.
+    draining: bool,
+    waiting_for_drain: Vec<oneshot::Sender<()>>,
+    stopped_streams: BTreeSet<Arc<str>>,
+}
+
+impl<'c> Reader<'c> {
+    pub fn new(
+        consumer: &'c BaseConsumer<Context>,
+        generation: u64,
+        config: PollConfig,
+        sink: &'c dyn Sink,
+        control: &'c Control,
+        credits: &'c Arc<Credits>,
+    ) -> Self {
+        Self {
+            report: Report::new(consumer, config.recheck_topics),
+            consumer,
+            generation,
+            config,
+            sink,
+            control,
+            credits,
+            builder: Builder::default(),
+            held_back: false,
+            draining: false,
+            waiting_for_drain: Vec::new(),
+            stopped_streams: BTreeSet::new(),
+        }
+    }
+
+    /// Returns when asked to close.
+    pub fn run(&mut self) -> Result<(), Failure> {
+        loop {
+            if self.control.is_waiting() && self.obey()? {
+                self.report.commit();
+                return Ok(());
+            }
+            if self.consumer.context().has_changed() {
+                self.adapt()?;
+            }
+            self.report.tick()?;
+            if self.held_back || self.draining {
+                self.wait()?;
+            } else {
+                self.read()?;
+            }
+        }
+    }
+
+    /// Does what was asked for; true when that is to close.
+    fn obey(&mut self) -> Result<bool, Failure> {
+        let requests = self.control.take();
+        self.report.committed(requests.committed.into_values());
+        for stream in requests.pause {
+            self.builder.discard_stream(&stream);
+            self.pause(|of| of.stream == stream)?;
+            self.stopped_streams.insert(stream);
+        }
+        if !requests.drained.is_empty() {
+            self.waiting_for_drain.extend(requests.drained);
+            self.draining = true;
+            self.pause(|_| true)?;
+        }
+        Ok(requests.close)
+    }
+
+    /// Follows the group's decisions.
+    fn adapt(&mut self) -> Result<(), Failure> {
+        for change in self.consumer.context().take_changes() {
+            match change {
+                Change::Assigned(owned) => {
+                    for one in owned {
+                        let of = Arc::clone(&one.assigned);
+                        self.builder.assign(of, one.next_offset);
+                        self.report.assign(one);
+                    }
+                }
+                Change::Revoked(gone) => {
+                    for (topic, partition) in &gone {
+                        self.builder.revoke(topic, *partition);
+                        self.report.revoke(topic, *partition);
+                    }
+                }
+                Change::Failed(failure) => return Err(failure),
+            }
+        }
+        let all = self.held_back || self.draining;
+        self.pause(|_| all)
+    }
+
+    fn read(&mut self) -> Result<(), Failure> {
+        let mut patience = if self.builder.is_empty() {
+            IDLE
+        } else {
+            Duration::ZERO
+        };
+        for _ in 0..BURST {
+            if !self.poll(patience)? {
+                return self.nothing_more();
+            }
+            let (records, bytes) = (self.config.batch_records, self.config.batch_bytes);
+            if self.builder.is_full(records, bytes) {
+                return self.hand_over_or_hold_back();
+            }
+            patience = Duration::ZERO;
+        }
+        Ok(())
+    }
+
+    /// Kafka has no more for now.
+    fn nothing_more(&mut self) -> Result<(), Failure> {
+        if self.builder.is_empty() || self.consumer.context().has_changed() {
+            return Ok(());
+        }
+        if self.credits.held() == 0 {
+            return self.hand_over_or_hold_back();
+        }
+        self.credits.wait_idle(GLANCE);
+        Ok(())
+    }
+
+    /// Paused: serves rebalances until the batch under way can go, then goes on, or is drained.
+    fn wait(&mut self) -> Result<(), Failure> {
+        let patience = if self.builder.is_empty() {
+            IDLE
+        } else {
+            Duration::ZERO
+        };
+        // A record that was on its way when the partitions were paused still counts.
+        let more = self.poll(patience)?;
+        if more || self.consumer.context().has_changed() {
+            return Ok(());
+        }
+        if !self.hand_over(IDLE) {
+            return Ok(());
+        }
+        self.held_back = false;
+        for waiting in self.waiting_for_drain.drain(..) {
+            let _ = waiting.send(());
+        }
+        if self.draining {
+            return Ok(());
+        }
+        self.resume()
+    }
+
+    /// Takes one record; false when there was none.
+    fn poll(&mut self, patience: Duration) -> Result<bool, Failure> {
+        match self.consumer.poll(patience) {
+            None => Ok(false),
+            Some(Ok(message)) => {
+                self.builder.push(&message);
+                self.report.heard();
+                Ok(true)
+            }
+            Some(Err(error)) => {
+                self.judge(error)?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn hand_over_or_hold_back(&mut self) -> Result<(), Failure> {
+        if self.hand_over(PATIENCE) {
+            return Ok(());
+        }
+        self.held_back = true;
+        self.pause(|_| true)
+    }
+
+    /// True when nothing is left to hand over.
+    fn hand_over(&mut self, patience: Duration) -> bool {
+        if self.builder.is_empty() {
+            return true;
+        }
+        let Some(permit) = self.credits.acquire(self.builder.cost(), patience) else {
+            return false;
+        };
+        let metrics = &self.consumer.context().metrics;
+        for (stream, records) in self.builder.counts() {
+            metrics.add(&metrics.records, &[("stream", &stream)], records);
+        }
+        self.sink.batch(self.builder.take(self.generation, permit));
+        true
+    }
+
+    /// Pauses the chosen partitions, and those of stopped streams again.
+    fn pause(&self, chosen: impl Fn(&Assigned) -> bool) -> Result<(), Failure> {
+        let list = self.list(|of| chosen(of) || self.stopped_streams.contains(&of.stream));
+        if list.count() == 0 {
+            return Ok(());
+        }
+        self.consumer.pause(&list).map_err(Failure::retry)
+    }
+
+    fn resume(&self) -> Result<(), Failure> {
+        let list = self.list(|of| !self.stopped_streams.contains(&of.stream));
+        if list.count() == 0 {
+            return Ok(());
+        }
+        self.consumer.resume(&list).map_err(Failure::retry)
+    }
+
+    fn list(&self, chosen: impl Fn(&Assigned) -> bool) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for of in self.builder.partitions().filter(|of| chosen(of)) {
+            list.add_partition(&of.topic, of.partition);
+        }
+        list
+    }
+
+    /// Ends the generation for what cannot heal by itself; librdkafka retries the rest for ever.
+    fn judge(&mut self, error: KafkaError) -> Result<(), Failure> {
+        if let KafkaError::MessageConsumptionFatal(code) = error {
+            return Err(Failure::retry(format!("kafka consumer: {code}")));
+        }
+        match error.rdkafka_error_code() {
+            Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Err(Failure::retry(
+                "OFFSET_LOST: kafka dropped records before they were read",
+            )),
+            Some(
+                code @ (Code::Authentication
+                | Code::SaslAuthenticationFailed
+                | Code::TopicAuthorizationFailed
+                | Code::GroupAuthorizationFailed
+                | Code::InvalidSessionTimeout
+                | Code::InconsistentGroupProtocol),
+            ) => Err(Failure::retry(format!("kafka refused the consumer: {code}"))),
+            Some(Code::AllBrokersDown) => {
+                self.report.lost("no broker can be reached");
+                Ok(())
+            }
+            _ => {
+                tracing::debug!(%error, "kafka consumer");
+                self.report.doubt();
+                Ok(())
+            }
+        }
+    }
+}

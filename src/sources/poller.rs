@@ -1,0 +1,217 @@
+//! The handle of the poll thread: starts it, passes requests on, and joins it.
+//!
+//! One thread reads all streams of a generation and owns the Kafka consumer; nothing else touches
+//! it. Requests are merged in one small table, so they can neither queue up nor block the caller.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use tokio::sync::oneshot;
+
+use super::broker::{Broker, SourceError, refused};
+use super::poll::Reader;
+use super::rebalance::Context;
+use super::{Failure, Ledger, PollConfig, Sink, StreamSource};
+use crate::data::{Credits, Share};
+use crate::telemetry::{Metrics, Status};
+
+/// Dropping it ends the thread without waiting; [`Poller::close`] waits.
+#[derive(Debug)]
+pub struct Poller {
+    control: Arc<Control>,
+    broker: Broker,
+    status: Arc<Status>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread was asked for since it last looked.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    /// The last committed share of each partition.
+    pub committed: BTreeMap<(Arc<str>, i32), Share>,
+    pub pause: Vec<Arc<str>>,
+    pub drained: Vec<oneshot::Sender<()>>,
+    pub close: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Control {
+    /// `None` once the thread ended: nobody is left to answer.
+    requests: Mutex<Option<Requests>>,
+    waiting: AtomicBool,
+}
+
+impl Poller {
+    /// Joins the group and begins to read. The topics should exist ([`super::ensure_topics`]).
+    #[allow(clippy::too_many_arguments)]
+    pub fn start(
+        generation: u64,
+        config: PollConfig,
+        broker: &Broker,
+        streams: &[StreamSource],
+        ledger: Box<dyn Ledger>,
+        sink: Box<dyn Sink>,
+        credits: Arc<Credits>,
+        metrics: Arc<Metrics>,
+        status: Arc<Status>,
+    ) -> Result<Self, SourceError> {
+        let embedded = broker.is_embedded();
+        let context = Context::new(streams, ledger, embedded, Arc::clone(&status), metrics);
+        let consumer: BaseConsumer<Context> = consumer_config(broker, &config)
+            .create_with_context(context)
+            .map_err(refused)?;
+        consumer.subscribe(&consumer.context().topics())?;
+        let control = Arc::new(Control {
+            requests: Mutex::new(Some(Requests::default())),
+            waiting: AtomicBool::new(false),
+        });
+        let thread = std::thread::Builder::new().name("kafka-poll".into()).spawn({
+            let control = Arc::clone(&control);
+            move || {
+                let reader = Reader::new(&consumer, generation, config, &*sink, &control, &credits);
+                read(reader, &*sink);
+                control.end();
+                consumer.context().forget_all();
+                // Here the group is left.
+                drop(consumer);
+            }
+        });
+        let thread = thread.map_err(|error| SourceError::Config(error.to_string()))?;
+        Ok(Self {
+            control,
+            broker: broker.clone(),
+            status,
+            thread: Some(thread),
+        })
+    }
+
+    /// Stops reading and hands over what is there; resolves when that is done, or when the thread
+    /// ended. The partitions stay this node's until [`Poller::close`].
+    pub fn drain(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (done, drained) = oneshot::channel();
+        self.control.ask(|requests| requests.drained.push(done));
+        async move {
+            let _ = drained.await;
+        }
+    }
+
+    /// These shares are in Postgres: shown at once, and reported to Kafka within a second or so.
+    pub fn committed(&self, shares: Vec<Share>) {
+        self.status.update(|snapshot| {
+            for share in &shares {
+                let key = (share.of.topic.to_string(), share.of.partition);
+                if let Some(shown) = snapshot.partitions.get_mut(&key)
+                    && shown.partition_id == share.of.partition_id
+                {
+                    shown.next_offset = shown.next_offset.max(share.to);
+                }
+            }
+        });
+        if let Some(throttle) = self.broker.throttle() {
+            for share in &shares {
+                throttle.committed(&share.of.topic, share.of.partition, share.to);
+            }
+        }
+        self.control.ask(|requests| {
+            for share in shares {
+                let key = (Arc::clone(&share.of.topic), share.of.partition);
+                requests.committed.insert(key, share);
+            }
+        });
+    }
+
+    /// Stops reading one stream until the next generation; what of it was not handed over is
+    /// dropped here and read again then.
+    pub fn pause_stream(&self, name: &str) {
+        self.control.ask(|requests| requests.pause.push(Arc::from(name)));
+    }
+
+    /// Leaves the group and waits for the thread: blocks for up to a few seconds.
+    pub fn close(mut self) {
+        self.control.ask(|requests| requests.close = true);
+        if let Some(thread) = self.thread.take() {
+            // A panic was reported to the sink already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Poller {
+    fn drop(&mut self) {
+        self.control.ask(|requests| requests.close = true);
+    }
+}
+
+impl Control {
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    pub fn take(&self) -> Requests {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.store(false, Ordering::Relaxed);
+        requests.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Whoever still waits for a drain learns by this that there is none.
+    fn end(&self) {
+        *self.requests.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn ask(&self, change: impl FnOnce(&mut Requests)) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(requests) = requests.as_mut() else {
+            return;
+        };
+        change(requests);
+        self.waiting.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whatever ends the reading but a request is told to the sink, a panic included.
+fn read(mut reader: Reader<'_>, sink: &dyn Sink) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| reader.run()))
+        .unwrap_or_else(|_| Err(Failure::retry("the poll thread panicked")));
+    if let Err(Failure { why, fatal }) = outcome {
+        sink.failed(why, fatal);
+    }
+}
+
+fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
+    let kib = (config.prefetch_bytes / 1024).max(1);
+    // The in-process cluster takes many rounds for a cooperative rebalance.
+    let strategy = if broker.is_embedded() {
+        "range"
+    } else {
+        "cooperative-sticky"
+    };
+    let session = config.session_timeout.as_millis();
+    let heartbeat = (session / 3).clamp(1, 3_000);
+    broker.client(
+        &[
+            ("partition.assignment.strategy", strategy.into()),
+            ("heartbeat.interval.ms", heartbeat.to_string()),
+            ("queued.max.messages.kbytes", kib.to_string()),
+            ("fetch.max.bytes", config.prefetch_bytes.to_string()),
+            // After a full prefetch the next fetch would wait a whole second.
+            ("fetch.queue.backoff.ms", "10".into()),
+            // New partitions of a topic are noticed by this.
+            ("topic.metadata.refresh.interval.ms", "60000".into()),
+        ],
+        &[
+            ("group.id", config.group_id.clone()),
+            ("session.timeout.ms", session.to_string()),
+            ("enable.auto.commit", "false".into()),
+            ("enable.auto.offset.store", "false".into()),
+            ("auto.offset.reset", "error".into()),
+            ("enable.partition.eof", "false".into()),
+            ("allow.auto.create.topics", "false".into()),
+            ("statistics.interval.ms", "0".into()),
+        ],
+    )
+}

@@ -1,0 +1,215 @@
+//! Records to Kafka: for the `publish` mutation, redrives, the terminal and the demo.
+//!
+//! In goes one record after another, out comes the place of each once all in-sync replicas have
+//! it. Idempotent, with the partitioner of the Java and Node clients (murmur2), so that a key is
+//! found in the same partition whoever wrote it.
+
+use std::time::Duration;
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
+use rdkafka::producer::future_producer::DeliveryFuture;
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::broker::{Broker, Quiet, SourceError, refused};
+use super::throttle::Reservation;
+use crate::data::{Header, Micros};
+
+/// librdkafka's own queue is full: it empties at network speed.
+const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
+
+/// One record to send.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    pub topic: &'a str,
+    pub key: Option<&'a [u8]>,
+    /// `None` is a tombstone.
+    pub payload: Option<&'a [u8]>,
+    pub headers: &'a [Header],
+    /// Kafka's record timestamp (to the millisecond); `None`: now.
+    pub timestamp: Option<Micros>,
+}
+
+/// Where a record ended up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    pub partition: i32,
+    pub offset: i64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ProduceError {
+    /// The embedded broker has no room until ingest catches up.
+    #[error("ingest of topic {0} lags; the embedded broker takes no more for now")]
+    Lagging(String),
+    /// Kafka did not answer in time. The record may still have arrived.
+    #[error("kafka did not confirm the record in time")]
+    TimedOut,
+    /// Kafka will not take this record.
+    #[error("kafka refused the record: {0}")]
+    Refused(RDKafkaErrorCode),
+    #[error("kafka: {0}")]
+    Other(#[from] KafkaError),
+}
+
+/// Shared by reference or `Arc`; dropping the last one waits for nothing, see [`Producer::flush`].
+pub struct Producer {
+    inner: FutureProducer<Quiet>,
+    broker: Broker,
+    patience: Duration,
+}
+
+/// A record on its way. Await [`Delivery::placed`] for each: on the embedded broker the room it
+/// takes is counted from there on.
+pub struct Delivery<'p> {
+    future: DeliveryFuture,
+    reservation: Option<Reservation<'p>>,
+}
+
+impl Producer {
+    /// `patience`: how long a record may take from [`Producer::enqueue`] to its confirmation.
+    pub fn new(broker: &Broker, patience: Duration) -> Result<Self, SourceError> {
+        let inner = broker
+            .client(
+                &[
+                    ("acks", "all".into()),
+                    ("enable.idempotence", "true".into()),
+                    ("partitioner", "murmur2_random".into()),
+                    ("compression.type", "none".into()),
+                    ("linger.ms", "5".into()),
+                    ("delivery.timeout.ms", patience.as_millis().to_string()),
+                ],
+                &[],
+            )
+            .create_with_context(Quiet)
+            .map_err(refused)?;
+        Ok(Self {
+            inner,
+            broker: broker.clone(),
+            patience,
+        })
+    }
+
+    /// Sends one record and waits for its place.
+    pub async fn send(&self, record: Outgoing<'_>) -> Result<Placed, ProduceError> {
+        self.enqueue(record).await?.placed().await
+    }
+
+    /// Puts the record into the queue, waiting while that is full. For bulk: enqueue one after
+    /// the other (which keeps the order within a key) and await the deliveries behind.
+    pub async fn enqueue(&self, record: Outgoing<'_>) -> Result<Delivery<'_>, ProduceError> {
+        let deadline = Instant::now() + self.patience;
+        let reservation = match self.broker.throttle() {
+            None => None,
+            Some(throttle) => Some(
+                timeout_at(deadline, throttle.reserve(record.topic, size(&record)))
+                    .await
+                    .map_err(|_| ProduceError::Lagging(record.topic.to_owned()))?,
+            ),
+        };
+        let mut outgoing = native(&record);
+        loop {
+            match self.inner.send_result(outgoing) {
+                Ok(future) => {
+                    return Ok(Delivery { future, reservation });
+                }
+                Err((error, back)) => {
+                    let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+                    if !full || Instant::now() >= deadline {
+                        return Err(refusal(error));
+                    }
+                    outgoing = back;
+                }
+            }
+            sleep(QUEUE_FULL_PAUSE).await;
+        }
+    }
+
+    /// Waits until everything enqueued is confirmed or given up.
+    pub async fn flush(&self) -> Result<(), ProduceError> {
+        let (inner, patience) = (self.inner.clone(), self.patience);
+        tokio::task::spawn_blocking(move || inner.flush(patience))
+            .await
+            .map_err(|_| ProduceError::TimedOut)?
+            .map_err(refusal)
+    }
+}
+
+impl std::fmt::Debug for Producer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Producer")
+            .field("broker", &self.broker)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Delivery<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Delivery").finish_non_exhaustive()
+    }
+}
+
+impl Delivery<'_> {
+    pub async fn placed(self) -> Result<Placed, ProduceError> {
+        let delivered = self.future.await.map_err(|_| ProduceError::TimedOut)?;
+        let delivery = delivered.map_err(|(error, _)| refusal(error))?;
+        if let Some(reservation) = self.reservation {
+            reservation.placed(delivery.partition, delivery.offset);
+        }
+        Ok(Placed {
+            partition: delivery.partition,
+            offset: delivery.offset,
+        })
+    }
+}
+
+fn native<'a>(record: &Outgoing<'a>) -> FutureRecord<'a, [u8], [u8]> {
+    let headers = record
+        .headers
+        .iter()
+        .fold(OwnedHeaders::new(), |headers, header| {
+            headers.insert(KafkaHeader {
+                key: &header.name,
+                value: Some(&header.value),
+            })
+        });
+    FutureRecord {
+        topic: record.topic,
+        partition: None,
+        payload: record.payload,
+        key: record.key,
+        timestamp: record.timestamp.map(Micros::as_millis),
+        headers: (!record.headers.is_empty()).then_some(headers),
+    }
+}
+
+fn size(record: &Outgoing<'_>) -> usize {
+    let headers: usize = record
+        .headers
+        .iter()
+        .map(|header| header.name.len() + header.value.len())
+        .sum();
+    record.key.map_or(0, <[u8]>::len) + record.payload.map_or(0, <[u8]>::len) + headers
+}
+
+fn refusal(error: KafkaError) -> ProduceError {
+    match error.rdkafka_error_code() {
+        Some(
+            RDKafkaErrorCode::MessageTimedOut
+            | RDKafkaErrorCode::RequestTimedOut
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::QueueFull,
+        ) => ProduceError::TimedOut,
+        Some(
+            code @ (RDKafkaErrorCode::MessageSizeTooLarge
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::InvalidTopic
+            | RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::InvalidTimestamp
+            | RDKafkaErrorCode::InvalidRecord),
+        ) => ProduceError::Refused(code),
+        _ => ProduceError::Other(error),
+    }
+}

@@ -1,0 +1,380 @@
+//! What an assignment does: each new partition is claimed in the ledger and begins at the
+//! ledger's offset, which stands in the list *before* it is assigned (seeking afterwards is too
+//! late: records of another offset may be on their way already).
+//!
+//! In come the group's decisions, on the poll thread, inside `poll`; out go [`Change`]s for its
+//! loop. An assignment is taken whole or not at all: at an error nothing is assigned and the
+//! generation ends. A partition whose offset is lost is left out of the assignment and shown in
+//! the status, while the others run.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::broker::{REQUEST_TIMEOUT, log_line};
+use super::offsets::{self, Verdict, Watermarks, places};
+use super::{Claim, Claimed, Failure, Ledger, OnOffsetLost, Place, Start, StreamSource, native};
+use crate::data::Assigned;
+use crate::telemetry::status::PartitionStatus;
+use crate::telemetry::{Metrics, Status};
+
+/// What the loop must know of a rebalance.
+#[derive(Debug)]
+pub(super) enum Change {
+    Assigned(Vec<Owned>),
+    Revoked(Vec<(String, i32)>),
+    Failed(Failure),
+}
+
+/// A partition that is read from `next_offset` on.
+#[derive(Debug)]
+pub(super) struct Owned {
+    pub assigned: Arc<Assigned>,
+    pub next_offset: i64,
+    pub topic_id: Arc<str>,
+}
+
+/// How one topic is read.
+#[derive(Clone, Debug)]
+struct Subscribed {
+    stream: Arc<str>,
+    topic: Arc<str>,
+    start: Start,
+    on_offset_lost: OnOffsetLost,
+    redrive: bool,
+}
+
+pub(super) struct Context {
+    topics: BTreeMap<Arc<str>, Subscribed>,
+    ledger: Mutex<Box<dyn Ledger>>,
+    embedded: bool,
+    pub status: Arc<Status>,
+    pub metrics: Arc<Metrics>,
+    /// What librdkafka was told to read: a partition left out must not be unassigned either.
+    reading: Mutex<BTreeSet<(String, i32)>>,
+    changes: Mutex<Vec<Change>>,
+    changed: AtomicBool,
+}
+
+impl Context {
+    pub fn new(
+        streams: &[StreamSource],
+        ledger: Box<dyn Ledger>,
+        embedded: bool,
+        status: Arc<Status>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            topics: streams.iter().flat_map(subscriptions).collect(),
+            ledger: Mutex::new(ledger),
+            embedded,
+            status,
+            metrics,
+            reading: Mutex::default(),
+            changes: Mutex::default(),
+            changed: AtomicBool::new(false),
+        }
+    }
+
+    pub fn topics(&self) -> Vec<&str> {
+        self.topics.keys().map(|topic| &**topic).collect()
+    }
+
+    /// Cheap enough to ask after every record.
+    pub fn has_changed(&self) -> bool {
+        self.changed.load(Ordering::Relaxed)
+    }
+
+    pub fn take_changes(&self) -> Vec<Change> {
+        self.changed.store(false, Ordering::Relaxed);
+        std::mem::take(&mut lock(&self.changes))
+    }
+
+    /// Takes every partition of these topics out of status and metrics.
+    pub fn forget_all(&self) {
+        let shown: Vec<(String, i32)> = self.status.update(|snapshot| {
+            let ours = |(topic, _): &&(String, i32)| self.topics.contains_key(topic.as_str());
+            snapshot.partitions.keys().filter(ours).cloned().collect()
+        });
+        self.forget(&shown);
+    }
+
+    fn forget(&self, partitions: &[(String, i32)]) {
+        self.status.update(|snapshot| {
+            for place in partitions {
+                snapshot.partitions.remove(place);
+            }
+        });
+        for (topic, partition) in partitions {
+            self.metrics.forget_lag(topic, *partition);
+        }
+    }
+
+    fn tell(&self, change: Change) {
+        lock(&self.changes).push(change);
+        self.changed.store(true, Ordering::Relaxed);
+    }
+
+    fn assign(&self, consumer: &BaseConsumer<Self>, wanted: &TopicPartitionList) {
+        let cooperative = is_cooperative(consumer);
+        let outcome = self.claim_all(consumer, wanted).and_then(|owned| {
+            let list = with_offsets(&owned).map_err(Failure::retry)?;
+            take_on(consumer, &list, cooperative).map_err(Failure::retry)?;
+            Ok(owned)
+        });
+        match outcome {
+            Ok(owned) => {
+                let mut reading = lock(&self.reading);
+                if !cooperative {
+                    reading.clear();
+                }
+                reading.extend(
+                    owned
+                        .iter()
+                        .map(|o| (o.assigned.topic.to_string(), o.assigned.partition)),
+                );
+                drop(reading);
+                self.status.well("kafka");
+                self.tell(Change::Assigned(owned));
+            }
+            Err(failure) => {
+                // librdkafka waits for an answer to its assignment, also for this one.
+                let nothing = TopicPartitionList::new();
+                if let Err(error) = take_on(consumer, &nothing, cooperative) {
+                    tracing::debug!(%error, "the empty assignment failed");
+                }
+                self.tell(Change::Failed(failure));
+            }
+        }
+    }
+
+    fn revoke(&self, consumer: &BaseConsumer<Self>, gone: &TopicPartitionList) {
+        let gone: Vec<(String, i32)> = places(gone);
+        let mut reading = lock(&self.reading);
+        let mut list = TopicPartitionList::new();
+        for (topic, partition) in gone.iter().filter(|place| reading.contains(place)) {
+            list.add_partition(topic, *partition);
+        }
+        let outcome = if is_cooperative(consumer) {
+            reading.retain(|place| !gone.contains(place));
+            consumer.incremental_unassign(&list)
+        } else {
+            reading.clear();
+            consumer.unassign()
+        };
+        drop(reading);
+        self.forget(&gone);
+        self.tell(Change::Revoked(gone));
+        if let Err(error) = outcome {
+            self.tell(Change::Failed(Failure::retry(error)));
+        }
+    }
+
+    fn claim_all(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        wanted: &TopicPartitionList,
+    ) -> Result<Vec<Owned>, Failure> {
+        let places = places(wanted);
+        let ids = topic_ids(consumer, &places)?;
+        let mut owned = Vec::with_capacity(places.len());
+        for (topic, partition) in places {
+            let known = self.topics.get(&*topic).zip(ids.get(&*topic));
+            let Some((topic, id)) = known else {
+                return Err(Failure::retry(format!("topic {topic} has no description")));
+            };
+            let marks = offsets::watermarks(consumer, &topic.topic, partition)
+                .map_err(|error| Failure::retry(format!("{}/{partition}: {error}", topic.topic)))?;
+            owned.extend(self.claim(consumer, topic, partition, id, marks)?);
+        }
+        Ok(owned)
+    }
+
+    /// `None` when the partition must stand still.
+    fn claim(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        topic: &Subscribed,
+        partition: i32,
+        topic_id: &Arc<str>,
+        marks: Watermarks,
+    ) -> Result<Option<Owned>, Failure> {
+        let place = Place {
+            stream: &topic.stream,
+            topic: &topic.topic,
+            partition,
+        };
+        let mut ledger = lock(&self.ledger);
+        let mut claimed = match ledger.claim(place, topic_id)? {
+            Claim::Resumed(claimed) => claimed,
+            Claim::Recreated => ledger.begin_epoch(place, topic_id, 0)?,
+            Claim::New => {
+                let at = (place.topic, partition);
+                let first = offsets::first_offset(consumer, at, topic.start, marks, self.embedded)
+                    .map_err(Failure::retry)?;
+                ledger.begin_epoch(place, topic_id, first)?
+            }
+        };
+        let mut trouble = None;
+        match (marks.judge(claimed.next_offset), topic.on_offset_lost) {
+            (Verdict::Available, _) => {}
+            (_, OnOffsetLost::Stop) => trouble = Some(marks.lost(claimed.next_offset)),
+            (Verdict::BelowLow, OnOffsetLost::Jump) => {
+                warn_of_jump(place, claimed, marks.low);
+                ledger.record_gap(claimed, marks.low)?;
+                claimed.next_offset = marks.low;
+            }
+            (Verdict::AboveHigh, OnOffsetLost::Jump) => {
+                warn_of_jump(place, claimed, marks.high);
+                claimed = ledger.begin_epoch(place, topic_id, marks.high)?;
+            }
+        }
+        drop(ledger);
+        self.show(place, claimed, marks, trouble.clone());
+        if let Some(why) = trouble {
+            tracing::error!(topic = place.topic, partition, "partition stands still: {why}");
+            return Ok(None);
+        }
+        Ok(Some(Owned {
+            assigned: Arc::new(Assigned {
+                partition_id: claimed.partition_id,
+                owner_epoch: claimed.owner_epoch,
+                stream: Arc::clone(&topic.stream),
+                topic: Arc::clone(&topic.topic),
+                partition,
+                redrive: topic.redrive,
+            }),
+            next_offset: claimed.next_offset,
+            topic_id: Arc::clone(topic_id),
+        }))
+    }
+
+    fn show(&self, place: Place<'_>, claimed: Claimed, marks: Watermarks, trouble: Option<String>) {
+        let status = PartitionStatus {
+            stream: place.stream.to_owned(),
+            partition_id: claimed.partition_id,
+            next_offset: claimed.next_offset,
+            end_offset: marks.high,
+            trouble,
+        };
+        let key = (place.topic.to_owned(), place.partition);
+        self.status.update(|s| s.partitions.insert(key, status));
+        let lag = (marks.high - claimed.next_offset).max(0);
+        self.metrics.set_lag(place.topic, place.partition, lag);
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        // The same error comes out of `poll`, where it is judged.
+        tracing::debug!(%error, reason, "kafka consumer");
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        event: RDKafkaRespErr,
+        partitions: &mut TopicPartitionList,
+    ) {
+        match event {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                self.assign(consumer, partitions);
+            }
+            _ => self.revoke(consumer, partitions),
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        // Only a report for lag tools; the offsets that count are in Postgres.
+        if let Err(error) = result {
+            tracing::debug!(%error, "kafka did not take the group's offsets");
+        }
+    }
+}
+
+fn subscriptions(stream: &StreamSource) -> Vec<(Arc<str>, Subscribed)> {
+    let of = |topic: &Arc<str>, start, redrive| {
+        let subscribed = Subscribed {
+            stream: Arc::clone(&stream.name),
+            topic: Arc::clone(topic),
+            start,
+            on_offset_lost: stream.on_offset_lost,
+            redrive,
+        };
+        (Arc::clone(topic), subscribed)
+    };
+    let redrive = stream.redrive_topic.as_ref();
+    std::iter::once(of(&stream.topic, stream.start, false))
+        .chain(redrive.map(|topic| of(topic, Start::Earliest, true)))
+        .collect()
+}
+
+fn topic_ids(
+    consumer: &BaseConsumer<Context>,
+    places: &[(String, i32)],
+) -> Result<HashMap<Arc<str>, Arc<str>>, Failure> {
+    let names: BTreeSet<&str> = places.iter().map(|(topic, _)| topic.as_str()).collect();
+    if names.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let names: Vec<&str> = names.into_iter().collect();
+    native::describe(consumer.client(), &names, REQUEST_TIMEOUT)
+        .map_err(Failure::retry)?
+        .into_iter()
+        .map(|topic| match topic.found {
+            Ok(found) => Ok((Arc::from(topic.name), Arc::from(found.id))),
+            Err(code) => Err(Failure::retry(format!("topic {}: {code}", topic.name))),
+        })
+        .collect()
+}
+
+fn take_on(
+    consumer: &BaseConsumer<Context>,
+    list: &TopicPartitionList,
+    cooperative: bool,
+) -> KafkaResult<()> {
+    if cooperative {
+        return consumer.incremental_assign(list);
+    }
+    consumer.assign(list)
+}
+
+fn is_cooperative(consumer: &BaseConsumer<Context>) -> bool {
+    matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative)
+}
+
+fn with_offsets(owned: &[Owned]) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::with_capacity(owned.len());
+    for one in owned {
+        let (of, from) = (&one.assigned, Offset::Offset(one.next_offset));
+        list.add_partition_offset(&of.topic, of.partition, from)?;
+    }
+    Ok(list)
+}
+
+fn warn_of_jump(place: Place<'_>, claimed: Claimed, to: i64) {
+    tracing::warn!(
+        topic = place.topic,
+        partition = place.partition,
+        from = claimed.next_offset,
+        to,
+        "OFFSET_LOST: going on with what Kafka has"
+    );
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

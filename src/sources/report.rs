@@ -1,0 +1,204 @@
+//! What the poll thread tells others about once a second: committed offsets to Kafka, lag to the
+//! metrics, and whether Kafka is there and its topics are still the same ones.
+//!
+//! Nothing here waits for the broker: ends come from the consumer's cache, commits are
+//! asynchronous, and a question about topics is asked in one round and its answer read in another.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::KafkaResult;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::Failure;
+use super::broker::REQUEST_TIMEOUT;
+use super::native::{self, Describing, Topic};
+use super::rebalance::{Context, Owned};
+use crate::data::Share;
+
+const ROUND: Duration = Duration::from_secs(1);
+
+pub(super) struct Report<'c> {
+    consumer: &'c BaseConsumer<Context>,
+    owned: Vec<Owned>,
+    /// Committed to Postgres, not yet reported to Kafka.
+    unreported: BTreeMap<(Arc<str>, i32), i64>,
+    next_round: Instant,
+    recheck: Duration,
+    next_check: Instant,
+    checking: Option<Describing<'c>>,
+    /// Kafka did not answer last time.
+    troubled: bool,
+}
+
+impl<'c> Report<'c> {
+    pub fn new(consumer: &'c BaseConsumer<Context>, recheck: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            consumer,
+            owned: Vec::new(),
+            unreported: BTreeMap::new(),
+            next_round: now + ROUND,
+            recheck,
+            next_check: now + recheck,
+            checking: None,
+            troubled: false,
+        }
+    }
+
+    pub fn assign(&mut self, owned: Owned) {
+        self.revoke(&owned.assigned.topic, owned.assigned.partition);
+        self.owned.push(owned);
+    }
+
+    pub fn revoke(&mut self, topic: &str, partition: i32) {
+        let is_it = |of: &Owned| &*of.assigned.topic == topic && of.assigned.partition == partition;
+        self.owned.retain(|of| !is_it(of));
+        self.unreported
+            .retain(|(t, p), _| (&**t, *p) != (topic, partition));
+    }
+
+    /// Notes what of the partitions that are still ours is committed.
+    pub fn committed(&mut self, shares: impl Iterator<Item = Share>) {
+        for share in shares {
+            let ours = self.owned.iter_mut().find(|of| of.assigned == share.of);
+            let Some(owned) = ours else {
+                continue;
+            };
+            owned.next_offset = owned.next_offset.max(share.to);
+            let key = (Arc::clone(&share.of.topic), share.of.partition);
+            self.unreported.insert(key, owned.next_offset);
+        }
+    }
+
+    /// To be called often; acts about once a second.
+    pub fn tick(&mut self) -> Result<(), Failure> {
+        let now = Instant::now();
+        if now < self.next_round {
+            return Ok(());
+        }
+        self.next_round = now + ROUND;
+        self.commit();
+        self.show_lag();
+        self.check_topics(now)
+    }
+
+    /// Reports to Kafka, for lag tools; a failure is only logged, by the consumer's context.
+    pub fn commit(&mut self) {
+        let mut list = TopicPartitionList::new();
+        for ((topic, partition), offset) in std::mem::take(&mut self.unreported) {
+            let offset = Offset::Offset(offset);
+            if let Err(error) = list.add_partition_offset(&topic, partition, offset) {
+                tracing::debug!(%error, "an offset that cannot be reported");
+            }
+        }
+        if list.count() == 0 {
+            return;
+        }
+        if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
+            tracing::debug!(%error, "kafka did not take the group's offsets");
+        }
+    }
+
+    /// A record came: Kafka is well.
+    pub fn heard(&mut self) {
+        if self.troubled {
+            self.troubled = false;
+            self.consumer.context().status.well("kafka");
+        }
+    }
+
+    pub fn lost(&mut self, why: &str) {
+        if !self.troubled {
+            tracing::warn!("kafka: {why}");
+        }
+        self.troubled = true;
+        self.consumer.context().status.trouble("kafka", why);
+        self.doubt();
+    }
+
+    /// Something went wrong: ask for the topics in the next round.
+    pub fn doubt(&mut self) {
+        self.next_check = Instant::now();
+    }
+
+    fn show_lag(&self) {
+        let context = self.consumer.context();
+        let ends: Vec<(&Owned, i64)> = self
+            .owned
+            .iter()
+            .map(|owned| {
+                let of = &owned.assigned;
+                let end = native::cached_end(self.consumer.client(), &of.topic, of.partition);
+                (owned, end.unwrap_or(0))
+            })
+            .collect();
+        let mut lags = Vec::with_capacity(ends.len());
+        context.status.update(|snapshot| {
+            for (owned, end) in ends {
+                let key = (owned.assigned.topic.to_string(), owned.assigned.partition);
+                if let Some(shown) = snapshot.partitions.get_mut(&key) {
+                    shown.end_offset = shown.end_offset.max(end);
+                    let lag = (shown.end_offset - owned.next_offset).max(0);
+                    lags.push((owned, lag));
+                }
+            }
+        });
+        for (owned, lag) in lags {
+            let of = &owned.assigned;
+            context.metrics.set_lag(&of.topic, of.partition, lag);
+        }
+    }
+
+    fn check_topics(&mut self, now: Instant) -> Result<(), Failure> {
+        if let Some(checking) = &mut self.checking {
+            let Some(answer) = checking.answer(Duration::ZERO) else {
+                return Ok(());
+            };
+            self.checking = None;
+            return self.judge(answer);
+        }
+        if now < self.next_check {
+            return Ok(());
+        }
+        self.next_check = now + self.recheck;
+        let mut topics = self.consumer.context().topics();
+        topics.sort_unstable();
+        self.checking = Describing::begin(self.consumer.client(), &topics, REQUEST_TIMEOUT)
+            .inspect_err(|error| tracing::debug!(%error, "topics cannot be asked for"))
+            .ok();
+        Ok(())
+    }
+
+    fn judge(&mut self, answer: KafkaResult<Vec<Topic>>) -> Result<(), Failure> {
+        let topics = match answer {
+            Ok(topics) => topics,
+            Err(error) => {
+                self.lost(&error.to_string());
+                return Ok(());
+            }
+        };
+        let mut missing = None;
+        for topic in topics {
+            match topic.found {
+                Ok(found) => self.compare(&topic.name, &found.id)?,
+                Err(code) => missing = Some(format!("topic {}: {code}", topic.name)),
+            }
+        }
+        match missing {
+            None => self.heard(),
+            Some(why) => self.lost(&why),
+        }
+        Ok(())
+    }
+
+    fn compare(&self, topic: &str, id: &str) -> Result<(), Failure> {
+        let mut of_topic = self.owned.iter().filter(|of| &*of.assigned.topic == topic);
+        if of_topic.all(|owned| &*owned.topic_id == id) {
+            return Ok(());
+        }
+        Err(Failure::retry(format!("topic {topic} was created anew")))
+    }
+}

@@ -1,0 +1,126 @@
+//! Offsets that Kafka does not have, and topics that are no longer the same.
+
+use rdkafka::producer::{FutureProducer, FutureRecord};
+
+use super::universe::{Row, Universe, number};
+use crate::sources::*;
+
+#[test]
+fn a_topic_created_anew_begins_an_epoch_at_its_first_offset() {
+    let universe = Universe::new(1);
+    universe.produce("machines", 0..5);
+    universe.world.with(|world| {
+        let before = Row {
+            partition_id: 1,
+            epoch: 1,
+            topic_id: "of another life".into(),
+            next_offset: 3,
+            owner_epoch: 9,
+        };
+        world.rows.insert(("machines".into(), 0), vec![before]);
+    });
+    let poller = universe.poller();
+    universe.wait_stored(5);
+    poller.close();
+    universe.assert_whole(5);
+    universe.world.with(|world| {
+        let row = world.row("machines", 0);
+        assert_eq!((row.epoch, row.next_offset, row.owner_epoch), (2, 5, 1));
+        assert_ne!(row.topic_id, "of another life");
+    });
+}
+
+#[test]
+fn each_start_of_the_embedded_broker_has_topics_of_its_own() {
+    let id = || {
+        let universe = Universe::new(1);
+        let poller = universe.poller();
+        universe.world.wait("a claim", |world| !world.rows.is_empty());
+        poller.close();
+        universe
+            .world
+            .with(|world| world.row("machines", 0).topic_id.clone())
+    };
+    assert_ne!(id(), id());
+}
+
+#[test]
+fn a_lost_offset_stops_its_partition_while_the_others_run() {
+    let universe = stored_then_moved(1_000_000);
+    let poller = universe.poller();
+    universe.produce("machines", 100..200);
+    universe.world.wait("the other partition", |world| {
+        let of_other = |(_, partition, _): &&(String, i32, i64)| *partition == 1;
+        world.stored.keys().filter(of_other).count() > 60
+    });
+    let trouble = || {
+        let shown = universe.status.snapshot().partitions;
+        shown[&("machines".to_owned(), 0)].trouble.clone()
+    };
+    assert!(trouble().unwrap().starts_with("OFFSET_LOST"));
+    poller.close();
+    universe.world.with(|world| {
+        assert_eq!(world.row("machines", 0).next_offset, 1_000_000);
+        assert!(world.gaps.is_empty() && world.failures.is_empty());
+    });
+}
+
+#[test]
+fn beyond_the_end_a_jump_begins_an_epoch_at_the_end() {
+    let mut universe = stored_then_moved(1_000_000);
+    universe.streams[0].on_offset_lost = OnOffsetLost::Jump;
+    let poller = universe.poller();
+    universe.world.wait("a new epoch", |world| {
+        world.rows[&("machines".to_owned(), 0)].len() == 2
+    });
+    universe.produce("machines", 100..200);
+    universe.wait_stored(200);
+    poller.close();
+    universe.assert_whole(200);
+}
+
+#[test]
+fn below_the_beginning_a_jump_writes_a_gap() {
+    let mut universe = Universe::new(1);
+    universe.streams[0].on_offset_lost = OnOffsetLost::Jump;
+    universe.produce("machines", 0..5);
+    let poller = universe.poller();
+    universe.wait_stored(5);
+    poller.close();
+    // Not by our own producer, which would wait: the cluster drops what is older than 5 MiB.
+    let payload = vec![b'7'; 900_000];
+    let reckless: FutureProducer = universe.broker.client(&[], &[]).create().unwrap();
+    universe.runtime.block_on(async {
+        for _ in 0..8 {
+            let record = FutureRecord::<(), _>::to("machines").payload(&payload);
+            reckless.send(record, None).await.unwrap();
+        }
+    });
+    let poller = universe.poller();
+    universe.world.wait("the last record", |world| {
+        world.stored.contains_key(&("machines".into(), 0, 12))
+    });
+    poller.close();
+    universe.world.with(|world| {
+        let low = world.gaps[0].2;
+        assert!(low > 5, "something was dropped");
+        assert_eq!(world.gaps, [(1, 5, low)]);
+        assert_eq!(world.row("machines", 0).next_offset, 13);
+        assert_eq!(world.stored.len() as i64, 5 + 13 - low);
+        assert_eq!(world.failures, []);
+    });
+}
+
+/// 100 records stored, then partition 0's next offset moved.
+fn stored_then_moved(next_offset: i64) -> Universe {
+    let universe = Universe::new(2);
+    universe.produce("machines", 0..100);
+    let poller = universe.poller();
+    universe.wait_stored(100);
+    poller.close();
+    universe.world.with(|world| {
+        assert!(world.stored.values().map(number).all(|n| n < 100));
+        world.row("machines", 0).next_offset = next_offset;
+    });
+    universe
+}

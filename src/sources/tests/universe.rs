@@ -1,0 +1,322 @@
+//! A small world around the poll thread: the in-process cluster, a ledger in memory that compares
+//! and sets as Postgres does, and a sink that commits at once or holds what it gets.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+
+use crate::data::headers;
+use crate::data::{Credits, Header, Micros, RawBatch, Share};
+use crate::sources::producer::Placed;
+use crate::sources::*;
+use crate::telemetry::{Metrics, Status};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub partition_id: i32,
+    pub epoch: i32,
+    pub topic_id: String,
+    pub next_offset: i64,
+    pub owner_epoch: i64,
+}
+
+/// One stored record, by value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub key: Option<Vec<u8>>,
+    pub payload: Option<Vec<u8>>,
+    pub timestamp: Micros,
+    pub headers: Vec<Header>,
+    pub redrive: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct World {
+    pub rows: BTreeMap<(String, i32), Vec<Row>>,
+    pub gaps: Vec<(i32, i64, i64)>,
+    /// By topic, partition and offset; a second record at the same place is a failed test.
+    pub stored: BTreeMap<(String, i32, i64), Stored>,
+    pub shares: Vec<Share>,
+    pub dropped_shares: usize,
+    pub failures: Vec<(String, bool)>,
+    pub hold: bool,
+    pub held: Vec<RawBatch>,
+    pub broken: Option<LedgerError>,
+}
+
+impl World {
+    fn commit(&mut self, batch: &RawBatch) {
+        for (index, share) in batch.shares.iter().enumerate() {
+            let row = self
+                .rows
+                .get_mut(&(share.of.topic.to_string(), share.of.partition))
+                .and_then(|rows| rows.last_mut())
+                .unwrap();
+            let ours = row.partition_id == share.of.partition_id
+                && row.owner_epoch == share.of.owner_epoch
+                && row.next_offset == share.from;
+            if !ours {
+                self.dropped_shares += 1;
+                continue;
+            }
+            row.next_offset = share.to;
+            self.shares.push(share.clone());
+            let of_share = batch.records.iter().filter(|r| r.share as usize == index);
+            let mut last = share.from - 1;
+            for record in of_share {
+                assert!(record.offset > last && record.offset < share.to);
+                last = record.offset;
+                let place = (share.of.topic.to_string(), share.of.partition, record.offset);
+                let stored = Stored {
+                    key: batch.key(record).map(<[u8]>::to_vec),
+                    payload: batch.payload(record).map(<[u8]>::to_vec),
+                    timestamp: record.timestamp,
+                    headers: record.headers.clone(),
+                    redrive: share.of.redrive,
+                };
+                assert!(self.stored.insert(place, stored).is_none(), "stored twice");
+            }
+        }
+    }
+
+    pub fn row(&mut self, topic: &str, partition: i32) -> &mut Row {
+        let rows = self.rows.get_mut(&(topic.to_owned(), partition));
+        rows.and_then(|rows| rows.last_mut()).unwrap()
+    }
+
+    fn begin(&mut self, place: Place<'_>, topic_id: &str, next_offset: i64) -> Claimed {
+        let partition_id = 1 + self.rows.values().map(Vec::len).sum::<usize>() as i32;
+        let rows = self
+            .rows
+            .entry((place.topic.to_owned(), place.partition))
+            .or_default();
+        rows.push(Row {
+            partition_id,
+            epoch: rows.len() as i32 + 1,
+            topic_id: topic_id.to_owned(),
+            next_offset,
+            owner_epoch: 1,
+        });
+        Claimed {
+            partition_id,
+            owner_epoch: 1,
+            next_offset,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Shared(pub Arc<(Mutex<World>, Condvar)>);
+
+impl Shared {
+    pub fn with<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        let out = act(&mut self.0.0.lock().unwrap());
+        self.0.1.notify_all();
+        out
+    }
+
+    pub fn wait(&self, what: &str, holds: impl Fn(&World) -> bool) {
+        let until = Instant::now() + DEADLINE;
+        let mut world = self.0.0.lock().unwrap();
+        while !holds(&world) {
+            let left = until.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "waited in vain: {what}; {world:#?}");
+            let patience = left.min(Duration::from_millis(50));
+            world = self.0.1.wait_timeout(world, patience).unwrap().0;
+        }
+    }
+
+    /// Commits what the sink held.
+    pub fn release(&self) {
+        self.with(|world| {
+            world.hold = false;
+            for batch in std::mem::take(&mut world.held) {
+                world.commit(&batch);
+            }
+        });
+    }
+}
+
+impl Ledger for Shared {
+    fn claim(&mut self, place: Place<'_>, topic_id: &str) -> Result<Claim, LedgerError> {
+        self.with(|world| {
+            if let Some(error) = &world.broken {
+                return Err(error.clone());
+            }
+            let key = (place.topic.to_owned(), place.partition);
+            let Some(row) = world.rows.get_mut(&key).and_then(|rows| rows.last_mut()) else {
+                return Ok(Claim::New);
+            };
+            if row.topic_id != topic_id {
+                return Ok(Claim::Recreated);
+            }
+            row.owner_epoch += 1;
+            Ok(Claim::Resumed(Claimed {
+                partition_id: row.partition_id,
+                owner_epoch: row.owner_epoch,
+                next_offset: row.next_offset,
+            }))
+        })
+    }
+
+    fn begin_epoch(
+        &mut self,
+        place: Place<'_>,
+        topic_id: &str,
+        next_offset: i64,
+    ) -> Result<Claimed, LedgerError> {
+        Ok(self.with(|world| world.begin(place, topic_id, next_offset)))
+    }
+
+    fn record_gap(&mut self, claimed: Claimed, to: i64) -> Result<(), LedgerError> {
+        self.with(|world| {
+            world.gaps.push((claimed.partition_id, claimed.next_offset, to));
+            let rows = world.rows.values_mut().flatten();
+            for row in rows.filter(|row| row.partition_id == claimed.partition_id) {
+                row.next_offset = to;
+            }
+        });
+        Ok(())
+    }
+}
+
+impl Sink for Shared {
+    fn batch(&self, batch: RawBatch) {
+        self.with(|world| {
+            if world.hold {
+                world.held.push(batch);
+            } else {
+                world.commit(&batch);
+            }
+        });
+    }
+
+    fn failed(&self, why: String, fatal: bool) {
+        self.with(|world| world.failures.push((why, fatal)));
+    }
+}
+
+pub struct Universe {
+    pub runtime: Runtime,
+    pub broker: Broker,
+    pub producer: Producer,
+    pub world: Shared,
+    pub credits: Arc<Credits>,
+    pub metrics: Arc<Metrics>,
+    pub status: Arc<Status>,
+    pub config: PollConfig,
+    pub streams: Vec<StreamSource>,
+}
+
+impl Universe {
+    /// One stream `machines` on a topic of the same name.
+    pub fn new(partitions: i32) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let broker = Broker::embedded().unwrap();
+        let status = Arc::new(Status::default());
+        let producer = Producer::new(&broker, Duration::from_secs(5)).unwrap();
+        let universe = Self {
+            producer,
+            world: Shared::default(),
+            credits: Credits::new(16 << 20),
+            metrics: Arc::default(),
+            config: PollConfig {
+                session_timeout: Duration::from_secs(3),
+                ..PollConfig::default()
+            },
+            streams: vec![StreamSource {
+                name: "machines".into(),
+                topic: "machines".into(),
+                partitions,
+                start: Start::Earliest,
+                on_offset_lost: OnOffsetLost::Stop,
+                redrive_topic: None,
+            }],
+            runtime,
+            broker,
+            status,
+        };
+        universe.topic("machines", partitions);
+        universe
+    }
+
+    pub fn topic(&self, name: &str, partitions: i32) {
+        let specs = [TopicSpec::new(name, partitions)];
+        self.runtime
+            .block_on(ensure_topics(&self.broker, &specs, &self.status))
+            .unwrap();
+    }
+
+    pub fn poller(&self) -> Poller {
+        Poller::start(
+            1,
+            self.config.clone(),
+            &self.broker,
+            &self.streams,
+            Box::new(self.world.clone()),
+            Box::new(self.world.clone()),
+            Arc::clone(&self.credits),
+            Arc::clone(&self.metrics),
+            Arc::clone(&self.status),
+        )
+        .unwrap()
+    }
+
+    /// Records `numbers` keyed by their remainder, so that all partitions get some.
+    pub fn produce(&self, topic: &str, numbers: std::ops::Range<i64>) -> Vec<Placed> {
+        let headers = [Header {
+            name: headers::STREAM.into(),
+            value: b"machines".to_vec(),
+        }];
+        self.runtime.block_on(async {
+            let mut deliveries = Vec::new();
+            for number in numbers {
+                let (key, payload) = (format!("key-{}", number % 17), number.to_string());
+                let record = Outgoing {
+                    topic,
+                    key: Some(key.as_bytes()),
+                    payload: Some(payload.as_bytes()),
+                    headers: &headers,
+                    timestamp: Some(Micros::from_millis(1_700_000_000_000 + number)),
+                };
+                deliveries.push(self.producer.enqueue(record).await.unwrap());
+            }
+            let mut places = Vec::new();
+            for delivery in deliveries {
+                places.push(delivery.placed().await.unwrap());
+            }
+            places
+        })
+    }
+
+    pub fn wait_stored(&self, count: usize) {
+        self.world
+            .wait(&format!("{count} records"), |world| world.stored.len() >= count);
+    }
+
+    /// Nothing stored twice (asserted at the insert), nothing missing, all failures accounted for.
+    pub fn assert_whole(&self, count: i64) {
+        self.world.with(|world| {
+            let mut numbers: Vec<i64> = world.stored.values().map(number).collect();
+            numbers.sort_unstable();
+            assert_eq!(numbers, (0..count).collect::<Vec<_>>());
+            let mut ends: BTreeMap<i32, i64> = BTreeMap::new();
+            for share in &world.shares {
+                let end = ends.entry(share.of.partition_id).or_insert(share.from);
+                assert_eq!(*end, share.from, "shares join without a hole");
+                *end = share.to;
+            }
+            assert_eq!(world.failures, []);
+        });
+        assert_eq!(self.credits.held(), 0);
+    }
+}
+
+pub fn number(stored: &Stored) -> i64 {
+    let text = stored.payload.clone().unwrap();
+    String::from_utf8(text).unwrap().parse().unwrap()
+}

@@ -1,0 +1,136 @@
+//! Keeps our own producers from overrunning the in-process cluster, which drops the oldest
+//! records of a full partition even if they were acknowledged.
+//!
+//! In come reservations before a send, its place after it, and what was committed to Postgres; a
+//! reservation waits while too much of its topic is uncommitted. The limits are one partition's,
+//! applied to the whole topic, because the partition is not known before the send.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// Two fifths of what a partition of the in-process cluster keeps (5 MiB, 100,000 records): the
+/// rest is for producers that are not ours.
+const MAX_BYTES: usize = 2 << 20;
+const MAX_RECORDS: usize = 40_000;
+
+/// What a record costs beside key, payload and headers, in bytes, at most.
+const RECORD_OVERHEAD: usize = 64;
+
+#[derive(Debug, Default)]
+pub(super) struct Throttle {
+    topics: Mutex<HashMap<String, Topic>>,
+    freed: Notify,
+}
+
+/// What of one topic is not committed yet.
+#[derive(Debug, Default)]
+struct Topic {
+    bytes: usize,
+    records: usize,
+    partitions: HashMap<i32, Partition>,
+}
+
+#[derive(Debug, Default)]
+struct Partition {
+    committed: i64,
+    /// Offset and size of records that are in the cluster.
+    waiting: BTreeMap<i64, usize>,
+}
+
+/// Room for one record; dropping it before [`Reservation::placed`] gives the room back.
+#[derive(Debug)]
+pub(super) struct Reservation<'t> {
+    throttle: &'t Throttle,
+    topic: String,
+    bytes: usize,
+    open: bool,
+}
+
+impl Throttle {
+    /// Waits for room; the caller sets the deadline. A record larger than the limit passes alone.
+    pub async fn reserve(&self, topic: &str, bytes: usize) -> Reservation<'_> {
+        let bytes = bytes + RECORD_OVERHEAD;
+        loop {
+            let mut freed = std::pin::pin!(self.freed.notified());
+            freed.as_mut().enable();
+            if self.try_take(topic, bytes) {
+                return Reservation {
+                    throttle: self,
+                    topic: topic.to_owned(),
+                    bytes,
+                    open: true,
+                };
+            }
+            freed.await;
+        }
+    }
+
+    /// Everything below `to` is in Postgres.
+    pub fn committed(&self, topic: &str, partition: i32, to: i64) {
+        let mut topics = self.lock();
+        let Some(topic) = topics.get_mut(topic) else {
+            return;
+        };
+        let place = topic.partitions.entry(partition).or_default();
+        place.committed = place.committed.max(to);
+        let still = place.waiting.split_off(&to);
+        let gone = std::mem::replace(&mut place.waiting, still);
+        topic.records -= gone.len();
+        topic.bytes -= gone.values().sum::<usize>();
+        drop(topics);
+        self.freed.notify_waiters();
+    }
+
+    fn try_take(&self, topic: &str, bytes: usize) -> bool {
+        let mut topics = self.lock();
+        // The entry of a topic is made once; asking by &str first saves an allocation per record.
+        if !topics.contains_key(topic) {
+            topics.insert(topic.to_owned(), Topic::default());
+        }
+        let Some(topic) = topics.get_mut(topic) else {
+            return true;
+        };
+        let fits = topic.records < MAX_RECORDS && topic.bytes + bytes <= MAX_BYTES;
+        if !fits && topic.records > 0 {
+            return false;
+        }
+        topic.records += 1;
+        topic.bytes += bytes;
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Topic>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reservation<'_> {
+    /// The record stands at `offset`: the room is taken until a commit passes it.
+    pub fn placed(mut self, partition: i32, offset: i64) {
+        let mut topics = self.throttle.lock();
+        let Some(topic) = topics.get_mut(&self.topic) else {
+            return;
+        };
+        let place = topic.partitions.entry(partition).or_default();
+        if offset >= place.committed {
+            place.waiting.insert(offset, self.bytes);
+            self.open = false;
+        }
+        // Otherwise the commit was faster than this call: `drop` gives the room back.
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        if !self.open {
+            return;
+        }
+        if let Some(topic) = self.throttle.lock().get_mut(&self.topic) {
+            topic.records -= 1;
+            topic.bytes -= self.bytes;
+        }
+        self.throttle.freed.notify_waiters();
+    }
+}

@@ -1,0 +1,192 @@
+//! The topics exist, with the partitions they should have, before anybody reads them.
+//!
+//! In comes what the streams want; out comes an answer once the broker has one. Until then it
+//! tries again, for as long as it takes, and the status says that Kafka is awaited.
+
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+
+use super::broker::{Broker, Quiet, REQUEST_TIMEOUT, SourceError, refused};
+use super::native::{self, Topic};
+use crate::telemetry::Status;
+
+const FIRST_RETRY: Duration = Duration::from_millis(200);
+const LAST_RETRY: Duration = Duration::from_secs(10);
+
+/// A topic as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicSpec {
+    pub name: String,
+    pub partitions: i32,
+    /// `None`: the broker's default.
+    pub replication: Option<i32>,
+    /// Settings of the topic, such as `retention.ms`; used only when it is created.
+    pub settings: Vec<(String, String)>,
+}
+
+impl TopicSpec {
+    pub fn new(name: impl Into<String>, partitions: i32) -> Self {
+        Self {
+            name: name.into(),
+            partitions,
+            replication: None,
+            settings: Vec::new(),
+        }
+    }
+}
+
+/// Returns when all topics exist. Retries with backoff while the broker is away; fails only for
+/// what waiting cannot cure: a refused name, setting or permission.
+pub async fn ensure_topics(
+    broker: &Broker,
+    wanted: &[TopicSpec],
+    status: &Status,
+) -> Result<(), SourceError> {
+    let mut pause = FIRST_RETRY;
+    loop {
+        match attempt(broker, wanted).await {
+            Ok(()) => {
+                status.well("kafka");
+                return Ok(());
+            }
+            Err(error) if is_final(&error) => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, retry_in = ?pause, "topics are not ready yet");
+                status.trouble("kafka", error.to_string());
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LAST_RETRY);
+    }
+}
+
+async fn attempt(broker: &Broker, wanted: &[TopicSpec]) -> Result<(), SourceError> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let missing = missing_topics(broker, wanted).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    create(broker, wanted, &missing).await?;
+    // A new topic may take a moment to show: then this is tried again.
+    match missing_topics(broker, wanted).await?.into_iter().next() {
+        None => Ok(()),
+        Some(topic) => Err(SourceError::Topic {
+            topic,
+            why: "created, not yet known".to_owned(),
+        }),
+    }
+}
+
+/// The names that do not exist yet; warns of those that exist with other partitions.
+async fn missing_topics(broker: &Broker, wanted: &[TopicSpec]) -> Result<Vec<String>, SourceError> {
+    let client = broker.asker()?;
+    let names: Vec<String> = wanted.iter().map(|topic| topic.name.clone()).collect();
+    let found = blocking(move || describe_all(&client, &names)).await?;
+    let mut missing = Vec::new();
+    for topic in found {
+        let spec = wanted.iter().find(|spec| spec.name == topic.name);
+        match (topic.found, spec) {
+            (Ok(found), Some(spec)) if found.partitions != spec.partitions => tracing::warn!(
+                topic = topic.name,
+                found = found.partitions,
+                configured = spec.partitions,
+                "the topic has another number of partitions; all that exist are read"
+            ),
+            (Ok(_), _) => {}
+            (Err(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic), _) => {
+                missing.push(topic.name);
+            }
+            (Err(code), _) => {
+                return Err(SourceError::Kafka(rdkafka::error::KafkaError::AdminOp(code)));
+            }
+        }
+    }
+    Ok(missing)
+}
+
+fn describe_all(client: &BaseConsumer<Quiet>, names: &[String]) -> Result<Vec<Topic>, SourceError> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Ok(native::describe(client.client(), &names, REQUEST_TIMEOUT)?)
+}
+
+async fn create(broker: &Broker, wanted: &[TopicSpec], missing: &[String]) -> Result<(), SourceError> {
+    let to_create = || wanted.iter().filter(|topic| missing.contains(&topic.name));
+    if broker.is_embedded() {
+        for topic in to_create() {
+            broker.create_embedded(&topic.name, topic.partitions);
+        }
+        return Ok(());
+    }
+    let admin: AdminClient<Quiet> = broker
+        .client(&[], &[])
+        .create_with_context(Quiet)
+        .map_err(refused)?;
+    let topics: Vec<NewTopic<'_>> = to_create().map(new_topic).collect();
+    let options = AdminOptions::new()
+        .request_timeout(Some(REQUEST_TIMEOUT))
+        .operation_timeout(Some(REQUEST_TIMEOUT));
+    for result in admin.create_topics(&topics, &options).await? {
+        match result {
+            Ok(topic) => tracing::info!(topic, "created the topic"),
+            // Another node was faster.
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((_, code)) if is_transient(code) => {
+                return Err(SourceError::Kafka(rdkafka::error::KafkaError::AdminOp(code)));
+            }
+            Err((topic, code)) => {
+                let why = code.to_string();
+                return Err(SourceError::Refused { topic, why });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn new_topic(topic: &TopicSpec) -> NewTopic<'_> {
+    // -1 asks for the broker's default (Kafka 2.4 and later).
+    let replication = TopicReplication::Fixed(topic.replication.unwrap_or(-1));
+    let new = NewTopic::new(&topic.name, topic.partitions, replication);
+    topic
+        .settings
+        .iter()
+        .fold(new, |new, (name, value)| new.set(name, value))
+}
+
+fn is_final(error: &SourceError) -> bool {
+    match error {
+        SourceError::Config(_) => true,
+        SourceError::Refused { .. } => true,
+        SourceError::Topic { .. } => false,
+        SourceError::Kafka(_) => false,
+    }
+}
+
+fn is_transient(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::RequestTimedOut
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::NotController
+            | RDKafkaErrorCode::BrokerNotAvailable
+            | RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::NetworkException
+            | RDKafkaErrorCode::CoordinatorLoadInProgress
+            // Fewer brokers up than the replication asks for, as at a cluster's start.
+            | RDKafkaErrorCode::InvalidReplicationFactor
+    )
+}
+
+/// librdkafka's questions block; they wait on a thread made for that.
+async fn blocking<T: Send + 'static>(
+    ask: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
+) -> Result<T, SourceError> {
+    tokio::task::spawn_blocking(ask)
+        .await
+        .unwrap_or_else(|error| Err(SourceError::Config(error.to_string())))
+}
