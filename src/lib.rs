@@ -11,6 +11,7 @@ pub mod telemetry;
 pub mod sources;
 pub mod decode;
 pub mod transform;
+pub mod store;
 
 // Floor 2: who runs when.
 pub mod actors;

@@ -1,0 +1,122 @@
+//! What an operator does to the store: reading a topic again, deleting series.
+
+use tokio_postgres::Client;
+
+use crate::data::{Selector, Series, SeriesId};
+
+use super::connect::{ConnectError, DatabaseUrl, connect};
+use super::error::describe;
+use super::locks;
+
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("a streamsync runs on this database: stop it first")]
+    Running,
+    #[error("nothing of the topic '{0}' has been read yet")]
+    NeverRead(String),
+    #[error("postgres: {}", describe(.0))]
+    Postgres(#[from] tokio_postgres::Error),
+}
+
+/// How much was deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    pub series: u64,
+    pub points: u64,
+}
+
+/// Series whose points are deleted in one transaction.
+const SERIES_AT_ONCE: usize = 100;
+
+const CURRENT: &str =
+    "select distinct on (partition) partition_id, partition, epoch, topic_id, stream, next_offset
+    from ingest_offsets where topic = $1 order by partition, epoch desc";
+
+/// Begins a new epoch of each given (partition, offset) of the topic, to be read from there. The
+/// dead letters of what is read again are deleted: it will be judged anew. Refused while a node
+/// runs. Returns what was set; partitions never read stay as they are.
+pub async fn rewind(
+    url: &DatabaseUrl,
+    topic: &str,
+    to: &[(i32, i64)],
+) -> Result<Vec<(i32, i64)>, AdminError> {
+    let mut client = connect(url).await?;
+    let alone = client
+        .query_one("select pg_try_advisory_lock($1)", &[&locks::RUNNING])
+        .await?;
+    if !alone.get::<_, bool>(0) {
+        return Err(AdminError::Running);
+    }
+    let transaction = client.transaction().await?;
+    let mut rewound = Vec::new();
+    for row in transaction.query(CURRENT, &[&topic]).await? {
+        let (partition, epoch): (i32, i32) = (row.get(1), row.get(2));
+        let (topic_id, stream): (String, String) = (row.get(3), row.get(4));
+        let Some((_, offset)) = to.iter().find(|(wanted, _)| *wanted == partition) else {
+            continue;
+        };
+        let insert = "insert into ingest_offsets
+                (stream, topic, partition, epoch, topic_id, next_offset, resume_from)
+            values ($1, $2, $3, $4, $5, $6, 0)";
+        let next = epoch + 1;
+        transaction
+            .execute(insert, &[&stream, &topic, &partition, &next, &topic_id, offset])
+            .await?;
+        let forget = r#"delete from dead_letters
+            where topic = $1 and topic_id = $2 and partition = $3 and "offset" >= $4"#;
+        transaction
+            .execute(forget, &[&topic, &topic_id, &partition, offset])
+            .await?;
+        rewound.push((partition, *offset));
+    }
+    transaction.commit().await?;
+    match rewound.is_empty() {
+        true => Err(AdminError::NeverRead(topic.to_owned())),
+        false => Ok(rewound),
+    }
+}
+
+/// Deletes the selected series and their points, some at a time; nodes may go on writing. A series
+/// that still arrives is created anew, with another id.
+pub async fn delete_series(url: &DatabaseUrl, selector: &Selector) -> Result<Deleted, AdminError> {
+    let mut client = connect(url).await?;
+    let ids = matching(&client, selector).await?;
+    let mut deleted = Deleted::default();
+    for ids in ids.chunks(SERIES_AT_ONCE) {
+        let transaction = client.transaction().await?;
+        // Waits for the writes under way; those after it see the new version and look ids up again.
+        transaction
+            .execute("select pg_advisory_xact_lock($1)", &[&locks::CATALOGUE])
+            .await?;
+        transaction
+            .execute("update catalogue set version = version + 1", &[])
+            .await?;
+        deleted.points += transaction
+            .execute("delete from points where series_id = any($1)", &[&ids])
+            .await?;
+        deleted.series += transaction
+            .execute("delete from series where id = any($1)", &[&ids])
+            .await?;
+        transaction.commit().await?;
+    }
+    Ok(deleted)
+}
+
+async fn matching(client: &Client, selector: &Selector) -> Result<Vec<SeriesId>, AdminError> {
+    let query = "select id, metric, labels::text from series
+        where $1::text is null or metric = $1 order by id";
+    let rows = client.query(query, &[&selector.metric]).await?;
+    let mut ids = Vec::new();
+    for row in rows {
+        let (id, metric, labels): (SeriesId, String, String) = (row.get(0), row.get(1), row.get(2));
+        // Written by us as an object of texts.
+        let labels: std::collections::BTreeMap<String, String> =
+            serde_json::from_str(&labels).unwrap_or_default();
+        if selector.matches(&Series::new(metric, labels)) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
+}

@@ -1,0 +1,113 @@
+//! What a failed statement means for the batch: try again, look for the bad record, or stop.
+
+use std::error::Error as _;
+use std::io;
+
+use tokio_postgres::error::SqlState;
+
+use super::connect::ConnectError;
+
+/// Why a batch was not stored. Every message says what happens next or what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// Postgres is away, busy or read-only: connect anew and write the same batch again.
+    #[error("postgres did not take the batch, it will be tried again: {0}")]
+    Retry(String),
+    /// The data itself is refused. The writer splits such a batch; callers of `Writer` never see it.
+    #[error("postgres refuses the data: {0}")]
+    Poisoned(String),
+    /// Trying again cannot help: stop and say why.
+    #[error("postgres refuses to work with us: {0}")]
+    Fatal(String),
+}
+
+impl WriteError {
+    /// Trying again cannot help.
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Self::Retry(_))
+    }
+}
+
+impl From<tokio_postgres::Error> for WriteError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        outcome(&error)(format!("{}{}", describe(&error), advice(&error)))
+    }
+}
+
+impl From<ConnectError> for WriteError {
+    fn from(error: ConnectError) -> Self {
+        let text = error.to_string();
+        match &error {
+            ConnectError::Tls { .. } => Self::Fatal(text),
+            ConnectError::Postgres { source, .. } => outcome(source)(format!("{text}{}", advice(source))),
+        }
+    }
+}
+
+/// The kind of error, as the constructor of its variant.
+fn outcome(error: &tokio_postgres::Error) -> fn(String) -> WriteError {
+    let Some(state) = error.code() else {
+        return if is_connection_loss(error) {
+            WriteError::Retry
+        } else {
+            WriteError::Fatal
+        };
+    };
+    match state.code().get(..2).unwrap_or_default() {
+        "08" | "40" | "53" | "57" => WriteError::Retry,
+        "22" => WriteError::Poisoned,
+        _ if *state == SqlState::CHECK_VIOLATION => WriteError::Poisoned,
+        _ if *state == SqlState::READ_ONLY_SQL_TRANSACTION => WriteError::Retry,
+        // The server ended the session because this process stood still for too long.
+        _ if *state == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => WriteError::Retry,
+        _ => WriteError::Fatal,
+    }
+}
+
+/// The server's own message, or the causes of a local error; never the statement's data.
+pub(super) fn describe(error: &tokio_postgres::Error) -> String {
+    if let Some(db) = error.as_db_error() {
+        return format!("{} ({})", db.message(), db.code().code());
+    }
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// True when nothing but the connection is at fault.
+fn is_connection_loss(error: &tokio_postgres::Error) -> bool {
+    if error.is_closed() {
+        return true;
+    }
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if inner.is::<io::Error>() {
+            return true;
+        }
+        cause = inner.source();
+    }
+    // The client offers no kind for its connect time-out and for a handshake that breaks off.
+    let text = error.to_string();
+    [
+        "timeout",
+        "connecting to server",
+        "tls handshake",
+        "communicating with the server",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign))
+}
+
+fn advice(error: &tokio_postgres::Error) -> &'static str {
+    match error.code().map(SqlState::code) {
+        Some("42P01" | "42703" | "42883") => "; run `streamsync migrate`",
+        Some("42501") => {
+            "; grant this user select, insert, update and delete on all tables, temp on the \
+             database, create on the schema, and make it the owner of points"
+        }
+        Some("3D000") => "; create the database first",
+        Some("28P01" | "28000") => "; check user and password in the database url",
+        _ => "",
+    }
+}

@@ -1,0 +1,60 @@
+//! Forgetting: old dead letters, and commits beyond the resume horizon, by one node at a time.
+
+use std::time::Duration;
+
+use crate::data::Micros;
+
+use super::connect::{DatabaseUrl, connect};
+use super::error::WriteError;
+use super::locks;
+use super::timestamp::Timestamp;
+
+/// How long what is not time-series data is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Keep {
+    pub dead_letters: Duration,
+    /// How far back a cursor can be resumed.
+    pub commits: Duration,
+}
+
+/// Rows deleted in one transaction.
+const AT_ONCE: i64 = 5_000;
+
+const LETTERS: &str = "delete from dead_letters where id in (
+    select id from dead_letters where last_failed_at < $1 order by id limit $2)";
+
+// Offsets first become unresumable, then their commits go; both in one statement, so a reader sees
+// either all of it or nothing.
+const COMMITS: &str = "with gone as (
+        delete from commits c using (
+            select partition_id, from_offset from commits
+            where committed_at < $1 order by committed_at limit $2
+        ) old
+        where c.partition_id = old.partition_id and c.from_offset = old.from_offset
+        returning c.partition_id, c.to_offset),
+    raised as (
+        update ingest_offsets o set resume_from = greatest(o.resume_from, g.upto)
+        from (select partition_id, max(to_offset) as upto from gone group by partition_id) g
+        where o.partition_id = g.partition_id)
+    select count(*) from gone";
+
+/// Deletes what is older than it need be. Does nothing where another node is at it.
+pub async fn run(url: &DatabaseUrl, keep: &Keep) -> Result<(), WriteError> {
+    let client = connect(url).await?;
+    let mine = client
+        .query_one("select pg_try_advisory_lock($1)", &[&locks::MAINTAIN])
+        .await?;
+    if !mine.get::<_, bool>(0) {
+        return Ok(());
+    }
+    let before = |span| Timestamp(Micros::now().minus(span));
+    let (letters, commits) = (before(keep.dead_letters), before(keep.commits));
+    while client.execute(LETTERS, &[&letters, &AT_ONCE]).await? == AT_ONCE.cast_unsigned() {}
+    while client
+        .query_one(COMMITS, &[&commits, &AT_ONCE])
+        .await?
+        .get::<_, i64>(0)
+        == AT_ONCE
+    {}
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! Postgres: what was ingested, and how far.
+//!
+//! The writer and its ledger speak tokio-postgres (COPY, pipelined statements); reads and
+//! migrations go through diesel-async. The two never meet in one file.
+
+pub mod connect;
+pub mod embedded;
+pub mod error;
+pub mod migrate;
+pub mod read;
+pub mod schema;
+pub mod tail;
+pub mod ledger;
+pub mod write;
+pub mod admin;
+pub mod maintain;
+
+mod catalogue;
+mod copy;
+mod letters;
+mod locks;
+mod part;
+mod partitions;
+mod rows;
+mod timestamp;
+mod upsert;
+
+#[cfg(test)]
+pub mod testing;
+
+pub use connect::{ConnectError, DatabaseUrl, connect};
+pub use error::WriteError;
+pub use migrate::MigrateError;
+pub use write::{Writer, WriterConfig, Written};

@@ -1,0 +1,159 @@
+//! The time partitions of `points`: which exist, and creating those that are missing.
+//!
+//! A partition is created beside the table and then attached: `create table ... partition of`
+//! would lock out every reader and writer of `points`, attaching does not.
+
+use chrono::DateTime;
+use tokio_postgres::Client;
+
+use crate::data::Micros;
+
+use super::error::WriteError;
+use super::locks;
+use super::timestamp::Timestamp;
+
+const DAY: i64 = 86_400_000_000;
+
+const BOUNDS: &str = r"
+    select edge[1]::timestamptz, edge[2]::timestamptz
+    from pg_inherits i
+    join pg_class c on c.oid = i.inhrelid
+    cross join lateral regexp_match(
+        pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(.*)''\) TO \(''(.*)''\)') edge
+    where i.inhparent = 'points'::regclass and edge is not null
+    order by 1";
+
+/// Half-open ranges of time, ordered, without overlap.
+#[derive(Debug)]
+pub(super) struct Partitions {
+    /// The length of a new partition, in microseconds; whole days.
+    length: i64,
+    known: Vec<(i64, i64)>,
+}
+
+impl Partitions {
+    pub async fn load(client: &Client, days: u32) -> Result<Self, WriteError> {
+        Ok(Self {
+            length: i64::from(days.max(1)) * DAY,
+            known: bounds(client).await?,
+        })
+    }
+
+    /// Reads the partitions anew; true when one that was known is gone.
+    pub async fn reload(&mut self, client: &Client) -> Result<bool, WriteError> {
+        let before = std::mem::replace(&mut self.known, bounds(client).await?);
+        Ok(before.iter().any(|range| !self.known.contains(range)))
+    }
+
+    /// Sees to it that every one of these times has a partition. Not to be called inside a
+    /// transaction: each new partition commits by itself.
+    pub async fn ensure(
+        &mut self,
+        client: &Client,
+        times: impl Iterator<Item = Micros>,
+    ) -> Result<(), WriteError> {
+        let mut last = (0, 0);
+        for Micros(time) in times {
+            if (last.0..last.1).contains(&time) {
+                continue;
+            }
+            last = match self.covering(time) {
+                Some(range) => range,
+                None => self.create(client, time).await?,
+            };
+        }
+        Ok(())
+    }
+
+    fn covering(&self, time: i64) -> Option<(i64, i64)> {
+        let after = self.known.partition_point(|range| range.0 <= time);
+        let range = *self.known.get(after.checked_sub(1)?)?;
+        (time < range.1).then_some(range)
+    }
+
+    async fn create(&mut self, client: &Client, time: i64) -> Result<(i64, i64), WriteError> {
+        client.batch_execute("begin").await?;
+        // One statement for the lock and another for the look: the second sees what the holder
+        // before us committed.
+        client
+            .execute("select pg_advisory_xact_lock($1)", &[&locks::PARTITIONS])
+            .await?;
+        self.known = bounds(client).await?;
+        let range = match self.covering(time) {
+            Some(range) => range,
+            None => {
+                let range = self.room(time);
+                client.batch_execute(&statements(range)).await?;
+                range
+            }
+        };
+        client.batch_execute("commit").await?;
+        if let Err(at) = self.known.binary_search(&range) {
+            self.known.insert(at, range);
+            tracing::debug!(from = %Micros(range.0), to = %Micros(range.1), "created a partition");
+        }
+        Ok(range)
+    }
+
+    /// The aligned range around `time`, cut where partitions of another length are in the way.
+    fn room(&self, time: i64) -> (i64, i64) {
+        let from = time.div_euclid(self.length) * self.length;
+        let after = self.known.partition_point(|range| range.0 <= time);
+        let left = after.checked_sub(1).map_or(from, |at| self.known[at].1);
+        let right = self.known.get(after).map_or(i64::MAX, |range| range.0);
+        (from.max(left), (from + self.length).min(right))
+    }
+}
+
+async fn bounds(client: &Client) -> Result<Vec<(i64, i64)>, WriteError> {
+    let rows = client.query(BOUNDS, &[]).await?;
+    let micros = |time: Timestamp| time.0.0;
+    Ok(rows
+        .iter()
+        .map(|row| (micros(row.get(0)), micros(row.get(1))))
+        .collect())
+}
+
+fn statements((from, to): (i64, i64)) -> String {
+    let text = |micros, format| {
+        DateTime::from_timestamp_micros(micros)
+            .unwrap_or_default()
+            .format(format)
+            .to_string()
+    };
+    let name = format!("points_p{}", text(from, "%Y%m%d"));
+    let edge = "%Y-%m-%d %H:%M:%S%.6f+00";
+    format!(
+        "create table {name} (like points including defaults including constraints);
+         alter table points attach partition {name} for values from ('{}') to ('{}')",
+        text(from, edge),
+        text(to, edge),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(known: &[(i64, i64)]) -> Partitions {
+        Partitions {
+            length: DAY,
+            known: known.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_new_partition_is_a_day_and_never_overlaps_another() {
+        assert_eq!(with(&[]).room(DAY + 5), (DAY, 2 * DAY));
+        assert_eq!(with(&[]).room(-5), (-DAY, 0));
+        let odd = with(&[(DAY / 2, DAY), (2 * DAY - 10, 3 * DAY)]);
+        assert_eq!(odd.room(5), (0, DAY / 2));
+        assert_eq!(odd.room(DAY + 5), (DAY, 2 * DAY - 10));
+    }
+
+    #[test]
+    fn the_statement_names_the_first_day() {
+        let sql = statements((0, DAY));
+        assert!(sql.contains("points_p19700101 for values from ('1970-01-01 00:00:00.000000+00')"));
+    }
+}

@@ -1,0 +1,36 @@
+//! What can go wrong with a read, as far as a caller can do something about it.
+
+use diesel::result::{DatabaseErrorKind, Error};
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The statement ran into the time-out; asking for less helps.
+    #[error("the query took longer than the statement time-out")]
+    Timeout,
+    /// No connection, or it broke; trying again later helps.
+    #[error("postgres is away: {0}")]
+    Unavailable(String),
+    /// The whole answer would have more rows than this; nothing was cut.
+    #[error("the answer has more than {limit} rows")]
+    TooManyRows { limit: usize },
+    /// The selector matches more series than this.
+    #[error("the selector matches more than {limit} series")]
+    TooManySeries { limit: usize },
+    #[error("postgres refused the query: {0}")]
+    Other(String),
+}
+
+impl ReadError {
+    /// `timed_out`: the statement had taken as long as the time-out when the error came. Diesel
+    /// drops the SQLSTATE and the text is localised, so the clock tells a cancelled statement.
+    pub(super) fn from_statement(error: Error, timed_out: bool) -> Self {
+        match error {
+            Error::DatabaseError(DatabaseErrorKind::Unknown, _) if timed_out => Self::Timeout,
+            Error::DatabaseError(
+                DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection,
+                info,
+            ) => Self::Unavailable(info.message().to_owned()),
+            other => Self::Other(other.to_string()),
+        }
+    }
+}

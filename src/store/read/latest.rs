@@ -1,0 +1,66 @@
+//! The newest point of each series: one probe of the primary key each, newest partition first.
+
+use diesel::data_types::PgTimestamp;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Double, Integer, Timestamptz};
+
+use super::rows::from_pg;
+use super::{ReadError, Reader};
+use crate::data::{Micros, PartitionId, SeriesId};
+
+const NEWEST: &str = r#"
+select s.id as series_id, p.ts, p.value, p.partition_id, p."offset" as record_offset
+from unnest($1) as s(id)
+cross join lateral (
+    select ts, value, partition_id, "offset"
+    from points where series_id = s.id
+    order by ts desc limit 1
+) p"#;
+
+/// A series' newest point with the position that put it there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LatestPoint {
+    pub series_id: SeriesId,
+    pub ts: Micros,
+    pub value: f64,
+    pub partition_id: PartitionId,
+    pub offset: i64,
+}
+
+impl Reader {
+    /// In no particular order; a series without points is left out.
+    pub async fn latest(&self, ids: &[SeriesId]) -> Result<Vec<LatestPoint>, ReadError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = diesel::sql_query(NEWEST).bind::<Array<Integer>, _>(ids.to_vec());
+        let rows: Vec<Row> = self.load(query).await?;
+        Ok(rows.into_iter().map(LatestPoint::from).collect())
+    }
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Integer)]
+    series_id: SeriesId,
+    #[diesel(sql_type = Timestamptz)]
+    ts: PgTimestamp,
+    #[diesel(sql_type = Double)]
+    value: f64,
+    #[diesel(sql_type = Integer)]
+    partition_id: PartitionId,
+    #[diesel(sql_type = BigInt)]
+    record_offset: i64,
+}
+
+impl From<Row> for LatestPoint {
+    fn from(row: Row) -> Self {
+        Self {
+            series_id: row.series_id,
+            ts: from_pg(row.ts),
+            value: row.value,
+            partition_id: row.partition_id,
+            offset: row.record_offset,
+        }
+    }
+}

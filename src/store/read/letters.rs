@@ -1,0 +1,151 @@
+//! Dead letters: pages for people to look at, and whole letters to send again.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use diesel::data_types::PgTimestamp;
+use diesel::prelude::*;
+use serde_json::Value;
+
+use super::rows::from_pg;
+use super::series::storable;
+use super::{Page, ReadError, Reader, one_more};
+use crate::data::{Header, Micros};
+use crate::store::schema::dead_letters;
+
+/// Which letters to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LetterFilter {
+    pub topic: Option<String>,
+    /// Also those that a redrive has stored since.
+    pub resolved_too: bool,
+}
+
+/// One record that could not be stored, with all that is needed to send it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    pub id: i64,
+    pub stream: String,
+    pub reason: String,
+    pub detail: String,
+    /// Which element of an array of objects failed.
+    pub element: Option<i32>,
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    /// The Kafka record's own time.
+    pub recorded_at: Micros,
+    pub key: Option<Vec<u8>>,
+    /// Cut at 64 KiB; `payload_size` is that of the whole in bytes.
+    pub payload: Option<Vec<u8>>,
+    pub payload_size: i64,
+    pub headers: Vec<Header>,
+    pub attempts: i32,
+    pub last_failed_at: Micros,
+    pub resolved_at: Option<Micros>,
+}
+
+impl DeadLetter {
+    pub fn truncated(&self) -> bool {
+        let kept = self.payload.as_ref().map_or(0, Vec::len);
+        i64::try_from(kept).unwrap_or(i64::MAX) < self.payload_size
+    }
+}
+
+impl Reader {
+    /// Newest first, behind the letter `after`.
+    pub async fn dead_letters(
+        &self,
+        filter: &LetterFilter,
+        after: Option<i64>,
+        first: usize,
+    ) -> Result<Page<DeadLetter>, ReadError> {
+        if !filter.topic.as_deref().is_none_or(storable) {
+            return Ok(Page::cut(Vec::new(), first));
+        }
+        let mut query = dead_letters::table
+            .select(Row::as_select())
+            .order(dead_letters::id.desc())
+            .limit(one_more(first))
+            .into_boxed();
+        if let Some(topic) = &filter.topic {
+            query = query.filter(dead_letters::topic.eq(topic.clone()));
+        }
+        if !filter.resolved_too {
+            query = query.filter(dead_letters::resolved_at.is_null());
+        }
+        if let Some(after) = after {
+            query = query.filter(dead_letters::id.lt(after));
+        }
+        let rows: Vec<Row> = self.load(query).await?;
+        let letters = rows.into_iter().map(DeadLetter::from).collect();
+        Ok(Page::cut(letters, first))
+    }
+
+    /// Those of `ids` that exist, in ascending order.
+    pub async fn dead_letters_by_id(&self, ids: &[i64]) -> Result<Vec<DeadLetter>, ReadError> {
+        let query = dead_letters::table
+            .filter(dead_letters::id.eq_any(ids.to_vec()))
+            .select(Row::as_select())
+            .order(dead_letters::id);
+        let rows: Vec<Row> = self.load(query).await?;
+        Ok(rows.into_iter().map(DeadLetter::from).collect())
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = dead_letters)]
+#[diesel(check_for_backend(diesel::pg::Pg))]
+struct Row {
+    id: i64,
+    stream: String,
+    reason: String,
+    detail: String,
+    element: Option<i32>,
+    topic: String,
+    partition: i32,
+    record_offset: i64,
+    recorded_at: PgTimestamp,
+    key: Option<Vec<u8>>,
+    payload: Option<Vec<u8>>,
+    payload_size: i64,
+    headers: Value,
+    attempts: i32,
+    last_failed_at: PgTimestamp,
+    resolved_at: Option<PgTimestamp>,
+}
+
+impl From<Row> for DeadLetter {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            stream: row.stream,
+            reason: row.reason,
+            detail: row.detail,
+            element: row.element,
+            topic: row.topic,
+            partition: row.partition,
+            offset: row.record_offset,
+            recorded_at: from_pg(row.recorded_at),
+            key: row.key,
+            payload: row.payload,
+            payload_size: row.payload_size,
+            headers: headers(&row.headers),
+            attempts: row.attempts,
+            last_failed_at: from_pg(row.last_failed_at),
+            resolved_at: row.resolved_at.map(from_pg),
+        }
+    }
+}
+
+/// From `[[name, base64 of the value], ...]`.
+fn headers(stored: &Value) -> Vec<Header> {
+    let header = |pair: &Value| {
+        let value = pair.get(1)?.as_str()?;
+        Some(Header {
+            name: pair.get(0)?.as_str()?.to_owned(),
+            value: STANDARD.decode(value).ok()?,
+        })
+    };
+    let pairs = stored.as_array().map_or(&[][..], Vec::as_slice);
+    pairs.iter().filter_map(header).collect()
+}

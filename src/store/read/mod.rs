@@ -1,0 +1,150 @@
+//! Everything that is read from Postgres to answer a question: one small diesel-async pool and one
+//! file for each kind of question.
+//!
+//! Every answer is whole or an error: a limit is never reached silently. Times are half-open,
+//! `from <= ts < to`; pages go by keys, so that rows arriving meanwhile shift nothing.
+
+mod error;
+mod pool;
+mod rows;
+mod series;
+mod latest;
+mod history;
+mod points;
+mod letters;
+mod overview;
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+use diesel_async::methods::LoadQuery;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+pub use error::ReadError;
+pub use history::{Bucket, Step, Wanted};
+pub use latest::LatestPoint;
+pub use letters::{DeadLetter, LetterFilter};
+pub use overview::{Gap, IngestOffset};
+pub use points::{PointKey, PointRow};
+pub use series::MetricInfo;
+
+use super::connect::DatabaseUrl;
+
+/// What one read may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadLimits {
+    /// Connections of one pool.
+    pub connections: usize,
+    pub statement_timeout: Duration,
+    /// Rows of one answer that is not paged.
+    pub rows: usize,
+    /// Series that one `history` or `latest` may cover.
+    pub series: usize,
+}
+
+impl Default for ReadLimits {
+    fn default() -> Self {
+        Self {
+            connections: 4,
+            statement_timeout: Duration::from_secs(10),
+            rows: 100_000,
+            series: 10_000,
+        }
+    }
+}
+
+/// One page of an ordered list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    pub rows: Vec<T>,
+    /// True when at least one more row follows.
+    pub more: bool,
+}
+
+impl<T> Page<T> {
+    /// Of rows that were asked for with a limit of `first + 1`.
+    fn cut(mut rows: Vec<T>, first: usize) -> Self {
+        let more = rows.len() > first;
+        rows.truncate(first);
+        Self { rows, more }
+    }
+}
+
+/// The read side of the store, for one HTTP worker; clones share the pool.
+#[derive(Clone)]
+pub struct Reader {
+    pool: pool::Connections,
+    limits: ReadLimits,
+}
+
+impl Reader {
+    /// Opens nothing yet: the first read connects.
+    ///
+    /// # Errors
+    /// `Other` when the pool cannot be built from `limits`.
+    pub fn new(url: DatabaseUrl, limits: ReadLimits) -> Result<Self, ReadError> {
+        let pool = pool::build(url, limits.connections, limits.statement_timeout)
+            .map_err(|error| ReadError::Other(error.to_string()))?;
+        Ok(Self { pool, limits })
+    }
+
+    pub fn limits(&self) -> ReadLimits {
+        self.limits
+    }
+
+    // Boxed, over queries that own what they bind: the compiler cannot show that an `async fn` is
+    // Send whose callers hold diesel's query types across an await.
+    fn load<Q, U>(&self, query: Q) -> BoxFuture<'_, Result<Vec<U>, ReadError>>
+    where
+        Q: LoadQuery<'static, AsyncPgConnection, U> + Send + 'static,
+        U: Send + 'static,
+    {
+        // Postgres gives up first; ours is for a server or a network that no longer answers.
+        let patience = self.limits.statement_timeout + Duration::from_secs(2);
+        async move {
+            let mut loan = pool::Loan::from(&self.pool).await?;
+            let started = Instant::now();
+            let answer = tokio::time::timeout(patience, query.load(loan.connection()?)).await;
+            let Ok(answer) = answer else {
+                return Err(ReadError::Timeout);
+            };
+            let timed_out = started.elapsed() >= self.limits.statement_timeout;
+            if answer.is_err() && !timed_out && loan.is_broken().await {
+                return Err(ReadError::Unavailable("the connection broke".to_owned()));
+            }
+            loan.give_back();
+            answer.map_err(|error| ReadError::from_statement(error, timed_out))
+        }
+        .boxed()
+    }
+
+    /// Refuses an answer that was asked for with a limit of one row more than allowed.
+    fn whole<T>(&self, rows: Vec<T>) -> Result<Vec<T>, ReadError> {
+        if rows.len() > self.limits.rows {
+            return Err(ReadError::TooManyRows {
+                limit: self.limits.rows,
+            });
+        }
+        Ok(rows)
+    }
+
+    /// One row more than the limit, as `limit` of a statement.
+    fn one_too_many(&self) -> i64 {
+        one_more(self.limits.rows)
+    }
+}
+
+fn one_more(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX).saturating_add(1)
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,81 @@
+//! How far ingest has come, over all nodes: the next offset of every partition, and what was lost.
+
+use diesel::data_types::PgTimestamp;
+use diesel::prelude::*;
+
+use super::rows::from_pg;
+use super::{ReadError, Reader};
+use crate::data::{Micros, PartitionId};
+use crate::store::schema::{gaps, ingest_offsets};
+
+/// The newest gaps that are shown.
+const GAPS: i64 = 100;
+
+/// One partition in its current epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+pub struct IngestOffset {
+    pub partition_id: PartitionId,
+    pub stream: String,
+    pub topic: String,
+    pub partition: i32,
+    pub epoch: i32,
+    /// Everything below is stored, skipped by a rule or a dead letter.
+    pub next_offset: i64,
+}
+
+/// Offsets `from..to` that Kafka no longer had when we came for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    pub topic: String,
+    pub partition: i32,
+    pub epoch: i32,
+    pub from: i64,
+    pub to: i64,
+    pub noticed_at: Micros,
+}
+
+impl Reader {
+    /// By topic and partition.
+    pub async fn ingest_offsets(&self) -> Result<Vec<IngestOffset>, ReadError> {
+        use ingest_offsets as io;
+        let query = io::table
+            .distinct_on((io::topic, io::partition))
+            .order((io::topic, io::partition, io::epoch.desc()))
+            .select((
+                io::partition_id,
+                io::stream,
+                io::topic,
+                io::partition,
+                io::epoch,
+                io::next_offset,
+            ));
+        self.load(query).await
+    }
+
+    /// The newest hundred, newest first.
+    pub async fn gaps(&self) -> Result<Vec<Gap>, ReadError> {
+        use ingest_offsets as io;
+        let query = gaps::table
+            .inner_join(io::table.on(io::partition_id.eq(gaps::partition_id)))
+            .order(gaps::id.desc())
+            .limit(GAPS)
+            .select((
+                io::topic,
+                io::partition,
+                io::epoch,
+                gaps::from_offset,
+                gaps::to_offset,
+                gaps::noticed_at,
+            ));
+        let rows: Vec<(String, i32, i32, i64, i64, PgTimestamp)> = self.load(query).await?;
+        let gap = |(topic, partition, epoch, from, to, noticed_at)| Gap {
+            topic,
+            partition,
+            epoch,
+            from,
+            to,
+            noticed_at: from_pg(noticed_at),
+        };
+        Ok(rows.into_iter().map(gap).collect())
+    }
+}

@@ -1,0 +1,135 @@
+//! Points page by page, in the order (series key, time).
+//!
+//! The walk over the series stops as soon as the page is full, so neither the number of series nor
+//! the length of their history weighs on a page.
+
+use diesel::data_types::PgTimestamp;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Double, Integer, Timestamptz};
+
+use super::rows::{SeriesRow, from_pg, stored_series, to_pg};
+use super::series::SeriesWalk;
+use super::{Page, ReadError, Reader, one_more};
+use crate::data::{Micros, Selector, SeriesId, StoredSeries};
+use crate::store::schema::series;
+
+const PAGE: &str = "
+select s.n, p.ts, p.value
+from unnest($1) with ordinality as s(id, n)
+cross join lateral (
+    select ts, value from points
+    where series_id = s.id and ts >= $2 and ts < $3
+    order by ts limit $4
+) p
+order by s.n, p.ts
+limit $4";
+
+/// Series probed by the first statement of a page; each next one takes twice as many, up to the
+/// second figure: dense series fill a page from few, sparse ones need many.
+const WIDTH: usize = 4;
+const WIDTH_MAX: usize = 2_048;
+
+/// Where a page ended: series key and time of its last point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PointKey {
+    pub series: String,
+    pub ts: Micros,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct PointRow {
+    pub series: StoredSeries,
+    pub ts: Micros,
+    pub value: f64,
+}
+
+impl Reader {
+    /// The first `first` points with `from <= ts < to` behind `after`.
+    pub async fn points(
+        &self,
+        selector: &Selector,
+        from: Micros,
+        to: Micros,
+        after: Option<&PointKey>,
+        first: usize,
+    ) -> Result<Page<PointRow>, ReadError> {
+        let mut rows = Vec::new();
+        if from >= to {
+            return Ok(Page::cut(rows, first));
+        }
+        if let Some(after) = after {
+            let open = self.series_of(selector, &after.series).await?;
+            let since = from.max(Micros(after.ts.0.saturating_add(1)));
+            rows = self.points_of(&open, since, to, first).await?;
+        }
+        let mut walk = SeriesWalk::new(self, selector, after.map(|key| key.series.as_str()));
+        let mut width = WIDTH;
+        while rows.len() <= first {
+            let Some(found) = walk.next(width.max(64)).await? else {
+                break;
+            };
+            let mut rest = found.as_slice();
+            while !rest.is_empty() && rows.len() <= first {
+                let (now, later) = rest.split_at(width.min(rest.len()));
+                rest = later;
+                width = (width * 2).min(WIDTH_MAX);
+                let missing = first - rows.len();
+                rows.append(&mut self.points_of(now, from, to, missing).await?);
+            }
+        }
+        Ok(Page::cut(rows, first))
+    }
+
+    /// The series with this very key if it still exists and matches.
+    async fn series_of(&self, selector: &Selector, key: &str) -> Result<Vec<StoredSeries>, ReadError> {
+        let rows: Vec<SeriesRow> = self
+            .load(series::table.filter(series::key.eq(key.to_owned())).select((
+                series::id,
+                series::metric,
+                series::labels,
+            )))
+            .await?;
+        let found = rows.into_iter().map(stored_series);
+        Ok(found.filter(|s| selector.matches(&s.series)).collect())
+    }
+
+    /// Up to `first + 1` points of these series, in their order.
+    async fn points_of(
+        &self,
+        of: &[StoredSeries],
+        since: Micros,
+        to: Micros,
+        first: usize,
+    ) -> Result<Vec<PointRow>, ReadError> {
+        if of.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<SeriesId> = of.iter().map(|s| s.id).collect();
+        let query = diesel::sql_query(PAGE)
+            .bind::<Array<Integer>, _>(ids)
+            .bind::<Timestamptz, _>(to_pg(since))
+            .bind::<Timestamptz, _>(to_pg(to))
+            .bind::<BigInt, _>(one_more(first));
+        let rows: Vec<Row> = self.load(query).await?;
+        let point = |row: Row| {
+            let at = usize::try_from(row.n - 1).ok()?;
+            Some(PointRow {
+                series: of.get(at)?.clone(),
+                ts: from_pg(row.ts),
+                value: row.value,
+            })
+        };
+        Ok(rows.into_iter().filter_map(point).collect())
+    }
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    /// The series' place in the array, from 1.
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+    #[diesel(sql_type = Timestamptz)]
+    ts: PgTimestamp,
+    #[diesel(sql_type = Double)]
+    value: f64,
+}

@@ -1,0 +1,300 @@
+//! The one tail reader: committed points from Postgres, from a position up to a seam, in pages.
+//!
+//! Resume, holes, restarts and running without Redis all read here. Points come in the order of
+//! their offsets within a partition; a point that a later one replaced comes under the later
+//! offset only. Nothing is read beyond what the caller's seam says, so the live stream continues
+//! exactly where the last page ended.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text};
+use diesel::{QueryableByName, sql_query};
+use diesel_async::pooled_connection::PoolableConnection;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use super::connect::{ConnectError, DatabaseUrl, connect};
+use crate::data::{Micros, PartitionId, Positions, Selector, Series, SeriesId, Stored};
+
+mod pages;
+#[cfg(test)]
+mod tests;
+
+/// No statement of the tail reader may take longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, thiserror::Error)]
+pub enum TailError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("postgres did not answer the tail reader: {0}")]
+    Statement(String),
+    #[error("postgres did not answer the tail reader within {} s", PATIENCE.as_secs())]
+    Timeout,
+}
+
+/// A few connections of the runtime that uses it, opened when first needed; clones share them.
+#[derive(Clone)]
+pub struct Tail {
+    url: DatabaseUrl,
+    permits: Arc<Semaphore>,
+    idle: Arc<std::sync::Mutex<Vec<AsyncPgConnection>>>,
+}
+
+/// How far a partition's current epoch is committed, and from where it can be resumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    pub next_offset: i64,
+    pub resume_from: i64,
+}
+
+/// The current epochs, and the offsets among them that Kafka had lost.
+#[derive(Clone, Debug, Default)]
+pub struct Horizon {
+    pub partitions: BTreeMap<PartitionId, Bounds>,
+    /// `(partition, from, to)`, all above the positions that were asked about.
+    pub gaps: Vec<(PartitionId, i64, i64)>,
+}
+
+/// Why a cursor cannot be continued, and the nearest positions that can.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResumeGap {
+    pub earliest: Positions,
+}
+
+/// The series that were selected, by id; also the names the pages are filled with.
+pub type Names = HashMap<SeriesId, Arc<Series>>;
+
+/// What to read of each page.
+#[derive(Clone, Copy, Debug)]
+pub struct Want<'a> {
+    /// `None`: every series.
+    pub only: Option<&'a [SeriesId]>,
+    /// The most points of a page; one record is never cut, so a page may hold a few more.
+    pub rows: usize,
+}
+
+impl Horizon {
+    pub fn next_offsets(&self) -> Positions {
+        let next = |(id, bounds): (&PartitionId, &Bounds)| (*id, bounds.next_offset);
+        self.partitions.iter().map(next).collect()
+    }
+
+    /// Whether everything after `positions` can still be told without a hole.
+    pub fn check(&self, positions: &Positions) -> Result<(), ResumeGap> {
+        let mut earliest = positions.clone();
+        earliest.retain(|id, _| self.partitions.contains_key(id));
+        for (id, bounds) in &self.partitions {
+            let at = earliest.get(id).copied().unwrap_or(0);
+            if at < bounds.resume_from {
+                earliest.insert(*id, bounds.resume_from);
+            }
+        }
+        for (id, _, to) in &self.gaps {
+            let at = earliest.get(id).copied().unwrap_or(0);
+            if at < *to {
+                earliest.insert(*id, *to);
+            }
+        }
+        if earliest == *positions {
+            Ok(())
+        } else {
+            Err(ResumeGap { earliest })
+        }
+    }
+}
+
+impl Tail {
+    /// Connects when first used; at most `connections` at once.
+    pub fn new(url: DatabaseUrl, connections: usize) -> Self {
+        Self {
+            url,
+            permits: Arc::new(Semaphore::new(connections.max(1))),
+            idle: Arc::default(),
+        }
+    }
+
+    /// The current epochs, with the gaps above `positions`.
+    pub async fn horizon(&self, positions: &Positions) -> Result<Horizon, TailError> {
+        let (ids, offsets) = columns(positions);
+        self.with(async |conn| {
+            let rows: Vec<EpochRow> = sql_query(
+                "select distinct on (topic, partition) partition_id, next_offset, resume_from \
+                 from ingest_offsets order by topic, partition, epoch desc",
+            )
+            .load(conn)
+            .await?;
+            let gaps: Vec<GapRow> = sql_query(
+                "select g.partition_id, g.from_offset, g.to_offset from gaps g \
+                 left join unnest($1, $2) as at(id, position) on at.id = g.partition_id \
+                 where g.to_offset > coalesce(at.position, 0) order by g.id",
+            )
+            .bind::<Array<Integer>, _>(&ids)
+            .bind::<Array<BigInt>, _>(&offsets)
+            .load(conn)
+            .await?;
+            let bounds = |row: EpochRow| {
+                let bounds = Bounds {
+                    next_offset: row.next_offset,
+                    resume_from: row.resume_from,
+                };
+                (row.partition_id, bounds)
+            };
+            let partitions: BTreeMap<_, _> = rows.into_iter().map(bounds).collect();
+            let gaps = gaps
+                .into_iter()
+                .filter(|gap| partitions.contains_key(&gap.partition_id))
+                .map(|gap| (gap.partition_id, gap.from_offset, gap.to_offset))
+                .collect();
+            Ok(Horizon { partitions, gaps })
+        })
+        .await
+    }
+
+    /// Every series that the selector selects now.
+    pub async fn matching(&self, selector: &Selector) -> Result<Names, TailError> {
+        let required: serde_json::Map<String, Value> = selector
+            .required_labels()
+            .map(|(name, value)| (name.to_owned(), Value::from(value)))
+            .collect();
+        let required = Value::Object(required);
+        let rows: Vec<SeriesRow> = self
+            .with(async |conn| {
+                sql_query(
+                    "select id, metric, labels from series \
+                     where ($1 is null or metric = $1) and labels @> $2",
+                )
+                .bind::<Nullable<Text>, _>(selector.metric.as_deref())
+                .bind::<Jsonb, _>(&required)
+                .load(conn)
+                .await
+            })
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(SeriesRow::into_series)
+            .filter(|(_, series)| selector.matches(series))
+            .collect())
+    }
+
+    /// The next page of the first partition that is behind: what was committed after `from` and
+    /// before `upto`. Its one range says what the page covers; `None` when nothing is behind.
+    pub async fn page(
+        &self,
+        from: &Positions,
+        upto: &Positions,
+        want: Want<'_>,
+        names: &mut Names,
+    ) -> Result<Option<Stored>, TailError> {
+        self.with(async |conn| pages::next(conn, from, upto, want, names).await)
+            .await
+    }
+
+    /// Points with `ts >= since` whose position lies below the seam, in the order (series, ts),
+    /// after `done`. Returns them with how far it came; `None` when there is nothing more.
+    pub async fn backfill(
+        &self,
+        since: Micros,
+        done: Option<(SeriesId, Micros)>,
+        seam: &Positions,
+        rows: usize,
+        names: &Names,
+    ) -> Result<Option<(Stored, (SeriesId, Micros))>, TailError> {
+        self.with(async |conn| pages::backfill(conn, since, done, seam, rows, names).await)
+            .await
+    }
+
+    /// Lends a connection; one that failed or was given up on is not used again.
+    async fn with<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut AsyncPgConnection) -> Result<T, diesel::result::Error>,
+    ) -> Result<T, TailError> {
+        let Ok(_permit) = self.permits.acquire().await else {
+            return Err(TailError::Timeout);
+        };
+        let mut conn = match self.idle() {
+            Some(conn) => conn,
+            None => AsyncPgConnection::try_from(connect(&self.url).await?)
+                .await
+                .map_err(|error| TailError::Statement(error.to_string()))?,
+        };
+        match tokio::time::timeout(PATIENCE, work(&mut conn)).await {
+            Ok(Ok(answer)) => {
+                self.lock().push(conn);
+                Ok(answer)
+            }
+            Ok(Err(error)) => Err(TailError::Statement(error.to_string())),
+            Err(_) => Err(TailError::Timeout),
+        }
+    }
+
+    /// One that Postgres has not closed meanwhile.
+    fn idle(&self) -> Option<AsyncPgConnection> {
+        let mut idle = self.lock();
+        idle.retain_mut(|conn| !conn.is_broken());
+        idle.pop()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<AsyncPgConnection>> {
+        self.idle
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Tail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tail").field("url", &self.url).finish()
+    }
+}
+
+fn columns(positions: &Positions) -> (Vec<PartitionId>, Vec<i64>) {
+    positions.iter().map(|(id, at)| (*id, *at)).unzip()
+}
+
+#[derive(QueryableByName)]
+struct EpochRow {
+    #[diesel(sql_type = Integer)]
+    partition_id: PartitionId,
+    #[diesel(sql_type = BigInt)]
+    next_offset: i64,
+    #[diesel(sql_type = BigInt)]
+    resume_from: i64,
+}
+
+#[derive(QueryableByName)]
+struct GapRow {
+    #[diesel(sql_type = Integer)]
+    partition_id: PartitionId,
+    #[diesel(sql_type = BigInt)]
+    from_offset: i64,
+    #[diesel(sql_type = BigInt)]
+    to_offset: i64,
+}
+
+#[derive(QueryableByName)]
+struct SeriesRow {
+    #[diesel(sql_type = Integer)]
+    id: SeriesId,
+    #[diesel(sql_type = Text)]
+    metric: String,
+    #[diesel(sql_type = Jsonb)]
+    labels: Value,
+}
+
+impl SeriesRow {
+    fn into_series(self) -> (SeriesId, Arc<Series>) {
+        let labels = match self.labels {
+            Value::Object(labels) => labels,
+            _ => serde_json::Map::new(),
+        };
+        let labels = labels.into_iter().filter_map(|(name, value)| match value {
+            Value::String(value) => Some((name, value)),
+            _ => None,
+        });
+        (self.id, Arc::new(Series::new(self.metric, labels)))
+    }
+}
