@@ -12,6 +12,7 @@ pub mod sources;
 pub mod decode;
 pub mod transform;
 pub mod store;
+pub mod cache;
 
 // Floor 2: who runs when.
 pub mod actors;

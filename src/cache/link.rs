@@ -1,0 +1,85 @@
+//! A connection to Redis: how one is made, how long to wait for the next, and how to speak of
+//! errors without the URL, which may hold a password.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, RedisError};
+
+/// Waits between attempts double from the first to the last.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LAST_WAIT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Where Redis is and what our names in it begin with.
+#[derive(Clone)]
+pub struct RedisConfig {
+    /// `redis://` or `rediss://` (TLS), credentials and database as usual.
+    pub url: String,
+    /// Systems that share a Redis but no Postgres need different ones.
+    pub prefix: String,
+    /// The most series cached; beyond, all entries are forgotten and the cache fills anew.
+    pub capacity: usize,
+}
+
+/// Says what is wrong without repeating the URL.
+#[derive(Debug, thiserror::Error)]
+#[error("REDIS_URL is not usable: {0}; it looks like redis://[user:password@]host[:port][/database]")]
+pub struct CacheError(&'static str);
+
+impl std::fmt::Debug for RedisConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisConfig")
+            .field("prefix", &self.prefix)
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RedisConfig {
+    pub fn new(url: String) -> Self {
+        Self {
+            url,
+            prefix: "streamsync".to_owned(),
+            capacity: 1_000_000,
+        }
+    }
+
+    pub(super) fn client(&self) -> Result<Client, CacheError> {
+        Client::open(self.url.as_str()).map_err(|_| CacheError("it cannot be parsed"))
+    }
+}
+
+pub(super) async fn connect(
+    client: &Client,
+    answer_within: Duration,
+) -> Result<MultiplexedConnection, RedisError> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(Some(answer_within));
+    client.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// Redis' own text may quote keys and values; its category and code do not.
+pub(super) fn brief(error: &RedisError) -> String {
+    match error.code() {
+        Some(code) => format!("{} ({code})", error.category()),
+        None => error.category().to_owned(),
+    }
+}
+
+/// 100 ms, 200 ms, ... 5 s.
+#[derive(Debug)]
+pub(super) struct Backoff(Duration);
+
+impl Backoff {
+    pub const fn new() -> Self {
+        Self(FIRST_WAIT)
+    }
+
+    pub fn next_wait(&mut self) -> Duration {
+        let wait = self.0;
+        self.0 = (wait * 2).min(LAST_WAIT);
+        wait
+    }
+}

@@ -1,0 +1,167 @@
+//! The latest point of each series: committed batches come in, answers to `latest` go out.
+//!
+//! The rule that keeps it honest: **an entry exists only for a series somebody asked for, and is
+//! believed only after Postgres was asked once.** [`LatestCache::lookup`] leaves a mark for what it
+//! does not know; commits that come after the mark are merged into it, and
+//! [`LatestCache::put_back`] merges in what Postgres said and makes the entry known. So a late old
+//! point after a restart can never pass for the latest one, and no commit falls between the read
+//! and the entry. Whatever is lost on the way (a full queue, a broken connection, a crash before the
+//! hand-over) begins a new *epoch*: all entries of the older one are ignored.
+//!
+//! Between two points of one time and partition the higher offset wins. When the partitions differ,
+//! only Postgres knows which won (by the Kafka record's time), so the entry is forgotten.
+
+mod bus;
+mod link;
+mod local;
+mod redis;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::sync::Arc;
+
+pub use bus::{Bus, BusEvent};
+pub use link::{CacheError, RedisConfig};
+
+use crate::data::{Micros, PartitionId, SeriesId, Stored};
+use crate::telemetry::{Metrics, Status};
+
+/// The newest point of one series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Latest {
+    pub series: SeriesId,
+    pub ts: Micros,
+    pub value: f64,
+    pub partition_id: PartitionId,
+    pub offset: i64,
+}
+
+/// What the cache knew; `missing` has to be read from Postgres and offered to
+/// [`LatestCache::put_back`] together with `epoch`.
+#[derive(Clone, Debug, Default)]
+pub struct Lookup {
+    pub found: Vec<Latest>,
+    pub missing: Vec<SeriesId>,
+    pub epoch: Epoch,
+}
+
+/// The epoch a lookup belongs to; empty when the cache could not be asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Epoch(String);
+
+/// Cheap to clone; all clones are one cache.
+#[derive(Clone, Debug)]
+pub struct LatestCache(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Local(Arc<local::LocalLatest>),
+    Redis(Arc<redis::RedisLatest>),
+}
+
+impl LatestCache {
+    /// In this process, for at most `capacity` series (some 60 bytes each).
+    pub fn local(capacity: usize) -> Self {
+        Self(Kind::Local(Arc::new(local::LocalLatest::new(capacity))))
+    }
+
+    /// In Redis. Returns at once, connected or not, and connects (again) in a task on the tokio
+    /// runtime it is called from; while Redis is away every lookup is a miss and
+    /// `status.degraded` says so.
+    pub fn redis(
+        config: &RedisConfig,
+        metrics: Arc<Metrics>,
+        status: Arc<Status>,
+    ) -> Result<Self, CacheError> {
+        redis::RedisLatest::start(config, metrics, status).map(|it| Self(Kind::Redis(Arc::new(it))))
+    }
+
+    /// Hands over a committed batch. Never waits.
+    pub fn offer(&self, stored: &Arc<Stored>) {
+        match &self.0 {
+            Kind::Local(cache) => cache.offer(stored),
+            Kind::Redis(cache) => cache.offer(stored),
+        }
+    }
+
+    /// Never fails: what cannot be asked is missing.
+    pub async fn lookup(&self, series: &[SeriesId]) -> Lookup {
+        match &self.0 {
+            Kind::Local(cache) => cache.lookup(series),
+            Kind::Redis(cache) => cache.lookup(series).await,
+        }
+    }
+
+    /// What Postgres said about the `missing` of a lookup. Never waits.
+    pub fn put_back(&self, epoch: &Epoch, entries: Vec<Latest>) {
+        match &self.0 {
+            Kind::Local(cache) => cache.put_back(epoch, &entries),
+            Kind::Redis(cache) => cache.put_back(epoch, entries),
+        }
+    }
+
+    /// Begins a new epoch: for whoever knows that commits may have passed the cache by, as after a
+    /// generation that ended between a commit and its hand-over. Never waits.
+    pub fn invalidate(&self) {
+        match &self.0 {
+            Kind::Local(cache) => cache.invalidate(),
+            Kind::Redis(cache) => cache.invalidate(),
+        }
+    }
+}
+
+/// The newest point of each series in the batch, so that a batch of thousands is a few entries.
+fn newest(stored: &Stored) -> Vec<Latest> {
+    let mut newest: Vec<Option<Latest>> = vec![None; stored.series.len()];
+    // Two partitions in one batch that tie: both have to reach the cache, which knows what to do.
+    let mut ties = Vec::new();
+    for point in &stored.points {
+        let Some(series) = stored.series.get(point.series as usize) else {
+            continue;
+        };
+        let new = Latest {
+            series: series.id,
+            ts: point.ts,
+            value: point.value,
+            partition_id: point.partition_id,
+            offset: point.offset,
+        };
+        let slot = &mut newest[point.series as usize];
+        match slot.as_ref().map_or(Verdict::Newer, |old| judge(old, &new)) {
+            Verdict::Newer => *slot = Some(new),
+            Verdict::Older => {}
+            Verdict::Unclear => ties.push(new),
+        }
+    }
+    let mut all: Vec<_> = newest.into_iter().flatten().collect();
+    all.append(&mut ties);
+    all
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Newer,
+    Older,
+    /// Same time, other partition: ask Postgres.
+    Unclear,
+}
+
+/// What `new` is to `old`. `merge.lua` says the same.
+fn judge(old: &Latest, new: &Latest) -> Verdict {
+    if new.ts != old.ts {
+        return if new.ts > old.ts {
+            Verdict::Newer
+        } else {
+            Verdict::Older
+        };
+    }
+    if new.partition_id != old.partition_id {
+        return Verdict::Unclear;
+    }
+    if new.offset >= old.offset {
+        Verdict::Newer
+    } else {
+        Verdict::Older
+    }
+}

@@ -1,0 +1,332 @@
+//! The cache in Redis: lookups on the caller's task, everything else in one task of its own.
+//!
+//! The task owns the connections. Each time it gets one it begins a new epoch before anybody may
+//! read through it, so entries that a restarted Redis brings back from its disk are never seen.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{Client, Pipeline, RedisError, Script, Value};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::link::{Backoff, CacheError, RedisConfig, brief, connect};
+use super::{Epoch, Latest, Lookup, newest};
+use crate::data::{Micros, SeriesId, Stored};
+use crate::telemetry::{Metrics, Status};
+
+/// Batches on their way to Redis. More than this and Redis is too slow: a new epoch is cheaper.
+const QUEUE: usize = 64;
+/// Points or ids in one call of a script; Lua's `unpack` takes some 8,000.
+const CHUNK: usize = 1_000;
+const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Postgres answers in a few milliseconds; a lookup slower than this is no help.
+const LOOKUP_TIMEOUT: Duration = Duration::from_millis(250);
+/// The name under which `Status::degraded` speaks of us.
+const REDIS: &str = "redis";
+
+type Link = Option<MultiplexedConnection>;
+
+pub(super) struct RedisLatest {
+    jobs: mpsc::Sender<Job>,
+    shared: Arc<Shared>,
+    link: watch::Receiver<Link>,
+}
+
+enum Job {
+    Committed(Arc<Stored>),
+    FromPostgres(Epoch, Vec<Latest>),
+}
+
+struct Shared {
+    key: String,
+    capacity: usize,
+    merge: Script,
+    lookup: Script,
+    renew: Script,
+    metrics: Arc<Metrics>,
+    status: Arc<Status>,
+    /// Something passed the cache by: begin a new epoch.
+    dirty: AtomicBool,
+    wake: Notify,
+    /// A lookup met a broken connection.
+    broken: Notify,
+}
+
+impl std::fmt::Debug for RedisLatest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisLatest")
+            .field("key", &self.shared.key)
+            .field("connected", &self.link.borrow().is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl RedisLatest {
+    pub fn start(
+        config: &RedisConfig,
+        metrics: Arc<Metrics>,
+        status: Arc<Status>,
+    ) -> Result<Self, CacheError> {
+        let client = config.client()?;
+        let shared = Arc::new(Shared {
+            // The braces put the epoch and its entries on one node of a Redis cluster.
+            key: format!("{{{}}}:latest", config.prefix),
+            capacity: config.capacity.max(CHUNK),
+            merge: Script::new(include_str!("merge.lua")),
+            lookup: Script::new(include_str!("lookup.lua")),
+            renew: Script::new(include_str!("renew.lua")),
+            metrics,
+            status,
+            dirty: AtomicBool::new(true),
+            wake: Notify::new(),
+            broken: Notify::new(),
+        });
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let (set_link, link) = watch::channel(None);
+        tokio::spawn(run(client, Arc::clone(&shared), queue, set_link));
+        Ok(Self { jobs, shared, link })
+    }
+
+    pub fn offer(&self, stored: &Arc<Stored>) {
+        match self.jobs.try_send(Job::Committed(Arc::clone(stored))) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
+                self.shared.metrics.cache_errors.inc();
+                self.invalidate();
+            }
+        }
+    }
+
+    pub fn put_back(&self, epoch: &Epoch, entries: Vec<Latest>) {
+        if epoch.0.is_empty() || entries.is_empty() {
+            return;
+        }
+        // A full queue costs one more read of Postgres, nothing else.
+        let _ = self.jobs.try_send(Job::FromPostgres(epoch.clone(), entries));
+    }
+
+    pub fn invalidate(&self) {
+        self.shared.dirty.store(true, Ordering::Release);
+        self.shared.wake.notify_one();
+    }
+
+    pub async fn lookup(&self, series: &[SeriesId]) -> Lookup {
+        let missed = || Lookup {
+            missing: series.to_vec(),
+            ..Lookup::default()
+        };
+        let link = self.link.borrow().clone();
+        // An epoch that is about to end: its entries may lack a commit.
+        if series.is_empty() || self.shared.dirty.load(Ordering::Acquire) {
+            return missed();
+        }
+        let Some(mut link) = link else {
+            self.shared.metrics.cache_errors.inc();
+            return missed();
+        };
+        match self.shared.lookup(&mut link, series).await {
+            Ok(lookup) => lookup,
+            Err(error) => {
+                self.shared.metrics.cache_errors.inc();
+                if !error.is_timeout() {
+                    self.shared.broken.notify_one();
+                }
+                missed()
+            }
+        }
+    }
+}
+
+/// Ends when the last handle is dropped.
+async fn run(
+    client: Client,
+    shared: Arc<Shared>,
+    mut queue: mpsc::Receiver<Job>,
+    set_link: watch::Sender<Link>,
+) {
+    let mut backoff = Backoff::new();
+    loop {
+        let error = match open(&client, &shared).await {
+            Ok((mut writes, lookups)) => {
+                backoff = Backoff::new();
+                set_link.send_replace(Some(lookups));
+                let well = shared.status.update(|s| s.degraded.remove(REDIS));
+                tracing::info!(again = well.is_some(), "connected to Redis");
+                let ended = serve(&shared, &mut writes, &mut queue).await;
+                // Before anything else: whoever reads through it might read an old epoch.
+                shared.dirty.store(true, Ordering::Release);
+                set_link.send_replace(None);
+                match ended {
+                    Ok(()) => return,
+                    Err(error) => error,
+                }
+            }
+            Err(error) => error,
+        };
+        shared.metrics.cache_errors.inc();
+        let why = brief(&error);
+        let before = shared.status.update(|s| s.degraded.insert(REDIS, why.clone()));
+        if before.is_none() {
+            tracing::warn!(%why, "Redis is away; latest values come from Postgres until it is back");
+        }
+        if !discard_for(backoff.next_wait(), &mut queue).await {
+            return;
+        }
+    }
+}
+
+async fn open(
+    client: &Client,
+    shared: &Shared,
+) -> Result<(MultiplexedConnection, MultiplexedConnection), RedisError> {
+    let mut writes = connect(client, WRITE_TIMEOUT).await?;
+    for script in [&shared.merge, &shared.lookup, &shared.renew] {
+        script.load_async(&mut writes).await?;
+    }
+    shared.renew(&mut writes).await?;
+    let lookups = connect(client, LOOKUP_TIMEOUT).await?;
+    Ok((writes, lookups))
+}
+
+/// `Ok` when there is nobody left to serve.
+async fn serve(
+    shared: &Shared,
+    link: &mut MultiplexedConnection,
+    queue: &mut mpsc::Receiver<Job>,
+) -> Result<(), RedisError> {
+    loop {
+        if shared.dirty.load(Ordering::Acquire) {
+            shared.renew(link).await?;
+        }
+        tokio::select! {
+            job = queue.recv() => match job {
+                Some(Job::Committed(stored)) => shared.merge(link, &Epoch::default(), false, &newest(&stored)).await?,
+                Some(Job::FromPostgres(epoch, entries)) => shared.merge(link, &epoch, true, &entries).await?,
+                None => return Ok(()),
+            },
+            () = shared.wake.notified() => {}
+            () = shared.broken.notified() => {
+                // Is it the server or only that connection? Either way a new one is due.
+                return Err(RedisError::from((redis::ErrorKind::Io, "connection lost")));
+            }
+        }
+    }
+}
+
+/// Nothing written during an outage is missed: it ends with a new epoch. False when all handles
+/// are gone.
+async fn discard_for(wait: Duration, queue: &mut mpsc::Receiver<Job>) -> bool {
+    let until = tokio::time::Instant::now() + wait;
+    loop {
+        match tokio::time::timeout_at(until, queue.recv()).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return false,
+            Err(_) => return true,
+        }
+    }
+}
+
+impl Shared {
+    async fn renew(&self, link: &mut MultiplexedConnection) -> Result<(), RedisError> {
+        // First the flag, then the deed: what is lost in between sets it again.
+        self.dirty.store(false, Ordering::Release);
+        let done: Result<(), _> = self
+            .renew
+            .key(&self.key)
+            .arg(fresh_epoch())
+            .invoke_async(link)
+            .await;
+        if done.is_err() {
+            self.dirty.store(true, Ordering::Release);
+        }
+        done
+    }
+
+    async fn merge(
+        &self,
+        link: &mut MultiplexedConnection,
+        epoch: &Epoch,
+        from_postgres: bool,
+        points: &[Latest],
+    ) -> Result<(), RedisError> {
+        if points.is_empty() {
+            return Ok(());
+        }
+        let mut pipeline = Pipeline::with_capacity(points.len() / CHUNK + 1);
+        for chunk in points.chunks(CHUNK) {
+            let mut call = self.merge.key(&self.key);
+            call.arg(&epoch.0).arg(if from_postgres { "1" } else { "" });
+            for point in chunk {
+                call.arg(point.series).arg(to_text(point));
+            }
+            pipeline.invoke_script(&call).ignore();
+        }
+        pipeline.exec_async(link).await
+    }
+
+    async fn lookup(
+        &self,
+        link: &mut MultiplexedConnection,
+        series: &[SeriesId],
+    ) -> Result<Lookup, RedisError> {
+        let mut pipeline = Pipeline::with_capacity(series.len() / CHUNK + 1);
+        for chunk in series.chunks(CHUNK) {
+            let mut call = self.lookup.key(&self.key);
+            call.arg(self.capacity).arg(fresh_epoch()).arg(chunk);
+            pipeline.invoke_script(&call);
+        }
+        let answers: Vec<Vec<Value>> = pipeline.query_async(link).await?;
+        let mut lookup = Lookup::default();
+        for (chunk, answer) in series.chunks(CHUNK).zip(answers) {
+            let mut values = answer.into_iter();
+            if let Some(Value::BulkString(epoch)) = values.next() {
+                // Marks of an earlier chunk's epoch are gone if the last one differs; then what is
+                // put back finds no entry, which is right.
+                lookup.epoch = Epoch(String::from_utf8_lossy(&epoch).into_owned());
+            }
+            for (id, value) in chunk.iter().zip(values) {
+                match from_value(*id, &value) {
+                    Some(latest) => lookup.found.push(latest),
+                    None => lookup.missing.push(*id),
+                }
+            }
+        }
+        Ok(lookup)
+    }
+}
+
+/// Never the same twice, over all nodes.
+fn fresh_epoch() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    let random = RandomState::new().hash_one(std::process::id());
+    format!("{:x}-{random:x}", Micros::now().0)
+}
+
+/// Fixed-width hex whose order as text is the order as number: negative times come first.
+fn to_text(point: &Latest) -> String {
+    format!(
+        "{:016x}{:08x}{:016x}{:016x}",
+        point.ts.0 ^ i64::MIN,
+        point.partition_id,
+        point.offset,
+        point.value.to_bits()
+    )
+}
+
+fn from_value(series: SeriesId, value: &Value) -> Option<Latest> {
+    let Value::BulkString(bytes) = value else {
+        return None;
+    };
+    let text = std::str::from_utf8(bytes).ok()?;
+    let number = |from: usize, to: usize| u64::from_str_radix(text.get(from..to)?, 16).ok();
+    Some(Latest {
+        series,
+        ts: Micros(number(0, 16)?.cast_signed() ^ i64::MIN),
+        partition_id: u32::try_from(number(16, 24)?).ok()?.cast_signed(),
+        offset: number(24, 40)?.cast_signed(),
+        value: f64::from_bits(number(40, 56)?),
+    })
+}
