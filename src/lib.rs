@@ -13,6 +13,7 @@ pub mod decode;
 pub mod transform;
 pub mod store;
 pub mod cache;
+pub mod live;
 
 // Floor 2: who runs when.
 pub mod actors;

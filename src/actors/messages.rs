@@ -2,12 +2,13 @@
 //!
 //! Commands are in the imperative, facts in the past tense. Data messages are sent with `do_send`
 //! under a credit; facts go back through a `Recipient`, so that no stage imports the one before it.
+//! What the hub is told and asked goes through its [`HubHandle`](super::hub::HubHandle).
 
 use std::sync::Arc;
 
 use actix::Message;
 
-use crate::data::{Batch, RawBatch, Share, Stored};
+use crate::data::{Batch, RawBatch, Share};
 
 /// Consumer -> Transformer: decode these records.
 #[derive(Debug, Message)]
@@ -26,11 +27,6 @@ pub struct Committed {
     pub generation: u64,
     pub shares: Vec<Share>,
 }
-
-/// Writer (or another node, by Redis) -> Hub: deliver this to whoever asked for it.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "()")]
-pub struct Publish(pub Arc<Stored>);
 
 /// Writer -> Hub: something was committed that the hub did not get; look into Postgres now.
 #[derive(Clone, Copy, Debug, Message)]

@@ -1,3 +1,17 @@
 //! Who runs when: four thin actors over plain code, and the supervisor of their generation.
+//!
+//! ```text
+//! Consumer ── Transform ─► Transformer ── Write ─► Writer ── Publish ─► Hub
+//!    ▲                                               │
+//!    └───────────── Committed, PauseStream ──────────┘        Failed ─► Supervisor
+//! ```
 
 pub mod messages;
+pub mod consumer;
+mod ledger;
+pub mod transformer;
+pub mod writer;
+mod failing;
+pub mod hub;
+pub mod generation;
+pub mod supervisor;

@@ -1,10 +1,12 @@
 //! Errors a client can act on: each carries a code in `extensions.code`.
 
-use async_graphql::{Error, ErrorExtensions};
+use async_graphql::{Error, ErrorExtensionValues, ErrorExtensions, Response};
 
 /// The vocabulary of `extensions.code`, documented in the README.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
+    /// The document does not parse, does not fit the schema, or is too deep or too complex.
+    GraphqlValidationFailed,
     /// An argument has the right type but an unusable value.
     BadUserInput,
     /// The answer would have more rows than the limit; ask for less or page through it.
@@ -30,6 +32,7 @@ pub enum Code {
 impl Code {
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::TooManyRows => "TOO_MANY_ROWS",
             Self::QueryTimeout => "QUERY_TIMEOUT",
@@ -45,5 +48,21 @@ impl Code {
 
     pub fn error(self, message: impl Into<String>) -> Error {
         Error::new(message).extend_with(|_, extensions| extensions.set("code", self.as_str()))
+    }
+}
+
+/// Gives a code to the errors that async-graphql raised by itself: with a path they are about an
+/// argument, without one about the whole document. (An extension could do the same, but would cost
+/// every field of every row.)
+pub fn complete(response: &mut Response) {
+    for error in &mut response.errors {
+        let code = match error.path.is_empty() {
+            true => Code::GraphqlValidationFailed,
+            false => Code::BadUserInput,
+        };
+        let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+        if extensions.get("code").is_none() {
+            extensions.set("code", code.as_str());
+        }
     }
 }

@@ -5,3 +5,17 @@
 pub mod scalars;
 pub mod errors;
 pub mod selector;
+pub mod limits;
+pub mod services;
+pub mod types;
+pub mod query;
+mod publish;
+mod redrive;
+pub mod mutation;
+pub mod feed;
+pub mod subscription;
+mod api;
+#[cfg(test)]
+mod tests;
+
+pub use api::{Api, Schema, sdl};

@@ -1,4 +1,4 @@
-//! The scalars of the schema: `DateTime`, `Duration` and `Cursor`.
+//! The scalars of the schema: `DateTime`, `Duration`, `Long` and `Cursor`.
 
 use std::time::Duration as Span;
 
@@ -12,6 +12,8 @@ use crate::data::Micros;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DateTime(pub Micros);
 
+/// A moment in UTC as RFC 3339, exact to the microsecond: `"2026-01-31T12:00:00.000001Z"`.
+/// As input any offset is accepted.
 #[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -32,6 +34,7 @@ impl ScalarType for DateTime {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Duration(pub Span);
 
+/// A length of time with its unit: `"250ms"`, `"15m"`, `"1h 30m"`, `"7d"`. Always longer than zero.
 #[Scalar]
 impl ScalarType for Duration {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -52,10 +55,33 @@ impl ScalarType for Duration {
     }
 }
 
+/// A whole number beyond 32 bits, such as a Kafka offset, as a JSON number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Long(pub i64);
+
+/// A whole number beyond 32 bits, such as a Kafka offset, as a JSON number.
+#[Scalar]
+impl ScalarType for Long {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::Number(number) => number
+                .as_i64()
+                .map(Self)
+                .ok_or_else(|| InputValueError::custom("not a whole number of 64 bits")),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Number(self.0.into())
+    }
+}
+
 /// Where a subscriber stands: opaque, from `PointBatch.cursor`, for `after`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub data::Cursor);
 
+/// Where a subscriber stands: opaque, from `PointBatch.cursor`, for `after`.
 #[Scalar]
 impl ScalarType for Cursor {
     fn parse(value: Value) -> InputValueResult<Self> {

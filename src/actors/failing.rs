@@ -1,0 +1,79 @@
+//! Notices a stream whose mapping is simply wrong: too many of its latest records fail.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+/// Over the last `window` records of each stream, more than `limit` of that window may not fail.
+/// A stream that has brought fewer records is judged by the whole window all the same, so a few
+/// bad ones at the start pause nothing.
+#[derive(Debug)]
+pub struct FailingStreams {
+    limit: f64,
+    window: usize,
+    streams: HashMap<Arc<str>, Recent>,
+}
+
+#[derive(Debug, Default)]
+struct Recent {
+    /// (records, failed) of each batch, oldest first.
+    batches: VecDeque<(usize, usize)>,
+    records: usize,
+    failed: usize,
+    paused: bool,
+}
+
+impl FailingStreams {
+    pub fn new(limit: f64, window: usize) -> Self {
+        Self {
+            limit,
+            window,
+            streams: HashMap::new(),
+        }
+    }
+
+    /// Takes in one batch's outcome; says why, once, when the stream is over the limit.
+    pub fn note(&mut self, stream: &Arc<str>, records: usize, failed: usize) -> Option<String> {
+        let recent = self.streams.entry(Arc::clone(stream)).or_default();
+        recent.batches.push_back((records, failed));
+        recent.records += records;
+        recent.failed += failed;
+        while let Some((records, failed)) = recent.batches.front().copied()
+            && recent.records - records >= self.window
+        {
+            recent.batches.pop_front();
+            recent.records -= records;
+            recent.failed -= failed;
+        }
+        let over = recent.failed as f64 > self.limit * self.window as f64;
+        if !over || std::mem::replace(&mut recent.paused, true) {
+            return None;
+        }
+        Some(format!(
+            "{} of its last {} records became dead letters; correct its mapping and restart",
+            recent.failed, recent.records
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_paused_once_when_more_than_the_limit_of_the_window_failed() {
+        let stream: Arc<str> = "s".into();
+        let mut failing = FailingStreams::new(0.5, 100);
+        assert_eq!(failing.note(&stream, 50, 50), None);
+        assert!(failing.note(&stream, 10, 1).is_some());
+        assert_eq!(failing.note(&stream, 10, 10), None);
+    }
+
+    #[test]
+    fn old_failures_are_forgotten() {
+        let stream: Arc<str> = "s".into();
+        let mut failing = FailingStreams::new(0.5, 100);
+        for _ in 0..50 {
+            assert_eq!(failing.note(&stream, 50, 20), None);
+        }
+    }
+}

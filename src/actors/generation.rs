@@ -1,0 +1,196 @@
+//! One life of the pipeline: its stages, their threads, its credits, and how it is built and ended.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use actix::{Actor, Addr, Arbiter, Recipient};
+
+use super::consumer::{Consumer, Reading};
+use super::failing::FailingStreams;
+use super::hub::HubHandle;
+use super::ledger::PostgresLedger;
+use super::messages::Failed;
+use super::transformer::Transformer;
+use super::writer::{Feedback, Outlets, Session, Writer};
+use crate::cache::{Bus, LatestCache};
+use crate::data::Credits;
+use crate::sources::{Broker, PollConfig, StreamSource, TopicSpec, ensure_topics};
+use crate::store::connect::DatabaseUrl;
+use crate::store::maintain::Keep;
+use crate::store::{self, WriterConfig, migrate};
+use crate::telemetry::status::StreamState;
+use crate::telemetry::{Metrics, Status};
+use crate::transform::{StreamPlan, Transform};
+
+/// What every generation is built from.
+#[derive(Debug)]
+pub struct Pipeline {
+    pub broker: Broker,
+    pub database: DatabaseUrl,
+    pub streams: Vec<StreamSource>,
+    pub plans: Vec<StreamPlan>,
+    pub poll: PollConfig,
+    pub writer: WriterConfig,
+    pub keep: Keep,
+    pub credit_bytes: usize,
+    /// Share and number of records, as in [`FailingStreams::new`].
+    pub dead_letter_limit: (f64, usize),
+    pub hub: HubHandle,
+    pub cache: LatestCache,
+    pub bus: Option<Arc<Bus>>,
+    pub metrics: Arc<Metrics>,
+    pub status: Arc<Status>,
+}
+
+#[derive(Debug)]
+pub struct Generation {
+    pub consumer: Addr<Consumer>,
+    transformer: Addr<Transformer>,
+    writer: Addr<Writer>,
+    arbiters: Vec<Arbiter>,
+    credits: Arc<Credits>,
+    progress: Arc<AtomicU64>,
+    seen: (u64, Instant),
+}
+
+impl Generation {
+    /// Waits for Postgres and Kafka as long as it takes, then starts the stages, sink first.
+    pub async fn build(
+        number: u64,
+        pipeline: &Arc<Pipeline>,
+        supervisor: Recipient<Failed>,
+    ) -> Result<Self, Failed> {
+        let failed = |stage, why: String, fatal| Failed {
+            generation: number,
+            stage,
+            why,
+            fatal,
+        };
+        let database = &pipeline.database;
+        migrate::migrate(database).await.map_err(|error| {
+            pipeline.status.trouble("postgres", error.to_string());
+            failed("postgres", error.to_string(), error.is_final())
+        })?;
+        let config = pipeline.writer.clone();
+        let store = store::Writer::connect(database, config.clone(), Arc::clone(&pipeline.metrics))
+            .await
+            .map_err(|error| failed("postgres", error.to_string(), error.is_final()))?;
+        pipeline.status.well("postgres");
+
+        // A stream paused for its mapping stays paused until the program is started anew.
+        let paused = pipeline.status.update(|snapshot| {
+            let all = snapshot.streams.iter();
+            let paused = all.filter(|(_, state)| matches!(state, StreamState::Paused(_)));
+            paused.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+        });
+        let streams: Vec<StreamSource> = pipeline
+            .streams
+            .iter()
+            .filter(|s| !paused.contains(&s.name.to_string()))
+            .cloned()
+            .collect();
+        ensure_topics(&pipeline.broker, &topics(&streams), &pipeline.status)
+            .await
+            .map_err(|error| failed("kafka", error.to_string(), false))?;
+
+        let credits = Credits::new(pipeline.credit_bytes);
+        let progress = Arc::new(AtomicU64::new(0));
+        let arbiters = vec![Arbiter::new(), Arbiter::new()];
+        let writer = Writer::new(
+            number,
+            Session {
+                database: database.clone(),
+                config,
+                store: Some(store),
+                progress: Arc::clone(&progress),
+            },
+            Outlets {
+                hub: pipeline.hub.clone(),
+                supervisor: supervisor.clone(),
+                cache: pipeline.cache.clone(),
+                bus: pipeline.bus.clone(),
+            },
+            FailingStreams::new(pipeline.dead_letter_limit.0, pipeline.dead_letter_limit.1),
+            Arc::clone(&pipeline.metrics),
+            Arc::clone(&pipeline.status),
+        );
+        let writer = Writer::start_in_arbiter(&arbiters[0].handle(), |_| writer);
+        let transform = Transform::new(pipeline.plans.iter().cloned());
+        let transformer = Transformer::new(transform, writer.clone(), Arc::clone(&pipeline.metrics));
+        let transformer = Transformer::start_in_arbiter(&arbiters[1].handle(), |_| transformer);
+        let reading = Reading {
+            generation: number,
+            config: pipeline.poll.clone(),
+            broker: pipeline.broker.clone(),
+            streams,
+            ledger: PostgresLedger::new(database.clone()),
+            credits: Arc::clone(&credits),
+            metrics: Arc::clone(&pipeline.metrics),
+            status: Arc::clone(&pipeline.status),
+        };
+        let consumer = Consumer::new(reading, transformer.clone(), supervisor);
+        let consumer = Consumer::start_in_arbiter(&arbiters[1].handle(), |_| consumer);
+        writer.do_send(Feedback {
+            committed: consumer.clone().recipient(),
+            pause: consumer.clone().recipient(),
+        });
+        pipeline
+            .metrics
+            .credits_total
+            .set(credits.total().try_into().unwrap_or(i64::MAX));
+        Ok(Self {
+            consumer,
+            transformer,
+            writer,
+            arbiters,
+            credits,
+            seen: (0, Instant::now()),
+            progress,
+        })
+    }
+
+    pub fn credits_held(&self) -> usize {
+        self.credits.held()
+    }
+
+    /// The stage that panicked, or the writer when work waits and nothing has moved for `stalled`.
+    pub fn trouble(&mut self, stalled: Duration) -> Option<(&'static str, String)> {
+        let alive = [
+            ("consumer", self.consumer.connected()),
+            ("transformer", self.transformer.connected()),
+            ("writer", self.writer.connected()),
+        ];
+        if let Some((stage, _)) = alive.iter().find(|(_, alive)| !alive) {
+            return Some((stage, "panicked".to_owned()));
+        }
+        let progress = self.progress.load(Ordering::Relaxed);
+        if progress != self.seen.0 || self.credits.held() == 0 {
+            self.seen = (progress, Instant::now());
+        }
+        (self.seen.1.elapsed() > stalled).then(|| ("writer", format!("no progress for {stalled:?}")))
+    }
+
+    /// Stops the stages where they are. What they held comes again from the offsets in Postgres.
+    /// The future ends when the threads have: leaving the group takes up to a few seconds.
+    pub fn end(self) -> impl Future<Output = ()> + use<> {
+        for arbiter in &self.arbiters {
+            arbiter.stop();
+        }
+        async move {
+            let joined = tokio::task::spawn_blocking(move || {
+                for arbiter in self.arbiters {
+                    // A panicked stage has been reported already.
+                    let _ = arbiter.join();
+                }
+            });
+            let _ = joined.await;
+        }
+    }
+}
+
+fn topics(streams: &[StreamSource]) -> Vec<TopicSpec> {
+    let own = streams.iter().map(|s| TopicSpec::new(&*s.topic, s.partitions));
+    let redrive = streams.iter().filter_map(|s| s.redrive_topic.as_deref());
+    own.chain(redrive.map(|topic| TopicSpec::new(topic, 1))).collect()
+}

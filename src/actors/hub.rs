@@ -1,0 +1,291 @@
+//! The hub: committed batches come in, each goes to the outboxes of whoever asked for it.
+//!
+//! It outlives generations. Whatever does not reach it in memory, or reaches it out of order, it
+//! reads from Postgres: at start, when told to, when it sees a hole, and every 500 ms. While
+//! Postgres is away it goes on delivering what continues the sequence.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use self::handle::{Drain, Offer, Refused, Shared, Subscribe, Unsubscribe};
+use super::messages::CatchUp;
+use crate::data::{Positions, Stored};
+use crate::live::{Delivered, End, Index, Sequence, SubscriberId};
+use crate::store::DatabaseUrl;
+use crate::store::tail::{Horizon, Names, Tail, TailError, Want};
+use crate::telemetry::Metrics;
+
+mod handle;
+
+pub use handle::{HubHandle, SubscribeError, Subscription};
+
+const TICK: Duration = Duration::from_millis(500);
+/// Points the hub reads from Postgres at a time.
+const PAGE: usize = 5_000;
+/// Subscriptions that may wait for the first look into Postgres.
+const WAITING_MAX: usize = 10_000;
+/// Names kept from one read to the next.
+const NAMES_MAX: usize = 100_000;
+
+#[derive(Debug)]
+pub struct Hub {
+    tail: Tail,
+    metrics: Arc<Metrics>,
+    delivered: Delivered,
+    shared: Arc<Shared>,
+    index: Index,
+    /// `None` until Postgres first told where everything stands.
+    sequence: Option<Sequence>,
+    waiting: Vec<Subscribe>,
+    next_id: SubscriberId,
+    names: Names,
+    reading: bool,
+    /// Something came up during a read that asks for another.
+    read_again: bool,
+    away: bool,
+    drained: Vec<oneshot::Sender<()>>,
+}
+
+/// One look into Postgres: where everything stands, and the first page of what is missing.
+struct Look {
+    horizon: Horizon,
+    page: Option<Arc<Stored>>,
+    proven: bool,
+}
+
+impl Hub {
+    /// Starts the hub on the current arbiter.
+    pub fn start(url: DatabaseUrl, metrics: Arc<Metrics>) -> HubHandle {
+        let shared = Arc::new(Shared::default());
+        let hub = Self {
+            tail: Tail::new(url, 1),
+            delivered: Delivered::of(&metrics),
+            metrics,
+            shared: Arc::clone(&shared),
+            index: Index::default(),
+            sequence: None,
+            waiting: Vec::new(),
+            next_id: 0,
+            names: Names::default(),
+            reading: false,
+            read_again: false,
+            away: false,
+            drained: Vec::new(),
+        };
+        HubHandle::new(Actor::start(hub), shared)
+    }
+
+    fn publish(&mut self, stored: &Arc<Stored>, ctx: &mut Context<Self>) {
+        let Some(sequence) = &mut self.sequence else {
+            return;
+        };
+        let accepted = sequence.accept(&stored.ranges);
+        self.index.deliver(stored, &accepted);
+        if !accepted.ranges.is_empty() {
+            self.shared.publish(sequence.positions());
+        }
+        if accepted.behind {
+            self.look(ctx);
+        }
+    }
+
+    /// Looks into Postgres, once at a time.
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        if self.reading {
+            self.read_again = true;
+            return;
+        }
+        self.reading = true;
+        let published = self.sequence.as_ref().map(|s| s.positions().clone());
+        let names = std::mem::take(&mut self.names);
+        let look = look(self.tail.clone(), published, names);
+        ctx.spawn(look.into_actor(self).map(|(look, names), hub, ctx| {
+            hub.reading = false;
+            hub.names = names;
+            if hub.names.len() > NAMES_MAX {
+                hub.names.clear();
+            }
+            let behind = match look {
+                Ok(look) => hub.looked(look, ctx),
+                Err(error) => hub.blind(&error),
+            };
+            if std::mem::take(&mut hub.read_again) || behind {
+                hub.look(ctx);
+            }
+        }));
+    }
+
+    /// Takes what was found; tells whether there is more.
+    fn looked(&mut self, look: Look, ctx: &mut Context<Self>) -> bool {
+        if std::mem::take(&mut self.away) {
+            tracing::info!("the hub reads from postgres again");
+        }
+        let next = look.horizon.next_offsets();
+        let Some(sequence) = &mut self.sequence else {
+            self.shared.publish(&next);
+            self.sequence = Some(Sequence::new(next));
+            for waiting in std::mem::take(&mut self.waiting) {
+                self.register(waiting, ctx);
+            }
+            return false;
+        };
+        if !look.proven {
+            tracing::warn!("an epoch changed or offsets were lost: every subscriber checks its cursor");
+            let at = |(id, next)| (id, sequence.position(id).max(next));
+            *sequence = Sequence::new(next.into_iter().map(at).collect());
+            self.shared.publish(sequence.positions());
+            for id in self.index.ids() {
+                self.index.end(id, End::Gap);
+            }
+            return false;
+        }
+        if let Some(page) = look.page {
+            self.metrics.tail_reads.inc();
+            self.publish(&page, ctx);
+        }
+        let sequence = self.sequence.as_ref();
+        sequence.is_some_and(|s| next.iter().any(|(id, next)| s.position(*id) < *next))
+    }
+
+    fn blind(&mut self, error: &TailError) -> bool {
+        if !std::mem::replace(&mut self.away, true) {
+            // Before the first look there may be no tables yet.
+            if self.sequence.is_some() {
+                tracing::warn!(%error, "the hub cannot read from postgres, it keeps trying");
+            }
+        }
+        // The next tick tries again, not at once.
+        self.read_again = false;
+        false
+    }
+
+    fn register(&mut self, request: Subscribe, ctx: &mut Context<Self>) {
+        let Some(sequence) = &self.sequence else {
+            if self.waiting.len() < WAITING_MAX {
+                self.waiting.push(request);
+            }
+            return;
+        };
+        if self.shared.is_draining() {
+            let _ = request.reply.send(Err(Refused));
+            return;
+        }
+        let (sender, receiver) = crate::live::outbox::outbox(request.options, self.delivered.clone());
+        let id = self.next_id;
+        self.next_id += 1;
+        let seam = sequence.positions().clone();
+        let subscription = Subscription::new(receiver, seam, id, ctx.address());
+        // Nobody waits any more when the subscriber has gone or lost its patience.
+        if request.reply.send(Ok(subscription)).is_err() {
+            return;
+        }
+        self.index.subscribe(id, request.selector, sender);
+        self.metrics.subscribers.set(gauge(self.index.len()));
+    }
+
+    fn unsubscribe(&mut self, id: SubscriberId) {
+        self.index.unsubscribe(id);
+        self.metrics.subscribers.set(gauge(self.index.len()));
+        if self.index.is_empty() {
+            for drained in self.drained.drain(..) {
+                let _ = drained.send(());
+            }
+        }
+    }
+}
+
+async fn look(
+    tail: Tail,
+    published: Option<Positions>,
+    mut names: Names,
+) -> (Result<Look, TailError>, Names) {
+    let looked = async {
+        let horizon = tail.horizon(&published.clone().unwrap_or_default()).await?;
+        let proven = published.as_ref().is_none_or(|p| horizon.check(p).is_ok());
+        let page = match published.filter(|_| proven) {
+            Some(from) => {
+                let want = Want {
+                    only: None,
+                    rows: PAGE,
+                };
+                let upto = horizon.next_offsets();
+                tail.page(&from, &upto, want, &mut names).await?
+            }
+            None => None,
+        };
+        Ok(Look {
+            horizon,
+            page: page.map(Arc::new),
+            proven,
+        })
+    }
+    .await;
+    (looked, names)
+}
+
+fn gauge(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+impl Actor for Hub {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.look(ctx);
+        ctx.run_interval(TICK, Self::look);
+    }
+}
+
+impl Handler<Offer> for Hub {
+    type Result = ();
+
+    fn handle(&mut self, offer: Offer, ctx: &mut Self::Context) {
+        self.publish(&offer.stored, ctx);
+    }
+}
+
+impl Handler<CatchUp> for Hub {
+    type Result = ();
+
+    fn handle(&mut self, _: CatchUp, ctx: &mut Self::Context) {
+        self.look(ctx);
+    }
+}
+
+impl Handler<Subscribe> for Hub {
+    type Result = ();
+
+    fn handle(&mut self, request: Subscribe, ctx: &mut Self::Context) {
+        self.register(request, ctx);
+    }
+}
+
+impl Handler<Unsubscribe> for Hub {
+    type Result = ();
+
+    fn handle(&mut self, Unsubscribe(id): Unsubscribe, _: &mut Self::Context) {
+        self.unsubscribe(id);
+    }
+}
+
+impl Handler<Drain> for Hub {
+    type Result = ();
+
+    /// Ends all subscriptions, evenly spread over the window.
+    fn handle(&mut self, drain: Drain, ctx: &mut Self::Context) {
+        let ids = self.index.ids();
+        if ids.is_empty() {
+            let _ = drain.done.send(());
+            return;
+        }
+        self.drained.push(drain.done);
+        let all = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        for (nth, id) in (0u32..).zip(ids) {
+            let after = drain.window.mul_f64(f64::from(nth) / f64::from(all));
+            ctx.run_later(after, move |hub, _| hub.index.end(id, End::GoingAway));
+        }
+    }
+}

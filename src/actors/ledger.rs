@@ -1,0 +1,120 @@
+//! The ledger as the poll thread needs it: synchronous, connected on first use, made anew after a
+//! failure.
+//!
+//! The connection lives on a small runtime of the poll thread's own; its calls come from inside the
+//! rebalance callback, which cannot await.
+
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+
+use crate::sources::{Claim, Claimed, Ledger, LedgerError, Place};
+use crate::store::WriteError;
+use crate::store::connect::DatabaseUrl;
+use crate::store::ledger;
+
+/// The group takes a node for dead that answers no rebalance in time; this is well within it.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub struct PostgresLedger {
+    database: DatabaseUrl,
+    session: Option<(Runtime, ledger::Ledger)>,
+}
+
+impl PostgresLedger {
+    pub fn new(database: DatabaseUrl) -> Self {
+        Self {
+            database,
+            session: None,
+        }
+    }
+
+    fn ask<T>(
+        &mut self,
+        question: impl AsyncFnOnce(&mut ledger::Ledger) -> Result<T, WriteError>,
+    ) -> Result<T, LedgerError> {
+        let (runtime, mut ledger) = match self.session.take() {
+            Some(session) => session,
+            None => self.open()?,
+        };
+        let answer = runtime.block_on(async { timeout(ANSWER_WITHIN, question(&mut ledger)).await });
+        let answer = answer.unwrap_or_else(|_| Err(WriteError::Retry("no answer in time".to_owned())));
+        if answer.is_ok() {
+            self.session = Some((runtime, ledger));
+        }
+        answer.map_err(into_ledger_error)
+    }
+
+    fn open(&self) -> Result<(Runtime, ledger::Ledger), LedgerError> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| LedgerError::Retry(error.to_string()))?;
+        let connecting = async { timeout(ANSWER_WITHIN, ledger::Ledger::connect(&self.database)).await };
+        match runtime.block_on(connecting) {
+            Ok(Ok(ledger)) => Ok((runtime, ledger)),
+            Ok(Err(error)) => Err(into_ledger_error(error)),
+            Err(_) => Err(LedgerError::Retry("no connection in time".to_owned())),
+        }
+    }
+}
+
+fn into_ledger_error(error: WriteError) -> LedgerError {
+    match error {
+        WriteError::Retry(why) => LedgerError::Retry(why),
+        WriteError::Poisoned(why) | WriteError::Fatal(why) => LedgerError::Fatal(why),
+    }
+}
+
+fn into_claimed(claimed: ledger::Claimed) -> Claimed {
+    Claimed {
+        partition_id: claimed.partition_id,
+        owner_epoch: claimed.owner_epoch,
+        next_offset: claimed.next_offset,
+    }
+}
+
+fn stored_place<'a>(place: Place<'a>, topic_id: &'a str) -> ledger::Place<'a> {
+    ledger::Place {
+        stream: place.stream,
+        topic: place.topic,
+        partition: place.partition,
+        topic_id,
+    }
+}
+
+impl Ledger for PostgresLedger {
+    fn claim(&mut self, place: Place<'_>, topic_id: &str) -> Result<Claim, LedgerError> {
+        let claim = self.ask(async |ledger| ledger.claim(stored_place(place, topic_id)).await)?;
+        Ok(match claim {
+            ledger::Claim::New => Claim::New,
+            ledger::Claim::Recreated => Claim::Recreated,
+            ledger::Claim::Resumed(claimed) => Claim::Resumed(into_claimed(claimed)),
+        })
+    }
+
+    fn begin_epoch(
+        &mut self,
+        place: Place<'_>,
+        topic_id: &str,
+        next_offset: i64,
+    ) -> Result<Claimed, LedgerError> {
+        let claimed = self.ask(async |ledger| {
+            ledger
+                .begin_epoch(stored_place(place, topic_id), next_offset)
+                .await
+        })?;
+        Ok(into_claimed(claimed))
+    }
+
+    fn record_gap(&mut self, claimed: Claimed, to: i64) -> Result<(), LedgerError> {
+        let claimed = ledger::Claimed {
+            partition_id: claimed.partition_id,
+            owner_epoch: claimed.owner_epoch,
+            next_offset: claimed.next_offset,
+        };
+        self.ask(async |ledger| ledger.record_gap(claimed, to).await)
+    }
+}

@@ -1,0 +1,192 @@
+//! Runs the pipeline as generations: builds the stages from the sink backwards, watches them, and
+//! when one fails, panics or stalls ends them all and begins anew from the offsets in Postgres.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::fut::wrap_future;
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture};
+use tokio::sync::mpsc;
+
+use super::generation::{Generation, Pipeline};
+use super::messages::{Drain, Failed};
+use crate::store::maintain;
+use crate::telemetry::Status;
+
+const TICK: Duration = Duration::from_secs(1);
+const RESTART_LONGEST: Duration = Duration::from_secs(60);
+/// A generation that ran this long was a good one: the next failure starts at the shortest delay.
+const GOOD_RUN: Duration = Duration::from_secs(60);
+/// Longer than any statement and any retry may keep the writer silent.
+const STALLED_AFTER: Duration = Duration::from_secs(120);
+const MAINTAIN_EVERY: Duration = Duration::from_secs(600);
+
+/// Stop the pipeline: everything read is stored first. Answered when it is.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Stop;
+
+#[derive(Debug)]
+pub struct Supervisor {
+    pipeline: Arc<Pipeline>,
+    status: Arc<Status>,
+    /// Told when no generation can go on, with the reason.
+    fatal: mpsc::Sender<String>,
+    number: u64,
+    running: Option<Generation>,
+    began: Instant,
+    restarts: u32,
+    stopping: bool,
+    maintained: Option<Instant>,
+}
+
+impl Supervisor {
+    pub fn new(pipeline: Arc<Pipeline>, fatal: mpsc::Sender<String>) -> Self {
+        Self {
+            status: Arc::clone(&pipeline.status),
+            pipeline,
+            fatal,
+            number: 0,
+            running: None,
+            began: Instant::now(),
+            restarts: 0,
+            stopping: false,
+            maintained: None,
+        }
+    }
+
+    fn begin(&mut self, ctx: &mut Context<Self>) {
+        self.number += 1;
+        self.began = Instant::now();
+        let (number, pipeline) = (self.number, Arc::clone(&self.pipeline));
+        let supervisor = ctx.address().recipient();
+        let built = async move { Generation::build(number, &pipeline, supervisor).await };
+        ctx.spawn(
+            wrap_future(built).map(move |built, this: &mut Self, ctx| match built {
+                Ok(generation) if this.stopping => drop(generation.end()),
+                Ok(generation) => {
+                    tracing::info!(generation = number, "pipeline running");
+                    this.status.update(|s| s.generation = number);
+                    this.status.well("pipeline");
+                    this.pipeline.metrics.generation.set(number.cast_signed());
+                    this.running = Some(generation);
+                    this.pipeline.hub.catch_up();
+                    this.pipeline.cache.invalidate();
+                }
+                Err(failed) => this.ended(&failed, ctx),
+            }),
+        );
+    }
+
+    /// Ends what still runs of the generation and plans the next.
+    fn ended(&mut self, failed: &Failed, ctx: &mut Context<Self>) {
+        if failed.generation != self.number || self.stopping {
+            return;
+        }
+        let why = format!("{}: {}", failed.stage, failed.why);
+        self.status.trouble("pipeline", why.clone());
+        // Facts of the generation that ends here come too late from now on.
+        self.number += 1;
+        let ending = self.running.take().map(Generation::end);
+        if failed.fatal {
+            tracing::error!(%why, "the pipeline cannot go on");
+            // One reason is enough: a full channel holds an earlier one.
+            let _ = self.fatal.try_send(why);
+            return;
+        }
+        if self.began.elapsed() > GOOD_RUN {
+            self.restarts = 0;
+        }
+        let delay = RESTART_LONGEST.min(Duration::from_secs(1 << self.restarts.min(6)));
+        self.restarts += 1;
+        tracing::warn!(%why, restart_in = ?delay, "generation ended");
+        let rest = async move {
+            if let Some(ending) = ending {
+                ending.await;
+            }
+            tokio::time::sleep(delay).await;
+        };
+        ctx.spawn(wrap_future(rest).map(|(), this: &mut Self, ctx| {
+            if !this.stopping {
+                this.begin(ctx);
+            }
+        }));
+    }
+
+    fn watch(&mut self, ctx: &mut Context<Self>) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        let metrics = &self.pipeline.metrics;
+        metrics
+            .credits_held
+            .set(running.credits_held().try_into().unwrap_or(i64::MAX));
+        if let Some((stage, why)) = running.trouble(STALLED_AFTER) {
+            let failed = Failed {
+                generation: self.number,
+                stage,
+                why,
+                fatal: false,
+            };
+            self.ended(&failed, ctx);
+        }
+    }
+
+    fn maintain(&mut self, ctx: &mut Context<Self>) {
+        if self.running.is_none() || self.maintained.is_some_and(|at| at.elapsed() < MAINTAIN_EVERY) {
+            return;
+        }
+        self.maintained = Some(Instant::now());
+        let pipeline = Arc::clone(&self.pipeline);
+        let work = async move {
+            if let Err(error) = maintain::run(&pipeline.database, &pipeline.keep).await {
+                tracing::warn!(%error, "clean-up failed and is tried again later");
+            }
+        };
+        ctx.spawn(wrap_future(work));
+    }
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.begin(ctx);
+        ctx.run_interval(TICK, |this, ctx| {
+            this.watch(ctx);
+            this.maintain(ctx);
+        });
+    }
+}
+
+impl Handler<Failed> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, failed: Failed, ctx: &mut Context<Self>) {
+        self.ended(&failed, ctx);
+    }
+}
+
+impl Handler<Stop> for Supervisor {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: Stop, _: &mut Context<Self>) -> Self::Result {
+        self.stopping = true;
+        let drained = self.running.as_ref().map(|g| g.consumer.send(Drain));
+        let drain = async move {
+            if let Some(drained) = drained {
+                // A stage that is gone cannot drain; what it held is read again next time.
+                let _ = drained.await;
+            }
+        };
+        let drained = wrap_future(drain).then(|(), this: &mut Self, _| {
+            let ending = this.running.take().map(Generation::end);
+            wrap_future(async move {
+                if let Some(ending) = ending {
+                    ending.await;
+                }
+            })
+        });
+        Box::pin(drained)
+    }
+}

@@ -1,0 +1,52 @@
+//! Turns raw batches into batches of points, on a thread of its own.
+
+use std::sync::Arc;
+
+use actix::{Actor, Addr, Context, Handler, ResponseFuture};
+
+use super::messages::{Drain, Transform, Write};
+use super::writer::Writer;
+use crate::telemetry::Metrics;
+use crate::transform;
+
+#[derive(Debug)]
+pub struct Transformer {
+    transform: transform::Transform,
+    writer: Addr<Writer>,
+    metrics: Arc<Metrics>,
+}
+
+impl Transformer {
+    pub fn new(transform: transform::Transform, writer: Addr<Writer>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            transform,
+            writer,
+            metrics,
+        }
+    }
+}
+
+impl Actor for Transformer {
+    type Context = Context<Self>;
+}
+
+impl Handler<Transform> for Transformer {
+    type Result = ();
+
+    fn handle(&mut self, Transform(raw): Transform, _: &mut Context<Self>) {
+        let batch = self.transform.apply(raw, &self.metrics);
+        self.writer.do_send(Write(batch));
+    }
+}
+
+impl Handler<Drain> for Transformer {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, drain: Drain, _: &mut Context<Self>) -> Self::Result {
+        let writer = self.writer.send(drain);
+        Box::pin(async move {
+            // A writer that is gone has been reported by its own end.
+            let _ = writer.await;
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! The schema put together: its roots, its limits, its text, and what every response goes through.
+
+use std::sync::Arc;
+
+use async_graphql::{Data, Executor, Request, Response, SDLExportOptions, SchemaBuilder};
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+
+use super::mutation::Mutation;
+use super::query::Query;
+use super::services::Services;
+use super::subscription::Subscription;
+use super::{errors, limits};
+
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
+
+/// The schema of a running server, for any transport. Each request brings its worker's `Reader`
+/// and, for subscriptions, its `HubHandle` and `Tail` (`request.data(reader)`); every error it
+/// answers with has a code.
+#[derive(Clone)]
+pub struct Api(Schema);
+
+impl Api {
+    pub fn new(services: Services) -> Self {
+        Self(builder().data(services).finish())
+    }
+}
+
+impl Executor for Api {
+    async fn execute(&self, request: Request) -> Response {
+        // Boxed: the state of a whole query is large.
+        coded(Box::pin(self.0.execute(request)).await)
+    }
+
+    fn execute_stream(
+        &self,
+        request: Request,
+        session_data: Option<Arc<Data>>,
+    ) -> BoxStream<'static, Response> {
+        let responses = Executor::execute_stream(&self.0, request, session_data);
+        responses.map(coded).boxed()
+    }
+}
+
+/// The schema as text, sorted, so that `schema.graphql` changes only with its meaning.
+pub fn sdl() -> String {
+    let sorted = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items()
+        .include_specified_by()
+        .prefer_single_line_descriptions()
+        .use_space_ident();
+    builder().finish().sdl_with_options(sorted)
+}
+
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    async_graphql::Schema::build(Query, Mutation, Subscription)
+        .limit_depth(limits::DEPTH)
+        .limit_complexity(limits::COMPLEXITY)
+        .limit_directives(limits::DIRECTIVES)
+}
+
+fn coded(mut response: Response) -> Response {
+    errors::complete(&mut response);
+    response
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,118 @@
+//! Cuts and folds points into batches whose cursors never pass a point that has yet to come.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::Batch;
+use crate::data::stored::Range;
+use crate::data::{Cursor, SeriesId, Stored};
+use crate::live::Delivery;
+
+/// Moves the cursor past these ranges.
+pub fn advance(cursor: &mut Cursor, ranges: &[Range]) {
+    for range in ranges {
+        let at = cursor.positions.entry(range.partition_id).or_insert(0);
+        *at = (*at).max(range.to);
+    }
+}
+
+/// A delivery as one batch. Its points share one cursor, so it cannot be cut.
+pub fn whole(cursor: &Cursor, delivery: Delivery) -> Batch {
+    let points = unseen(cursor, &delivery);
+    let mut cursor = cursor.clone();
+    advance(&mut cursor, &delivery.ranges);
+    Batch {
+        cursor,
+        stored: delivery.stored,
+        points,
+        conflated: delivery.conflated,
+    }
+}
+
+/// A delivery in batches of about `max` points, cut between records, in the order of offsets.
+pub fn split(cursor: &Cursor, delivery: Delivery, max: usize) -> Vec<Batch> {
+    let mut points = unseen(cursor, &delivery);
+    if points.len() <= max {
+        let batch = whole(cursor, delivery);
+        // Without points it only moves the cursor, which the next one does as well.
+        return if points.is_empty() {
+            Vec::new()
+        } else {
+            vec![batch]
+        };
+    }
+    let stored = &delivery.stored;
+    let place = |at: &u32| {
+        let point = &stored.points[*at as usize];
+        (point.partition_id, point.offset)
+    };
+    points.sort_by_key(place);
+    let mut batches = Vec::new();
+    let mut so_far = cursor.clone();
+    let mut rest = &points[..];
+    while !rest.is_empty() {
+        let mut end = max.min(rest.len());
+        while end < rest.len() && place(&rest[end]) == place(&rest[end - 1]) {
+            end += 1;
+        }
+        let (now, later) = rest.split_at(end);
+        let (partition, offset) = place(&now[end - 1]);
+        let done = |range: &&Range| later.is_empty() || range.partition_id < partition;
+        let done: Vec<Range> = delivery.ranges.iter().filter(done).copied().collect();
+        advance(&mut so_far, &done);
+        let reached = Range {
+            partition_id: partition,
+            from: offset,
+            to: offset + 1,
+        };
+        advance(&mut so_far, &[reached]);
+        batches.push(Batch {
+            cursor: so_far.clone(),
+            stored: stored.clone(),
+            points: now.to_vec(),
+            conflated: 0,
+        });
+        rest = later;
+    }
+    batches
+}
+
+/// A page from Postgres; with `every`, the newest point of each series in each such time.
+pub fn folded(cursor: Cursor, stored: Stored, every: Option<Duration>) -> Batch {
+    let all = 0..u32::try_from(stored.points.len()).unwrap_or(u32::MAX);
+    let points = match every.map(|every| i64::try_from(every.as_micros()).unwrap_or(i64::MAX)) {
+        None => all.clone().collect(),
+        Some(every) => {
+            let mut newest: HashMap<(SeriesId, i64), u32> = HashMap::new();
+            for at in all.clone() {
+                let point = &stored.points[at as usize];
+                let id = stored.series[point.series as usize].id;
+                let slot = newest
+                    .entry((id, point.ts.0.div_euclid(every.max(1))))
+                    .or_insert(at);
+                if point.ts >= stored.points[*slot as usize].ts {
+                    *slot = at;
+                }
+            }
+            let mut kept: Vec<u32> = newest.into_values().collect();
+            kept.sort_unstable();
+            kept
+        }
+    };
+    Batch {
+        cursor,
+        conflated: (all.len() - points.len()) as u64,
+        stored: stored.into(),
+        points,
+    }
+}
+
+/// Points that the cursor has not passed: a client may come with a cursor ahead of the hub.
+fn unseen(cursor: &Cursor, delivery: &Delivery) -> Vec<u32> {
+    let new = |at: &&u32| {
+        let point = &delivery.stored.points[**at as usize];
+        let seen = cursor.positions.get(&point.partition_id).copied();
+        point.offset >= seen.unwrap_or(0)
+    };
+    delivery.points.iter().filter(new).copied().collect()
+}

@@ -1,0 +1,95 @@
+//! The changes: points and dead letters, both sent through Kafka like everything else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_graphql::{Context, ID, Object, Result};
+
+use super::errors::Code;
+use super::scalars::Long;
+use super::services::{publish_error, read_error, reader, services};
+use super::types::{PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, SkippedLetter};
+use super::{limits, publish, redrive};
+use crate::data::Micros;
+use crate::sources::producer::Placed;
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mutation;
+
+#[Object]
+impl Mutation {
+    /// Sends points to the stream's Kafka topic, one record each, and waits for Kafka.
+    #[graphql(complexity = "limits::MUTATION + child_complexity")]
+    async fn publish(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The name of a configured stream.")] stream: String,
+        #[graphql(desc = "1 to 10000.")] points: Vec<PointInput>,
+    ) -> Result<PublishReceipt> {
+        let services = services(ctx)?;
+        let target = services
+            .streams
+            .get(&stream)
+            .ok_or_else(|| Code::NotFound.error(format!("no stream is named '{stream}'")))?;
+        let records = publish::records(&stream, target, &points, Micros::now())?;
+        let places = services.publisher.publish(records).await.map_err(publish_error)?;
+        Ok(PublishReceipt {
+            accepted: i32::try_from(places.len()).unwrap_or(i32::MAX),
+            durable: services.publisher.durable(),
+            offsets: last_offsets(&target.topic, &places),
+        })
+    }
+
+    /// Sends dead letters through Kafka again, as they came. Their points never replace a stored
+    /// one; sending a letter twice changes nothing.
+    #[graphql(complexity = "limits::MUTATION + child_complexity")]
+    async fn redrive_dead_letters(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "1 to 1000.")] ids: Vec<ID>,
+    ) -> Result<RedriveReceipt> {
+        limits::at_most("dead letters", ids.len(), limits::REDRIVE_MAX)?;
+        let ids = ids
+            .iter()
+            .map(|id| id.parse::<i64>())
+            .collect::<std::result::Result<BTreeSet<i64>, _>>()
+            .map_err(|_| Code::BadUserInput.error("not the id of a dead letter"))?;
+        let services = services(ctx)?;
+        let wanted: Vec<i64> = ids.iter().copied().collect();
+        let letters = reader(ctx)?
+            .dead_letters_by_id(&wanted)
+            .await
+            .map_err(read_error)?;
+        let plan = redrive::plan(&ids, letters, |stream| {
+            let target = services.streams.get(stream)?;
+            Some(target.redrive_topic.as_str())
+        });
+        services
+            .publisher
+            .publish(plan.records)
+            .await
+            .map_err(publish_error)?;
+        let skipped = plan.skipped.into_iter().map(|(id, why)| SkippedLetter {
+            id: id.into(),
+            code: why.code().to_owned(),
+            reason: why.to_string(),
+        });
+        Ok(RedriveReceipt {
+            sent: plan.sent.into_iter().map(ID::from).collect(),
+            skipped: skipped.collect(),
+        })
+    }
+}
+
+fn last_offsets(topic: &str, places: &[Placed]) -> Vec<PublishedOffset> {
+    let mut last = BTreeMap::new();
+    for place in places {
+        let highest = last.entry(place.partition).or_insert(place.offset);
+        *highest = place.offset.max(*highest);
+    }
+    let offset = |(partition, offset)| PublishedOffset {
+        topic: topic.to_owned(),
+        partition,
+        last_offset: Long(offset),
+    };
+    last.into_iter().map(offset).collect()
+}

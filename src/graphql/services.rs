@@ -1,0 +1,201 @@
+//! What the resolvers work with, and how its failures become errors a client can act on.
+//!
+//! One [`Services`] for the whole process lies in the schema. The [`Reader`] belongs to the HTTP
+//! worker that answers, so it comes with each request (`request.data(reader)`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_graphql::{Context, Error, Result};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::errors::Code;
+use crate::cache::LatestCache;
+use crate::data::{Header, Micros};
+use crate::sources::producer::{self, Placed, Producer};
+use crate::store::read::{ReadError, Reader};
+use crate::telemetry::{Metrics, Status};
+use crate::transform::Limits;
+
+/// Shared by all requests.
+#[derive(Clone)]
+pub struct Services {
+    pub status: Arc<Status>,
+    pub metrics: Arc<Metrics>,
+    /// The configured streams by name.
+    pub streams: BTreeMap<String, StreamTarget>,
+    pub latest: LatestCache,
+    pub publisher: Arc<dyn Publisher>,
+}
+
+/// What a producer has to know of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamTarget {
+    pub topic: String,
+    /// Where its dead letters are sent to be tried again.
+    pub redrive_topic: String,
+    /// What its records are held to; a point beyond them is refused before it is sent.
+    pub limits: Limits,
+}
+
+/// Sends records to Kafka; [`KafkaPublisher`] but for tests.
+pub trait Publisher: Send + Sync {
+    /// Waits until the broker has acknowledged every record; one place for each, in their order.
+    fn publish(&self, records: Vec<Record>) -> BoxFuture<'_, Result<Vec<Placed>, NotPublished>>;
+
+    /// False for the in-process cluster, which forgets everything when the program ends.
+    fn durable(&self) -> bool;
+}
+
+/// A record on its way to Kafka.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub topic: String,
+    pub key: Option<Vec<u8>>,
+    pub payload: Option<Vec<u8>>,
+    /// The Kafka record's time; that of the broker or client when absent.
+    pub timestamp: Option<Micros>,
+    pub headers: Vec<Header>,
+}
+
+/// Some records, or all, were not acknowledged. They may still have been written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{acknowledged} records were acknowledged, then: {why}")]
+pub struct NotPublished {
+    pub acknowledged: usize,
+    pub why: String,
+}
+
+/// Records put into the producer's queue before their acknowledgements are awaited. The embedded
+/// broker has room for more than this, and counts it free only as they are.
+const WINDOW: usize = 1_000;
+
+/// The producer of this process.
+#[derive(Clone, Debug)]
+pub struct KafkaPublisher {
+    pub producer: Arc<Producer>,
+    /// False for the in-process cluster.
+    pub durable: bool,
+}
+
+impl Publisher for KafkaPublisher {
+    fn publish(&self, records: Vec<Record>) -> BoxFuture<'_, Result<Vec<Placed>, NotPublished>> {
+        async move {
+            let mut places = Vec::with_capacity(records.len());
+            for window in records.chunks(WINDOW) {
+                self.send(window, &mut places)
+                    .await
+                    .map_err(|error| NotPublished {
+                        acknowledged: places.len(),
+                        why: error.to_string(),
+                    })?;
+            }
+            Ok(places)
+        }
+        .boxed()
+    }
+
+    fn durable(&self) -> bool {
+        self.durable
+    }
+}
+
+impl KafkaPublisher {
+    async fn send(&self, records: &[Record], places: &mut Vec<Placed>) -> Result<(), producer::ProduceError> {
+        let mut deliveries = Vec::with_capacity(records.len());
+        for record in records {
+            let outgoing = producer::Outgoing {
+                topic: &record.topic,
+                key: record.key.as_deref(),
+                payload: record.payload.as_deref(),
+                headers: &record.headers,
+                timestamp: record.timestamp,
+            };
+            deliveries.push(self.producer.enqueue(outgoing).await?);
+        }
+        for delivery in deliveries {
+            places.push(delivery.placed().await?);
+        }
+        Ok(())
+    }
+}
+
+pub fn services<'a>(ctx: &Context<'a>) -> Result<&'a Services> {
+    ctx.data::<Services>()
+        .map_err(|_| Code::Internal.error("the schema was built without services"))
+}
+
+pub fn reader<'a>(ctx: &Context<'a>) -> Result<&'a Reader> {
+    ctx.data::<Reader>()
+        .map_err(|_| Code::Internal.error("the request came without a reader"))
+}
+
+/// The error a client sees. What only we can mend is logged here and not told.
+pub fn read_error(error: ReadError) -> Error {
+    match error {
+        ReadError::Timeout => Code::QueryTimeout
+            .error("the query took too long; ask for a shorter span, fewer series or a longer step"),
+        ReadError::Unavailable(why) => {
+            tracing::warn!(%why, "a query could not reach postgres");
+            Code::Unavailable.error("postgres is away; try again in a moment")
+        }
+        ReadError::TooManyRows { limit } => Code::TooManyRows.error(format!(
+            "the answer has more than {limit} rows; ask for a shorter span, fewer series or a \
+             longer step, or page through points"
+        )),
+        ReadError::TooManySeries { limit } => Code::TooManyRows.error(format!(
+            "the selector matches more than {limit} series; narrow it, or page through series"
+        )),
+        ReadError::Other(why) => {
+            tracing::error!(%why, "a query failed");
+            Code::Internal.error("the query failed; the server's log says why")
+        }
+    }
+}
+
+pub fn publish_error(error: NotPublished) -> Error {
+    tracing::warn!(%error, "records were not published");
+    Code::Unavailable.error(format!(
+        "kafka acknowledged only {} of the records; sending all again is safe, a point stored \
+         twice counts once",
+        error.acknowledged
+    ))
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services")
+            .field("streams", &self.streams)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sources::Broker;
+
+    #[tokio::test]
+    async fn each_record_has_its_place_in_the_order_it_was_given() {
+        let broker = Broker::embedded().unwrap();
+        let producer = Producer::new(&broker, Duration::from_secs(20)).unwrap();
+        let publisher = KafkaPublisher {
+            producer: Arc::new(producer),
+            durable: false,
+        };
+        let record = |n: usize| Record {
+            topic: "t".to_owned(),
+            key: Some(b"always the same".to_vec()),
+            payload: Some(n.to_string().into_bytes()),
+            timestamp: None,
+            headers: Vec::new(),
+        };
+        let records = (0..2 * WINDOW + 1).map(record).collect();
+        let places = publisher.publish(records).await.unwrap();
+        let offsets: Vec<i64> = places.iter().map(|place| place.offset).collect();
+        assert_eq!(offsets, (0..=2 * WINDOW as i64).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,121 @@
+//! `subscription { points }`: what is committed, as it is committed.
+
+use std::sync::Arc;
+use std::time::Duration as Span;
+
+use async_graphql::{Context, Enum, Object, Result, Subscription};
+use futures_util::{Stream, StreamExt};
+
+use super::errors::Code;
+use super::feed::{self, Batch, Request, Start};
+use super::scalars::{Cursor, DateTime, Duration};
+use super::selector::SeriesSelector;
+use super::types::Series;
+use crate::actors::hub::HubHandle;
+use crate::data::{Stored, StoredPoint};
+use crate::live::Overflow;
+use crate::store::tail::Tail;
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Subscription;
+
+/// What happens to a subscriber that does not keep up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]
+pub enum OverflowPolicy {
+    /// It gets its last cursor, the error `SLOW_CLIENT`, and WebSocket close 1013.
+    #[default]
+    Close,
+    /// Until it has caught up it gets only the newest point of each series; `conflated` counts the
+    /// others.
+    Conflate,
+}
+
+#[Subscription]
+impl Subscription {
+    /// Points in the order they were committed. The first message is empty and carries the cursor;
+    /// so does one every 15 s while nothing comes. With `after` everything since that cursor comes
+    /// first, without gap or duplicate, or the error `RESUME_GAP`; with `backfill` what is stored of
+    /// that span. `every` leaves the newest point of each series in that time.
+    async fn points(
+        &self,
+        ctx: &Context<'_>,
+        selector: SeriesSelector,
+        after: Option<Cursor>,
+        backfill: Option<Duration>,
+        every: Option<Duration>,
+        #[graphql(default)] on_overflow: OverflowPolicy,
+    ) -> Result<impl Stream<Item = Result<PointBatch>>> {
+        let start = match (after, backfill) {
+            (None, None) => Start::Now,
+            (Some(Cursor(cursor)), None) => Start::After(cursor),
+            (None, Some(Duration(span))) => Start::Backfill(span),
+            (Some(_), Some(_)) => {
+                return Err(Code::BadUserInput.error("give either after or backfill"));
+            }
+        };
+        let request = Request {
+            selector: selector.into_selector()?,
+            start,
+            every: every.map(|Duration(span)| span.max(Span::from_millis(1))),
+            overflow: match on_overflow {
+                OverflowPolicy::Close => Overflow::Close,
+                OverflowPolicy::Conflate => Overflow::Conflate,
+            },
+        };
+        let hub = ctx.data::<HubHandle>().map_err(|_| missing("hub"))?;
+        let tail = ctx.data::<Tail>().map_err(|_| missing("tail reader"))?;
+        let batches = feed::open(hub.clone(), tail.clone(), request).await?;
+        Ok(batches.map(|batch| batch.map(PointBatch)))
+    }
+}
+
+/// Points that were committed, and where the subscriber stands after them.
+#[derive(Clone, Debug)]
+pub struct PointBatch(Batch);
+
+#[Object]
+impl PointBatch {
+    /// For `after`: continues right behind this batch.
+    async fn cursor(&self) -> Cursor {
+        Cursor(self.0.cursor.clone())
+    }
+
+    async fn points(&self) -> Vec<LivePoint> {
+        let point = |at: &u32| LivePoint {
+            stored: Arc::clone(&self.0.stored),
+            point: self.0.stored.points[*at as usize],
+        };
+        self.0.points.iter().map(point).collect()
+    }
+
+    /// How many older points were left out before these.
+    async fn conflated(&self) -> u64 {
+        self.0.conflated
+    }
+}
+
+/// A committed point.
+#[derive(Clone, Debug)]
+pub struct LivePoint {
+    stored: Arc<Stored>,
+    point: StoredPoint,
+}
+
+#[Object]
+impl LivePoint {
+    async fn series(&self) -> Series {
+        Series(self.stored.series[self.point.series as usize].clone())
+    }
+
+    async fn ts(&self) -> DateTime {
+        DateTime(self.point.ts)
+    }
+
+    async fn value(&self) -> f64 {
+        self.point.value
+    }
+}
+
+fn missing(what: &str) -> async_graphql::Error {
+    Code::Internal.error(format!("the schema was built without a {what}"))
+}

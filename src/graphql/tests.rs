@@ -1,0 +1,359 @@
+//! Questions and changes as a client sends them, over a real Postgres and a recording publisher.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_graphql::{Executor, Request};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+
+use super::services::{NotPublished, Publisher, Record, Services, StreamTarget};
+use super::{Api, sdl};
+use crate::cache::LatestCache;
+use crate::sources::producer::Placed;
+use crate::store::read::{ReadLimits, Reader};
+use crate::store::testing::Database;
+use crate::telemetry::{Metrics, Status};
+use crate::transform::Limits;
+
+/// Remembers what was sent; refuses once told to.
+#[derive(Default)]
+struct Recorder {
+    sent: Mutex<Vec<Record>>,
+    refuse: bool,
+}
+
+impl Publisher for Recorder {
+    fn publish(&self, records: Vec<Record>) -> BoxFuture<'_, Result<Vec<Placed>, NotPublished>> {
+        async move {
+            if self.refuse {
+                let why = "away".to_owned();
+                return Err(NotPublished { acknowledged: 0, why });
+            }
+            let mut sent = self.sent.lock().unwrap();
+            let from = sent.len();
+            sent.extend(records);
+            let place = |at: usize| Placed {
+                partition: i32::try_from(at % 2).unwrap(),
+                offset: i64::try_from(at).unwrap(),
+            };
+            Ok((from..sent.len()).map(place).collect())
+        }
+        .boxed()
+    }
+
+    fn durable(&self) -> bool {
+        true
+    }
+}
+
+struct World {
+    db: Database,
+    reader: Reader,
+    api: Api,
+    publisher: Arc<Recorder>,
+}
+
+impl World {
+    async fn new() -> Self {
+        Self::with(ReadLimits::default(), Recorder::default()).await
+    }
+
+    async fn with(limits: ReadLimits, publisher: Recorder) -> Self {
+        let db = Database::create().await;
+        db.run(
+            r#"create table points_all partition of points for values from (minvalue) to (maxvalue);
+               insert into series (key, metric, labels, stream) values
+               ('t{site="a"}', 't', '{"site":"a"}', 'm'), ('t{site="b"}', 't', '{"site":"b"}', 'm');
+               insert into points
+               select n % 2 + 1, 1, timestamptz '2026-01-01T00:00:00Z' + n * interval '1 s', n, n, now()
+               from generate_series(0, 5) n"#,
+        )
+        .await;
+        let publisher = Arc::new(publisher);
+        let target = StreamTarget {
+            topic: "machines".to_owned(),
+            redrive_topic: "streamsync.redrive.machines".to_owned(),
+            limits: Limits::default(),
+        };
+        let services = Services {
+            status: Arc::new(Status::default()),
+            metrics: Arc::new(Metrics::default()),
+            streams: BTreeMap::from([("machines".to_owned(), target)]),
+            latest: LatestCache::local(1_000),
+            publisher: publisher.clone(),
+        };
+        Self {
+            reader: Reader::new(db.url.clone(), limits).unwrap(),
+            api: Api::new(services),
+            db,
+            publisher,
+        }
+    }
+
+    async fn ask(&self, query: &str) -> Value {
+        let request = Request::new(query).data(self.reader.clone());
+        serde_json::to_value(self.api.execute(request).await).unwrap()
+    }
+
+    async fn data(&self, query: &str) -> Value {
+        let mut response = self.ask(query).await;
+        assert_eq!(response.get("errors"), None, "{query}");
+        response["data"].take()
+    }
+
+    async fn code(&self, query: &str) -> String {
+        let response = self.ask(query).await;
+        let code = &response["errors"][0]["extensions"]["code"];
+        code.as_str().unwrap_or_else(|| panic!("{response}")).to_owned()
+    }
+}
+
+#[tokio::test]
+async fn history_gives_points_or_buckets_with_what_was_asked_for() {
+    let world = World::new().await;
+    let stored = r#"{ history(selector: {metric: "t", labels: [{name: "site", value: "b"}]},
+        from: "2026-01-01T00:00:00Z", to: "2026-01-01T00:00:05Z")
+        { series { key label(name: "site") } points { ts value avg } } }"#;
+    assert_eq!(
+        world.data(stored).await,
+        json!({"history": [{
+        "series": {"key": "t{site=\"b\"}", "label": "b"},
+        "points": [
+            {"ts": "2026-01-01T00:00:01Z", "value": 1.0, "avg": null},
+            {"ts": "2026-01-01T00:00:03Z", "value": 3.0, "avg": null},
+        ]}]})
+    );
+    let buckets = r#"{ history(selector: {}, from: "2026-01-01T00:00:00Z", to: "2026-01-01T00:00:06Z",
+        step: "4s", aggregate: [MAX, COUNT, FIRST]) { points { ts value max count first min } } }"#;
+    let point = |second: &str, max: f64, count: i64, first: f64| {
+        json!({"ts": format!("2026-01-01T00:00:{second}Z"), "value": max, "max": max,
+               "count": count, "first": first, "min": null})
+    };
+    assert_eq!(
+        world.data(buckets).await,
+        json!({"history": [
+            {"points": [point("00", 2.0, 2, 0.0), point("04", 4.0, 1, 4.0)]},
+            {"points": [point("00", 3.0, 2, 1.0), point("04", 5.0, 1, 5.0)]},
+        ]})
+    );
+}
+
+#[tokio::test]
+async fn latest_asks_postgres_once_and_then_the_cache() {
+    let world = World::new().await;
+    let query = "{ latest(selector: {}) { series { key } ts value } }";
+    let first = world.data(query).await;
+    assert_eq!(
+        first["latest"][1],
+        json!({"series": {"key": "t{site=\"b\"}"}, "ts": "2026-01-01T00:00:05Z", "value": 5.0})
+    );
+    world.db.run("truncate points").await;
+    assert_eq!(world.data(query).await, first);
+}
+
+#[tokio::test]
+async fn connections_page_with_the_cursor_of_the_page_before() {
+    let world = World::new().await;
+    let span = r#"selector: {}, from: "2026-01-01T00:00:00Z""#;
+    let fields = "{ nodes { value } edges { cursor } pageInfo { hasPreviousPage hasNextPage endCursor } }";
+    let first = world
+        .data(&format!("{{ points({span}, first: 4) {fields} }}"))
+        .await;
+    let info = &first["points"]["pageInfo"];
+    assert_eq!(
+        (&info["hasPreviousPage"], &info["hasNextPage"]),
+        (&json!(false), &json!(true))
+    );
+    let end = info["endCursor"].as_str().unwrap();
+    let rest = format!("{{ points({span}, first: 4, after: \"{end}\") {fields} }}");
+    let rest = world.data(&rest).await;
+    assert_eq!(rest["points"]["nodes"], json!([{"value": 3.0}, {"value": 5.0}]));
+    let series = "{ series(selector: {}, first: 1) { edges { node { id labels { name value } } } \
+                  pageInfo { hasNextPage } } metrics { name series } }";
+    assert_eq!(
+        world.data(series).await,
+        json!({
+            "series": {
+                "edges": [{"node": {"id": "1", "labels": [{"name": "site", "value": "a"}]}}],
+                "pageInfo": {"hasNextPage": true},
+            },
+            "metrics": [{"name": "t", "series": 2}],
+        })
+    );
+}
+
+#[tokio::test]
+async fn mistakes_have_codes() {
+    let limits = ReadLimits {
+        rows: 3,
+        ..ReadLimits::default()
+    };
+    let world = World::with(limits, Recorder::default()).await;
+    let from = r#"selector: {}, from: "2026-01-01T00:00:00Z""#;
+    let cases = [
+        (
+            format!("{{ history({from}) {{ points {{ value }} }} }}"),
+            "TOO_MANY_ROWS",
+        ),
+        (
+            format!("{{ history({from}, aggregate: [MAX]) {{ points {{ value }} }} }}"),
+            "BAD_USER_INPUT",
+        ),
+        (
+            format!(r#"{{ history({from}, to: "2020-01-01T00:00:00Z") {{ points {{ value }} }} }}"#),
+            "BAD_USER_INPUT",
+        ),
+        (
+            format!(r#"{{ history({from}, step: "1000y") {{ points {{ value }} }} }}"#),
+            "BAD_USER_INPUT",
+        ),
+        (
+            format!("{{ points({from}, first: 0) {{ nodes {{ value }} }} }}"),
+            "BAD_USER_INPUT",
+        ),
+        (
+            format!(r#"{{ points({from}, after: "eA") {{ nodes {{ value }} }} }}"#),
+            "BAD_USER_INPUT",
+        ),
+        (
+            r#"{ series(selector: {}, after: "IgBcdTAwMDAi") { nodes { key } } }"#.to_owned(),
+            "BAD_USER_INPUT",
+        ),
+        (
+            r#"{ series(selector: {labels: [{name: "a", op: MATCHES, value: "("}]}) { nodes { key } } }"#
+                .to_owned(),
+            "BAD_USER_INPUT",
+        ),
+        (
+            r#"{ history(selector: {}, from: "noon") { points { value } } }"#.to_owned(),
+            "BAD_USER_INPUT",
+        ),
+        ("{ nothing }".to_owned(), "GRAPHQL_VALIDATION_FAILED"),
+        ("{".to_owned(), "GRAPHQL_VALIDATION_FAILED"),
+        (
+            r#"mutation { publish(stream: "x", points: [{metric: "m", value: 1}]) { accepted } }"#.to_owned(),
+            "NOT_FOUND",
+        ),
+        (
+            r#"mutation { redriveDeadLetters(ids: ["x"]) { sent } }"#.to_owned(),
+            "BAD_USER_INPUT",
+        ),
+    ];
+    for (query, code) in cases {
+        assert_eq!(world.code(&query).await, code, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_page_is_fine_and_many_of_them_are_too_complex() {
+    let world = World::new().await;
+    let page = r#"points(selector: {}, from: "2026-01-01T00:00:00Z", first: 10000)
+                  { edges { cursor node { ts value } } pageInfo { endCursor } }"#;
+    world.data(&format!("{{ {page} }}")).await;
+    let many: String = ["a", "b", "c"].map(|alias| format!("{alias}: {page} ")).concat();
+    assert_eq!(
+        world.code(&format!("{{ {many} }}")).await,
+        "GRAPHQL_VALIDATION_FAILED"
+    );
+}
+
+#[tokio::test]
+async fn the_introspection_query_of_tools_passes_the_limits() {
+    let world = World::new().await;
+    let nested = "name kind ofType { ".repeat(9) + "name kind" + &" }".repeat(9);
+    let introspection = format!(
+        "{{ __schema {{ queryType {{ name }} types {{ kind name description
+            fields(includeDeprecated: true) {{ name args {{ name type {{ {nested} }} defaultValue }}
+            type {{ {nested} }} }} inputFields {{ name type {{ {nested} }} }}
+            interfaces {{ {nested} }} enumValues {{ name }} possibleTypes {{ {nested} }} }} }} }}"
+    );
+    world.data(&introspection).await;
+}
+
+#[tokio::test]
+async fn published_points_go_to_the_streams_topic_with_their_places_in_the_receipt() {
+    let world = World::new().await;
+    let publish = r#"mutation { publish(stream: "machines", points: [
+        {metric: "t", labels: [{name: "site", value: "a"}], ts: "2026-01-01T00:00:00.000001Z", value: 1.5},
+        {metric: "t", value: 2}, {metric: "t", value: 3}])
+        { accepted durable offsets { topic partition lastOffset } } }"#;
+    assert_eq!(
+        world.data(publish).await,
+        json!({"publish": {"accepted": 3, "durable": true, "offsets": [
+            {"topic": "machines", "partition": 0, "lastOffset": 2},
+            {"topic": "machines", "partition": 1, "lastOffset": 1},
+        ]}})
+    );
+    let sent = world.publisher.sent.lock().unwrap();
+    assert_eq!(sent[0].key.as_deref(), Some(&br#"t{site="a"}"#[..]));
+}
+
+#[tokio::test]
+async fn an_unreachable_kafka_is_unavailable() {
+    let publisher = Recorder {
+        refuse: true,
+        ..Recorder::default()
+    };
+    let world = World::with(ReadLimits::default(), publisher).await;
+    let publish =
+        r#"mutation { publish(stream: "machines", points: [{metric: "m", value: 1}]) { accepted } }"#;
+    assert_eq!(world.code(publish).await, "UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_and_sent_again_and_the_receipt_names_the_others() {
+    let world = World::new().await;
+    world
+        .db
+        .run(
+            r#"insert into dead_letters (stream, reason, detail, topic, topic_id, partition, "offset",
+               recorded_at, payload, payload_size, headers)
+               select 'machines', 'not_json', 'd', 'machines', 'id', 0, 5000000000 + n, now(), '\x7bff',
+                      n, '[]' from generate_series(2, 3) n"#,
+        )
+        .await;
+    let list =
+        "{ deadLetters { nodes { id offset payload payloadBase64 payloadTruncated headers { name } } } }";
+    assert_eq!(
+        world.data(list).await["deadLetters"]["nodes"][1],
+        json!({"id": "1", "offset": 5_000_000_002_i64, "payload": "{\u{fffd}", "payloadBase64": "e/8=",
+               "payloadTruncated": false, "headers": []})
+    );
+    let redrive = "mutation { redriveDeadLetters(ids: [1, 2, 9, 1]) { sent skipped { id code } } }";
+    assert_eq!(
+        world.data(redrive).await["redriveDeadLetters"],
+        json!({"sent": ["1"], "skipped": [
+            {"id": "9", "code": "NOT_FOUND"}, {"id": "2", "code": "PAYLOAD_TRUNCATED"}]})
+    );
+    let sent = world.publisher.sent.lock().unwrap();
+    assert_eq!(
+        (sent.len(), sent[0].topic.as_str()),
+        (1, "streamsync.redrive.machines")
+    );
+}
+
+#[tokio::test]
+async fn pipeline_answers_while_postgres_is_away() {
+    let mut world = World::new().await;
+    let nowhere = "host=/nonexistent user=nobody dbname=none".parse().unwrap();
+    world.reader = Reader::new(nowhere, ReadLimits::default()).unwrap();
+    let query = "{ pipeline { state ready streams { name paused records deadLetters }
+                  credits { held total } offsets { nextOffset } } }";
+    let response = world.ask(query).await;
+    let pipeline = &response["data"]["pipeline"];
+    assert_eq!(pipeline["state"], "RUNNING");
+    assert_eq!(pipeline["streams"][0]["name"], "machines");
+    assert_eq!(pipeline["offsets"], Value::Null);
+    assert_eq!(response["errors"][0]["extensions"]["code"], "UNAVAILABLE");
+}
+
+#[test]
+fn the_schema_text_is_the_same_each_time_and_has_a_line_for_each_argument() {
+    let text = sdl();
+    assert_eq!(text, sdl());
+    // An argument without a description would share the line of the one before it.
+    let shared = text.lines().find(|line| line.contains(",  "));
+    assert_eq!(shared, None);
+}

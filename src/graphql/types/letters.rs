@@ -1,0 +1,118 @@
+//! `DeadLetter`: a Kafka record that could not be stored, and why.
+
+use async_graphql::{ID, Object, SimpleObject};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::graphql::scalars::{DateTime, Long};
+use crate::store::read;
+
+/// A Kafka record that could not be stored, with its origin and what is kept of it.
+#[derive(Clone, Debug)]
+pub struct DeadLetter(pub read::DeadLetter);
+
+/// A Kafka record that could not be stored, with its origin and what is kept of it.
+#[Object]
+impl DeadLetter {
+    async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    async fn stream(&self) -> &str {
+        &self.0.stream
+    }
+
+    /// The reason code of the last attempt, such as `not_json` or `missing_field`.
+    async fn reason(&self) -> &str {
+        &self.0.reason
+    }
+
+    /// One sentence for a person.
+    async fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// Which element failed, from 0, where the record is an array of objects.
+    async fn element(&self) -> Option<i32> {
+        self.0.element
+    }
+
+    async fn topic(&self) -> &str {
+        &self.0.topic
+    }
+
+    async fn partition(&self) -> i32 {
+        self.0.partition
+    }
+
+    async fn offset(&self) -> Long {
+        Long(self.0.offset)
+    }
+
+    /// The Kafka record's own time.
+    async fn timestamp(&self) -> DateTime {
+        DateTime(self.0.recorded_at)
+    }
+
+    /// The record's key as text; bytes that are not UTF-8 become U+FFFD.
+    async fn key(&self) -> Option<String> {
+        self.0.key.as_deref().map(text)
+    }
+
+    /// The payload as text; bytes that are not UTF-8 become U+FFFD.
+    async fn payload(&self) -> Option<String> {
+        self.0.payload.as_deref().map(text)
+    }
+
+    /// The payload's bytes in base64.
+    async fn payload_base64(&self) -> Option<String> {
+        self.0.payload.as_ref().map(|bytes| STANDARD.encode(bytes))
+    }
+
+    /// Bytes of the whole payload.
+    async fn payload_size(&self) -> Long {
+        Long(self.0.payload_size)
+    }
+
+    /// True where only the first 64 KiB of the payload were kept: such a letter cannot be redriven.
+    async fn payload_truncated(&self) -> bool {
+        self.0.truncated()
+    }
+
+    /// In the record's order; a name may occur more than once.
+    async fn headers(&self) -> Vec<HeaderText> {
+        let headers = self.0.headers.iter();
+        headers
+            .map(|header| HeaderText {
+                name: header.name.clone(),
+                value: text(&header.value),
+            })
+            .collect()
+    }
+
+    /// How often it was tried, the first time included.
+    async fn attempts(&self) -> i32 {
+        self.0.attempts
+    }
+
+    async fn last_failed_at(&self) -> DateTime {
+        DateTime(self.0.last_failed_at)
+    }
+
+    /// When a redrive stored it; null while it waits.
+    async fn resolved_at(&self) -> Option<DateTime> {
+        self.0.resolved_at.map(DateTime)
+    }
+}
+
+/// A Kafka header; bytes that are not UTF-8 become U+FFFD.
+#[derive(Clone, Debug, SimpleObject)]
+#[graphql(name = "Header")]
+pub struct HeaderText {
+    pub name: String,
+    pub value: String,
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,13 @@
+//! What answers look like, one file for each part of the schema.
+
+mod series;
+mod history;
+mod letters;
+mod pipeline;
+mod receipts;
+
+pub use history::{Aggregate, HistoryPoint, SeriesHistory, wanted};
+pub use letters::DeadLetter;
+pub use pipeline::PipelineStatus;
+pub use receipts::{LabelInput, PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, SkippedLetter};
+pub use series::{LatestPoint, Metric, Point, Series};

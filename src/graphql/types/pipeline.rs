@@ -1,0 +1,224 @@
+//! `PipelineStatus`: how the pipeline is, what keeps it from working, and how far it has come.
+
+use async_graphql::{ComplexObject, Context, Enum, Result, SimpleObject};
+
+use crate::data::reject::Reason;
+use crate::graphql::scalars::{DateTime, Long};
+use crate::graphql::services::{Services, read_error, reader};
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::owned;
+use crate::telemetry::status::{Snapshot, StreamState};
+
+/// This node's pipeline; `offsets` and `gaps` are those of all nodes, from Postgres.
+#[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
+pub struct PipelineStatus {
+    pub state: PipelineState,
+    /// True when nothing is missing; the same answer as `/readyz`.
+    pub ready: bool,
+    /// What keeps the node from being ready, as sentences.
+    pub missing: Vec<String>,
+    /// What is away without harm, such as Redis, as sentences.
+    pub degraded: Vec<String>,
+    /// Raised by each restart of the pipeline.
+    pub generation: Long,
+    /// The partitions this node reads.
+    pub partitions: Vec<PartitionStatus>,
+    pub streams: Vec<StreamStatus>,
+    pub credits: Credits,
+    /// Live subscriptions on this node.
+    pub subscribers: Long,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum PipelineState {
+    Running,
+    /// Running, with something away that it can do without.
+    Degraded,
+    /// Starting, waiting for what is `missing`, or standing still because of it.
+    NotReady,
+    Stopping,
+}
+
+/// A Kafka partition this node reads.
+#[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+pub struct PartitionStatus {
+    pub stream: String,
+    pub topic: String,
+    pub partition: i32,
+    /// The next offset to commit to Postgres.
+    pub next_offset: Long,
+    /// Kafka's end of the partition, as last seen.
+    pub end_offset: Long,
+    /// Records not yet committed to Postgres.
+    pub lag: Long,
+    /// Why it stands still, such as `OFFSET_LOST`.
+    pub trouble: Option<String>,
+}
+
+/// A stream and what this node did for it since it started.
+#[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+pub struct StreamStatus {
+    pub name: String,
+    /// True when too many of its records failed.
+    pub paused: bool,
+    pub paused_why: Option<String>,
+    /// Kafka records read.
+    pub records: Long,
+    /// Points written.
+    pub stored: Long,
+    /// Points that replaced an older value of the same time.
+    pub replaced: Long,
+    /// Points that a newer value of the same time had preceded.
+    pub lost: Long,
+    /// Records that became dead letters.
+    pub dead_letters: Long,
+}
+
+/// The memory budget of records between Kafka and Postgres.
+#[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+pub struct Credits {
+    /// Bytes in use.
+    pub held: Long,
+    /// Bytes in all.
+    pub total: Long,
+}
+
+/// How far a partition is stored, whichever node reads it.
+#[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+pub struct IngestOffset {
+    pub stream: String,
+    pub topic: String,
+    pub partition: i32,
+    /// Raised when the topic was created anew and by a rewind.
+    pub epoch: i32,
+    /// Everything below is stored, left out by a rule, or a dead letter.
+    pub next_offset: Long,
+}
+
+/// Offsets that Kafka no longer had when they were due: lost for good.
+#[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+pub struct Gap {
+    pub topic: String,
+    pub partition: i32,
+    pub epoch: i32,
+    /// The first offset that is lost.
+    pub from_offset: Long,
+    /// The first one after it that is not.
+    pub to_offset: Long,
+    pub noticed_at: DateTime,
+}
+
+#[ComplexObject]
+impl PipelineStatus {
+    /// Null, with an error, while Postgres is away.
+    async fn offsets(&self, ctx: &Context<'_>) -> Result<Option<Vec<IngestOffset>>> {
+        let rows = reader(ctx)?.ingest_offsets().await.map_err(read_error)?;
+        let rows = rows.into_iter().map(|row| IngestOffset {
+            stream: row.stream,
+            topic: row.topic,
+            partition: row.partition,
+            epoch: row.epoch,
+            next_offset: Long(row.next_offset),
+        });
+        Ok(Some(rows.collect()))
+    }
+
+    /// The newest hundred, newest first. Null, with an error, while Postgres is away.
+    async fn gaps(&self, ctx: &Context<'_>) -> Result<Option<Vec<Gap>>> {
+        let rows = reader(ctx)?.gaps().await.map_err(read_error)?;
+        let rows = rows.into_iter().map(|row| Gap {
+            topic: row.topic,
+            partition: row.partition,
+            epoch: row.epoch,
+            from_offset: Long(row.from),
+            to_offset: Long(row.to),
+            noticed_at: DateTime(row.noticed_at),
+        });
+        Ok(Some(rows.collect()))
+    }
+}
+
+impl PipelineStatus {
+    pub fn of(services: &Services) -> Self {
+        let now = services.status.snapshot();
+        let metrics = &services.metrics;
+        let missing = now.missing();
+        Self {
+            state: state(&now, &missing),
+            ready: missing.is_empty(),
+            missing,
+            degraded: now.degraded.iter().map(|(n, w)| format!("{n}: {w}")).collect(),
+            generation: long(now.generation),
+            partitions: partitions(&now),
+            streams: services
+                .streams
+                .keys()
+                .map(|name| stream(name, &now, metrics))
+                .collect(),
+            credits: Credits {
+                held: Long(metrics.credits_held.get()),
+                total: Long(metrics.credits_total.get()),
+            },
+            subscribers: Long(metrics.subscribers.get()),
+        }
+    }
+}
+
+fn state(now: &Snapshot, missing: &[String]) -> PipelineState {
+    if now.stopping {
+        PipelineState::Stopping
+    } else if !missing.is_empty() {
+        PipelineState::NotReady
+    } else if !now.degraded.is_empty() {
+        PipelineState::Degraded
+    } else {
+        PipelineState::Running
+    }
+}
+
+fn partitions(now: &Snapshot) -> Vec<PartitionStatus> {
+    let partition =
+        |((topic, partition), p): (&(String, i32), &crate::telemetry::status::PartitionStatus)| {
+            PartitionStatus {
+                stream: p.stream.clone(),
+                topic: topic.clone(),
+                partition: *partition,
+                next_offset: Long(p.next_offset),
+                end_offset: Long(p.end_offset),
+                lag: Long(p.end_offset.saturating_sub(p.next_offset).max(0)),
+                trouble: p.trouble.clone(),
+            }
+        };
+    now.partitions.iter().map(partition).collect()
+}
+
+fn stream(name: &str, now: &Snapshot, metrics: &Metrics) -> StreamStatus {
+    let paused_why = match now.streams.get(name) {
+        Some(StreamState::Paused(why)) => Some(why.clone()),
+        Some(StreamState::Running) | None => None,
+    };
+    let points = |outcome| {
+        let labels = owned(&[("stream", name), ("outcome", outcome)]);
+        metrics.points.get(&labels).map_or(0, |c| c.get())
+    };
+    let records = metrics.records.get(&owned(&[("stream", name)]));
+    let dead_letters = Reason::ALL.iter().map(|reason| {
+        let labels = owned(&[("stream", name), ("reason", reason.code())]);
+        metrics.dead_letters.get(&labels).map_or(0, |c| c.get())
+    });
+    StreamStatus {
+        name: name.to_owned(),
+        paused: paused_why.is_some(),
+        paused_why,
+        records: long(records.map_or(0, |c| c.get())),
+        stored: long(points("stored")),
+        replaced: long(points("replaced")),
+        lost: long(points("lost")),
+        dead_letters: long(dead_letters.sum()),
+    }
+}
+
+fn long(n: u64) -> Long {
+    Long(i64::try_from(n).unwrap_or(i64::MAX))
+}

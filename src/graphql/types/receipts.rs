@@ -1,0 +1,60 @@
+//! What the mutations take and give back.
+
+use async_graphql::{ID, InputObject, SimpleObject};
+
+use crate::graphql::scalars::{DateTime, Long};
+
+/// A point to publish.
+#[derive(Clone, Debug, InputObject)]
+pub struct PointInput {
+    pub metric: String,
+    /// Each name at most once; an empty value means that the series lacks the label.
+    #[graphql(default)]
+    pub labels: Vec<LabelInput>,
+    /// Now when left out.
+    pub ts: Option<DateTime>,
+    /// Finite.
+    pub value: f64,
+}
+
+#[derive(Clone, Debug, InputObject)]
+pub struct LabelInput {
+    pub name: String,
+    pub value: String,
+}
+
+/// Kafka has acknowledged all points; they are stored and delivered a moment later.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct PublishReceipt {
+    /// How many points were sent, each as one Kafka record.
+    pub accepted: i32,
+    /// False with the embedded broker: what is not stored yet when the program dies is lost.
+    pub durable: bool,
+    /// Where they went; once `pipeline` shows a higher next offset, all of them are history.
+    pub offsets: Vec<PublishedOffset>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+pub struct PublishedOffset {
+    pub topic: String,
+    pub partition: i32,
+    /// The highest offset of this publish in the partition.
+    pub last_offset: Long,
+}
+
+/// Which dead letters are on their way again.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct RedriveReceipt {
+    /// Acknowledged by Kafka. Each ends as resolved, or as the same dead letter with one attempt more.
+    pub sent: Vec<ID>,
+    pub skipped: Vec<SkippedLetter>,
+}
+
+/// A dead letter that was not sent.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct SkippedLetter {
+    pub id: ID,
+    /// `NOT_FOUND`, `ALREADY_RESOLVED`, `PAYLOAD_TRUNCATED` or `UNKNOWN_STREAM`.
+    pub code: String,
+    pub reason: String,
+}

@@ -1,0 +1,76 @@
+//! `Metric`, `Series`, `Point` and `LatestPoint`.
+
+use async_graphql::{ID, Object, SimpleObject};
+
+use crate::data::StoredSeries;
+use crate::graphql::scalars::{DateTime, Long};
+
+/// A metric name and how many series carry it.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Metric {
+    pub name: String,
+    /// How many series have this name.
+    pub series: Long,
+}
+
+/// A metric together with one set of labels: what a point belongs to.
+#[derive(Clone, Debug)]
+pub struct Series(pub StoredSeries);
+
+/// A metric together with one set of labels: what a point belongs to.
+#[Object]
+impl Series {
+    /// Stable as long as the series exists.
+    async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// The canonical name, `metric{a="x",b="y"}` with sorted labels; also the Kafka key.
+    async fn key(&self) -> &str {
+        &self.0.series.key
+    }
+
+    async fn metric(&self) -> &str {
+        &self.0.series.metric
+    }
+
+    /// Sorted by name.
+    async fn labels(&self) -> Vec<Label> {
+        let labels = self.0.series.labels.iter();
+        labels
+            .map(|(name, value)| Label {
+                name: name.to_string(),
+                value: value.to_string(),
+            })
+            .collect()
+    }
+
+    /// The value of one label; null where the series lacks it.
+    async fn label(&self, #[graphql(desc = "The name of the label.")] name: String) -> Option<&str> {
+        self.0.series.label(&name)
+    }
+}
+
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Label {
+    pub name: String,
+    pub value: String,
+}
+
+/// One value of a series at one moment.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Point {
+    pub series: Series,
+    pub ts: DateTime,
+    /// Always finite.
+    pub value: f64,
+}
+
+/// The newest point of a series.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct LatestPoint {
+    pub series: Series,
+    pub ts: DateTime,
+    /// Always finite.
+    pub value: f64,
+}

@@ -1,0 +1,12 @@
+//! Who listens: committed batches go in, each subscriber's points come out of its own outbox.
+//!
+//! The hub (`actors::hub`) owns one [`Sequence`] and one [`Index`]; each subscriber owns the
+//! [`Receiver`] of its outbox. Nothing here waits for a subscriber and nothing here does I/O.
+
+pub mod sequence;
+pub mod index;
+pub mod outbox;
+
+pub use index::{Index, SubscriberId};
+pub use outbox::{Delivered, Delivery, End, Options, Overflow, Receiver, Sender};
+pub use sequence::{Accepted, Sequence};

@@ -1,0 +1,227 @@
+//! One subscriber's outbox: bounded in bytes, filled by the hub, emptied at the subscriber's pace.
+//!
+//! Entries point into the batch that all subscribers share. A subscriber that lags would keep
+//! whole batches alive for a few points, so beyond a bound its points are copied out. Points are
+//! counted by what became of them: matched = sent + conflated + discarded + pending, always.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use self::queue::Queue;
+use crate::data::Stored;
+use crate::data::stored::Range;
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::owned;
+
+mod queue;
+#[cfg(test)]
+mod tests;
+
+/// What becomes of a live subscriber whose outbox is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// It ends with [`End::Overflow`].
+    #[default]
+    Close,
+    /// Only the newest point of each series is kept until it has caught up.
+    Conflate,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The most bytes the outbox may hold, and again as many that it may keep alive by reference.
+    pub limit: usize,
+    pub overflow: Overflow,
+    /// At most one delivery in this time, with the newest point of each series.
+    pub every: Option<Duration>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limit: 1 << 20,
+            overflow: Overflow::Close,
+            every: None,
+        }
+    }
+}
+
+/// Points of one committed batch (or folded from several) that matched.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub stored: Arc<Stored>,
+    /// Indexes into `stored.points`.
+    pub points: Vec<u32>,
+    /// What the subscriber has seen of each partition once it has these points.
+    pub ranges: Arc<[Range]>,
+    /// How many older points these stand for.
+    pub conflated: u64,
+}
+
+/// Why an outbox gives nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was full; what it held was discarded.
+    Overflow,
+    /// The hub can no longer prove that nothing is missing.
+    Gap,
+    /// The server is about to stop.
+    GoingAway,
+}
+
+/// How many points went which way so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub matched: u64,
+    pub sent: u64,
+    pub conflated: u64,
+    pub discarded: u64,
+    pub pending: u64,
+}
+
+/// The same, summed over all subscribers, for `/metrics`.
+#[derive(Clone, Debug, Default)]
+pub struct Delivered {
+    sent: Counter,
+    conflated: Counter,
+    discarded: Counter,
+}
+
+/// The hub's end.
+#[derive(Debug)]
+pub struct Sender(Arc<Shared>);
+
+/// The subscriber's end; dropping it discards what is left.
+#[derive(Debug)]
+pub struct Receiver {
+    shared: Arc<Shared>,
+    every: Option<Duration>,
+    not_before: Instant,
+}
+
+#[derive(Debug)]
+struct Shared {
+    queue: Mutex<Queue>,
+    changed: Notify,
+    delivered: Delivered,
+}
+
+pub fn outbox(options: Options, delivered: Delivered) -> (Sender, Receiver) {
+    let shared = Arc::new(Shared {
+        queue: Mutex::new(Queue::new(options)),
+        changed: Notify::new(),
+        delivered,
+    });
+    let receiver = Receiver {
+        shared: Arc::clone(&shared),
+        every: options.every,
+        not_before: Instant::now(),
+    };
+    (Sender(shared), receiver)
+}
+
+impl Sender {
+    /// Never waits. What does not fit is conflated or ends the subscription.
+    pub fn push(&self, delivery: Delivery) {
+        self.0.change(|queue| queue.push(delivery));
+        self.0.changed.notify_one();
+    }
+
+    /// The receiver gets what is pending, then `why`.
+    pub fn end(&self, why: End) {
+        self.0.change(|queue| queue.end(why));
+        self.0.changed.notify_one();
+    }
+}
+
+impl Receiver {
+    /// Waits for the next delivery; may be dropped while waiting without loss.
+    pub async fn next(&mut self) -> Result<Delivery, End> {
+        loop {
+            let now = Instant::now();
+            let early = now < self.not_before;
+            let taken = self.shared.change(|queue| queue.take(early));
+            match taken {
+                Some(Ok(delivery)) => {
+                    self.not_before = now + self.every.unwrap_or_default();
+                    return Ok(delivery);
+                }
+                Some(Err(end)) => return Err(end),
+                None if early => {
+                    tokio::select! {
+                        () = self.shared.changed.notified() => {}
+                        () = sleep_until(self.not_before) => {}
+                    }
+                }
+                None => self.shared.changed.notified().await,
+            }
+        }
+    }
+
+    /// From now on a full outbox follows this policy; false when it was full before. Until then it
+    /// ends the subscription, because one that still catches up can read it all from Postgres.
+    pub fn go_live(&self, overflow: Overflow) -> bool {
+        self.shared.change(|queue| queue.go_live(overflow))
+    }
+
+    /// Nothing is pending: whatever the hub published before this call has been received.
+    pub fn is_empty(&self) -> bool {
+        self.shared.lock().counts().pending == 0
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.shared.lock().counts()
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.shared.change(Queue::discard);
+    }
+}
+
+impl Shared {
+    /// Changes the queue and carries what moved over to the sums.
+    fn change<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
+        let (answer, before, after) = {
+            let mut queue = self.lock();
+            let before = queue.counts();
+            (change(&mut queue), before, queue.counts())
+        };
+        let sums = &self.delivered;
+        for (sum, moved) in [
+            (&sums.sent, after.sent - before.sent),
+            (&sums.conflated, after.conflated - before.conflated),
+            (&sums.discarded, after.discarded - before.discarded),
+        ] {
+            if moved > 0 {
+                sum.inc_by(moved);
+            }
+        }
+        answer
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Delivered {
+    pub fn of(metrics: &Metrics) -> Self {
+        let outcome = |name| {
+            metrics
+                .delivered
+                .get_or_create(&owned(&[("outcome", name)]))
+                .clone()
+        };
+        Self {
+            sent: outcome("sent"),
+            conflated: outcome("conflated"),
+            discarded: outcome("discarded"),
+        }
+    }
+}

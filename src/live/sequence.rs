@@ -1,0 +1,157 @@
+//! What has been published, for each partition, and what of a batch comes next.
+//!
+//! Shares arrive in any order, twice, overlapping or not at all. A share that continues the
+//! partition is delivered, the part of it that was delivered before is cut off, and a share beyond
+//! a hole is left out: it can be read again from Postgres, in order.
+
+use crate::data::stored::Range;
+use crate::data::{PartitionId, Positions, StoredPoint};
+
+/// The position of each partition below which everything was delivered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sequence {
+    published: Positions,
+}
+
+/// The part of a batch that may be delivered now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The ranges that are published with this batch, by partition.
+    pub ranges: Vec<Range>,
+    /// Every range of the batch was accepted from end to end, so that no point needs a look.
+    pub whole: bool,
+    /// A range lay beyond a hole: Postgres has what is missing.
+    pub behind: bool,
+}
+
+impl Sequence {
+    pub fn new(published: Positions) -> Self {
+        Self { published }
+    }
+
+    pub fn positions(&self) -> &Positions {
+        &self.published
+    }
+
+    /// Where a partition stands; one that was never heard of stands at its offset 0.
+    pub fn position(&self, partition: PartitionId) -> i64 {
+        self.published.get(&partition).copied().unwrap_or(0)
+    }
+
+    /// Takes what continues the sequence and moves on past it.
+    pub fn accept(&mut self, ranges: &[Range]) -> Accepted {
+        let mut ordered = ranges.to_vec();
+        ordered.sort_unstable_by_key(|range| (range.partition_id, range.from));
+        let mut accepted = Accepted {
+            ranges: Vec::with_capacity(ordered.len()),
+            whole: true,
+            behind: false,
+        };
+        for range in ordered {
+            let at = self.position(range.partition_id);
+            if range.from > at {
+                accepted.whole = false;
+                accepted.behind = true;
+                continue;
+            }
+            accepted.whole &= range.from == at;
+            if range.to <= at {
+                continue;
+            }
+            accepted.ranges.push(Range { from: at, ..range });
+            self.published.insert(range.partition_id, range.to);
+        }
+        accepted
+    }
+}
+
+impl Accepted {
+    pub fn contains(&self, point: &StoredPoint) -> bool {
+        self.whole
+            || self.ranges.iter().any(|range| {
+                range.partition_id == point.partition_id && (range.from..range.to).contains(&point.offset)
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn range(partition_id: PartitionId, from: i64, to: i64) -> Range {
+        Range {
+            partition_id,
+            from,
+            to,
+        }
+    }
+
+    #[test]
+    fn a_share_that_continues_is_delivered_and_one_known_in_part_is_cut() {
+        let mut sequence = Sequence::new(Positions::from([(1, 10)]));
+        let whole = sequence.accept(&[range(1, 10, 20)]);
+        assert!(whole.whole && !whole.behind);
+        let cut = sequence.accept(&[range(1, 15, 30)]);
+        assert_eq!(cut.ranges, [range(1, 20, 30)]);
+        assert!(!cut.whole);
+        assert!(sequence.accept(&[range(1, 0, 30)]).ranges.is_empty());
+    }
+
+    #[test]
+    fn a_hole_keeps_back_its_own_partition_only() {
+        let mut sequence = Sequence::new(Positions::from([(1, 10), (2, 5)]));
+        let accepted = sequence.accept(&[range(1, 11, 20), range(2, 5, 9)]);
+        assert!(accepted.behind);
+        assert_eq!(accepted.ranges, [range(2, 5, 9)]);
+        assert_eq!(sequence.positions(), &Positions::from([(1, 10), (2, 9)]));
+    }
+
+    proptest! {
+        /// Postgres is the list of commits so far; shares reach the sequence late, twice,
+        /// overlapping or never, and holes are read from Postgres as the hub does.
+        #[test]
+        fn every_offset_is_delivered_once_and_in_order(
+            lengths in prop::collection::vec((1i32..3, 1i64..6), 1..40),
+            arrivals in prop::collection::vec((any::<prop::sample::Index>(), 0i64..4), 0..120),
+        ) {
+            let mut next = BTreeMap::<PartitionId, i64>::new();
+            let mut commits = Vec::new();
+            for (partition, length) in lengths {
+                let at = next.entry(partition).or_insert(0);
+                commits.push(range(partition, *at, *at + length));
+                *at += length;
+            }
+            let mut sequence = Sequence::default();
+            let mut seen = BTreeMap::<PartitionId, Vec<i64>>::new();
+            let mut deliver = |sequence: &mut Sequence, share: Range| {
+                let accepted = sequence.accept(&[share]);
+                for r in &accepted.ranges {
+                    seen.entry(r.partition_id).or_default().extend(r.from..r.to);
+                }
+                accepted.behind
+            };
+            let catch_up = |sequence: &Sequence| -> Vec<Range> {
+                next.iter().map(|(p, to)| range(*p, sequence.position(*p), *to)).collect()
+            };
+            for (which, stretch) in arrivals {
+                let mut share = commits[which.index(commits.len())];
+                share.from = (share.from - stretch).max(0);
+                if deliver(&mut sequence, share) {
+                    for missing in catch_up(&sequence) {
+                        prop_assert!(!deliver(&mut sequence, missing));
+                    }
+                }
+            }
+            for missing in catch_up(&sequence) {
+                deliver(&mut sequence, missing);
+            }
+            for (partition, to) in next {
+                prop_assert_eq!(&seen[&partition], &(0..to).collect::<Vec<_>>());
+            }
+        }
+    }
+}
