@@ -20,3 +20,6 @@ pub mod actors;
 
 // Floor 3: what a client may ask.
 pub mod graphql;
+
+// Floor 4: how it is asked.
+pub mod http;

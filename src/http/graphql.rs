@@ -1,0 +1,243 @@
+//! `/graphql`: queries and mutations by "GraphQL over HTTP", subscriptions by WebSocket.
+//!
+//! In come POST bodies of JSON and, for queries, GET parameters; out goes the response in the media
+//! type the client asked for, with the status that belongs to it.
+
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, UPGRADE};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, Responder, web};
+use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use async_graphql::{Executor, Request, Response, Variables};
+use async_graphql_actix_web::GraphQLResponse;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Worker;
+use super::accept::Media;
+use super::refusal::Refusal;
+use super::websocket;
+
+/// The parameters of a request; unknown ones are ignored, as the specification wants.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Params {
+    query: String,
+    operation_name: Option<String>,
+    variables: Option<serde_json::Map<String, serde_json::Value>>,
+    extensions: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// The same in a URL, where the maps are JSON texts.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UrlParams {
+    query: String,
+    operation_name: Option<String>,
+    variables: Option<String>,
+    extensions: Option<String>,
+}
+
+pub(super) async fn post<E: Executor>(
+    request: HttpRequest,
+    body: web::Payload,
+    worker: web::Data<Worker<E>>,
+) -> HttpResponse {
+    let Some(media) = Media::wanted(&request) else {
+        return not_acceptable();
+    };
+    if !is_json(&request) {
+        return refuse(
+            media,
+            Refusal::UnsupportedMediaType,
+            "the body must be JSON: send it with content-type application/json",
+        );
+    }
+    let reading = body.to_bytes_limited(worker.body_limit);
+    let body = match actix_web::rt::time::timeout(worker.body_timeout, reading).await {
+        Ok(Ok(Ok(body))) => body,
+        Ok(Ok(Err(_))) => {
+            return refuse(media, Refusal::BadRequest, "the body broke off");
+        }
+        Ok(Err(_)) => {
+            let most = format!("the body is larger than {} bytes", worker.body_limit);
+            return refuse(media, Refusal::PayloadTooLarge, &most);
+        }
+        Err(_) => return refuse(media, Refusal::BodyTimeout, "the body took too long"),
+    };
+    match serde_json::from_slice::<Params>(&body) {
+        Ok(params) => execute(&request, media, &worker, params).await,
+        Err(error) => refuse(media, Refusal::BadRequest, &not_a_request(&error)),
+    }
+}
+
+pub(super) async fn get<E: Executor>(
+    request: HttpRequest,
+    body: web::Payload,
+    worker: web::Data<Worker<E>>,
+) -> HttpResponse {
+    if is_websocket(&request) {
+        return upgrade(&request, body, &worker).await;
+    }
+    let Some(media) = Media::wanted(&request) else {
+        return not_acceptable();
+    };
+    let params = match from_url(request.query_string()) {
+        Ok(params) => params,
+        Err(why) => return refuse(media, Refusal::BadRequest, &why),
+    };
+    if is_mutation(&params) {
+        let mut response = refuse(
+            media,
+            Refusal::MethodNotAllowed,
+            "a mutation must be sent by POST",
+        );
+        allow(&mut response, "POST");
+        return response;
+    }
+    execute(&request, media, &worker, params).await
+}
+
+pub(super) async fn other_method(request: HttpRequest) -> HttpResponse {
+    let media = Media::wanted(&request).unwrap_or(Media::Json);
+    let mut response = refuse(media, Refusal::MethodNotAllowed, "use GET or POST");
+    allow(&mut response, "GET, POST");
+    response
+}
+
+pub(super) fn is_websocket(request: &HttpRequest) -> bool {
+    request.method() == Method::GET
+        && request
+            .headers()
+            .get(UPGRADE)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
+}
+
+async fn upgrade<E: Executor>(request: &HttpRequest, body: web::Payload, worker: &Worker<E>) -> HttpResponse {
+    let (schema, settings) = (worker.schema.clone(), worker.websocket.clone());
+    websocket::upgrade(request, body, schema, (worker.data)(), settings)
+        .await
+        .unwrap_or_else(|error| Refusal::BadRequest.respond(&error.to_string()))
+}
+
+async fn execute<E: Executor>(
+    http: &HttpRequest,
+    media: Media,
+    worker: &Worker<E>,
+    params: Params,
+) -> HttpResponse {
+    let mut request = Request::new(params.query);
+    request.data = (worker.data)();
+    if let Some(name) = params.operation_name {
+        request = request.operation_name(name);
+    }
+    if let Some(variables) = params.variables {
+        request = request.variables(Variables::from_json(variables.into()));
+    }
+    if let Some(extensions) = params.extensions {
+        request.extensions.0 = extensions
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, async_graphql::Value::from_json(value).ok()?)))
+            .collect();
+    }
+    respond(http, media, worker.schema.execute(request).await)
+}
+
+fn respond(http: &HttpRequest, media: Media, response: Response) -> HttpResponse {
+    if never_executed(&response) {
+        let status = match media {
+            Media::Json => StatusCode::OK,
+            Media::GraphQl => StatusCode::BAD_REQUEST,
+        };
+        // Without `data`, which would claim that execution began.
+        return HttpResponse::build(status)
+            .content_type(media.content_type())
+            .json(json!({ "errors": response.errors, "extensions": response.extensions }));
+    }
+    let mut answer = GraphQLResponse::from(response)
+        .respond_to(http)
+        .map_into_boxed_body();
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
+    answer
+}
+
+/// An error of the request itself has no path: no field was resolved.
+fn never_executed(response: &Response) -> bool {
+    response.data == async_graphql::Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty())
+}
+
+fn from_url(query: &str) -> Result<Params, String> {
+    let params = web::Query::<UrlParams>::from_query(query)
+        .map_err(|error| format!("not the parameters of a GraphQL request: {error}"))?
+        .into_inner();
+    let map = |name: &str, text: Option<String>| {
+        text.map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map(Option::flatten)
+            .map_err(|_| format!("parameter '{name}' must be a JSON object"))
+    };
+    Ok(Params {
+        query: params.query,
+        operation_name: params.operation_name,
+        variables: map("variables", params.variables)?,
+        extensions: map("extensions", params.extensions)?,
+    })
+}
+
+/// What cannot be parsed is none; executing it says why.
+fn is_mutation(params: &Params) -> bool {
+    let Ok(document) = async_graphql::parser::parse_query(&params.query) else {
+        return false;
+    };
+    let ExecutableDocument { operations, .. } = document;
+    operations
+        .iter()
+        .filter(|(name, _)| {
+            let wanted = params.operation_name.as_deref();
+            wanted.is_none() || wanted == name.map(|n| n.as_str())
+        })
+        .any(|(_, operation)| operation.node.ty == OperationType::Mutation)
+}
+
+/// `application/json`, in UTF-8 if it says.
+fn is_json(request: &HttpRequest) -> bool {
+    let Some(text) = request.headers().get(CONTENT_TYPE) else {
+        return false;
+    };
+    let text = text.to_str().unwrap_or_default().to_ascii_lowercase();
+    let mut parts = text.split(';').map(str::trim);
+    parts.next() == Some("application/json")
+        && parts
+            .filter_map(|part| part.strip_prefix("charset="))
+            .all(|charset| matches!(charset.trim_matches('"'), "utf-8" | "utf8"))
+}
+
+fn not_a_request(error: &serde_json::Error) -> String {
+    if error.is_data() {
+        format!("not a GraphQL request: {error}")
+    } else {
+        format!("the body is not JSON: {error}")
+    }
+}
+
+fn not_acceptable() -> HttpResponse {
+    Refusal::NotAcceptable
+        .respond("answers come as application/graphql-response+json or application/json; accept one of them")
+}
+
+fn refuse(media: Media, refusal: Refusal, message: &str) -> HttpResponse {
+    refusal.respond_as(media.content_type(), message)
+}
+
+fn allow(response: &mut HttpResponse, methods: &'static str) {
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(methods));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}

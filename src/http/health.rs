@@ -1,0 +1,35 @@
+//! What orchestrators and Prometheus ask: `/livez`, `/readyz`, `/metrics`.
+
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+
+use crate::telemetry::{Metrics, Status};
+
+/// The process answers; nothing more.
+pub(super) async fn livez() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .body("ok\n")
+}
+
+/// 200 when all that is needed works, else 503 and sentences that say what is missing.
+pub(super) async fn readyz(status: web::Data<Status>) -> HttpResponse {
+    let snapshot = status.snapshot();
+    let missing = snapshot.missing();
+    let mut response = if missing.is_empty() {
+        HttpResponse::Ok()
+    } else {
+        HttpResponse::ServiceUnavailable()
+    };
+    response.json(json!({
+        "ready": missing.is_empty(),
+        "missing": missing,
+        "degraded": snapshot.degraded,
+    }))
+}
+
+pub(super) async fn metrics(metrics: web::Data<Metrics>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        .body(metrics.text())
+}

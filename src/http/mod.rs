@@ -1,0 +1,166 @@
+//! The HTTP server: a listener and the parts to serve come in, a running server goes out.
+//!
+//! It never installs signal handlers and never decides to stop: whoever started it does, through
+//! the `ServerHandle`. Each worker thread makes its own connections to Postgres, in the factory.
+
+mod accept;
+pub mod graphql;
+pub mod guard;
+mod health;
+mod home;
+mod refusal;
+#[cfg(test)]
+mod tests;
+pub mod websocket;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use async_graphql::{Data, Executor};
+
+pub use guard::{Guard, NotLoopback, may_listen};
+
+use crate::telemetry::{Metrics, Status};
+
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// Threads, each with its own connections to Postgres.
+    pub workers: usize,
+    /// Names besides those of loopback that requests may address us by: `host` or `host:port`.
+    pub allowed_hosts: Vec<String>,
+    /// Web pages that may use us besides our own: `https://app.example.org`.
+    pub allowed_origins: Vec<String>,
+    /// The largest request body, in bytes.
+    pub body_limit: usize,
+    /// How long a client may take for the head of a request, and again for its body.
+    pub request_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// Connections per worker, WebSockets included; further ones wait.
+    pub max_connections: usize,
+    /// How long running requests may take when the server is stopped gracefully; whole seconds.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            workers: 2,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            body_limit: 1024 * 1024,
+            request_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(30),
+            max_connections: 25_000,
+            shutdown_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Makes the request data (the `Reader` and whatever else belongs to one worker); called for each
+/// request and each WebSocket.
+pub type RequestData = Rc<dyn Fn() -> Data>;
+
+/// What is served. `E` is the schema.
+pub struct Parts<E> {
+    pub schema: E,
+    /// Called once in each worker thread, inside its runtime.
+    pub per_worker: Arc<dyn Fn() -> RequestData + Send + Sync>,
+    pub websocket: websocket::Settings,
+    pub metrics: Arc<Metrics>,
+    pub status: Arc<Status>,
+}
+
+impl<E: Clone> Clone for Parts<E> {
+    fn clone(&self) -> Self {
+        Self {
+            schema: self.schema.clone(),
+            per_worker: Arc::clone(&self.per_worker),
+            websocket: self.websocket.clone(),
+            metrics: Arc::clone(&self.metrics),
+            status: Arc::clone(&self.status),
+        }
+    }
+}
+
+impl<E> fmt::Debug for Parts<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").finish_non_exhaustive()
+    }
+}
+
+/// What a worker's handlers share.
+struct Worker<E> {
+    schema: E,
+    data: RequestData,
+    websocket: websocket::Settings,
+    body_limit: usize,
+    body_timeout: Duration,
+}
+
+/// Starts the workers. The `Server` is a future that ends when the server has; port 0 in the
+/// listener's address is fine, the bound address is returned.
+pub fn serve<E: Executor>(
+    listener: TcpListener,
+    config: HttpConfig,
+    parts: Parts<E>,
+) -> io::Result<(Server, ServerHandle, SocketAddr)> {
+    let address = listener.local_addr()?;
+    let guard = Arc::new(Guard::new(&config.allowed_hosts, &config.allowed_origins));
+    let in_factory = config.clone();
+    let server = HttpServer::new(move || {
+        App::new()
+            .wrap(from_fn(guard::check))
+            .app_data(web::Data::from(Arc::clone(&guard)))
+            .configure(routes(&in_factory, &parts))
+    })
+    .on_connect(websocket::remember_socket)
+    .workers(config.workers.max(1))
+    .max_connections(config.max_connections)
+    .keep_alive(config.keep_alive)
+    .client_request_timeout(config.request_timeout)
+    .client_disconnect_timeout(Duration::from_secs(2))
+    .shutdown_timeout(config.shutdown_timeout.as_secs())
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    Ok((server, handle, address))
+}
+
+fn routes<E: Executor>(
+    config: &HttpConfig,
+    parts: &Parts<E>,
+) -> impl FnOnce(&mut web::ServiceConfig) + use<E> {
+    let worker = web::Data::new(Worker {
+        schema: parts.schema.clone(),
+        data: (parts.per_worker)(),
+        websocket: parts.websocket.clone(),
+        body_limit: config.body_limit,
+        body_timeout: config.request_timeout,
+    });
+    let (metrics, status) = (Arc::clone(&parts.metrics), Arc::clone(&parts.status));
+    move |app| {
+        app.app_data(worker)
+            .app_data(web::Data::from(metrics))
+            .app_data(web::Data::from(status))
+            .service(
+                web::resource("/graphql")
+                    .route(web::post().to(graphql::post::<E>))
+                    .route(web::get().to(graphql::get::<E>))
+                    .default_service(web::to(graphql::other_method)),
+            )
+            .route("/", web::get().to(home::page))
+            .route("/livez", web::get().to(health::livez))
+            .route("/readyz", web::get().to(health::readyz))
+            .route("/metrics", web::get().to(health::metrics))
+            .default_service(web::to(refusal::nothing_here));
+    }
+}

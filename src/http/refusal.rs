@@ -1,0 +1,51 @@
+//! Refusals by the HTTP layer, in the shape of a GraphQL error: a message and `extensions.code`.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use serde_json::json;
+
+/// The codes that the schema itself never gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    BadRequest,
+    ForbiddenHost,
+    ForbiddenOrigin,
+    NotFound,
+    MethodNotAllowed,
+    NotAcceptable,
+    BodyTimeout,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+}
+
+impl Refusal {
+    const fn parts(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::BadRequest => (StatusCode::BAD_REQUEST, "BAD_REQUEST"),
+            Self::ForbiddenHost => (StatusCode::FORBIDDEN, "FORBIDDEN_HOST"),
+            Self::ForbiddenOrigin => (StatusCode::FORBIDDEN, "FORBIDDEN_ORIGIN"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "NOT_FOUND"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"),
+            Self::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE"),
+            Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT"),
+            Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE"),
+            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE"),
+        }
+    }
+
+    pub fn respond(self, message: &str) -> HttpResponse {
+        self.respond_as("application/json; charset=utf-8", message)
+    }
+
+    pub fn respond_as(self, content_type: &'static str, message: &str) -> HttpResponse {
+        let (status, code) = self.parts();
+        let error = json!({ "message": message, "extensions": { "code": code } });
+        HttpResponse::build(status)
+            .content_type(content_type)
+            .body(json!({ "errors": [error] }).to_string())
+    }
+}
+
+pub(super) async fn nothing_here() -> HttpResponse {
+    Refusal::NotFound.respond("nothing here; the API is at /graphql")
+}
