@@ -23,3 +23,12 @@ pub mod graphql;
 
 // Floor 4: how it is asked.
 pub mod http;
+
+// Floor 5: build it, start it, stop it; the terminal.
+pub mod config;
+pub mod client;
+pub mod app;
+pub mod demo;
+pub mod offline;
+pub mod terminal;
+pub mod cli;

@@ -1,0 +1,285 @@
+//! Builds all parts, from the sink backwards, and stops them, from the source forwards.
+//!
+//! The only file that knows every part. What the configuration leaves unset is replaced here by
+//! the embedded default: a broker in this process, a private Postgres, latest values in memory.
+
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Addr};
+use actix_web::dev::ServerHandle;
+use anyhow::{Context, Result};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::actors::generation::Pipeline;
+use crate::actors::hub::{Hub, HubHandle};
+use crate::actors::supervisor::{Stop, Supervisor};
+use crate::cache::{self, Bus, BusEvent, LatestCache};
+use crate::config::Config;
+use crate::graphql::{self, services};
+use crate::http::{self, websocket};
+use crate::sources::{Broker, PollConfig, Producer};
+use crate::store::WriterConfig;
+use crate::store::connect::DatabaseUrl;
+use crate::store::embedded::Embedded;
+use crate::store::maintain::Keep;
+use crate::store::read::{ReadLimits, Reader};
+use crate::store::tail::Tail;
+use crate::telemetry::{Metrics, Status};
+
+/// Everything must have stopped by then; what has not is read again at the next start.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+const STOP_REPORT_EVERY: Duration = Duration::from_secs(5);
+pub const PRODUCE_PATIENCE: Duration = Duration::from_secs(30);
+/// Series the in-process cache of latest values holds: some 60 MB when full.
+const LATEST_IN_PROCESS: usize = 1_000_000;
+/// Connections with which each HTTP worker lets subscribers catch up.
+const TAIL_CONNECTIONS_PER_WORKER: usize = 2;
+
+/// A running StreamSync.
+#[allow(
+    missing_debug_implementations,
+    reason = "a handful of handles that say nothing"
+)]
+pub struct App {
+    pub address: SocketAddr,
+    pub broker: Broker,
+    pub database: DatabaseUrl,
+    pub producer: Arc<Producer>,
+    pub status: Arc<Status>,
+    supervisor: Addr<Supervisor>,
+    hub: HubHandle,
+    http: ServerHandle,
+    embedded: Option<Embedded>,
+    fatal: mpsc::Receiver<String>,
+    drain: Duration,
+}
+
+impl App {
+    /// Starts every part on the current actix system. Postgres and Kafka may still be away: the
+    /// pipeline waits for them and `/readyz` says so.
+    pub async fn start(config: &Config) -> Result<Self> {
+        // Bound first: a taken port should not cost the start of a Postgres.
+        let listener = TcpListener::bind(config.http.listen)
+            .with_context(|| format!("cannot listen on {}", config.http.listen))?;
+        let metrics = Arc::new(Metrics::default());
+        let status = Arc::new(Status::default());
+        for need in ["postgres", "kafka", "pipeline"] {
+            status.expect(need);
+        }
+        let (database, embedded) = database(config)?;
+        let broker = broker(config)?;
+        let producer = Arc::new(Producer::new(&broker, PRODUCE_PATIENCE)?);
+
+        let hub = Hub::start(database.clone(), Arc::clone(&metrics));
+        let (latest, bus) = match &config.redis.url {
+            Some(url) => redis(url, &hub, &metrics, &status).map(|(latest, bus)| (latest, Some(bus)))?,
+            None => (LatestCache::local(LATEST_IN_PROCESS), None),
+        };
+        let (to_fatal, fatal) = mpsc::channel(1);
+        let pipeline = Pipeline {
+            streams: config
+                .streams
+                .iter()
+                .map(|s| s.source(broker.is_embedded()))
+                .collect(),
+            plans: config.streams.iter().map(|s| s.plan()).collect(),
+            poll: PollConfig {
+                group_id: config.kafka.group_id.clone(),
+                session_timeout: config.kafka.session_timeout,
+                prefetch_bytes: config.pipeline.memory_mib << 20,
+                ..PollConfig::default()
+            },
+            writer: writer_config(config),
+            keep: Keep {
+                dead_letters: config.pipeline.dead_letter_retention,
+                commits: config.pipeline.resume_horizon,
+            },
+            credit_bytes: config.pipeline.memory_mib << 20,
+            dead_letter_limit: (
+                config.pipeline.dead_letter_limit,
+                config.pipeline.dead_letter_window,
+            ),
+            hub: hub.clone(),
+            cache: latest.clone(),
+            bus,
+            broker: broker.clone(),
+            database: database.clone(),
+            metrics: Arc::clone(&metrics),
+            status: Arc::clone(&status),
+        };
+        let supervisor = Supervisor::new(Arc::new(pipeline), to_fatal).start();
+
+        let services = services::Services {
+            status: Arc::clone(&status),
+            metrics: Arc::clone(&metrics),
+            streams: config.streams.iter().map(stream_topics).collect(),
+            latest,
+            publisher: Arc::new(services::KafkaPublisher {
+                producer: Arc::clone(&producer),
+                durable: !broker.is_embedded(),
+            }),
+        };
+        let (server, http, address) = http::serve(
+            listener,
+            http_config(config),
+            http::Parts {
+                schema: graphql::Api::new(services),
+                per_worker: per_worker(&database, &hub)?,
+                websocket: websocket::Settings {
+                    limits: websocket::Limits::default(),
+                    metrics: Arc::clone(&metrics),
+                    draining: hub.draining(),
+                    on_init: None,
+                },
+                metrics,
+                status: Arc::clone(&status),
+            },
+        )?;
+        actix::spawn(server);
+        Ok(Self {
+            address,
+            broker,
+            database,
+            producer,
+            status,
+            supervisor,
+            hub,
+            http,
+            embedded,
+            fatal,
+            drain: config.http.drain,
+        })
+    }
+
+    /// Ends when the pipeline cannot go on, with the reason.
+    pub async fn failed(&mut self) -> String {
+        match self.fatal.recv().await {
+            Some(why) => why,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Readiness off, sources, pipeline, subscribers, HTTP, Postgres: in this order, in one
+    /// deadline. Says whether everything had been stored and said good-bye to by then.
+    pub async fn stop(self) -> bool {
+        self.status.update(|snapshot| snapshot.stopping = true);
+        let stages = async {
+            let _ = stage("the pipeline", self.supervisor.send(Stop)).await;
+            stage("live subscribers", self.hub.drain(self.drain)).await;
+            stage("http", self.http.stop(true)).await;
+        };
+        let graceful = timeout(STOP_WITHIN, stages).await.is_ok();
+        if !graceful {
+            tracing::warn!("stopped before everything had ended; the rest is read again at the next start");
+        }
+        if let Some(embedded) = self.embedded
+            && let Err(error) = embedded.stop()
+        {
+            tracing::warn!(%error, "the private postgres did not stop cleanly");
+        }
+        graceful
+    }
+}
+
+/// Awaits a part's end and says every few seconds that it is still awaited.
+async fn stage<T>(name: &str, ending: impl Future<Output = T>) -> T {
+    let mut ending = std::pin::pin!(ending);
+    loop {
+        match timeout(STOP_REPORT_EVERY, &mut ending).await {
+            Ok(ended) => return ended,
+            Err(_) => tracing::info!("still waiting for {name} to stop"),
+        }
+    }
+}
+
+fn database(config: &Config) -> Result<(DatabaseUrl, Option<Embedded>)> {
+    if let Some(url) = &config.postgres.url {
+        return Ok((url.parse()?, None));
+    }
+    let embedded = Embedded::start(&config.data_dir.0)?;
+    Ok((embedded.url().parse()?, Some(embedded)))
+}
+
+pub fn broker(config: &Config) -> Result<Broker> {
+    Ok(match &config.kafka.brokers {
+        Some(brokers) => Broker::remote(brokers, config.kafka.properties.clone()),
+        None => Broker::embedded()?,
+    })
+}
+
+/// With Redis: latest values there, and other nodes' batches from it to our subscribers. After a
+/// time without Redis the hub looks into Postgres.
+fn redis(
+    url: &str,
+    hub: &HubHandle,
+    metrics: &Arc<Metrics>,
+    status: &Arc<Status>,
+) -> Result<(LatestCache, Arc<Bus>)> {
+    let config = cache::RedisConfig::new(url.to_owned());
+    let latest = LatestCache::redis(&config, Arc::clone(metrics), Arc::clone(status))?;
+    let hub = hub.clone();
+    let hear = move |event| match event {
+        BusEvent::Stored(stored) => hub.publish(stored),
+        BusEvent::Connected => hub.catch_up(),
+    };
+    let bus = Bus::start(&config, Arc::clone(metrics), Arc::clone(status), hear)?;
+    Ok((latest, Arc::new(bus)))
+}
+
+fn writer_config(config: &Config) -> WriterConfig {
+    WriterConfig {
+        synchronous_commit: config.postgres.synchronous_commit,
+        max_series: config
+            .streams
+            .iter()
+            .map(|s| (Arc::from(s.name.as_str()), s.max_series))
+            .collect(),
+        ..WriterConfig::default()
+    }
+}
+
+fn stream_topics(stream: &crate::config::StreamConfig) -> (String, services::StreamTarget) {
+    let topics = services::StreamTarget {
+        topic: stream.topic().to_owned(),
+        redrive_topic: stream.redrive_topic(),
+        limits: stream.plan().limits,
+    };
+    (stream.name.clone(), topics)
+}
+
+fn http_config(config: &Config) -> http::HttpConfig {
+    http::HttpConfig {
+        workers: config.http.workers,
+        allowed_hosts: config.http.allowed_hosts.clone(),
+        allowed_origins: config.http.allowed_origins.clone(),
+        ..http::HttpConfig::default()
+    }
+}
+
+/// Connections belong to the runtime that opened them, so each worker has its own.
+fn per_worker(
+    database: &DatabaseUrl,
+    hub: &HubHandle,
+) -> Result<Arc<dyn Fn() -> http::RequestData + Send + Sync>> {
+    // Checked here: in a worker there is nobody to tell.
+    Reader::new(database.clone(), ReadLimits::default())?;
+    let (database, hub) = (database.clone(), hub.clone());
+    Ok(Arc::new(move || {
+        let reader = Reader::new(database.clone(), ReadLimits::default());
+        let tail = Tail::new(database.clone(), TAIL_CONNECTIONS_PER_WORKER);
+        let hub = hub.clone();
+        Rc::new(move || {
+            let mut data = async_graphql::Data::default();
+            if let Ok(reader) = &reader {
+                data.insert(reader.clone());
+            }
+            data.insert(tail.clone());
+            data.insert(hub.clone());
+            data
+        })
+    }))
+}

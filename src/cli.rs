@@ -1,0 +1,237 @@
+//! The commands of the program: the long-running two, and those for the terminal.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::{self, App};
+use crate::config::{Config, Overrides};
+use crate::store::connect::DatabaseUrl;
+use crate::telemetry::logs::{self, LogFormat};
+use crate::{client, demo, graphql, offline, terminal};
+
+/// Kafka time-series into Postgres, served as GraphQL history and live subscriptions.
+///
+/// Settings: a flag wins over its environment variable, that over streamsync.toml, that over the
+/// default.
+#[derive(Debug, Parser)]
+#[command(name = "streamsync", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    overrides: Overrides,
+    /// How to write logs
+    #[arg(long, env = "STREAMSYNC_LOG", global = true, value_enum)]
+    log: Option<LogFormat>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the pipeline and the API
+    Serve,
+    /// Run everything, with recorded series replayed through Kafka
+    Demo(DemoArgs),
+    /// Check the configuration and explain every mistake
+    Check,
+    /// Bring the database's tables up to date
+    Migrate,
+    /// Print the GraphQL schema
+    Schema,
+    /// Ask a running server for history
+    Query(terminal::QueryArgs),
+    /// Follow live points of a running server
+    Tail(terminal::TailArgs),
+    /// Send the points of a file or of standard input through Kafka
+    Produce(ProduceArgs),
+    /// Read a stream's topic again, from an offset or a time on (the program must not be running)
+    Rewind(RewindArgs),
+    /// Delete series with all their points
+    DeleteSeries(DeleteArgs),
+}
+
+#[derive(Args, Debug)]
+struct DemoArgs {
+    /// How often each series sends its next value
+    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
+    pace: Duration,
+}
+
+#[derive(Args, Debug)]
+pub struct ProduceArgs {
+    /// The stream to send to [default: the only one]
+    #[arg(long)]
+    pub stream: Option<String>,
+    /// x.csv or x.ndjson [default: NDJSON from standard input]
+    #[arg(long)]
+    pub file: Option<PathBuf>,
+    /// The format [default: by the file's ending]
+    #[arg(long, value_enum)]
+    pub format: Option<client::produce::InputFormat>,
+    /// Fields whose values make the Kafka key; records that name a metric have their series' key
+    #[arg(long = "key", value_name = "FIELD", value_delimiter = ',')]
+    pub key_fields: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct RewindArgs {
+    #[arg(long)]
+    pub stream: String,
+    /// An offset, for every partition, or an RFC 3339 time
+    #[arg(long)]
+    pub to: String,
+}
+
+#[derive(Args, Debug)]
+pub struct DeleteArgs {
+    /// The metric whose series to delete
+    #[arg(long)]
+    pub metric: Option<String>,
+    /// A label the series must carry, as name=value; may be repeated
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    pub labels: Vec<String>,
+    /// Delete without asking
+    #[arg(long)]
+    pub yes: bool,
+}
+
+impl Cli {
+    pub fn run(self) -> Result<()> {
+        let load = || {
+            let config = Config::load(&self.overrides)?;
+            logs::init(self.log.unwrap_or(config.log), LOG_FILTER);
+            Ok::<_, anyhow::Error>(config)
+        };
+        match &self.command {
+            Command::Serve => in_system(serve(load()?)),
+            Command::Demo(args) => in_system(run_demo(load()?, args.pace)),
+            Command::Check => check(&load()?),
+            Command::Migrate => in_system(offline::migrate(database_url(&load()?)?)),
+            Command::Schema => {
+                print!("{}", graphql::sdl());
+                Ok(())
+            }
+            Command::Query(args) => in_system(terminal::query(args)),
+            Command::Tail(args) => in_system(terminal::tail(args)),
+            Command::Produce(args) => in_system(offline::produce(load()?, args)),
+            Command::Rewind(args) => in_system(offline::rewind(load()?, args)),
+            Command::DeleteSeries(args) => in_system(offline::delete_series(database_url(&load()?)?, args)),
+        }
+    }
+}
+
+/// Our own news, and only the troubles of the libraries.
+const LOG_FILTER: &str = "warn,streamsync=info";
+
+/// Signals this close together are one.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);
+
+fn in_system<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    actix::System::new().block_on(work)
+}
+
+async fn serve(config: Config) -> Result<()> {
+    if config.streams.is_empty() {
+        bail!(
+            "no [[stream]] is configured: write a streamsync.toml (see streamsync.example.toml), or try `streamsync demo`"
+        );
+    }
+    let app = App::start(&config).await?;
+    tracing::info!(address = %app.address, kafka = app.broker.bootstrap_servers(), "serving");
+    until_stopped(app).await
+}
+
+async fn run_demo(config: Config, pace: Duration) -> Result<()> {
+    let config = demo::configure(config);
+    let app = App::start(&config).await?;
+    demo::greet(&app);
+    let replay = actix::spawn(demo::replay(app.producer.clone(), pace));
+    let ended = until_stopped(app).await;
+    replay.abort();
+    ended
+}
+
+/// Runs until a signal or a failure that no restart can mend. A second signal ends at once.
+async fn until_stopped(mut app: App) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let failure = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        why = app.failed() => Some(why),
+    };
+    tracing::info!("stopping; a second signal ends at once");
+    let insisted = async {
+        // A shell and `timeout` signal the process and its group: both mean the first time.
+        tokio::time::sleep(SAME_SIGNAL).await;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let graceful = tokio::select! {
+        graceful = app.stop() => graceful,
+        () = insisted => false,
+    };
+    match failure {
+        Some(why) => bail!("the pipeline cannot go on: {why}"),
+        None if graceful => Ok(()),
+        None => bail!("stopped before everything read had been stored; it is read again at the next start"),
+    }
+}
+
+fn check(config: &Config) -> Result<()> {
+    let part = |set: bool, real: &str, embedded: &str| (if set { real } else { embedded }).to_owned();
+    println!("the configuration is valid");
+    println!(
+        "  kafka     {}",
+        config
+            .kafka
+            .brokers
+            .clone()
+            .unwrap_or_else(|| "embedded broker".to_owned())
+    );
+    println!(
+        "  postgres  {}",
+        part(
+            config.postgres.url.is_some(),
+            "as configured",
+            "private, in the data directory"
+        )
+    );
+    println!(
+        "  latest    {}",
+        part(config.redis.url.is_some(), "redis", "in this process")
+    );
+    println!("  listen    {}", config.http.listen);
+    for stream in &config.streams {
+        println!(
+            "  stream    {} from topic {} ({} partitions)",
+            stream.name,
+            stream.topic(),
+            stream.partitions
+        );
+    }
+    Ok(())
+}
+
+fn database_url(config: &Config) -> Result<DatabaseUrl> {
+    let url = config
+        .postgres
+        .url
+        .as_deref()
+        .context("no database: set DATABASE_URL or --database-url")?;
+    Ok(url.parse()?)
+}
+
+pub fn broker_of(config: &Config) -> Result<crate::sources::Broker> {
+    if config.kafka.brokers.is_none() {
+        bail!(
+            "no Kafka: set KAFKA_BROKERS or --kafka-brokers (the embedded broker lives inside `serve` and `demo`)"
+        );
+    }
+    app::broker(config)
+}

@@ -1,0 +1,16 @@
+//! The terminal's side: `streamsync query`, `tail` and `produce` as functions.
+//!
+//! They talk to a running StreamSync from outside, as any other client would (`produce` to Kafka),
+//! write to what they are given, and know nothing of the server's parts.
+
+mod endpoint;
+pub mod produce;
+pub mod query;
+mod table;
+pub mod tail;
+#[cfg(test)]
+mod tests;
+
+pub use produce::{Produce, Produced, Record, produce};
+pub use query::{Format, Query, query};
+pub use tail::{LineFormat, Tail, tail};

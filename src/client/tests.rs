@@ -1,0 +1,277 @@
+//! The three commands against a small server of the test's own, and files.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix_http::body::BodyStream;
+use actix_http::ws;
+use actix_web::web::{Bytes, BytesMut};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use futures_util::{Stream, StreamExt, stream};
+use serde_json::{Value, json};
+
+use super::produce::InputFormat;
+use super::*;
+
+async fn produced(what: &Produce) -> anyhow::Result<Vec<Record>> {
+    let mut all = Vec::new();
+    let told = produce(what, async |group: Vec<Record>| {
+        all.extend(group);
+        Ok(())
+    })
+    .await?;
+    assert_eq!(told.records, all.len() as u64);
+    Ok(all)
+}
+
+fn file(name: &str, text: &str) -> (tempfile::TempDir, Produce) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    let what = Produce {
+        file: Some(path),
+        format: None,
+        key_fields: vec!["site".to_owned(), "device".to_owned()],
+        progress: false,
+    };
+    (dir, what)
+}
+
+#[actix_web::test]
+async fn csv_rows_become_objects_keyed_by_the_named_fields() {
+    let (_dir, what) = file(
+        "x.csv",
+        "ts,site,device,temperature,note\n1700,north,007,20.5,\"a, b\"\n1701,north,8,,true\n",
+    );
+    let records = produced(&what).await.unwrap();
+    let objects: Vec<Value> = records
+        .iter()
+        .map(|record| serde_json::from_slice(&record.payload).unwrap())
+        .collect();
+    assert_eq!(
+        objects,
+        [
+            json!({ "ts": 1700, "site": "north", "device": "007", "temperature": 20.5, "note": "a, b" }),
+            json!({ "ts": 1701, "site": "north", "device": 8, "note": true }),
+        ]
+    );
+    assert_eq!(records[0].key.as_deref(), Some(&b"site=north,device=007"[..]));
+}
+
+#[actix_web::test]
+async fn json_lines_go_as_they_are_and_series_have_their_own_key() {
+    let (_dir, what) = file(
+        "x.ndjson",
+        "{\"metric\":\"m\",\"labels\":{\"b\":\"2\",\"a\":\"1\"},\"ts\":1,\"value\": 2}\r\n\n{not json\n",
+    );
+    let records = produced(&what).await.unwrap();
+    assert_eq!(records.len(), 2);
+    assert_eq!(records[0].key.as_deref(), Some(&b"m{a=\"1\",b=\"2\"}"[..]));
+    assert!(records[0].payload.ends_with(b"\"value\": 2}"));
+    assert_eq!(
+        (&*records[1].payload, &records[1].key),
+        (&b"{not json"[..], &None)
+    );
+}
+
+#[actix_web::test]
+async fn a_format_that_cannot_be_told_and_a_failed_send_are_explained() {
+    let (_dir, mut what) = file("x.txt", "{}\n");
+    let error = produced(&what).await.unwrap_err().to_string();
+    assert!(error.contains("--format"), "{error}");
+    what.format = Some(InputFormat::Ndjson);
+    let error = produce(&what, async |_| anyhow::bail!("broker away"))
+        .await
+        .unwrap_err();
+    assert_eq!(format!("{error:#}"), "after 0 records: broker away");
+}
+
+/// Answers each query with `answer`.
+async fn answering(answer: Value) -> String {
+    let server = HttpServer::new(move || {
+        let answer = answer.clone();
+        App::new().route(
+            "/graphql",
+            web::post().to(move || {
+                let answer = answer.clone();
+                async move { HttpResponse::Ok().json(answer) }
+            }),
+        )
+    })
+    .workers(1)
+    .disable_signals()
+    .bind("127.0.0.1:0")
+    .unwrap();
+    let url = format!("http://{}", server.addrs()[0]);
+    actix_web::rt::spawn(server.run());
+    url
+}
+
+async fn ask(answer: Value, format: Format) -> (String, anyhow::Result<()>) {
+    let question = Query {
+        url: answering(answer).await,
+        text: "{ x }".to_owned(),
+        variables: Some("{}".to_owned()),
+        operation: None,
+        format,
+        timeout: Duration::from_secs(10),
+    };
+    let mut out = Vec::new();
+    let result = query(&question, &mut out).await;
+    (String::from_utf8(out).unwrap(), result)
+}
+
+#[actix_web::test]
+async fn an_answer_is_printed_as_json_or_as_a_table() {
+    let latest = json!([
+        { "series": { "key": "m{a=\"1\"}" }, "value": 2.5 },
+        { "series": { "key": "n{}" }, "value": null },
+    ]);
+    let answer = json!({ "data": { "latest": latest } });
+    let (text, result) = ask(answer.clone(), Format::Json).await;
+    result.unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), answer["data"]);
+    let (text, result) = ask(answer, Format::Table).await;
+    result.unwrap();
+    assert_eq!(
+        text,
+        "series.key  value\n----------  -----\nm{a=\"1\"}    2.5\nn{}\n"
+    );
+}
+
+#[actix_web::test]
+async fn the_errors_of_an_answer_fail_the_command() {
+    let errors = json!([{
+        "message": "too many", "extensions": { "code": "TOO_MANY_ROWS" },
+        "locations": [{ "line": 1, "column": 3 }],
+    }]);
+    let answer = json!({ "data": null, "errors": errors });
+    let (text, result) = ask(answer, Format::Json).await;
+    assert_eq!(text, "");
+    assert_eq!(
+        result.unwrap_err().to_string(),
+        "TOO_MANY_ROWS: too many (line 1, column 3)"
+    );
+}
+
+type Heard = Arc<Mutex<Vec<Value>>>;
+
+/// A server that sends one batch with the cursor `c<n>` to connection `n` and then drops it; the
+/// third gets an error that is final. Tells the `after` and `backfill` of each subscription.
+async fn dropping() -> (String, Heard) {
+    let heard: Heard = Arc::default();
+    let told = Arc::clone(&heard);
+    let server = HttpServer::new(move || {
+        let heard = Arc::clone(&told);
+        let talk = move |request: HttpRequest, body: web::Payload| {
+            let heard = Arc::clone(&heard);
+            async move {
+                let mut response = ws::handshake(request.head())?;
+                response.insert_header(("sec-websocket-protocol", "graphql-transport-ws"));
+                let talk = Box::pin(conversation(body, heard));
+                let response = response.message_body(BodyStream::new(talk))?;
+                Ok::<_, actix_web::Error>(HttpResponse::from(response.map_into_boxed_body()))
+            }
+        };
+        App::new().route("/graphql", web::get().to(talk))
+    })
+    .workers(1)
+    .disable_signals()
+    .bind("127.0.0.1:0")
+    .unwrap();
+    let url = format!("http://{}", server.addrs()[0]);
+    actix_web::rt::spawn(server.run());
+    (url, heard)
+}
+
+fn conversation(mut body: web::Payload, heard: Heard) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
+    let answer = move |message: Value| {
+        if message["type"] == "connection_init" {
+            return (json!({ "type": "connection_ack" }), true);
+        }
+        let variables = &message["payload"]["variables"];
+        let mut heard = heard.lock().unwrap();
+        heard.push(json!([variables["after"], variables["backfill"]]));
+        let turn = heard.len();
+        if turn == 3 {
+            let error = json!({ "message": "gone", "extensions": { "code": "RESUME_GAP" } });
+            return (json!({ "type": "error", "id": "1", "payload": [error] }), true);
+        }
+        let point = json!({ "ts": "t", "value": turn, "series": { "key": "m{}" } });
+        let batch = json!({ "cursor": format!("c{turn}"), "conflated": 0, "points": [point] });
+        let payload = json!({ "data": { "points": batch } });
+        (json!({ "type": "next", "id": "1", "payload": payload }), false)
+    };
+    let (say, said) = tokio::sync::mpsc::channel(8);
+    actix_web::rt::spawn(async move {
+        let mut input = BytesMut::new();
+        while let Some(Ok(bytes)) = body.next().await {
+            input.extend(bytes);
+            while let Ok(Some((_, ws::OpCode::Text, Some(text)))) =
+                ws::Parser::parse(&mut input, true, 1 << 20)
+            {
+                let (message, more) = answer(serde_json::from_slice(&text).unwrap());
+                let mut out = BytesMut::new();
+                ws::Parser::write_message(&mut out, message.to_string(), ws::OpCode::Text, true, false);
+                say.send(Ok(out.freeze())).await.unwrap();
+                if !more {
+                    return;
+                }
+            }
+        }
+    });
+    stream::unfold(said, |mut said| async {
+        let next = said.recv().await?;
+        Some((next, said))
+    })
+}
+
+fn follow(url: String) -> Tail {
+    Tail {
+        url,
+        selector: json!({}),
+        after: None,
+        backfill: Some("15m".to_owned()),
+        every: None,
+        format: LineFormat::Text,
+    }
+}
+
+#[actix_web::test]
+async fn a_tail_that_loses_its_connection_continues_behind_its_last_line() {
+    let (url, heard) = dropping().await;
+    let mut out = Vec::new();
+    let news = Mutex::new(Vec::new());
+    let say = |text: &str| news.lock().unwrap().push(text.to_owned());
+    let error = tail(&follow(url), &mut out, say, std::future::pending())
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), "RESUME_GAP: gone");
+    assert_eq!(
+        *heard.lock().unwrap(),
+        [json!([null, "15m"]), json!(["c1", null]), json!(["c2", null])]
+    );
+    let lines = String::from_utf8(out).unwrap();
+    let values: Vec<_> = lines
+        .lines()
+        .map(|line| line.split_whitespace().nth(1).unwrap())
+        .collect();
+    assert_eq!(values, ["1", "2"]);
+    assert_eq!(news.lock().unwrap().len(), 2);
+}
+
+#[actix_web::test]
+async fn a_tail_that_is_stopped_tells_its_cursor() {
+    let (url, _) = dropping().await;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let stop = Mutex::new(Some(stop));
+    // The first connection is lost after its batch: by then the cursor is known.
+    let say = |_: &str| drop(stop.lock().unwrap().take());
+    let mut out = Vec::new();
+    let cursor = tail(&follow(url), &mut out, say, async {
+        let _ = stopped.await;
+    })
+    .await
+    .unwrap();
+    assert_eq!(cursor.as_deref(), Some("c1"));
+}

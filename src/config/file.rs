@@ -1,0 +1,188 @@
+//! The sections of `streamsync.toml` beside the streams, with their defaults.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::transform::humantime_text;
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KafkaConfig {
+    /// `host:port,…`; unset means the embedded broker.
+    pub brokers: Option<String>,
+    pub group_id: String,
+    /// After this silence the group gives a node's partitions to the others.
+    #[serde(with = "humantime_text")]
+    pub session_timeout: Duration,
+    /// Any librdkafka property, such as `security.protocol`; never shown.
+    pub properties: BTreeMap<String, String>,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PostgresConfig {
+    /// `postgres://…`; unset means a private Postgres in the data directory.
+    pub url: Option<String>,
+    /// `false`: after a crash of Postgres the last moments are missing from history until Kafka
+    /// replays them; rows and offsets stay consistent.
+    pub synchronous_commit: bool,
+}
+
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RedisConfig {
+    /// `redis://…`; unset means that latest values stay in this process.
+    pub url: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    pub listen: SocketAddr,
+    pub workers: usize,
+    /// Needed to listen beyond loopback, as there is no authentication yet.
+    pub allow_anonymous: bool,
+    /// Names by which clients may call this server, beside loopback ones.
+    pub allowed_hosts: Vec<String>,
+    /// Pages of other origins that may use it, such as `https://example.org`.
+    pub allowed_origins: Vec<String>,
+    /// At SIGTERM the closing of live connections is spread over this time.
+    #[serde(with = "humantime_text")]
+    pub drain: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PipelineConfig {
+    /// What records in flight may take, in MiB; librdkafka's prefetch takes as much again.
+    pub memory_mib: usize,
+    /// A stream is paused when more than this share of its last `dead_letter_window` records failed.
+    pub dead_letter_limit: f64,
+    pub dead_letter_window: usize,
+    #[serde(with = "humantime_text")]
+    pub dead_letter_retention: Duration,
+    /// How far back a cursor can be resumed.
+    #[serde(with = "humantime_text")]
+    pub resume_horizon: Duration,
+    /// What one subscriber may have waiting, in KiB.
+    pub outbox_kib: usize,
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Default for KafkaConfig {
+    fn default() -> Self {
+        Self {
+            brokers: None,
+            group_id: "streamsync".to_owned(),
+            session_timeout: Duration::from_secs(45),
+            properties: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for PostgresConfig {
+    fn default() -> Self {
+        Self {
+            url: None,
+            synchronous_commit: true,
+        }
+    }
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            workers: 2,
+            allow_anonymous: false,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Default for PipelineConfig {
+    fn default() -> Self {
+        Self {
+            memory_mib: 32,
+            dead_letter_limit: 0.5,
+            dead_letter_window: 10_000,
+            dead_letter_retention: DAY.saturating_mul(30),
+            resume_horizon: DAY,
+            outbox_kib: 1_024,
+        }
+    }
+}
+
+impl HttpConfig {
+    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+        if !self.listen.ip().is_loopback() && !self.allow_anonymous {
+            mistakes.push(format!(
+                "http.listen: {} can be reached from other machines and there is no authentication; \
+                 add --allow-anonymous if the network in front of it keeps strangers out",
+                self.listen
+            ));
+        }
+        if !(1..=64).contains(&self.workers) {
+            mistakes.push("http.workers: must be 1 to 64".to_owned());
+        }
+        for origin in &self.allowed_origins {
+            if !(origin.starts_with("http://") || origin.starts_with("https://")) || origin.ends_with('/') {
+                mistakes.push(format!(
+                    "http.allowed_origins: '{origin}' is not an origin such as \"https://example.org\""
+                ));
+            }
+        }
+    }
+}
+
+impl PipelineConfig {
+    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+        if !(1..=4_096).contains(&self.memory_mib) {
+            mistakes.push("pipeline.memory_mib: must be 1 to 4096".to_owned());
+        }
+        if !(self.dead_letter_limit > 0.0 && self.dead_letter_limit <= 1.0) {
+            mistakes.push("pipeline.dead_letter_limit: must be above 0 and at most 1".to_owned());
+        }
+        if self.dead_letter_window == 0 {
+            mistakes.push("pipeline.dead_letter_window: must be at least 1".to_owned());
+        }
+        if !(16..=1 << 20).contains(&self.outbox_kib) {
+            mistakes.push("pipeline.outbox_kib: must be 16 to 1048576".to_owned());
+        }
+    }
+}
+
+// URLs and properties may hold passwords, so these three say only whether they are set.
+
+impl fmt::Debug for KafkaConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut view = f.debug_struct("KafkaConfig");
+        view.field("brokers", &self.brokers)
+            .field("group_id", &self.group_id);
+        view.field("properties", &self.properties.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for PostgresConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut view = f.debug_struct("PostgresConfig");
+        view.field("url", &self.url.as_ref().map(|_| "set"));
+        view.field("synchronous_commit", &self.synchronous_commit)
+            .finish()
+    }
+}
+
+impl fmt::Debug for RedisConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.url.as_ref().map(|_| "set");
+        f.debug_struct("RedisConfig").field("url", &url).finish()
+    }
+}

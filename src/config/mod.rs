@@ -1,0 +1,142 @@
+//! Configuration: flags over environment over `streamsync.toml` over defaults, checked as a whole.
+//!
+//! Every mistake is collected and explained; nothing starts with a configuration that has one.
+
+mod file;
+mod streams;
+mod text;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisConfig};
+pub use streams::{StartAt, StreamConfig};
+
+/// What the environment and the command line may say; a flag wins over its variable.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Overrides {
+    /// Configuration file [default: streamsync.toml, if it is there]
+    #[arg(long, env = "STREAMSYNC_CONFIG", global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Kafka brokers as host:port,host:port [default: an embedded broker]
+    #[arg(long, env = "KAFKA_BROKERS", global = true, hide_env_values = true)]
+    pub kafka_brokers: Option<String>,
+    /// Postgres URL [default: a private Postgres in the data directory]
+    #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// Redis URL [default: latest values in memory]
+    #[arg(long, env = "REDIS_URL", global = true, hide_env_values = true)]
+    pub redis_url: Option<String>,
+    /// Address to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "STREAMSYNC_LISTEN", global = true)]
+    pub listen: Option<SocketAddr>,
+    /// Serve everybody who can reach the address, also beyond this machine
+    #[arg(long, env = "STREAMSYNC_ALLOW_ANONYMOUS", global = true)]
+    pub allow_anonymous: bool,
+    /// Where the private Postgres lives [default: .streamsync]
+    #[arg(long, env = "STREAMSYNC_DATA_DIR", global = true)]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// The whole configuration, valid.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub data_dir: DataDir,
+    pub log: crate::telemetry::logs::LogFormat,
+    pub kafka: KafkaConfig,
+    pub postgres: PostgresConfig,
+    pub redis: RedisConfig,
+    pub http: HttpConfig,
+    pub pipeline: PipelineConfig,
+    #[serde(rename = "stream")]
+    pub streams: Vec<StreamConfig>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DataDir(pub PathBuf);
+
+impl Default for DataDir {
+    fn default() -> Self {
+        Self(PathBuf::from(".streamsync"))
+    }
+}
+
+/// Everything wrong with a configuration, one line for each mistake.
+#[derive(Debug, thiserror::Error)]
+pub struct Mistakes(pub Vec<String>);
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n = self.0.len();
+        write!(
+            f,
+            "the configuration has {n} mistake{}:",
+            if n == 1 { "" } else { "s" }
+        )?;
+        self.0.iter().try_for_each(|mistake| write!(f, "\n  - {mistake}"))
+    }
+}
+
+const DEFAULT_FILE: &str = "streamsync.toml";
+
+impl Config {
+    /// Reads the file, lays the overrides over it and checks the result.
+    pub fn load(overrides: &Overrides) -> Result<Self, Mistakes> {
+        let (path, required) = match &overrides.config {
+            Some(path) => (path.as_path(), true),
+            None => (Path::new(DEFAULT_FILE), false),
+        };
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if !required && error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(Mistakes(vec![format!("cannot read {}: {error}", path.display())])),
+        };
+        Self::from_text(&text, overrides)
+    }
+
+    pub fn from_text(text: &str, overrides: &Overrides) -> Result<Self, Mistakes> {
+        let mut mistakes = Vec::new();
+        let mut config = text::parse(text, &mut mistakes);
+        config.override_with(overrides);
+        config.check(&mut mistakes);
+        if mistakes.is_empty() {
+            Ok(config)
+        } else {
+            Err(Mistakes(mistakes))
+        }
+    }
+
+    fn override_with(&mut self, over: &Overrides) {
+        if over.kafka_brokers.is_some() {
+            self.kafka.brokers.clone_from(&over.kafka_brokers);
+        }
+        if over.database_url.is_some() {
+            self.postgres.url.clone_from(&over.database_url);
+        }
+        if over.redis_url.is_some() {
+            self.redis.url.clone_from(&over.redis_url);
+        }
+        if let Some(listen) = over.listen {
+            self.http.listen = listen;
+        }
+        if let Some(dir) = &over.data_dir {
+            self.data_dir = DataDir(dir.clone());
+        }
+        self.http.allow_anonymous |= over.allow_anonymous;
+    }
+
+    fn check(&self, mistakes: &mut Vec<String>) {
+        self.http.check(mistakes);
+        self.pipeline.check(mistakes);
+        streams::check(&self.streams, mistakes);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+//! `[[stream]]`: which topic, how its records become points, and within which bounds.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::data::Micros;
+use crate::decode::Format;
+use crate::sources::{OnOffsetLost, Start, StreamSource};
+use crate::transform::{AcceptedTime, Limits, Mapping, OnMissing, StreamPlan, TimeField};
+
+/// The topics on which dead letters come back; no stream may read one as its own.
+const REDRIVE_PREFIX: &str = "streamsync.redrive.";
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StreamConfig {
+    pub name: String,
+    /// Unset: the name.
+    pub topic: Option<String>,
+    /// With how many partitions the topic is created if it is missing.
+    pub partitions: i32,
+    pub format: Format,
+    pub time: TimeField,
+    pub labels: Vec<String>,
+    /// Each becomes the metric `<metric_prefix>_<field>`.
+    pub values: Vec<String>,
+    /// Unset: the name.
+    pub metric_prefix: Option<String>,
+    pub on_missing: OnMissing,
+    pub start: StartAt,
+    /// Unset: `stop` on a real Kafka, `jump` on the embedded broker.
+    pub on_offset_lost: Option<OnOffsetLost>,
+    pub max_series: u64,
+    pub max_record_bytes: usize,
+    pub accept: AcceptedTime,
+    #[serde(with = "humantime_serde_option")]
+    pub retention: Option<Duration>,
+}
+
+/// Where reading begins on a topic without a stored offset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StartAt(pub Start);
+
+impl Default for StreamConfig {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            topic: None,
+            partitions: 1,
+            format: Format::default(),
+            time: TimeField::default(),
+            labels: Vec::new(),
+            values: Vec::new(),
+            metric_prefix: None,
+            on_missing: OnMissing::default(),
+            start: StartAt::default(),
+            on_offset_lost: None,
+            max_series: 100_000,
+            max_record_bytes: Limits::default().record_bytes,
+            accept: AcceptedTime::default(),
+            retention: None,
+        }
+    }
+}
+
+impl StreamConfig {
+    pub fn topic(&self) -> &str {
+        self.topic.as_deref().unwrap_or(&self.name)
+    }
+
+    pub fn redrive_topic(&self) -> String {
+        format!("{REDRIVE_PREFIX}{}", self.name)
+    }
+
+    pub fn source(&self, embedded: bool) -> StreamSource {
+        let or_else = if embedded {
+            OnOffsetLost::Jump
+        } else {
+            OnOffsetLost::Stop
+        };
+        StreamSource {
+            name: Arc::from(self.name.as_str()),
+            topic: Arc::from(self.topic()),
+            partitions: self.partitions,
+            start: self.start.0,
+            on_offset_lost: self.on_offset_lost.unwrap_or(or_else),
+            redrive_topic: Some(Arc::from(self.redrive_topic())),
+        }
+    }
+
+    pub fn plan(&self) -> StreamPlan {
+        StreamPlan {
+            name: Arc::from(self.name.as_str()),
+            decode: self.format.decoder(),
+            mapping: Mapping {
+                metric_prefix: self.metric_prefix.clone().unwrap_or_else(|| self.name.clone()),
+                time: self.time.clone(),
+                labels: self.labels.clone(),
+                values: self.values.clone(),
+                on_missing: self.on_missing,
+            },
+            limits: Limits {
+                record_bytes: self.max_record_bytes,
+                accepted: self.accept,
+                retention: self.retention,
+                ..Limits::default()
+            },
+        }
+    }
+}
+
+pub fn check(streams: &[StreamConfig], mistakes: &mut Vec<String>) {
+    let mut names: HashMap<&str, usize> = HashMap::new();
+    let mut topics: HashMap<&str, &str> = HashMap::new();
+    for (at, stream) in streams.iter().enumerate() {
+        let what = if stream.name.is_empty() {
+            format!("stream #{}", at + 1)
+        } else {
+            format!("stream '{}'", stream.name)
+        };
+        let mut say = |mistake: String| mistakes.push(format!("{what}: {mistake}"));
+        check_one(stream, &mut say);
+        if let Some(other) = names.insert(&stream.name, at + 1) {
+            say(format!("has the same name as stream #{other}"));
+        }
+        if let Some(other) = topics.insert(stream.topic(), &stream.name) {
+            say(format!(
+                "reads the topic '{}' of stream '{other}'; a topic has one stream",
+                stream.topic()
+            ));
+        }
+    }
+}
+
+fn check_one(stream: &StreamConfig, say: &mut impl FnMut(String)) {
+    if !is_kafka_name(&stream.name) {
+        say("name: must be 1 to 200 letters, digits, '.', '_' or '-'".to_owned());
+    }
+    if !is_kafka_name(stream.topic()) {
+        say(format!(
+            "topic: '{}' is no valid Kafka topic name",
+            stream.topic()
+        ));
+    }
+    if stream.topic().starts_with(REDRIVE_PREFIX) {
+        say(format!(
+            "topic: '{REDRIVE_PREFIX}…' is kept for dead letters sent again"
+        ));
+    }
+    if !(1..=10_000).contains(&stream.partitions) {
+        say("partitions: must be 1 to 10000".to_owned());
+    }
+    if stream.labels.iter().any(String::is_empty) || stream.values.iter().any(String::is_empty) {
+        say("labels and values: a field name is empty".to_owned());
+    }
+    if stream.values.is_empty() && !stream.labels.is_empty() {
+        say("labels: have no effect without values (records then bring their own labels)".to_owned());
+    }
+    for field in &stream.labels {
+        if stream.values.contains(field) || *field == stream.time.field {
+            say(format!("labels: '{field}' is a value or the time as well"));
+        }
+    }
+    if stream.labels.len() > Limits::default().labels {
+        say(format!("labels: more than {}", Limits::default().labels));
+    }
+    if stream.retention.is_some_and(|kept| kept < stream.accept.future) {
+        say("retention: is shorter than accept.future".to_owned());
+    }
+    if stream.max_series == 0 || stream.max_record_bytes == 0 {
+        say("max_series and max_record_bytes: must be at least 1".to_owned());
+    }
+}
+
+/// Kafka's rule for topic names, a little shorter to leave room for the redrive prefix.
+fn is_kafka_name(name: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    (1..=200).contains(&name.len()) && name.chars().all(legal) && name != "." && name != ".."
+}
+
+impl<'de> Deserialize<'de> for StartAt {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.as_str() {
+            "earliest" => Ok(Self(Start::Earliest)),
+            "latest" => Ok(Self(Start::Latest)),
+            time => Micros::from_rfc3339(time)
+                .map(|ts| Self(Start::At(ts)))
+                .ok_or_else(|| {
+                    serde::de::Error::custom("must be \"earliest\", \"latest\" or an RFC 3339 time")
+                }),
+        }
+    }
+}
+
+impl Serialize for StartAt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Start::Earliest => serializer.serialize_str("earliest"),
+            Start::Latest => serializer.serialize_str("latest"),
+            Start::At(ts) => serializer.collect_str(&ts),
+        }
+    }
+}
+
+mod humantime_serde_option {
+    use std::time::Duration;
+
+    use serde::{Deserializer, Serializer};
+
+    use crate::transform::humantime_text;
+
+    pub fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match span {
+            Some(span) => humantime_text::serialize(span, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        humantime_text::deserialize(deserializer).map(Some)
+    }
+}

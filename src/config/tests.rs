@@ -1,0 +1,114 @@
+//! What a configuration may say, who wins, and that every mistake is told.
+
+use super::*;
+use crate::data::Micros;
+use crate::sources::Start;
+
+const GOOD: &str = r#"
+[kafka]
+brokers = "file:9092"
+[postgres]
+url = "postgres://file/db"
+[[stream]]
+name = "machines"
+topic = "m"
+partitions = 4
+time = { field = "ts", unit = "s" }
+labels = ["site"]
+values = ["temperature"]
+start = "2026-01-01T00:00:00Z"
+accept = { past = "30d", future = "1h" }
+retention = "90d"
+"#;
+
+#[test]
+fn a_stream_is_read_with_all_its_settings() {
+    let config = Config::from_text(GOOD, &Overrides::default()).unwrap();
+    let stream = &config.streams[0];
+    assert_eq!((stream.topic(), stream.partitions), ("m", 4));
+    assert_eq!(
+        stream.start.0,
+        Start::At(Micros::from_rfc3339("2026-01-01T00:00:00Z").unwrap())
+    );
+    assert_eq!(stream.plan().mapping.metric_prefix, "machines");
+    assert_eq!(
+        stream.source(false).redrive_topic.as_deref(),
+        Some("streamsync.redrive.machines")
+    );
+}
+
+#[test]
+fn flags_win_over_the_file_and_the_file_over_defaults() {
+    let over = Overrides {
+        kafka_brokers: Some("flag:9092".into()),
+        ..Overrides::default()
+    };
+    let config = Config::from_text(GOOD, &over).unwrap();
+    assert_eq!(config.kafka.brokers.as_deref(), Some("flag:9092"));
+    assert_eq!(config.postgres.url.as_deref(), Some("postgres://file/db"));
+    assert_eq!(config.http, HttpConfig::default());
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let text = r#"
+        colour = "red"
+        [kafka]
+        brokers = 7
+        grupo = "x"
+        [http]
+        listen = "0.0.0.0:80"
+        allowed_origins = ["example.org"]
+        [[stream]]
+        name = "a b"
+        partitions = 0
+        start = "soon"
+        [[stream]]
+        name = "two"
+        topic = "t"
+        labels = ["x"]
+        [[stream]]
+        name = "two"
+        topic = "t"
+        retention = "1 fortnight"
+    "#;
+    let mistakes = Config::from_text(text, &Overrides::default())
+        .unwrap_err()
+        .to_string();
+    for expected in [
+        "colour: unknown field",
+        "kafka.brokers: invalid type",
+        "kafka.grupo: unknown field",
+        "http.listen: 0.0.0.0:80 can be reached",
+        "http.allowed_origins: 'example.org'",
+        "stream 'a b': name:",
+        "stream 'a b': partitions:",
+        "stream #1.start: must be",
+        "stream 'two': labels: have no effect",
+        "stream 'two': has the same name as stream #2",
+        "stream 'two': reads the topic 't' of stream 'two'",
+        "stream #3.retention:",
+    ] {
+        assert!(mistakes.contains(expected), "{expected}\nis not in\n{mistakes}");
+    }
+}
+
+#[test]
+fn secrets_do_not_show_in_debug_output() {
+    let text = r#"
+        [kafka.properties]
+        "sasl.password" = "hush"
+        [postgres]
+        url = "postgres://me:hush@db/x"
+        [redis]
+        url = "redis://:hush@cache"
+    "#;
+    let config = Config::from_text(text, &Overrides::default()).unwrap();
+    assert!(!format!("{config:?}").contains("hush"));
+}
+
+#[test]
+fn the_example_file_is_a_valid_configuration() {
+    let text = include_str!("../../streamsync.example.toml");
+    Config::from_text(text, &Overrides::default()).unwrap();
+}

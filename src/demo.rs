@@ -1,0 +1,117 @@
+//! `streamsync demo`: real series from `demo/`, replayed through Kafka with present timestamps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::app::App;
+use crate::config::{Config, StreamConfig};
+use crate::sources::demo::Replay;
+use crate::sources::{DemoSeries, Producer};
+
+const STREAM: &str = "demo";
+
+/// Series key and recording; see `demo/README.md` for their source and licence.
+const RECORDINGS: [(&str, &str); 7] = [
+    (
+        r#"ec2_cpu_utilization{instance="24ae8d"}"#,
+        include_str!("../demo/ec2_cpu_utilization_24ae8d.csv"),
+    ),
+    (
+        r#"ec2_cpu_utilization{instance="53ea38"}"#,
+        include_str!("../demo/ec2_cpu_utilization_53ea38.csv"),
+    ),
+    (
+        r#"ec2_network_in_bytes{instance="a2eb1cd9",region="us-east-1"}"#,
+        include_str!("../demo/iio_us-east-1_i-a2eb1cd9_NetworkIn.csv"),
+    ),
+    (
+        r#"elb_request_count{balancer="8c0756"}"#,
+        include_str!("../demo/elb_request_count_8c0756.csv"),
+    ),
+    (
+        r#"ad_cost_per_click{exchange="2"}"#,
+        include_str!("../demo/exchange-2_cpc_results.csv"),
+    ),
+    (
+        r#"ad_cost_per_mille{exchange="2"}"#,
+        include_str!("../demo/exchange-2_cpm_results.csv"),
+    ),
+    (
+        r#"key_hold{host="workstation"}"#,
+        include_str!("../demo/rogue_agent_key_hold.csv"),
+    ),
+];
+
+/// The configuration plus the demo's stream, unless it has one of that name.
+pub fn configure(mut config: Config) -> Config {
+    if !config.streams.iter().any(|stream| stream.name == STREAM) {
+        config.streams.push(StreamConfig {
+            name: STREAM.to_owned(),
+            topic: Some("streamsync.demo".to_owned()),
+            partitions: 4,
+            ..StreamConfig::default()
+        });
+    }
+    config
+}
+
+/// Sends for ever; a failure ends the replay, not the program.
+pub async fn replay(producer: Arc<Producer>, pace: Duration) {
+    let parsed: Result<Vec<_>, _> = RECORDINGS
+        .iter()
+        .map(|(key, csv)| DemoSeries::parse(key, csv))
+        .collect();
+    let replay = Replay {
+        stream: STREAM.to_owned(),
+        topic: "streamsync.demo".to_owned(),
+        pace,
+    };
+    let ended = match parsed {
+        Ok(series) => replay
+            .run(&producer, &series)
+            .await
+            .map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = ended {
+        tracing::error!(%error, "the demo replay ended");
+    }
+}
+
+/// Where to look, with commands to paste.
+pub fn greet(app: &App) {
+    let kafka = app.broker.bootstrap_servers();
+    let kind = if app.broker.is_embedded() {
+        "embedded: in memory, a few MiB a partition, gone at exit"
+    } else {
+        "Apache Kafka"
+    };
+    println!(
+        r#"
+StreamSync replays {n} recorded series through Kafka.
+
+  GraphQL   http://{at}/graphql   (WebSocket: ws://{at}/graphql)
+  health    http://{at}/livez     http://{at}/readyz
+  metrics   http://{at}/metrics
+  Kafka     {kafka}   ({kind})
+
+Ask for history:
+
+  curl -s http://{at}/graphql -H 'content-type: application/json' \
+    -d '{{"query":"{{ latest(selector: {{}}) {{ series {{ key }} ts value }} }}"}}'
+
+  streamsync query --url http://{at} --metric ec2_cpu_utilization --last 5m
+
+Follow live:
+
+  streamsync tail --url http://{at} --metric ec2_cpu_utilization
+
+Read the topic itself:
+
+  kcat -b {kafka} -t streamsync.demo -C -o end
+
+Ctrl-C stops everything."#,
+        n = RECORDINGS.len(),
+        at = app.address,
+    );
+}

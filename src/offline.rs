@@ -1,0 +1,145 @@
+//! The commands that work on Kafka and Postgres directly, without a running server.
+
+use std::io::IsTerminal;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cli::{DeleteArgs, ProduceArgs, RewindArgs, broker_of};
+use crate::client;
+use crate::config::{Config, StreamConfig};
+use crate::data::{Header, LabelMatcher, MatchOp, Micros, Selector, headers};
+use crate::sources::{Outgoing, Producer, TopicSpec, ensure_topics, resolve_time};
+use crate::store::connect::DatabaseUrl;
+use crate::store::{admin, migrate};
+use crate::telemetry::Status;
+
+pub async fn migrate(database: DatabaseUrl) -> Result<()> {
+    let applied = migrate::migrate(&database).await?;
+    match applied.len() {
+        0 => println!("the tables are up to date"),
+        n => println!(
+            "applied {n} migration{}: {}",
+            if n == 1 { "" } else { "s" },
+            applied.join(", ")
+        ),
+    }
+    Ok(())
+}
+
+/// Reads the topic again from `--to` on: a new epoch of each of its partitions.
+pub async fn rewind(config: Config, args: &RewindArgs) -> Result<()> {
+    let stream = stream_named(&config, Some(&args.stream))?;
+    let database = config
+        .postgres
+        .url
+        .as_deref()
+        .context("no database: set DATABASE_URL or --database-url")?;
+    let broker = broker_of(&config)?;
+    let to: Vec<(i32, i64)> = match args.to.parse::<i64>() {
+        Ok(offset) if offset >= 0 => (0..stream.partitions)
+            .map(|partition| (partition, offset))
+            .collect(),
+        _ => {
+            let time =
+                Micros::from_rfc3339(&args.to).context("--to must be an offset or an RFC 3339 time")?;
+            resolve_time(&broker, stream.topic(), time)?.into_iter().collect()
+        }
+    };
+    let rewound = admin::rewind(&database.parse()?, stream.topic(), &to).await?;
+    for (partition, offset) in rewound {
+        println!("{}/{partition} will be read from offset {offset}", stream.topic());
+    }
+    Ok(())
+}
+
+pub async fn delete_series(database: DatabaseUrl, args: &DeleteArgs) -> Result<()> {
+    if args.metric.is_none() && args.labels.is_empty() {
+        bail!("say which series: --metric, --label name=value, or both");
+    }
+    if !args.yes {
+        bail!("this deletes series and all their points for good; add --yes");
+    }
+    let labels = args
+        .labels
+        .iter()
+        .map(|pair| {
+            let (name, value) = pair
+                .split_once('=')
+                .with_context(|| format!("--label {pair}: write name=value"))?;
+            Ok(LabelMatcher::new(
+                name.to_owned(),
+                MatchOp::Equal,
+                value.to_owned(),
+            )?)
+        })
+        .collect::<Result<_>>()?;
+    let selector = Selector {
+        metric: args.metric.clone(),
+        labels,
+    };
+    let deleted = admin::delete_series(&database, &selector).await?;
+    println!("deleted {} series and {} points", deleted.series, deleted.points);
+    Ok(())
+}
+
+pub async fn produce(config: Config, args: &ProduceArgs) -> Result<()> {
+    let stream = stream_named(&config, args.stream.as_deref())?;
+    let broker = broker_of(&config)?;
+    let topic = TopicSpec::new(stream.topic(), stream.partitions);
+    ensure_topics(&broker, &[topic], &Status::default()).await?;
+    let producer = Producer::new(&broker, crate::app::PRODUCE_PATIENCE)?;
+    let headers = [Header {
+        name: headers::STREAM.to_owned(),
+        value: stream.name.clone().into_bytes(),
+    }];
+    let what = client::Produce {
+        file: args.file.clone(),
+        format: args.format,
+        key_fields: args.key_fields.clone(),
+        progress: std::io::stderr().is_terminal(),
+    };
+    let produced = client::produce(&what, async |records| {
+        let mut deliveries = Vec::with_capacity(records.len());
+        for record in &records {
+            let outgoing = Outgoing {
+                topic: stream.topic(),
+                key: record.key.as_deref(),
+                payload: Some(&record.payload),
+                headers: &headers,
+                timestamp: None,
+            };
+            deliveries.push(producer.enqueue(outgoing).await?);
+        }
+        for delivery in deliveries {
+            delivery.placed().await?;
+        }
+        Ok(())
+    })
+    .await?;
+    eprintln!(
+        "{} records to {} in {:.1} s",
+        produced.records,
+        stream.topic(),
+        produced.elapsed.as_secs_f64()
+    );
+    Ok(())
+}
+
+fn stream_named<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c StreamConfig> {
+    let known = || {
+        config
+            .streams
+            .iter()
+            .map(|s| s.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    match (name, config.streams.as_slice()) {
+        (None, [only]) => Ok(only),
+        (None, _) => bail!("say which stream with --stream; configured: {}", known()),
+        (Some(name), streams) => streams
+            .iter()
+            .find(|stream| stream.name == name)
+            .with_context(|| format!("no stream '{name}'; configured: {}", known())),
+    }
+}

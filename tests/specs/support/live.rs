@@ -1,0 +1,151 @@
+//! A subscriber over `graphql-transport-ws`, as Apollo and graphql-ws speak it.
+
+use actix_codec::Framed;
+use actix_http::ws::Codec;
+use awc::BoxedSocket;
+use awc::ws::{Frame, Message};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::{PATIENCE, StreamSync};
+
+pub struct Subscriber {
+    socket: Framed<BoxedSocket, Codec>,
+    /// The cursor of the last batch.
+    pub cursor: Option<String>,
+}
+
+/// What came over the socket.
+#[derive(Debug, PartialEq)]
+pub enum Event {
+    /// The payload of a `next`.
+    Next(Value),
+    /// The payload of an `error`.
+    Error(Value),
+    Complete,
+    Closed(u16),
+}
+
+pub const POINTS: &str = "subscription($selector: SeriesSelector!, $after: Cursor, $backfill: Duration, $every: Duration, $onOverflow: OverflowPolicy) {
+    points(selector: $selector, after: $after, backfill: $backfill, every: $every, onOverflow: $onOverflow) {
+        cursor conflated points { series { key } ts value } } }";
+
+impl Subscriber {
+    pub async fn connect(node: &StreamSync) -> Self {
+        let url = node.url.replace("http://", "ws://") + "/graphql";
+        let (_, socket) = awc::Client::default()
+            .ws(url)
+            .protocols(["graphql-transport-ws"])
+            .connect()
+            .await
+            .expect("a WebSocket");
+        let mut subscriber = Self { socket, cursor: None };
+        subscriber.send(json!({"type": "connection_init"})).await;
+        let ack = subscriber.message().await;
+        assert!(
+            matches!(&ack, Some(m) if m["type"] == "connection_ack"),
+            "{ack:?}"
+        );
+        subscriber
+    }
+
+    /// Subscribes to points; variables beside the selector may be given.
+    pub async fn points(node: &StreamSync, variables: Value) -> Self {
+        let mut subscriber = Self::connect(node).await;
+        let mut all = json!({"selector": {}});
+        for (name, value) in variables.as_object().expect("variables") {
+            all[name] = value.clone();
+        }
+        let payload = json!({"query": POINTS, "variables": all});
+        subscriber
+            .send(json!({"id": "1", "type": "subscribe", "payload": payload}))
+            .await;
+        subscriber
+    }
+
+    pub async fn send(&mut self, message: Value) {
+        self.socket
+            .send(Message::Text(message.to_string().into()))
+            .await
+            .expect("the socket takes it");
+    }
+
+    /// The next protocol message; `None` at the close.
+    async fn message(&mut self) -> Option<Value> {
+        match self.frame().await {
+            Ok(message) => Some(message),
+            Err(_) => None,
+        }
+    }
+
+    async fn frame(&mut self) -> Result<Value, u16> {
+        loop {
+            let frame = timeout(PATIENCE, self.socket.next())
+                .await
+                .expect("a frame in time");
+            match frame {
+                Some(Ok(Frame::Text(text))) => return Ok(serde_json::from_slice(&text).expect("JSON")),
+                Some(Ok(Frame::Ping(data))) => {
+                    let _ = self.socket.send(Message::Pong(data)).await;
+                }
+                Some(Ok(Frame::Close(reason))) => return Err(reason.map_or(1005, |r| r.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(1006),
+            }
+        }
+    }
+
+    pub async fn event(&mut self) -> Event {
+        loop {
+            let mut message = match self.frame().await {
+                Ok(message) => message,
+                Err(code) => return Event::Closed(code),
+            };
+            match message["type"].as_str() {
+                Some("next") => {
+                    let payload = message["payload"].take();
+                    if let Some(cursor) = payload["data"]["points"]["cursor"].as_str() {
+                        self.cursor = Some(cursor.to_owned());
+                    }
+                    return Event::Next(payload);
+                }
+                Some("error") => return Event::Error(message["payload"].take()),
+                Some("complete") => return Event::Complete,
+                Some("ping") => self.send(json!({"type": "pong"})).await,
+                other => panic!("unexpected {other:?}"),
+            }
+        }
+    }
+
+    /// The points of the next batch as `key ts value`.
+    pub async fn batch(&mut self) -> Vec<String> {
+        match self.event().await {
+            Event::Next(payload) => {
+                assert!(payload["errors"].is_null(), "{payload:#}");
+                let points = payload["data"]["points"]["points"].as_array().expect("points");
+                points.iter().map(line).collect()
+            }
+            other => panic!("expected a batch, got {other:?}"),
+        }
+    }
+
+    /// Collects points until `enough` of them have come.
+    pub async fn collect(&mut self, enough: usize) -> Vec<String> {
+        let mut all = Vec::new();
+        while all.len() < enough {
+            all.extend(self.batch().await);
+        }
+        all
+    }
+}
+
+fn line(point: &Value) -> String {
+    let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+    format!(
+        "{} {} {}",
+        text(&point["series"]["key"]),
+        text(&point["ts"]),
+        point["value"]
+    )
+}

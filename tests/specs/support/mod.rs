@@ -1,0 +1,39 @@
+//! One fluent harness over the real thing: real Kafka protocol, real Postgres, the real binary.
+//!
+//! Nothing here sleeps for luck: [`eventually`] asks for a condition until it holds or a deadline,
+//! far beyond what a loaded machine needs, has passed.
+
+pub mod kafka;
+pub mod live;
+pub mod postgres;
+pub mod streamsync;
+
+use std::time::{Duration, Instant};
+
+pub use streamsync::StreamSync;
+
+/// Beyond this a condition is taken never to come true.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks until the answer is `Some`, and fails naming what was waited for.
+pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "waited {PATIENCE:?} in vain for: {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A name no other test of this run uses.
+pub fn unique(prefix: &str) -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let n = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{prefix}-{}-{n}", std::process::id())
+}

@@ -1,0 +1,88 @@
+//! The Postgres of the tests: one private server for the run, a database for each test.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use streamsync::store::connect::{DatabaseUrl, connect};
+use streamsync::store::embedded::Embedded;
+use tokio_postgres::Client;
+
+use super::unique;
+
+/// The server's URL. It ends with this process: a thread that never ends owns it.
+fn server() -> &'static str {
+    static URL: OnceLock<String> = OnceLock::new();
+    URL.get_or_init(|| {
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("specs-postgres");
+            let server = Embedded::start(&dir).expect("a private Postgres starts");
+            tell.send(server.url()).expect("somebody waits for the server");
+            loop {
+                std::thread::park();
+            }
+        });
+        told.recv().expect("a private Postgres starts")
+    })
+}
+
+/// A database of its own, gone with the next run.
+#[derive(Debug)]
+pub struct Database {
+    pub url: String,
+}
+
+impl Database {
+    pub async fn create() -> Self {
+        let name = unique("specs").replace('-', "_");
+        let server: DatabaseUrl = server().parse().expect("a Postgres URL");
+        let client = connect(&server).await.expect("the server answers");
+        // What an earlier run left behind under this name is nobody's any more.
+        let drop = format!("drop database if exists {name} with (force)");
+        client.batch_execute(&drop).await.expect("drop database");
+        client
+            .batch_execute(&format!("create database {name}"))
+            .await
+            .expect("create database");
+        Self {
+            url: with_database(self::server(), &name),
+        }
+    }
+
+    pub async fn client(&self) -> Client {
+        let url: DatabaseUrl = self.url.parse().expect("a Postgres URL");
+        connect(&url).await.expect("the database answers")
+    }
+
+    /// The single value of a query, as text.
+    pub async fn value(&self, query: &str) -> String {
+        self.column(query).await.pop().unwrap_or_default()
+    }
+
+    /// The first column of a query, as texts; empty before the tables exist.
+    pub async fn column(&self, query: &str) -> Vec<String> {
+        let client = self.client().await;
+        let Ok(messages) = client.simple_query(query).await else {
+            return Vec::new();
+        };
+        let rows = messages.into_iter().filter_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or("").to_owned()),
+            _ => None,
+        });
+        rows.collect()
+    }
+
+    pub async fn run(&self, statements: &str) {
+        self.client()
+            .await
+            .batch_execute(statements)
+            .await
+            .expect("the statements run");
+    }
+}
+
+/// The server's URL ends in `/postgres`.
+fn with_database(url: &str, name: &str) -> String {
+    let (server, _) = url.rsplit_once('/').expect("a URL with a database");
+    format!("{server}/{name}")
+}
