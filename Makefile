@@ -5,7 +5,7 @@ FEATURES := --features failpoints
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-kafka test test-kafka check lint licences bench schema fmt doc clean
+.PHONY: help setup run run-kafka test test-kafka repeat check lint licences bench schema fmt doc clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -14,11 +14,11 @@ setup: ## Check for what is needed; as root on Debian install it
 	@scripts/setup
 
 run: setup ## Build and run the demo: real series through Kafka, Postgres and GraphQL
-	$(CARGO) run -- demo
+	$(CARGO) run -- demo $(if $(PACE),--pace $(PACE))
 
 run-kafka: setup ## The same on a real Apache Kafka (needs Java 17 and Maven)
 	$(CARGO) build
-	scripts/kafka run $(CARGO) run -- demo
+	scripts/kafka run $(CARGO) run -- demo $(if $(PACE),--pace $(PACE))
 
 test: setup ## Run every test that needs no container engine
 	$(CARGO) test $(FEATURES)
@@ -26,6 +26,9 @@ test: setup ## Run every test that needs no container engine
 test-kafka: setup ## Run the same suite on a real Apache Kafka (needs Java 17 and Maven)
 	$(CARGO) test $(FEATURES) --no-run
 	scripts/kafka run $(CARGO) test $(FEATURES)
+
+repeat: setup ## Run the tests that match TEST= 50 times in a row
+	set -e; for i in $$(seq 50); do $(CARGO) test --quiet $(FEATURES) $(TEST); done
 
 check: setup lint licences test ## All that CI asks for: format, lints, docs, licences, tests
 

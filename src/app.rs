@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use crate::actors::generation::Pipeline;
 use crate::actors::hub::{Hub, HubHandle};
 use crate::actors::supervisor::{Stop, Supervisor};
-use crate::cache::{self, Bus, BusEvent, LatestCache};
+use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
 use crate::config::Config;
 use crate::graphql::{self, services};
 use crate::http::{self, websocket};
@@ -32,6 +32,8 @@ use crate::telemetry::{Metrics, Status};
 
 /// Everything must have stopped by then; what has not is read again at the next start.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
+/// For the subscribers to go after the drain window, and for HTTP.
+const FAREWELL: Duration = Duration::from_secs(5);
 const STOP_REPORT_EVERY: Duration = Duration::from_secs(5);
 pub const PRODUCE_PATIENCE: Duration = Duration::from_secs(30);
 /// Series the in-process cache of latest values holds: some 60 MB when full.
@@ -74,10 +76,20 @@ impl App {
         let broker = broker(config)?;
         let producer = Arc::new(Producer::new(&broker, PRODUCE_PATIENCE)?);
 
-        let hub = Hub::start(database.clone(), Arc::clone(&metrics));
-        let (latest, bus) = match &config.redis.url {
-            Some(url) => redis(url, &hub, &metrics, &status).map(|(latest, bus)| (latest, Some(bus)))?,
-            None => (LatestCache::local(LATEST_IN_PROCESS), None),
+        let redis = config
+            .redis
+            .url
+            .clone()
+            .map(|url| RedisConfig::new(url, config.redis.prefix.clone()));
+        let latest = match &redis {
+            Some(redis) => LatestCache::redis(redis, Arc::clone(&metrics), Arc::clone(&status))?,
+            None => LatestCache::local(LATEST_IN_PROCESS),
+        };
+        let (counted, shown) = (Arc::clone(&metrics), Arc::clone(&status));
+        let hub = Hub::start(database.clone(), latest.clone(), counted, shown);
+        let bus = match &redis {
+            Some(redis) => Some(bus(redis, &hub, &metrics, &status)?),
+            None => None,
         };
         let (to_fatal, fatal) = mpsc::channel(1);
         let pipeline = Pipeline {
@@ -91,6 +103,10 @@ impl App {
                 group_id: config.kafka.group_id.clone(),
                 session_timeout: config.kafka.session_timeout,
                 prefetch_bytes: config.pipeline.memory_mib << 20,
+                // So that one batch is written while the next is read and a third is decoded.
+                batch_bytes: PollConfig::default()
+                    .batch_bytes
+                    .min((config.pipeline.memory_mib << 20) / 4),
                 ..PollConfig::default()
             },
             writer: writer_config(config),
@@ -122,6 +138,7 @@ impl App {
                 producer: Arc::clone(&producer),
                 durable: !broker.is_embedded(),
             }),
+            outbox_bytes: config.pipeline.outbox_kib << 10,
         };
         let (server, http, address) = http::serve(
             listener,
@@ -167,12 +184,17 @@ impl App {
     /// deadline. Says whether everything had been stored and said good-bye to by then.
     pub async fn stop(self) -> bool {
         self.status.update(|snapshot| snapshot.stopping = true);
-        let stages = async {
-            let _ = stage("the pipeline", self.supervisor.send(Stop)).await;
+        // Those who listen hear of it even if Postgres is away and nothing more can be stored.
+        let farewell = self.drain + FAREWELL;
+        let stopped = stage("the pipeline", self.supervisor.send(Stop));
+        let stored = timeout(STOP_WITHIN.saturating_sub(farewell), stopped)
+            .await
+            .is_ok();
+        let goodbye = async {
             stage("live subscribers", self.hub.drain(self.drain)).await;
             stage("http", self.http.stop(true)).await;
         };
-        let graceful = timeout(STOP_WITHIN, stages).await.is_ok();
+        let graceful = timeout(farewell, goodbye).await.is_ok() && stored;
         if !graceful {
             tracing::warn!("stopped before everything had ended; the rest is read again at the next start");
         }
@@ -211,23 +233,25 @@ pub fn broker(config: &Config) -> Result<Broker> {
     })
 }
 
-/// With Redis: latest values there, and other nodes' batches from it to our subscribers. After a
-/// time without Redis the hub looks into Postgres.
-fn redis(
-    url: &str,
+/// Other nodes' batches come to our subscribers by Redis; after a time without it the hub looks into
+/// Postgres.
+fn bus(
+    redis: &RedisConfig,
     hub: &HubHandle,
     metrics: &Arc<Metrics>,
     status: &Arc<Status>,
-) -> Result<(LatestCache, Arc<Bus>)> {
-    let config = cache::RedisConfig::new(url.to_owned());
-    let latest = LatestCache::redis(&config, Arc::clone(metrics), Arc::clone(status))?;
+) -> Result<Arc<Bus>> {
     let hub = hub.clone();
     let hear = move |event| match event {
         BusEvent::Stored(stored) => hub.publish(stored),
         BusEvent::Connected => hub.catch_up(),
     };
-    let bus = Bus::start(&config, Arc::clone(metrics), Arc::clone(status), hear)?;
-    Ok((latest, Arc::new(bus)))
+    Ok(Arc::new(Bus::start(
+        redis,
+        Arc::clone(metrics),
+        Arc::clone(status),
+        hear,
+    )?))
 }
 
 fn writer_config(config: &Config) -> WriterConfig {

@@ -1,17 +1,16 @@
 //! The commands of the program: the long-running two, and those for the terminal.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::{self, App};
+use crate::app::App;
 use crate::config::{Config, Overrides};
 use crate::store::connect::DatabaseUrl;
 use crate::telemetry::logs::{self, LogFormat};
-use crate::{client, demo, graphql, offline, terminal};
+use crate::{demo, graphql, offline, terminal};
 
 /// Kafka time-series into Postgres, served as GraphQL history and live subscriptions.
 ///
@@ -46,11 +45,11 @@ enum Command {
     /// Follow live points of a running server
     Tail(terminal::TailArgs),
     /// Send the points of a file or of standard input through Kafka
-    Produce(ProduceArgs),
+    Produce(offline::ProduceArgs),
     /// Read a stream's topic again, from an offset or a time on (the program must not be running)
-    Rewind(RewindArgs),
+    Rewind(offline::RewindArgs),
     /// Delete series with all their points
-    DeleteSeries(DeleteArgs),
+    DeleteSeries(offline::DeleteArgs),
 }
 
 #[derive(Args, Debug)]
@@ -58,44 +57,6 @@ struct DemoArgs {
     /// How often each series sends its next value
     #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
     pace: Duration,
-}
-
-#[derive(Args, Debug)]
-pub struct ProduceArgs {
-    /// The stream to send to [default: the only one]
-    #[arg(long)]
-    pub stream: Option<String>,
-    /// x.csv or x.ndjson [default: NDJSON from standard input]
-    #[arg(long)]
-    pub file: Option<PathBuf>,
-    /// The format [default: by the file's ending]
-    #[arg(long, value_enum)]
-    pub format: Option<client::produce::InputFormat>,
-    /// Fields whose values make the Kafka key; records that name a metric have their series' key
-    #[arg(long = "key", value_name = "FIELD", value_delimiter = ',')]
-    pub key_fields: Vec<String>,
-}
-
-#[derive(Args, Debug)]
-pub struct RewindArgs {
-    #[arg(long)]
-    pub stream: String,
-    /// An offset, for every partition, or an RFC 3339 time
-    #[arg(long)]
-    pub to: String,
-}
-
-#[derive(Args, Debug)]
-pub struct DeleteArgs {
-    /// The metric whose series to delete
-    #[arg(long)]
-    pub metric: Option<String>,
-    /// A label the series must carry, as name=value; may be repeated
-    #[arg(long = "label", value_name = "NAME=VALUE")]
-    pub labels: Vec<String>,
-    /// Delete without asking
-    #[arg(long)]
-    pub yes: bool,
 }
 
 impl Cli {
@@ -124,7 +85,7 @@ impl Cli {
 }
 
 /// Our own news, and only the troubles of the libraries.
-const LOG_FILTER: &str = "warn,streamsync=info";
+const LOG_FILTER: &str = "warn,streamsync=info,librdkafka=error";
 
 /// Signals this close together are one.
 const SAME_SIGNAL: Duration = Duration::from_secs(1);
@@ -167,6 +128,11 @@ async fn until_stopped(mut app: App) -> Result<()> {
     let insisted = async {
         // A shell and `timeout` signal the process and its group: both mean the first time.
         tokio::time::sleep(SAME_SIGNAL).await;
+        // Made anew: the first ones remember what came meanwhile.
+        let again = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+        let (Ok(mut terminate), Ok(mut interrupt)) = again else {
+            return std::future::pending().await;
+        };
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
@@ -225,13 +191,4 @@ fn database_url(config: &Config) -> Result<DatabaseUrl> {
         .as_deref()
         .context("no database: set DATABASE_URL or --database-url")?;
     Ok(url.parse()?)
-}
-
-pub fn broker_of(config: &Config) -> Result<crate::sources::Broker> {
-    if config.kafka.brokers.is_none() {
-        bail!(
-            "no Kafka: set KAFKA_BROKERS or --kafka-brokers (the embedded broker lives inside `serve` and `demo`)"
-        );
-    }
-    app::broker(config)
 }

@@ -1,17 +1,56 @@
 //! The commands that work on Kafka and Postgres directly, without a running server.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 
-use crate::cli::{DeleteArgs, ProduceArgs, RewindArgs, broker_of};
 use crate::client;
 use crate::config::{Config, StreamConfig};
 use crate::data::{Header, LabelMatcher, MatchOp, Micros, Selector, headers};
-use crate::sources::{Outgoing, Producer, TopicSpec, ensure_topics, resolve_time};
+use crate::sources::{Broker, Outgoing, Producer, TopicSpec, ensure_topics, resolve_time};
 use crate::store::connect::DatabaseUrl;
 use crate::store::{admin, migrate};
 use crate::telemetry::Status;
+
+#[derive(Args, Debug)]
+pub struct ProduceArgs {
+    /// The stream to send to [default: the only one]
+    #[arg(long)]
+    stream: Option<String>,
+    /// x.csv or x.ndjson [default: NDJSON from standard input]
+    #[arg(long)]
+    file: Option<PathBuf>,
+    /// The format [default: by the file's ending]
+    #[arg(long, value_enum)]
+    format: Option<client::produce::InputFormat>,
+    /// Fields whose values make the Kafka key; records that name a metric have their series' key
+    #[arg(long = "key", value_name = "FIELD", value_delimiter = ',')]
+    key_fields: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct RewindArgs {
+    #[arg(long)]
+    stream: String,
+    /// An offset, for every partition, or an RFC 3339 time
+    #[arg(long)]
+    to: String,
+}
+
+#[derive(Args, Debug)]
+pub struct DeleteArgs {
+    /// The metric whose series to delete
+    #[arg(long)]
+    metric: Option<String>,
+    /// A label the series must carry, as name=value; may be repeated
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    labels: Vec<String>,
+    /// Delete without asking
+    #[arg(long)]
+    yes: bool,
+}
 
 pub async fn migrate(database: DatabaseUrl) -> Result<()> {
     let applied = migrate::migrate(&database).await?;
@@ -35,19 +74,19 @@ pub async fn rewind(config: Config, args: &RewindArgs) -> Result<()> {
         .as_deref()
         .context("no database: set DATABASE_URL or --database-url")?;
     let broker = broker_of(&config)?;
-    let to: Vec<(i32, i64)> = match args.to.parse::<i64>() {
-        Ok(offset) if offset >= 0 => (0..stream.partitions)
-            .map(|partition| (partition, offset))
-            .collect(),
+    let (database, topic) = (database.parse()?, stream.topic());
+    let rewound = match args.to.parse::<i64>() {
+        // Of every partition that was read: a topic may have more than were configured.
+        Ok(offset) if offset >= 0 => admin::rewind(&database, topic, |_| Some(offset)).await?,
         _ => {
             let time =
                 Micros::from_rfc3339(&args.to).context("--to must be an offset or an RFC 3339 time")?;
-            resolve_time(&broker, stream.topic(), time)?.into_iter().collect()
+            let offsets = resolve_time(&broker, topic, time)?;
+            admin::rewind(&database, topic, |partition| offsets.get(&partition).copied()).await?
         }
     };
-    let rewound = admin::rewind(&database.parse()?, stream.topic(), &to).await?;
     for (partition, offset) in rewound {
-        println!("{}/{partition} will be read from offset {offset}", stream.topic());
+        println!("{topic}/{partition} will be read from offset {offset}");
     }
     Ok(())
 }
@@ -142,4 +181,13 @@ fn stream_named<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c Stream
             .find(|stream| stream.name == name)
             .with_context(|| format!("no stream '{name}'; configured: {}", known())),
     }
+}
+
+fn broker_of(config: &Config) -> Result<Broker> {
+    if config.kafka.brokers.is_none() {
+        bail!(
+            "no Kafka: set KAFKA_BROKERS or --kafka-brokers (the embedded broker lives inside `serve` and `demo`)"
+        );
+    }
+    crate::app::broker(config)
 }

@@ -47,7 +47,7 @@ pub struct QueryArgs {
     #[arg(long, requires = "last")]
     step: Option<String>,
     /// A GraphQL text to send instead
-    #[arg(long, conflicts_with_all = ["metric", "labels", "last", "step"])]
+    #[arg(conflicts_with_all = ["metric", "labels", "last", "step"])]
     graphql: Option<String>,
     /// The variables of that text, as a JSON object
     #[arg(long, requires = "graphql")]

@@ -97,7 +97,7 @@ impl Actor for Consumer {
         );
         match started {
             Ok(poller) => self.poller = Some(poller),
-            Err(error) => sink.failed(error.to_string(), false),
+            Err(error) => sink.failed(error.to_string(), error.is_final()),
         }
     }
 

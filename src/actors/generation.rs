@@ -34,7 +34,7 @@ pub struct Pipeline {
     pub writer: WriterConfig,
     pub keep: Keep,
     pub credit_bytes: usize,
-    /// Share and number of records, as in [`FailingStreams::new`].
+    /// The share of a stream's last records that may fail, and how many records those are.
     pub dead_letter_limit: (f64, usize),
     pub hub: HubHandle,
     pub cache: LatestCache,
@@ -92,7 +92,7 @@ impl Generation {
             .collect();
         ensure_topics(&pipeline.broker, &topics(&streams), &pipeline.status)
             .await
-            .map_err(|error| failed("kafka", error.to_string(), false))?;
+            .map_err(|error| failed("kafka", error.to_string(), error.is_final()))?;
 
         let credits = Credits::new(pipeline.credit_bytes);
         let progress = Arc::new(AtomicU64::new(0));

@@ -12,11 +12,12 @@ use tokio::sync::oneshot;
 
 use self::handle::{Drain, Offer, Refused, Shared, Subscribe, Unsubscribe};
 use super::messages::CatchUp;
+use crate::cache::LatestCache;
 use crate::data::{Positions, Stored};
 use crate::live::{Delivered, End, Index, Sequence, SubscriberId};
 use crate::store::DatabaseUrl;
 use crate::store::tail::{Horizon, Names, Tail, TailError, Want};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Status};
 
 mod handle;
 
@@ -33,7 +34,10 @@ const NAMES_MAX: usize = 100_000;
 #[derive(Debug)]
 pub struct Hub {
     tail: Tail,
+    /// Learns here what other nodes committed; without Redis nobody else tells it.
+    latest: LatestCache,
     metrics: Arc<Metrics>,
+    status: Arc<Status>,
     delivered: Delivered,
     shared: Arc<Shared>,
     index: Index,
@@ -58,12 +62,19 @@ struct Look {
 
 impl Hub {
     /// Starts the hub on the current arbiter.
-    pub fn start(url: DatabaseUrl, metrics: Arc<Metrics>) -> HubHandle {
+    pub fn start(
+        url: DatabaseUrl,
+        latest: LatestCache,
+        metrics: Arc<Metrics>,
+        status: Arc<Status>,
+    ) -> HubHandle {
         let shared = Arc::new(Shared::default());
         let hub = Self {
             tail: Tail::new(url, 1),
+            latest,
             delivered: Delivered::of(&metrics),
             metrics,
+            status,
             shared: Arc::clone(&shared),
             index: Index::default(),
             sequence: None,
@@ -120,12 +131,16 @@ impl Hub {
 
     /// Takes what was found; tells whether there is more.
     fn looked(&mut self, look: Look, ctx: &mut Context<Self>) -> bool {
-        if std::mem::take(&mut self.away) {
+        // Before the first look nobody was told that postgres is away.
+        if std::mem::take(&mut self.away) && self.sequence.is_some() {
             tracing::info!("the hub reads from postgres again");
+            self.status.well("postgres");
         }
         let next = look.horizon.next_offsets();
         let Some(sequence) = &mut self.sequence else {
             self.shared.publish(&next);
+            // What other nodes committed before this was not offered to it.
+            self.latest.invalidate();
             self.sequence = Some(Sequence::new(next));
             for waiting in std::mem::take(&mut self.waiting) {
                 self.register(waiting, ctx);
@@ -133,17 +148,22 @@ impl Hub {
             return false;
         };
         if !look.proven {
-            tracing::warn!("an epoch changed or offsets were lost: every subscriber checks its cursor");
+            if !self.index.is_empty() {
+                tracing::warn!("an epoch changed or offsets were lost: every subscriber checks its cursor");
+            }
             let at = |(id, next)| (id, sequence.position(id).max(next));
             *sequence = Sequence::new(next.into_iter().map(at).collect());
-            self.shared.publish(sequence.positions());
+            self.latest.invalidate();
+            // Before the new positions are shown: an idle feed would take them for its own.
             for id in self.index.ids() {
                 self.index.end(id, End::Gap);
             }
+            self.shared.publish(sequence.positions());
             return false;
         }
         if let Some(page) = look.page {
             self.metrics.tail_reads.inc();
+            self.latest.offer(&page);
             self.publish(&page, ctx);
         }
         let sequence = self.sequence.as_ref();
@@ -155,6 +175,8 @@ impl Hub {
             // Before the first look there may be no tables yet.
             if self.sequence.is_some() {
                 tracing::warn!(%error, "the hub cannot read from postgres, it keeps trying");
+                // While no record comes, nobody else would notice.
+                self.status.trouble("postgres", error.to_string());
             }
         }
         // The next tick tries again, not at once.

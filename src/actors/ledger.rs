@@ -9,13 +9,16 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use crate::sources::{Claim, Claimed, Ledger, LedgerError, Place};
+use crate::data::{Claim, Claimed, Place};
+use crate::sources::{Ledger, LedgerError};
 use crate::store::WriteError;
 use crate::store::connect::DatabaseUrl;
 use crate::store::ledger;
 
 /// The group takes a node for dead that answers no rebalance in time; this is well within it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+const ALIVE_WITHIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub struct PostgresLedger {
@@ -36,8 +39,9 @@ impl PostgresLedger {
         question: impl AsyncFnOnce(&mut ledger::Ledger) -> Result<T, WriteError>,
     ) -> Result<T, LedgerError> {
         let (runtime, mut ledger) = match self.session.take() {
-            Some(session) => session,
-            None => self.open()?,
+            // Nobody drives the connection between two rebalances: it may have ended long ago.
+            Some((runtime, ledger)) if runtime.block_on(is_alive(&ledger)) => (runtime, ledger),
+            _ => self.open()?,
         };
         let answer = runtime.block_on(async { timeout(ANSWER_WITHIN, question(&mut ledger)).await });
         let answer = answer.unwrap_or_else(|_| Err(WriteError::Retry("no answer in time".to_owned())));
@@ -61,6 +65,10 @@ impl PostgresLedger {
     }
 }
 
+async fn is_alive(ledger: &ledger::Ledger) -> bool {
+    matches!(timeout(ALIVE_WITHIN, ledger.ping()).await, Ok(Ok(())))
+}
+
 fn into_ledger_error(error: WriteError) -> LedgerError {
     match error {
         WriteError::Retry(why) => LedgerError::Retry(why),
@@ -68,53 +76,16 @@ fn into_ledger_error(error: WriteError) -> LedgerError {
     }
 }
 
-fn into_claimed(claimed: ledger::Claimed) -> Claimed {
-    Claimed {
-        partition_id: claimed.partition_id,
-        owner_epoch: claimed.owner_epoch,
-        next_offset: claimed.next_offset,
-    }
-}
-
-fn stored_place<'a>(place: Place<'a>, topic_id: &'a str) -> ledger::Place<'a> {
-    ledger::Place {
-        stream: place.stream,
-        topic: place.topic,
-        partition: place.partition,
-        topic_id,
-    }
-}
-
 impl Ledger for PostgresLedger {
-    fn claim(&mut self, place: Place<'_>, topic_id: &str) -> Result<Claim, LedgerError> {
-        let claim = self.ask(async |ledger| ledger.claim(stored_place(place, topic_id)).await)?;
-        Ok(match claim {
-            ledger::Claim::New => Claim::New,
-            ledger::Claim::Recreated => Claim::Recreated,
-            ledger::Claim::Resumed(claimed) => Claim::Resumed(into_claimed(claimed)),
-        })
+    fn claim(&mut self, place: Place<'_>) -> Result<Claim, LedgerError> {
+        self.ask(async |ledger| ledger.claim(place).await)
     }
 
-    fn begin_epoch(
-        &mut self,
-        place: Place<'_>,
-        topic_id: &str,
-        next_offset: i64,
-    ) -> Result<Claimed, LedgerError> {
-        let claimed = self.ask(async |ledger| {
-            ledger
-                .begin_epoch(stored_place(place, topic_id), next_offset)
-                .await
-        })?;
-        Ok(into_claimed(claimed))
+    fn begin_epoch(&mut self, place: Place<'_>, next_offset: i64) -> Result<Claimed, LedgerError> {
+        self.ask(async |ledger| ledger.begin_epoch(place, next_offset).await)
     }
 
     fn record_gap(&mut self, claimed: Claimed, to: i64) -> Result<(), LedgerError> {
-        let claimed = ledger::Claimed {
-            partition_id: claimed.partition_id,
-            owner_epoch: claimed.owner_epoch,
-            next_offset: claimed.next_offset,
-        };
         self.ask(async |ledger| ledger.record_gap(claimed, to).await)
     }
 }

@@ -33,6 +33,8 @@ pub struct Supervisor {
     /// Told when no generation can go on, with the reason.
     fatal: mpsc::Sender<String>,
     number: u64,
+    /// The current generation has failed.
+    over: bool,
     running: Option<Generation>,
     began: Instant,
     restarts: u32,
@@ -47,6 +49,7 @@ impl Supervisor {
             pipeline,
             fatal,
             number: 0,
+            over: false,
             running: None,
             began: Instant::now(),
             restarts: 0,
@@ -57,6 +60,7 @@ impl Supervisor {
 
     fn begin(&mut self, ctx: &mut Context<Self>) {
         self.number += 1;
+        self.over = false;
         self.began = Instant::now();
         let (number, pipeline) = (self.number, Arc::clone(&self.pipeline));
         let supervisor = ctx.address().recipient();
@@ -80,13 +84,13 @@ impl Supervisor {
 
     /// Ends what still runs of the generation and plans the next.
     fn ended(&mut self, failed: &Failed, ctx: &mut Context<Self>) {
-        if failed.generation != self.number || self.stopping {
+        if failed.generation != self.number || self.over || self.stopping {
             return;
         }
+        // Later facts of this generation change nothing.
+        self.over = true;
         let why = format!("{}: {}", failed.stage, failed.why);
         self.status.trouble("pipeline", why.clone());
-        // Facts of the generation that ends here come too late from now on.
-        self.number += 1;
         let ending = self.running.take().map(Generation::end);
         if failed.fatal {
             tracing::error!(%why, "the pipeline cannot go on");

@@ -34,6 +34,7 @@ impl Handler<Transform> for Transformer {
     type Result = ();
 
     fn handle(&mut self, Transform(raw): Transform, _: &mut Context<Self>) {
+        fail::fail_point!("transform-panic");
         let batch = self.transform.apply(raw, &self.metrics);
         self.writer.do_send(Write(batch));
     }

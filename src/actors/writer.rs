@@ -17,7 +17,7 @@ use super::messages::{Committed, Drain, Failed, PauseStream, Write};
 use crate::cache::{Bus, LatestCache};
 use crate::data::Batch;
 use crate::store::connect::DatabaseUrl;
-use crate::store::{self, WriteError, WriterConfig, Written};
+use crate::store::{self, DeadRecord, WriteError, WriterConfig, Written};
 use crate::telemetry::status::StreamState;
 use crate::telemetry::{Metrics, Status};
 
@@ -101,7 +101,8 @@ impl Writer {
         }
         self.judge(counts, &written.dead_letters);
         if let Some(feedback) = &self.feedback {
-            let shares = written.committed.into_iter().chain(written.already).collect();
+            // The last share of a partition counts, and what an earlier attempt committed lies before.
+            let shares = written.already.into_iter().chain(written.committed).collect();
             feedback.committed.do_send(Committed {
                 generation: self.generation,
                 shares,
@@ -110,13 +111,16 @@ impl Writer {
     }
 
     /// Counts what failed, stream by stream, and pauses one that fails too much.
-    fn judge(&mut self, counts: &RecordCounts, dead: &[(Arc<str>, crate::data::Reason)]) {
-        for (stream, reason) in dead {
-            let labels = [("stream", &**stream), ("reason", reason.code())];
+    fn judge(&mut self, counts: &RecordCounts, dead: &[DeadRecord]) {
+        for letter in dead {
+            let labels = [("stream", &*letter.stream), ("reason", letter.reason.code())];
             self.metrics.add(&self.metrics.dead_letters, &labels, 1);
         }
         for (stream, records) in counts {
-            let failed = dead.iter().filter(|(of, _)| of == stream).count();
+            let failed = dead
+                .iter()
+                .filter(|letter| letter.stream == *stream && !letter.redriven)
+                .count();
             let Some(why) = self.failing.note(stream, *records, failed) else {
                 continue;
             };

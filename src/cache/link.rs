@@ -37,10 +37,10 @@ impl std::fmt::Debug for RedisConfig {
 }
 
 impl RedisConfig {
-    pub fn new(url: String) -> Self {
+    pub fn new(url: String, prefix: String) -> Self {
         Self {
             url,
-            prefix: "streamsync".to_owned(),
+            prefix,
             capacity: 1_000_000,
         }
     }

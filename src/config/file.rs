@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::connect::DatabaseUrl;
 use crate::transform::humantime_text;
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,11 +33,14 @@ pub struct PostgresConfig {
     pub synchronous_commit: bool,
 }
 
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedisConfig {
     /// `redis://…`; unset means that latest values stay in this process.
     pub url: Option<String>,
+    /// What every name in Redis begins with; systems that share a Redis but no Postgres need
+    /// different ones.
+    pub prefix: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +98,15 @@ impl Default for PostgresConfig {
     }
 }
 
+impl Default for RedisConfig {
+    fn default() -> Self {
+        Self {
+            url: None,
+            prefix: "streamsync".to_owned(),
+        }
+    }
+}
+
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
@@ -120,6 +133,26 @@ impl Default for PipelineConfig {
     }
 }
 
+impl KafkaConfig {
+    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+        if self.group_id.is_empty() {
+            mistakes.push("kafka.group_id: is empty".to_owned());
+        }
+        if !(Duration::from_millis(100)..=Duration::from_secs(1_800)).contains(&self.session_timeout) {
+            mistakes
+                .push("kafka.session_timeout: must be 100ms to 30min (a broker may ask for more)".to_owned());
+        }
+    }
+}
+
+impl PostgresConfig {
+    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+        if let Some(Err(error)) = self.url.as_deref().map(str::parse::<DatabaseUrl>) {
+            mistakes.push(format!("postgres.url: {error}"));
+        }
+    }
+}
+
 impl HttpConfig {
     pub(super) fn check(&self, mistakes: &mut Vec<String>) {
         if !self.listen.ip().is_loopback() && !self.allow_anonymous {
@@ -128,6 +161,9 @@ impl HttpConfig {
                  add --allow-anonymous if the network in front of it keeps strangers out",
                 self.listen
             ));
+        }
+        if self.drain > Duration::from_secs(20) {
+            mistakes.push("http.drain: must be at most 20s, so that stopping ends within 30 s".to_owned());
         }
         if !(1..=64).contains(&self.workers) {
             mistakes.push("http.workers: must be 1 to 64".to_owned());
@@ -144,8 +180,9 @@ impl HttpConfig {
 
 impl PipelineConfig {
     pub(super) fn check(&self, mistakes: &mut Vec<String>) {
-        if !(1..=4_096).contains(&self.memory_mib) {
-            mistakes.push("pipeline.memory_mib: must be 1 to 4096".to_owned());
+        // librdkafka counts its prefetch in 32 bits.
+        if !(1..=2_047).contains(&self.memory_mib) {
+            mistakes.push("pipeline.memory_mib: must be 1 to 2047".to_owned());
         }
         if !(self.dead_letter_limit > 0.0 && self.dead_letter_limit <= 1.0) {
             mistakes.push("pipeline.dead_letter_limit: must be above 0 and at most 1".to_owned());

@@ -37,6 +37,24 @@ pub struct Overrides {
     /// Serve everybody who can reach the address, also beyond this machine
     #[arg(long, env = "STREAMSYNC_ALLOW_ANONYMOUS", global = true)]
     pub allow_anonymous: bool,
+    /// A name of this server that clients may call it by, beside loopback ones; may be repeated
+    #[arg(
+        long = "allowed-host",
+        env = "STREAMSYNC_ALLOWED_HOSTS",
+        global = true,
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
+    pub allowed_hosts: Vec<String>,
+    /// An origin whose pages may use this server, such as `https://example.org`; may be repeated
+    #[arg(
+        long = "allowed-origin",
+        env = "STREAMSYNC_ALLOWED_ORIGINS",
+        global = true,
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub allowed_origins: Vec<String>,
     /// Where the private Postgres lives [default: .streamsync]
     #[arg(long, env = "STREAMSYNC_DATA_DIR", global = true)]
     pub data_dir: Option<PathBuf>,
@@ -113,28 +131,41 @@ impl Config {
     }
 
     fn override_with(&mut self, over: &Overrides) {
-        if over.kafka_brokers.is_some() {
-            self.kafka.brokers.clone_from(&over.kafka_brokers);
-        }
-        if over.database_url.is_some() {
-            self.postgres.url.clone_from(&over.database_url);
-        }
-        if over.redis_url.is_some() {
-            self.redis.url.clone_from(&over.redis_url);
-        }
+        override_text(&mut self.kafka.brokers, &over.kafka_brokers);
+        override_text(&mut self.postgres.url, &over.database_url);
+        override_text(&mut self.redis.url, &over.redis_url);
         if let Some(listen) = over.listen {
             self.http.listen = listen;
         }
         if let Some(dir) = &over.data_dir {
             self.data_dir = DataDir(dir.clone());
         }
+        override_list(&mut self.http.allowed_hosts, &over.allowed_hosts);
+        override_list(&mut self.http.allowed_origins, &over.allowed_origins);
         self.http.allow_anonymous |= over.allow_anonymous;
     }
 
     fn check(&self, mistakes: &mut Vec<String>) {
+        self.kafka.check(mistakes);
+        self.postgres.check(mistakes);
         self.http.check(mistakes);
         self.pipeline.check(mistakes);
         streams::check(&self.streams, mistakes);
+    }
+}
+
+/// An empty variable says nothing.
+fn override_text(setting: &mut Option<String>, over: &Option<String>) {
+    if over.as_ref().is_some_and(|text| !text.is_empty()) {
+        setting.clone_from(over);
+    }
+}
+
+/// An empty variable, as compose files pass it, says nothing.
+fn override_list(list: &mut Vec<String>, over: &[String]) {
+    let given: Vec<String> = over.iter().filter(|text| !text.is_empty()).cloned().collect();
+    if !given.is_empty() {
+        *list = given;
     }
 }
 

@@ -8,7 +8,7 @@ const GOOD: &str = r#"
 [kafka]
 brokers = "file:9092"
 [postgres]
-url = "postgres://file/db"
+url = "postgres://me@file/db"
 [[stream]]
 name = "machines"
 topic = "m"
@@ -45,8 +45,24 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
     };
     let config = Config::from_text(GOOD, &over).unwrap();
     assert_eq!(config.kafka.brokers.as_deref(), Some("flag:9092"));
-    assert_eq!(config.postgres.url.as_deref(), Some("postgres://file/db"));
+    assert_eq!(config.postgres.url.as_deref(), Some("postgres://me@file/db"));
     assert_eq!(config.http, HttpConfig::default());
+}
+
+#[test]
+fn names_and_origins_given_outside_replace_those_of_the_file() {
+    let text = format!("{GOOD}[http]\nallowed_hosts = [\"file\"]");
+    let hosts = |given: &[&str]| {
+        let over = Overrides {
+            allowed_hosts: given.iter().map(|&host| host.to_owned()).collect(),
+            ..Overrides::default()
+        };
+        Config::from_text(&text, &over).unwrap().http.allowed_hosts
+    };
+    assert_eq!(hosts(&["flag", "other"]), ["flag", "other"]);
+    assert_eq!(hosts(&[]), ["file"]);
+    // A variable that is set to nothing.
+    assert_eq!(hosts(&[""]), ["file"]);
 }
 
 #[test]
@@ -111,4 +127,23 @@ fn secrets_do_not_show_in_debug_output() {
 fn the_example_file_is_a_valid_configuration() {
     let text = include_str!("../../streamsync.example.toml");
     Config::from_text(text, &Overrides::default()).unwrap();
+}
+
+#[test]
+fn it_listens_beyond_loopback_only_when_told_so() {
+    let may = |address: &str, allow_anonymous| {
+        let over = Overrides {
+            listen: Some(address.parse().unwrap()),
+            allow_anonymous,
+            ..Overrides::default()
+        };
+        Config::from_text("", &over).map_err(|mistakes| mistakes.to_string())
+    };
+    for address in ["127.0.0.1:80", "[::1]:80"] {
+        assert!(may(address, false).is_ok());
+    }
+    for address in ["0.0.0.0:80", "[::]:80", "192.168.1.2:80"] {
+        assert!(may(address, true).is_ok());
+        assert!(may(address, false).unwrap_err().contains("--allow-anonymous"));
+    }
 }

@@ -8,11 +8,20 @@ use toml::{Table, Value};
 
 use super::Config;
 
+/// What must not be repeated even where it is wrong.
+const SECRETS: [(&str, &str); 3] = [("kafka", "properties"), ("postgres", "url"), ("redis", "url")];
+
 pub fn parse(text: &str, mistakes: &mut Vec<String>) -> Config {
     let mut table: Table = match text.parse() {
         Ok(table) => table,
         Err(error) => {
-            mistakes.push(format!("not TOML: {}", error.to_string().trim_end()));
+            // Not the error's own text: that shows the line, and the line may hold a password.
+            let before = error
+                .span()
+                .and_then(|span| text.get(..span.start))
+                .unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            mistakes.push(format!("line {line} is not TOML: {}", error.message()));
             return Config::default();
         }
     };
@@ -64,7 +73,10 @@ fn read_section<T: DeserializeOwned + Default>(
             }
             Err(error) => {
                 let dot = if path.is_empty() { "" } else { "." };
-                let why = error.to_string().lines().next().unwrap_or_default().to_owned();
+                let why = match SECRETS.contains(&(path, key.as_str())) {
+                    true => "must be texts".to_owned(),
+                    false => error.to_string().lines().next().unwrap_or_default().to_owned(),
+                };
                 mistakes.push(format!("{path}{dot}{key}: {why}"));
             }
         }

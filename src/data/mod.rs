@@ -6,6 +6,7 @@ pub mod time;
 pub mod series;
 pub mod selector;
 pub mod batch;
+pub mod claim;
 pub mod reject;
 pub mod stored;
 pub mod cursor;
@@ -14,6 +15,7 @@ pub mod value;
 pub mod headers;
 
 pub use batch::{Assigned, Batch, Header, Point, RawBatch, RawRecord, Share};
+pub use claim::{Claim, Claimed, Place};
 pub use credits::{Credits, Permit};
 pub use cursor::{Cursor, Positions};
 pub use reject::{Reason, Rejected};

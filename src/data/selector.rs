@@ -79,6 +79,16 @@ impl Selector {
         self.metric.is_none() && self.labels.is_empty()
     }
 
+    /// False where no series can match: Postgres holds no text with a NUL in it, and refuses to look
+    /// for one.
+    pub fn can_match(&self) -> bool {
+        let storable = |text: &str| !text.contains('\0');
+        self.metric.as_deref().is_none_or(storable)
+            && self
+                .required_labels()
+                .all(|(name, value)| storable(name) && storable(value))
+    }
+
     /// The label values that any selected series must carry: what a database can look up.
     pub fn required_labels(&self) -> impl Iterator<Item = (&str, &str)> {
         self.labels

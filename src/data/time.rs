@@ -25,6 +25,10 @@ pub enum TimeUnit {
 }
 
 impl Micros {
+    /// The years 1 to 9999: what RFC 3339 and every client of Postgres can say.
+    pub const FIRST: Self = Self(-62_135_596_800_000_000);
+    pub const LAST: Self = Self(253_402_300_799_999_999);
+
     pub fn now() -> Self {
         Self(Utc::now().timestamp_micros())
     }

@@ -44,6 +44,8 @@ pub struct Request {
     /// Conflates to the newest point of each series in this time.
     pub every: Option<Duration>,
     pub overflow: Overflow,
+    /// What the subscriber may have waiting, in bytes.
+    pub outbox_bytes: usize,
 }
 
 /// Some points, and the cursor after them.
@@ -225,6 +227,8 @@ impl Feed {
             .await
             .map_err(unavailable)?;
         if let Some(stored) = page {
+            // Still provable: no gap, no new epoch, and the commits were there while we read.
+            self.check(&self.cursor.positions).await?;
             advance(&mut self.cursor, &stored.ranges);
             self.stage = Stage::CatchUp(catch_up);
             return Ok(self.page(stored));
@@ -238,6 +242,7 @@ impl Feed {
             }
             None => {
                 let subscription = self.subscribe().await?;
+                self.check(&self.cursor.positions).await?;
                 self.aim(subscription.seam.clone(), Some(subscription)).await?;
             }
         }
@@ -249,23 +254,18 @@ impl Feed {
         mut subscription: Subscription,
         mut parts: VecDeque<Batch>,
     ) -> Result<Option<Batch>> {
-        if let Some(part) = parts.pop_front() {
-            self.cursor = part.cursor.clone();
+        if let Some(mut part) = parts.pop_front() {
+            self.cursor = part.cursor;
+            if parts.is_empty() {
+                self.keep_up(&subscription);
+            }
+            part.cursor = self.cursor.clone();
             self.stage = Stage::Live(subscription, parts);
             return Ok(Some(part));
         }
         let next = tokio::time::timeout(HEARTBEAT, subscription.receiver.next()).await;
         let Ok(next) = next else {
-            // Read before looking whether the outbox is empty: what it says has been received then.
-            let published = self.hub.published();
-            if subscription.receiver.is_empty()
-                && let Some(published) = published
-            {
-                for (id, at) in published.iter() {
-                    let held = self.cursor.positions.entry(*id).or_insert(*at);
-                    *held = (*held).max(*at);
-                }
-            }
+            self.keep_up(&subscription);
             self.stage = Stage::Live(subscription, parts);
             return Ok(Some(self.empty()));
         };
@@ -296,6 +296,18 @@ impl Feed {
         }
     }
 
+    /// Moves the cursor past what was published and brought this subscriber nothing.
+    fn keep_up(&mut self, subscription: &Subscription) {
+        // Read before looking whether the outbox is idle: what it says has been received then.
+        let published = self.hub.published();
+        if let Some(published) = published.filter(|_| subscription.receiver.is_idle()) {
+            for (id, at) in published.iter() {
+                let held = self.cursor.positions.entry(*id).or_insert(*at);
+                *held = (*held).max(*at);
+            }
+        }
+    }
+
     fn go_live(&self, subscription: Subscription) -> Stage {
         if subscription.receiver.go_live(self.request.overflow) {
             Stage::Live(subscription, VecDeque::new())
@@ -306,6 +318,7 @@ impl Feed {
 
     async fn subscribe(&self) -> Result<Subscription> {
         let options = Options {
+            limit: self.request.outbox_bytes,
             every: self.request.every,
             ..Options::default()
         };

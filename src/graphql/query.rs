@@ -169,7 +169,11 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only of this Kafka topic.")] topic: Option<String>,
-        #[graphql(desc = "Also those that a redrive has stored since.", default)] include_resolved: bool,
+        #[graphql(
+            desc = "Also those that a redrive has stored since.",
+            default_with = "Some(false)"
+        )]
+        include_resolved: Option<bool>,
         #[graphql(desc = "1 to 500, 100 when left out.")] first: Option<i32>,
         #[graphql(desc = "`endCursor` of the page before.")] after: Option<String>,
     ) -> Result<Connection<IdCursor, DeadLetter, EmptyFields, EmptyFields>> {
@@ -177,7 +181,7 @@ impl Query {
         let after = cursor::<IdCursor>(after)?.map(|c| c.0);
         let filter = LetterFilter {
             topic,
-            resolved_too: include_resolved,
+            resolved_too: include_resolved.unwrap_or_default(),
         };
         let page = reader(ctx)?
             .dead_letters(&filter, after, first)

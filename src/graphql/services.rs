@@ -27,6 +27,8 @@ pub struct Services {
     pub streams: BTreeMap<String, StreamTarget>,
     pub latest: LatestCache,
     pub publisher: Arc<dyn Publisher>,
+    /// What one subscriber may have waiting, in bytes.
+    pub outbox_bytes: usize,
 }
 
 /// What a producer has to know of a stream.
@@ -127,6 +129,10 @@ pub fn services<'a>(ctx: &Context<'a>) -> Result<&'a Services> {
 }
 
 pub fn reader<'a>(ctx: &Context<'a>) -> Result<&'a Reader> {
+    // Before the migrations have run there may be no tables to read.
+    if services(ctx)?.status.is_awaited("postgres") {
+        return Err(Code::Unavailable.error("postgres is starting; try again in a moment"));
+    }
     ctx.data::<Reader>()
         .map_err(|_| Code::Internal.error("the request came without a reader"))
 }

@@ -8,8 +8,9 @@ use futures_util::{Stream, StreamExt};
 
 use super::errors::Code;
 use super::feed::{self, Batch, Request, Start};
-use super::scalars::{Cursor, DateTime, Duration};
+use super::scalars::{Cursor, DateTime, Duration, Long};
 use super::selector::SeriesSelector;
+use super::services::services;
 use super::types::Series;
 use crate::actors::hub::HubHandle;
 use crate::data::{Stored, StoredPoint};
@@ -43,7 +44,8 @@ impl Subscription {
         after: Option<Cursor>,
         backfill: Option<Duration>,
         every: Option<Duration>,
-        #[graphql(default)] on_overflow: OverflowPolicy,
+        // Nullable, so that a client may leave the variable undefined.
+        #[graphql(default_with = "Some(OverflowPolicy::Close)")] on_overflow: Option<OverflowPolicy>,
     ) -> Result<impl Stream<Item = Result<PointBatch>>> {
         let start = match (after, backfill) {
             (None, None) => Start::Now,
@@ -57,10 +59,11 @@ impl Subscription {
             selector: selector.into_selector()?,
             start,
             every: every.map(|Duration(span)| span.max(Span::from_millis(1))),
-            overflow: match on_overflow {
+            overflow: match on_overflow.unwrap_or_default() {
                 OverflowPolicy::Close => Overflow::Close,
                 OverflowPolicy::Conflate => Overflow::Conflate,
             },
+            outbox_bytes: services(ctx)?.outbox_bytes,
         };
         let hub = ctx.data::<HubHandle>().map_err(|_| missing("hub"))?;
         let tail = ctx.data::<Tail>().map_err(|_| missing("tail reader"))?;
@@ -89,8 +92,8 @@ impl PointBatch {
     }
 
     /// How many older points were left out before these.
-    async fn conflated(&self) -> u64 {
-        self.0.conflated
+    async fn conflated(&self) -> Long {
+        Long(self.0.conflated.cast_signed())
     }
 }
 

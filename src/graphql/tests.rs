@@ -83,6 +83,7 @@ impl World {
             streams: BTreeMap::from([("machines".to_owned(), target)]),
             latest: LatestCache::local(1_000),
             publisher: publisher.clone(),
+            outbox_bytes: 1 << 20,
         };
         Self {
             reader: Reader::new(db.url.clone(), limits).unwrap(),

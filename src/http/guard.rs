@@ -5,7 +5,7 @@
 //! Origin check stops foreign pages from writing and from subscribing. Programs that are no browsers
 //! send no Origin.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -24,21 +24,6 @@ const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 pub struct Guard {
     hosts: Vec<String>,
     origins: Vec<String>,
-}
-
-/// One line that says what to do.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "refusing to listen on {0}: everybody who can reach it could read and write without a password; listen on 127.0.0.1 or give --allow-anonymous"
-)]
-pub struct NotLoopback(SocketAddr);
-
-/// The question to ask before binding.
-pub fn may_listen(address: SocketAddr, allow_anonymous: bool) -> Result<(), NotLoopback> {
-    if allow_anonymous || address.ip().is_loopback() {
-        return Ok(());
-    }
-    Err(NotLoopback(address))
 }
 
 impl Guard {
@@ -183,18 +168,6 @@ fn is_loopback(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn it_listens_beyond_loopback_only_when_told_so() {
-        let may = |text: &str, anonymous| may_listen(text.parse().unwrap(), anonymous);
-        assert!(may("127.0.0.1:80", false).is_ok());
-        assert!(may("[::1]:80", false).is_ok());
-        assert!(may("0.0.0.0:80", true).is_ok());
-        for address in ["0.0.0.0:80", "[::]:80", "192.168.1.2:80"] {
-            let error = may(address, false).unwrap_err().to_string();
-            assert!(error.contains("--allow-anonymous"), "{error}");
-        }
-    }
 
     #[test]
     fn hosts_are_compared_by_name_with_or_without_the_port() {

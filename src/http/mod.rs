@@ -25,7 +25,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use async_graphql::{Data, Executor};
 
-pub use guard::{Guard, NotLoopback, may_listen};
+pub use guard::Guard;
 
 use crate::telemetry::{Metrics, Status};
 

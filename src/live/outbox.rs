@@ -168,9 +168,10 @@ impl Receiver {
         self.shared.change(|queue| queue.go_live(overflow))
     }
 
-    /// Nothing is pending: whatever the hub published before this call has been received.
-    pub fn is_empty(&self) -> bool {
-        self.shared.lock().counts().pending == 0
+    /// Nothing is pending and nothing was cut off: whatever the hub published before this call has
+    /// been received.
+    pub fn is_idle(&self) -> bool {
+        self.shared.lock().is_idle()
     }
 
     pub fn counts(&self) -> Counts {

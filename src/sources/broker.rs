@@ -40,6 +40,13 @@ pub enum SourceError {
     Refused { topic: String, why: String },
 }
 
+impl SourceError {
+    /// Trying again cannot help.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Config(_))
+    }
+}
+
 /// Cheap to clone; the in-process cluster ends with the last clone.
 #[derive(Clone)]
 pub struct Broker {

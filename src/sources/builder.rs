@@ -75,15 +75,18 @@ impl Builder {
             return;
         };
         let offset = message.offset();
-        let share = match self.readings[at].open {
+        let reading = &self.readings[at];
+        let next = reading
+            .open
+            .map_or(reading.next, |share| self.shares[share as usize].to);
+        if offset < next {
+            return;
+        }
+        let share = match reading.open {
             Some(share) => share,
             None => self.open(at),
         };
-        let covered = &mut self.shares[share as usize];
-        if offset < covered.to {
-            return;
-        }
-        covered.to = offset + 1;
+        self.shares[share as usize].to = offset + 1;
         let key = message.key().map(|key| self.keep(key));
         let payload = message.payload().map(|payload| self.keep(payload));
         let headers = native::headers(message);
@@ -106,7 +109,7 @@ impl Builder {
     }
 
     pub fn is_full(&self, records: usize, bytes: usize) -> bool {
-        self.records.len() >= records || self.arena.len() >= bytes
+        self.records.len() >= records || self.cost() >= bytes
     }
 
     /// What the batch takes from the credits, in bytes.

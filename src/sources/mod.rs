@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Micros, PartitionId, RawBatch};
+use crate::data::{Claim, Claimed, Micros, Place, RawBatch};
 
 pub mod broker;
 pub mod topics;
@@ -79,7 +79,7 @@ pub struct PollConfig {
     pub group_id: String,
     /// A batch is handed over at the latest with this many records …
     pub batch_records: usize,
-    /// … or this many bytes of keys and payloads.
+    /// … or this many bytes, as the credits count them.
     pub batch_bytes: usize,
     /// What librdkafka may hold beyond the credits, in bytes; part of the same memory budget.
     pub prefetch_bytes: usize,
@@ -102,33 +102,6 @@ impl Default for PollConfig {
     }
 }
 
-/// A Kafka partition by name, with the stream it belongs to.
-#[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
-    pub stream: &'a str,
-    pub topic: &'a str,
-    pub partition: i32,
-}
-
-/// A partition that now belongs to this node alone, and where it stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claimed {
-    pub partition_id: PartitionId,
-    pub owner_epoch: i64,
-    pub next_offset: i64,
-}
-
-/// What the ledger knows of a partition at its assignment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// Never heard of: the stream's `start` decides.
-    New,
-    /// Known under another topic id: the topic was created anew and is read from offset 0.
-    Recreated,
-    /// The current epoch's row, its owner epoch raised by this claim.
-    Resumed(Claimed),
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
     /// Worth another generation: the database is away or busy.
@@ -143,15 +116,10 @@ pub enum LedgerError {
 /// partitions, so each call should answer or fail within seconds.
 pub trait Ledger: Send {
     /// Takes the partition over: whoever held it before can no longer commit.
-    fn claim(&mut self, place: Place<'_>, topic_id: &str) -> Result<Claim, LedgerError>;
+    fn claim(&mut self, place: Place<'_>) -> Result<Claim, LedgerError>;
 
     /// Begins a new epoch of the partition at `next_offset`, owned by this node.
-    fn begin_epoch(
-        &mut self,
-        place: Place<'_>,
-        topic_id: &str,
-        next_offset: i64,
-    ) -> Result<Claimed, LedgerError>;
+    fn begin_epoch(&mut self, place: Place<'_>, next_offset: i64) -> Result<Claimed, LedgerError>;
 
     /// Writes down that `claimed.next_offset..to` is gone and moves the epoch's next offset to `to`.
     fn record_gap(&mut self, claimed: Claimed, to: i64) -> Result<(), LedgerError>;

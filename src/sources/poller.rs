@@ -65,7 +65,11 @@ impl Poller {
         let consumer: BaseConsumer<Context> = consumer_config(broker, &config)
             .create_with_context(context)
             .map_err(refused)?;
-        consumer.subscribe(&consumer.context().topics())?;
+        let topics = consumer.context().topics();
+        // Every stream may be paused.
+        if !topics.is_empty() {
+            consumer.subscribe(&topics)?;
+        }
         let control = Arc::new(Control {
             requests: Mutex::new(Some(Requests::default())),
             waiting: AtomicBool::new(false),
@@ -109,6 +113,8 @@ impl Poller {
                     && shown.partition_id == share.of.partition_id
                 {
                     shown.next_offset = shown.next_offset.max(share.to);
+                    // Kafka's end is looked at once a second only.
+                    shown.end_offset = shown.end_offset.max(share.to);
                 }
             }
         });

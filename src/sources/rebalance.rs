@@ -20,8 +20,8 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::broker::{REQUEST_TIMEOUT, log_line};
 use super::offsets::{self, Verdict, Watermarks, places};
-use super::{Claim, Claimed, Failure, Ledger, OnOffsetLost, Place, Start, StreamSource, native};
-use crate::data::Assigned;
+use super::{Failure, Ledger, OnOffsetLost, Start, StreamSource, native};
+use crate::data::{Assigned, Claim, Claimed, Place};
 use crate::telemetry::status::PartitionStatus;
 use crate::telemetry::{Metrics, Status};
 
@@ -210,16 +210,17 @@ impl Context {
             stream: &topic.stream,
             topic: &topic.topic,
             partition,
+            topic_id,
         };
         let mut ledger = lock(&self.ledger);
-        let mut claimed = match ledger.claim(place, topic_id)? {
+        let mut claimed = match ledger.claim(place)? {
             Claim::Resumed(claimed) => claimed,
-            Claim::Recreated => ledger.begin_epoch(place, topic_id, 0)?,
+            Claim::Recreated => ledger.begin_epoch(place, 0)?,
             Claim::New => {
                 let at = (place.topic, partition);
                 let first = offsets::first_offset(consumer, at, topic.start, marks, self.embedded)
                     .map_err(Failure::retry)?;
-                ledger.begin_epoch(place, topic_id, first)?
+                ledger.begin_epoch(place, first)?
             }
         };
         let mut trouble = None;
@@ -233,7 +234,7 @@ impl Context {
             }
             (Verdict::AboveHigh, OnOffsetLost::Jump) => {
                 warn_of_jump(place, claimed, marks.high);
-                claimed = ledger.begin_epoch(place, topic_id, marks.high)?;
+                claimed = ledger.begin_epoch(place, marks.high)?;
             }
         }
         drop(ledger);

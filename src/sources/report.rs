@@ -165,6 +165,9 @@ impl<'c> Report<'c> {
         }
         self.next_check = now + self.recheck;
         let mut topics = self.consumer.context().topics();
+        if topics.is_empty() {
+            return Ok(());
+        }
         topics.sort_unstable();
         self.checking = Describing::begin(self.consumer.client(), &topics, REQUEST_TIMEOUT)
             .inspect_err(|error| tracing::debug!(%error, "topics cannot be asked for"))

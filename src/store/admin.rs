@@ -27,20 +27,29 @@ pub struct Deleted {
     pub points: u64,
 }
 
-/// Series whose points are deleted in one transaction.
+/// Series that are deleted in one transaction.
 const SERIES_AT_ONCE: usize = 100;
+/// Points that are deleted in one transaction while nodes go on writing.
+const POINTS_AT_ONCE: i64 = 50_000;
+
+// Locked in the order in which writers lock them.
+const SOME_POINTS: &str = "with chosen as (
+        select series_id, ts from points where series_id = any($1)
+        order by series_id, ts limit $2 for update)
+    delete from points p using chosen c where p.series_id = c.series_id and p.ts = c.ts";
 
 const CURRENT: &str =
     "select distinct on (partition) partition_id, partition, epoch, topic_id, stream, next_offset
     from ingest_offsets where topic = $1 order by partition, epoch desc";
 
-/// Begins a new epoch of each given (partition, offset) of the topic, to be read from there. The
+/// Begins a new epoch of each partition for which `to` names an offset, to be read from there. The
 /// dead letters of what is read again are deleted: it will be judged anew. Refused while a node
-/// runs. Returns what was set; partitions never read stay as they are.
+/// runs; one that comes back with a batch of before can no longer commit it. Returns what was set
+/// as (partition, offset); partitions never read stay as they are.
 pub async fn rewind(
     url: &DatabaseUrl,
     topic: &str,
-    to: &[(i32, i64)],
+    to: impl Fn(i32) -> Option<i64>,
 ) -> Result<Vec<(i32, i64)>, AdminError> {
     let mut client = connect(url).await?;
     let alone = client
@@ -54,22 +63,24 @@ pub async fn rewind(
     for row in transaction.query(CURRENT, &[&topic]).await? {
         let (partition, epoch): (i32, i32) = (row.get(1), row.get(2));
         let (topic_id, stream): (String, String) = (row.get(3), row.get(4));
-        let Some((_, offset)) = to.iter().find(|(wanted, _)| *wanted == partition) else {
+        let Some(offset) = to(partition) else {
             continue;
         };
+        let fence = "update ingest_offsets set owner_epoch = owner_epoch + 1 where partition_id = $1";
+        transaction.execute(fence, &[&row.get::<_, i32>(0)]).await?;
         let insert = "insert into ingest_offsets
                 (stream, topic, partition, epoch, topic_id, next_offset, resume_from)
             values ($1, $2, $3, $4, $5, $6, 0)";
         let next = epoch + 1;
         transaction
-            .execute(insert, &[&stream, &topic, &partition, &next, &topic_id, offset])
+            .execute(insert, &[&stream, &topic, &partition, &next, &topic_id, &offset])
             .await?;
         let forget = r#"delete from dead_letters
             where topic = $1 and topic_id = $2 and partition = $3 and "offset" >= $4"#;
         transaction
-            .execute(forget, &[&topic, &topic_id, &partition, offset])
+            .execute(forget, &[&topic, &topic_id, &partition, &offset])
             .await?;
-        rewound.push((partition, *offset));
+        rewound.push((partition, offset));
     }
     transaction.commit().await?;
     match rewound.is_empty() {
@@ -78,13 +89,20 @@ pub async fn rewind(
     }
 }
 
-/// Deletes the selected series and their points, some at a time; nodes may go on writing. A series
-/// that still arrives is created anew, with another id.
+/// Deletes the selected series and their points, some at a time; nodes may go on writing and wait
+/// only for the last few points. A series that still arrives is created anew, with another id.
 pub async fn delete_series(url: &DatabaseUrl, selector: &Selector) -> Result<Deleted, AdminError> {
     let mut client = connect(url).await?;
     let ids = matching(&client, selector).await?;
     let mut deleted = Deleted::default();
     for ids in ids.chunks(SERIES_AT_ONCE) {
+        loop {
+            let points = client.execute(SOME_POINTS, &[&ids, &POINTS_AT_ONCE]).await?;
+            deleted.points += points;
+            if points < POINTS_AT_ONCE.cast_unsigned() {
+                break;
+            }
+        }
         let transaction = client.transaction().await?;
         // Waits for the writes under way; those after it see the new version and look ids up again.
         transaction
@@ -120,3 +138,6 @@ async fn matching(client: &Client, selector: &Selector) -> Result<Vec<SeriesId>,
     }
     Ok(ids)
 }
+
+#[cfg(test)]
+mod tests;

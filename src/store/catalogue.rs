@@ -3,15 +3,16 @@
 //! New series are inserted, keys sorted, in a short transaction of their own, so that writers of
 //! several nodes never wait for each other crosswise.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio_postgres::Client;
 
-use crate::data::{Batch, Micros, Reason, Rejected, SeriesId};
+use crate::data::{Batch, Micros, Point, Reason, Rejected, Series, SeriesId};
 
 use super::error::WriteError;
 use super::part::Rejects;
+use super::rows::Row;
 use super::timestamp::Timestamp;
 
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +41,14 @@ const INSERT: &str = "insert into series (key, metric, labels, stream)
     select key, metric, labels::jsonb, stream
     from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as s(key, metric, labels, stream)
     order by key
-    on conflict (key) do nothing";
+    on conflict (key) do nothing
+    returning stream";
+
+/// Beyond this many series the cache is emptied and filled anew: a bound, not a tuning knob.
+const SERIES_MAX: usize = 1_000_000;
+
+/// Series and stream by key: locks are taken in that order everywhere.
+type NewSeries<'a> = BTreeMap<&'a str, (&'a Series, &'a str)>;
 
 impl Catalogue {
     pub async fn load(client: &Client, max_series: HashMap<Arc<str>, u64>) -> Result<Self, WriteError> {
@@ -63,42 +71,72 @@ impl Catalogue {
         })
     }
 
-    /// The id of each of the batch's series; `None` for those beyond their stream's limit, whose
-    /// records become dead letters.
+    /// The id of each series these points name, by index into `batch.series`. Series that are new
+    /// are created; a record that would go beyond its stream's limit becomes a reject instead, and
+    /// creates none.
     pub async fn resolve(
         &mut self,
         client: &Client,
         batch: &Batch,
+        points: &[Point],
         rejects: &mut Rejects,
     ) -> Result<Vec<Option<Known>>, WriteError> {
-        let unknown: Vec<&str> = batch
-            .series
-            .iter()
-            .map(|series| &*series.key)
+        if self.known.len() > SERIES_MAX {
+            self.known.clear();
+        }
+        let mut named = vec![false; batch.series.len()];
+        for point in points {
+            named[point.series as usize] =
+                named[point.series as usize] || !rejects.contains_key(&point.record);
+        }
+        let named = |at: usize| named[at].then(|| &*batch.series[at].key);
+        let unknown: Vec<&str> = (0..batch.series.len())
+            .filter_map(named)
             .filter(|key| !self.known.contains_key(*key))
             .collect();
         if !unknown.is_empty() {
             self.find(client, &unknown).await?;
-            self.insert(client, batch, rejects).await?;
+            let (new, refused) = self.new_series(batch, points, rejects);
+            self.insert(client, batch, new).await?;
+            // Only now: what Postgres refuses is tried again in smaller parts, which are judged anew.
+            rejects.extend(refused);
         }
-        Ok(batch
-            .series
-            .iter()
-            .map(|series| self.known.get(&series.key).copied())
+        Ok((0..batch.series.len())
+            .map(|at| named(at).and_then(|key| self.known.get(key).copied()))
             .collect())
     }
 
     /// Begins anew: series were deleted.
-    pub async fn forget(&mut self, client: &Client) -> Result<(), WriteError> {
+    pub async fn reload(&mut self, client: &Client) -> Result<(), WriteError> {
         *self = Self::load(client, std::mem::take(&mut self.max_series)).await?;
         Ok(())
     }
 
-    /// Remembers that a point of this time is stored.
-    pub fn stored(&mut self, key: &str, ts: Micros) {
-        if let Some(known) = self.known.get_mut(key) {
-            known.newest = known.newest.max(Some(ts));
+    /// Remembers that these rows, ordered by series and time, are stored.
+    pub fn stored(&mut self, batch: &Batch, rows: &[Row]) {
+        for newest in rows
+            .chunk_by(|a, b| a.series == b.series)
+            .filter_map(<[Row]>::last)
+        {
+            let key = &batch.series[newest.series as usize].key;
+            if let Some(known) = self.known.get_mut(key) {
+                known.newest = known.newest.max(Some(newest.ts));
+            }
         }
+    }
+
+    /// Reads anew how far the series of these rows, ordered by series, are stored.
+    pub async fn look_again(
+        &mut self,
+        client: &Client,
+        batch: &Batch,
+        rows: &[Row],
+    ) -> Result<(), WriteError> {
+        let series = rows.chunk_by(|a, b| a.series == b.series);
+        let keys: Vec<&str> = series
+            .map(|rows| &*batch.series[rows[0].series as usize].key)
+            .collect();
+        self.find(client, &keys).await
     }
 
     async fn find(&mut self, client: &Client, keys: &[&str]) -> Result<(), WriteError> {
@@ -114,67 +152,85 @@ impl Catalogue {
         Ok(())
     }
 
-    async fn insert(
-        &mut self,
-        client: &Client,
-        batch: &Batch,
-        rejects: &mut Rejects,
-    ) -> Result<(), WriteError> {
-        // By key, so that locks are taken in one order everywhere; with the stream of the first point.
-        let mut new: BTreeMap<&str, (u32, &Arc<str>)> = BTreeMap::new();
-        for point in &batch.points {
-            let series = &batch.series[point.series as usize];
-            if self.known.contains_key(&series.key) || rejects.contains_key(&point.record) {
+    /// The series to create, each with the stream of its first point. A record is all or nothing:
+    /// all of its series are new here, or none and it is refused.
+    fn new_series<'a>(
+        &self,
+        batch: &'a Batch,
+        points: &[Point],
+        rejects: &Rejects,
+    ) -> (NewSeries<'a>, Rejects) {
+        let (mut new, mut refused) = (NewSeries::new(), Rejects::new());
+        let mut per_stream: HashMap<&str, u64> = HashMap::new();
+        for points in points.chunk_by(|a, b| a.record == b.record) {
+            let record = points[0].record;
+            if rejects.contains_key(&record) {
                 continue;
             }
-            let record = &batch.raw.records[point.record as usize];
-            let stream = &batch.raw.share(record).of.stream;
-            let is_new = !new.contains_key(&*series.key);
-            if is_new && self.is_full(stream) {
-                rejects.insert(
-                    point.record,
-                    too_many(point.record, stream, self.max_series[stream]),
-                );
+            let stream = &batch.raw.share(&batch.raw.records[record as usize]).of.stream;
+            let fresh: BTreeSet<u32> = points
+                .iter()
+                .map(|point| point.series)
+                .filter(|series| {
+                    let key = &batch.series[*series as usize].key;
+                    !self.known.contains_key(key) && !new.contains_key(&**key)
+                })
+                .collect();
+            if fresh.is_empty() {
                 continue;
             }
-            if is_new {
-                new.insert(&series.key, (point.series, stream));
-                *self.per_stream.entry(Arc::clone(stream)).or_default() += 1;
+            let count = per_stream.entry(stream).or_default();
+            let total =
+                self.per_stream.get(stream).copied().unwrap_or_default() + *count + fresh.len() as u64;
+            if let Some(limit) = self.max_series.get(stream).filter(|limit| total > **limit) {
+                refused.insert(record, too_many(record, stream, *limit));
+                continue;
             }
+            *count += fresh.len() as u64;
+            new.extend(fresh.into_iter().map(|at| {
+                let series = &*batch.series[at as usize];
+                (&*series.key, (series, &**stream))
+            }));
         }
+        (new, refused)
+    }
+
+    async fn insert(&mut self, client: &Client, batch: &Batch, new: NewSeries<'_>) -> Result<(), WriteError> {
         if new.is_empty() {
             return Ok(());
         }
-        let (mut keys, mut metrics, mut labels, mut streams) = (vec![], vec![], vec![], vec![]);
-        for (key, (index, stream)) in new {
-            let series = &batch.series[index as usize];
-            let map: serde_json::Map<String, serde_json::Value> = series
-                .labels
-                .iter()
-                .map(|(name, value)| (name.to_string(), (&**value).into()))
-                .collect();
-            keys.push(key);
-            metrics.push(&*series.metric);
-            labels.push(serde_json::Value::Object(map).to_string());
-            streams.push(&**stream);
-        }
-        client
-            .execute(INSERT, &[&keys, &metrics, &labels, &streams])
+        let keys: Vec<&str> = new.keys().copied().collect();
+        let metrics: Vec<&str> = new.values().map(|(series, _)| &*series.metric).collect();
+        let labels: Vec<String> = new.values().map(|(series, _)| labels_json(series)).collect();
+        let streams: Vec<&str> = new.values().map(|(_, stream)| *stream).collect();
+        let created = client
+            .query(INSERT, &[&keys, &metrics, &labels, &streams])
             .await?;
+        for stream in created.iter().map(|row| row.get::<_, &str>(0)) {
+            let share = batch.raw.shares.iter().find(|share| &*share.of.stream == stream);
+            if let Some(share) = share {
+                *self.per_stream.entry(Arc::clone(&share.of.stream)).or_default() += 1;
+            }
+        }
         self.find(client, &keys).await
     }
+}
 
-    fn is_full(&self, stream: &Arc<str>) -> bool {
-        let limit = self.max_series.get(stream);
-        limit.is_some_and(|limit| self.per_stream.get(stream).is_some_and(|n| n >= limit))
-    }
+fn labels_json(series: &Series) -> String {
+    let labels = series.labels.iter();
+    let map: serde_json::Map<String, serde_json::Value> = labels
+        .map(|(name, value)| (name.to_string(), (&**value).into()))
+        .collect();
+    serde_json::Value::Object(map).to_string()
 }
 
 fn too_many(record: u32, stream: &str, limit: u64) -> Rejected {
     Rejected {
         record,
         reason: Reason::TooManySeries,
-        detail: format!("stream '{stream}' has {limit} series already; raise max_series to allow more"),
+        detail: format!(
+            "stream '{stream}' may bring {limit} series and this would be one more; raise max_series to allow it"
+        ),
         element: None,
     }
 }

@@ -55,9 +55,11 @@ fn outcome(error: &tokio_postgres::Error) -> fn(String) -> WriteError {
     };
     match state.code().get(..2).unwrap_or_default() {
         "08" | "40" | "53" | "57" => WriteError::Retry,
-        "22" => WriteError::Poisoned,
+        // 54: a value is too large for what holds it, such as a key for its index.
+        "22" | "54" => WriteError::Poisoned,
         _ if *state == SqlState::CHECK_VIOLATION => WriteError::Poisoned,
         _ if *state == SqlState::READ_ONLY_SQL_TRANSACTION => WriteError::Retry,
+        _ if *state == SqlState::LOCK_NOT_AVAILABLE => WriteError::Retry,
         // The server ended the session because this process stood still for too long.
         _ if *state == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => WriteError::Retry,
         _ => WriteError::Fatal,

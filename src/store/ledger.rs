@@ -3,50 +3,32 @@
 //! Every claim raises the row's owner epoch, so whoever held the partition before can no longer
 //! commit. The session also says, by an advisory lock, that a node runs: a rewind needs none to.
 
-use tokio_postgres::{Client, Row};
+use std::collections::HashMap;
 
-use crate::data::PartitionId;
+use tokio_postgres::{Client, Row, Transaction};
+
+use crate::data::{Claim, Claimed, PartitionId, Place};
 
 use super::connect::{DatabaseUrl, connect};
 use super::error::WriteError;
 use super::locks;
 
-/// A partition as Kafka names it, under the topic id of the moment.
-#[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
-    pub stream: &'a str,
-    pub topic: &'a str,
-    pub partition: i32,
-    pub topic_id: &'a str,
-}
+// One place at a time, until the end of the transaction: between looking at the current epoch and
+// raising its owner or beginning the next, no other node does either.
+const LOCK: &str = "select pg_advisory_xact_lock(hashtext($1), $2)";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claimed {
-    pub partition_id: PartitionId,
-    pub owner_epoch: i64,
-    pub next_offset: i64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
-    Resumed(Claimed),
-    /// Never seen.
-    New,
-    /// Seen under another topic id.
-    Recreated,
-}
-
-const CURRENT: &str = "select partition_id, topic_id from ingest_offsets
+const CURRENT: &str = "select partition_id, epoch, topic_id from ingest_offsets
     where topic = $1 and partition = $2 order by epoch desc limit 1";
 
 const RAISE: &str = "update ingest_offsets set owner_epoch = owner_epoch + 1, stream = $2
     where partition_id = $1 returning partition_id, owner_epoch, next_offset";
 
+const FENCE: &str = "update ingest_offsets set owner_epoch = owner_epoch + 1
+    where topic = $1 and partition = $2 and epoch = $3";
+
 const BEGIN_EPOCH: &str = "insert into ingest_offsets
         (stream, topic, partition, epoch, topic_id, next_offset, owner_epoch)
-    select $1, $2, $3, coalesce(max(epoch), 0) + 1, $4, $5, 1
-    from ingest_offsets where topic = $2 and partition = $3
-    on conflict (topic, partition, epoch) do nothing
+    values ($1, $2, $3, $4, $5, $6, 1)
     returning partition_id, owner_epoch, next_offset";
 
 const GAP: &str = "with moved as (
@@ -61,37 +43,61 @@ const GAP: &str = "with moved as (
 #[derive(Debug)]
 pub struct Ledger {
     client: Client,
+    /// The epoch each place had when we looked last; 0 when it had none.
+    seen: HashMap<(String, i32), i32>,
+}
+
+/// The latest epoch of a place.
+struct Current {
+    partition_id: PartitionId,
+    epoch: i32,
+    topic_id: String,
 }
 
 impl Ledger {
     pub async fn connect(url: &DatabaseUrl) -> Result<Self, WriteError> {
         let client = connect(url).await?;
+        // Within what the poll thread waits for an answer: what failed here is not done later.
+        client
+            .batch_execute(
+                "set statement_timeout = '8s';
+                 set idle_in_transaction_session_timeout = '10s';
+                 set default_transaction_isolation = 'read committed'",
+            )
+            .await?;
         let running = "select pg_try_advisory_lock_shared($1)";
         let row = client.query_one(running, &[&locks::RUNNING]).await?;
         if !row.get::<_, bool>(0) {
             return Err(WriteError::Retry("a rewind is under way".to_owned()));
         }
-        Ok(Self { client })
+        let seen = HashMap::new();
+        Ok(Self { client, seen })
     }
 
+    pub async fn ping(&self) -> Result<(), WriteError> {
+        Ok(self.client.batch_execute("select 1").await?)
+    }
+
+    /// Takes the place over where it is, if it is still the topic that was read before.
     pub async fn claim(&mut self, place: Place<'_>) -> Result<Claim, WriteError> {
-        let current = self
-            .client
-            .query_opt(CURRENT, &[&place.topic, &place.partition])
-            .await?;
-        let Some(current) = current else {
-            return Ok(Claim::New);
+        let transaction = self.client.transaction().await?;
+        let current = current(&transaction, place).await?;
+        let (claim, epoch) = match &current {
+            None => (Claim::New, 0),
+            Some(current) if current.topic_id != place.topic_id => (Claim::Recreated, current.epoch),
+            Some(current) => {
+                let claimed = raise(&transaction, place, current).await?;
+                (Claim::Resumed(claimed), current.epoch)
+            }
         };
-        let (id, topic_id): (PartitionId, String) = (current.get(0), current.get(1));
-        if topic_id != place.topic_id {
-            return Ok(Claim::Recreated);
-        }
-        let row = self.client.query_one(RAISE, &[&id, &place.stream]).await?;
-        Ok(Claim::Resumed(claimed(&row)))
+        transaction.commit().await?;
+        self.saw(place, epoch);
+        Ok(claim)
     }
 
-    /// Begins a new epoch at `next_offset`. Where another node did so at the same moment, its row
-    /// is the epoch and is taken over.
+    /// Begins a new epoch at `next_offset`, and fences whoever still writes to the one before. Where
+    /// another node was first since we looked (by [`claim`](Self::claim)), its epoch is the new one
+    /// and is taken over as it is.
     pub async fn begin_epoch(&mut self, place: Place<'_>, next_offset: i64) -> Result<Claimed, WriteError> {
         let Place {
             stream,
@@ -99,31 +105,51 @@ impl Ledger {
             partition,
             topic_id,
         } = place;
-        let row = self
-            .client
-            .query_opt(
-                BEGIN_EPOCH,
-                &[&stream, &topic, &partition, &topic_id, &next_offset],
-            )
-            .await?;
-        if let Some(row) = row {
-            return Ok(claimed(&row));
-        }
-        match self.claim(place).await? {
-            Claim::Resumed(claimed) => Ok(claimed),
-            Claim::New | Claim::Recreated => Err(WriteError::Retry(format!(
-                "{topic}/{partition} changed while it was claimed"
-            ))),
-        }
+        let seen = self.seen.get(&(topic.to_owned(), partition)).copied();
+        let transaction = self.client.transaction().await?;
+        let current = current(&transaction, place).await?;
+        let last = current.as_ref().map_or(0, |current| current.epoch);
+        let (claimed, epoch) = match &current {
+            Some(current) if seen != Some(last) && current.topic_id == topic_id => {
+                (raise(&transaction, place, current).await?, last)
+            }
+            Some(_) if seen != Some(last) => {
+                return Err(WriteError::Retry(format!(
+                    "{topic}/{partition} changed while it was claimed"
+                )));
+            }
+            _ => {
+                transaction.execute(FENCE, &[&topic, &partition, &last]).await?;
+                let next = last + 1;
+                let row = transaction
+                    .query_one(
+                        BEGIN_EPOCH,
+                        &[&stream, &topic, &partition, &next, &topic_id, &next_offset],
+                    )
+                    .await?;
+                (claimed(&row), next)
+            }
+        };
+        transaction.commit().await?;
+        self.saw(place, epoch);
+        Ok(claimed)
     }
 
-    /// Writes down that `claimed.next_offset..to` is gone and goes on at `to`.
+    /// Writes down that `claimed.next_offset..to` is gone and goes on at `to`, never backwards.
     pub async fn record_gap(&mut self, claimed: Claimed, to: i64) -> Result<(), WriteError> {
         let Claimed {
             partition_id,
             owner_epoch,
             next_offset,
         } = claimed;
+        if to < next_offset {
+            return Err(WriteError::Retry(format!(
+                "kafka has offsets from {to} on again, and {next_offset} is the next to read"
+            )));
+        }
+        if to == next_offset {
+            return Ok(());
+        }
         let moved = self
             .client
             .query_opt(GAP, &[&partition_id, &next_offset, &to, &owner_epoch])
@@ -135,6 +161,36 @@ impl Ledger {
             )),
         }
     }
+
+    fn saw(&mut self, place: Place<'_>, epoch: i32) {
+        self.seen.insert((place.topic.to_owned(), place.partition), epoch);
+    }
+}
+
+/// Locks the place and looks.
+async fn current(transaction: &Transaction<'_>, place: Place<'_>) -> Result<Option<Current>, WriteError> {
+    transaction
+        .execute(LOCK, &[&place.topic, &place.partition])
+        .await?;
+    let row = transaction
+        .query_opt(CURRENT, &[&place.topic, &place.partition])
+        .await?;
+    Ok(row.map(|row| Current {
+        partition_id: row.get(0),
+        epoch: row.get(1),
+        topic_id: row.get(2),
+    }))
+}
+
+async fn raise(
+    transaction: &Transaction<'_>,
+    place: Place<'_>,
+    current: &Current,
+) -> Result<Claimed, WriteError> {
+    let row = transaction
+        .query_one(RAISE, &[&current.partition_id, &place.stream])
+        .await?;
+    Ok(claimed(&row))
 }
 
 fn claimed(row: &Row) -> Claimed {
@@ -144,3 +200,6 @@ fn claimed(row: &Row) -> Claimed {
         next_offset: row.get(2),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Dead letters: written in the batch's own transaction, found again by a redrive.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +15,8 @@ use super::timestamp::Timestamp;
 /// What is kept of a payload; size and hash are those of the whole.
 const PAYLOAD_MAX: usize = 64 * 1024;
 
+// A letter commits with its offset, so one that is there already is of another record: Kafka gave
+// the offset out a second time.
 const INSERT: &str = r#"
     insert into dead_letters (stream, reason, detail, element, topic, topic_id, partition, "offset",
         recorded_at, key, payload, payload_size, payload_sha256, headers)
@@ -25,9 +27,13 @@ const INSERT: &str = r#"
         as l(partition_id, stream, reason, detail, element, "offset",
             recorded_at, key, payload, payload_size, payload_sha256, headers)
     join ingest_offsets o using (partition_id)
+    order by l.partition_id, l."offset"
     on conflict (topic, topic_id, partition, "offset") do update set
-        reason = excluded.reason, detail = excluded.detail, element = excluded.element,
-        attempts = dead_letters.attempts + 1, last_failed_at = now(), resolved_at = null"#;
+        stream = excluded.stream, reason = excluded.reason, detail = excluded.detail,
+        element = excluded.element, recorded_at = excluded.recorded_at, key = excluded.key,
+        payload = excluded.payload, payload_size = excluded.payload_size,
+        payload_sha256 = excluded.payload_sha256, headers = excluded.headers,
+        attempts = 1, first_failed_at = now(), last_failed_at = now(), resolved_at = null"#;
 
 const FAILED_AGAIN: &str = "
     update dead_letters d set reason = f.reason, detail = f.detail, element = f.element,
@@ -36,74 +42,90 @@ const FAILED_AGAIN: &str = "
         as f(id, attempt, reason, detail, element)
     where d.id = f.id and d.attempts < f.attempt and d.resolved_at is null";
 
-const RESOLVED: &str =
-    "update dead_letters set resolved_at = now() where id = any($1) and resolved_at is null";
+// Locked, so that none is forgotten before it is brought up to date.
+const KNOWN: &str = "select d.id from dead_letters d
+    join unnest($1::bigint[], $2::text[]) as l(id, stream) on d.id = l.id and d.stream = l.stream
+    order by d.id for update of d";
 
-/// A redriven record's dead letter and attempt, if its headers name them.
-fn letter_of(record: &RawRecord) -> Option<(i64, i32)> {
+const RESOLVED: &str = "update dead_letters d set resolved_at = now()
+    from unnest($1::bigint[], $2::text[]) as l(id, stream)
+    where d.id = l.id and d.stream = l.stream and d.resolved_at is null";
+
+/// The dead letter and the attempt that a record of a redrive topic names in its headers.
+fn redriven(batch: &Batch, record: &RawRecord) -> Option<(i64, i32)> {
+    if !batch.raw.share(record).of.redrive {
+        return None;
+    }
     let number = |name| {
         let header = record.headers.iter().find(|header| header.name == name)?;
         std::str::from_utf8(&header.value).ok()?.parse::<i64>().ok()
     };
-    Some((
-        number(headers::LETTER)?,
-        number(headers::ATTEMPT)?.try_into().ok()?,
-    ))
+    let attempt = number(headers::ATTEMPT)?;
+    Some((number(headers::LETTER)?, attempt.try_into().ok()?))
 }
 
-/// Writes one row for each rejected record, or brings the row of a redriven one up to date.
+/// Writes one row for each rejected record, or brings the row of a redriven one up to date. A
+/// redriven record that names no dead letter of its stream is a dead letter of its own.
 pub(super) async fn write(client: &Client, batch: &Batch, rejected: &[&Rejected]) -> Result<(), WriteError> {
-    if rejected.is_empty() {
-        return Ok(());
-    }
-    let letter = |rejected: &&Rejected| {
-        let record = &batch.raw.records[rejected.record as usize];
-        batch
-            .raw
-            .share(record)
-            .of
-            .redrive
-            .then(|| letter_of(record))
-            .flatten()
-    };
-    let ids: Vec<i64> = rejected.iter().filter_map(letter).map(|(id, _)| id).collect();
-    let known: HashSet<i64> = match ids.is_empty() {
-        true => HashSet::new(),
-        false => {
-            let rows = client
-                .query("select id from dead_letters where id = any($1)", &[&ids])
-                .await?;
-            rows.iter().map(|row| row.get(0)).collect()
-        }
-    };
-    let (again, new): (Vec<&Rejected>, Vec<&Rejected>) = rejected
+    let mut known = HashSet::new();
+    let named: Vec<(i64, &str)> = rejected
         .iter()
-        .partition(|one| letter(one).is_some_and(|(id, _)| known.contains(&id)));
-    insert(client, batch, &new).await?;
-    if again.is_empty() {
-        return Ok(());
+        .filter_map(|one| {
+            let record = &batch.raw.records[one.record as usize];
+            redriven(batch, record).map(|(id, _)| (id, &*batch.raw.share(record).of.stream))
+        })
+        .collect();
+    if !named.is_empty() {
+        let (ids, streams): (Vec<i64>, Vec<&str>) = named.into_iter().unzip();
+        let rows = client.query(KNOWN, &[&ids, &streams]).await?;
+        known.extend(rows.iter().map(|row| row.get::<_, i64>(0)));
     }
-    let column = |pick: fn(&Rejected) -> String| again.iter().map(|one| pick(one)).collect::<Vec<_>>();
-    let letters: Vec<(i64, i32)> = again.iter().filter_map(letter).collect();
-    let (ids, attempts): (Vec<i64>, Vec<i32>) = letters.into_iter().unzip();
-    let reasons = column(|one| one.reason.code().to_owned());
-    let details = column(|one| one.detail.clone());
-    let elements: Vec<Option<i32>> = again.iter().map(element).collect();
-    client
-        .execute(FAILED_AGAIN, &[&ids, &attempts, &reasons, &details, &elements])
-        .await?;
-    Ok(())
+    let mut new = Vec::new();
+    // The last attempt of each letter.
+    let mut again: BTreeMap<i64, (i32, &Rejected)> = BTreeMap::new();
+    for &one in rejected {
+        match redriven(batch, &batch.raw.records[one.record as usize]) {
+            Some((id, attempt)) if known.contains(&id) => {
+                let last = again.entry(id).or_insert((attempt, one));
+                if attempt > last.0 {
+                    *last = (attempt, one);
+                }
+            }
+            _ => new.push(one),
+        }
+    }
+    insert(client, batch, &new).await?;
+    failed_again(client, &again).await
 }
 
 /// Marks the letters of redriven records that were stored.
 pub(super) async fn resolve<'a>(
     client: &Client,
+    batch: &Batch,
     stored: impl Iterator<Item = &'a RawRecord>,
 ) -> Result<(), WriteError> {
-    let ids: Vec<i64> = stored.filter_map(letter_of).map(|(id, _)| id).collect();
+    let (ids, streams): (Vec<i64>, Vec<&str>) = stored
+        .filter_map(|record| Some((redriven(batch, record)?.0, &*batch.raw.share(record).of.stream)))
+        .unzip();
     if !ids.is_empty() {
-        client.execute(RESOLVED, &[&ids]).await?;
+        client.execute(RESOLVED, &[&ids, &streams]).await?;
     }
+    Ok(())
+}
+
+async fn failed_again(client: &Client, again: &BTreeMap<i64, (i32, &Rejected)>) -> Result<(), WriteError> {
+    if again.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<i64> = again.keys().copied().collect();
+    let attempts: Vec<i32> = again.values().map(|(attempt, _)| *attempt).collect();
+    let rejected = || again.values().map(|(_, one)| *one);
+    let reasons: Vec<&str> = rejected().map(|one| one.reason.code()).collect();
+    let details: Vec<String> = rejected().map(|one| without_nul(&one.detail)).collect();
+    let elements: Vec<Option<i32>> = rejected().map(element).collect();
+    client
+        .execute(FAILED_AGAIN, &[&ids, &attempts, &reasons, &details, &elements])
+        .await?;
     Ok(())
 }
 
@@ -120,11 +142,8 @@ async fn insert(client: &Client, batch: &Batch, rejected: &[&Rejected]) -> Resul
     let partitions: Vec<i32> = records.iter().map(|r| raw.share(r).of.partition_id).collect();
     let streams: Vec<&str> = records.iter().map(|r| &*raw.share(r).of.stream).collect();
     let reasons: Vec<&str> = rejected.iter().map(|one| one.reason.code()).collect();
-    let details: Vec<String> = rejected
-        .iter()
-        .map(|one| one.detail.replace('\0', "\u{fffd}"))
-        .collect();
-    let elements: Vec<Option<i32>> = rejected.iter().map(element).collect();
+    let details: Vec<String> = rejected.iter().map(|one| without_nul(&one.detail)).collect();
+    let elements: Vec<Option<i32>> = rejected.iter().map(|one| element(one)).collect();
     let offsets: Vec<i64> = records.iter().map(|r| r.offset).collect();
     let recorded: Vec<Timestamp> = records.iter().map(|r| Timestamp(r.timestamp)).collect();
     let keys: Vec<Option<&[u8]>> = records.iter().map(|r| raw.key(r)).collect();
@@ -157,15 +176,19 @@ async fn insert(client: &Client, batch: &Batch, rejected: &[&Rejected]) -> Resul
     Ok(())
 }
 
-fn element(rejected: &&Rejected) -> Option<i32> {
+fn element(rejected: &Rejected) -> Option<i32> {
     rejected.element.and_then(|at| i32::try_from(at).ok())
 }
 
 /// `[[name, base64 of the value], …]`: a header's value is bytes, its name may repeat.
 fn header_text(record: &RawRecord) -> String {
     let pair = |header: &crate::data::Header| {
-        let name = header.name.replace('\0', "\u{fffd}");
-        serde_json::json!([name, STANDARD.encode(&header.value)])
+        serde_json::json!([without_nul(&header.name), STANDARD.encode(&header.value)])
     };
     serde_json::Value::Array(record.headers.iter().map(pair).collect()).to_string()
+}
+
+/// Postgres texts cannot hold it.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }

@@ -24,7 +24,7 @@ const LETTERS: &str = "delete from dead_letters where id in (
     select id from dead_letters where last_failed_at < $1 order by id limit $2)";
 
 // Offsets first become unresumable, then their commits go; both in one statement, so a reader sees
-// either all of it or nothing.
+// either all of it or nothing. Rows are locked in the order the writers lock them.
 const COMMITS: &str = "with gone as (
         delete from commits c using (
             select partition_id, from_offset from commits
@@ -32,10 +32,13 @@ const COMMITS: &str = "with gone as (
         ) old
         where c.partition_id = old.partition_id and c.from_offset = old.from_offset
         returning c.partition_id, c.to_offset),
+    ends as (select partition_id, max(to_offset) as upto from gone group by partition_id),
+    locked as (
+        select o.partition_id, ends.upto from ingest_offsets o join ends using (partition_id)
+        order by o.partition_id for update of o),
     raised as (
-        update ingest_offsets o set resume_from = greatest(o.resume_from, g.upto)
-        from (select partition_id, max(to_offset) as upto from gone group by partition_id) g
-        where o.partition_id = g.partition_id)
+        update ingest_offsets o set resume_from = greatest(o.resume_from, locked.upto)
+        from locked where o.partition_id = locked.partition_id)
     select count(*) from gone";
 
 /// Deletes what is older than it need be. Does nothing where another node is at it.
@@ -58,3 +61,6 @@ pub async fn run(url: &DatabaseUrl, keep: &Keep) -> Result<(), WriteError> {
     {}
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,4 +31,4 @@ pub mod testing;
 pub use connect::{ConnectError, DatabaseUrl, connect};
 pub use error::WriteError;
 pub use migrate::MigrateError;
-pub use write::{Writer, WriterConfig, Written};
+pub use write::{DeadRecord, Writer, WriterConfig, Written};

@@ -46,7 +46,8 @@ impl Partitions {
     }
 
     /// Sees to it that every one of these times has a partition. Not to be called inside a
-    /// transaction: each new partition commits by itself.
+    /// transaction: each new partition commits by itself. A time outside the years 1 to 9999, which
+    /// nobody lets in, gets none: Postgres then refuses the row alone.
     pub async fn ensure(
         &mut self,
         client: &Client,
@@ -54,7 +55,7 @@ impl Partitions {
     ) -> Result<(), WriteError> {
         let mut last = (0, 0);
         for Micros(time) in times {
-            if (last.0..last.1).contains(&time) {
+            if (last.0..last.1).contains(&time) || !(Micros::FIRST..=Micros::LAST).contains(&Micros(time)) {
                 continue;
             }
             last = match self.covering(time) {
@@ -95,12 +96,15 @@ impl Partitions {
         Ok(range)
     }
 
-    /// The aligned range around `time`, cut where partitions of another length are in the way.
+    /// The aligned range around `time`, cut where partitions of another length are in the way and
+    /// where the calendar of names and bounds ends.
     fn room(&self, time: i64) -> (i64, i64) {
         let from = time.div_euclid(self.length) * self.length;
         let after = self.known.partition_point(|range| range.0 <= time);
-        let left = after.checked_sub(1).map_or(from, |at| self.known[at].1);
-        let right = self.known.get(after).map_or(i64::MAX, |range| range.0);
+        let left = after
+            .checked_sub(1)
+            .map_or(Micros::FIRST.0, |at| self.known[at].1);
+        let right = self.known.get(after).map_or(Micros::LAST.0 + 1, |range| range.0);
         (from.max(left), (from + self.length).min(right))
     }
 }
@@ -120,9 +124,11 @@ fn statements((from, to): (i64, i64)) -> String {
             .unwrap_or_default()
             .format(format)
             .to_string()
+            // What chrono puts before the year 10000, and Postgres does not read.
+            .replace('+', "")
     };
     let name = format!("points_p{}", text(from, "%Y%m%d"));
-    let edge = "%Y-%m-%d %H:%M:%S%.6f+00";
+    let edge = "%Y-%m-%d %H:%M:%S%.6fZ";
     format!(
         "create table {name} (like points including defaults including constraints);
          alter table points attach partition {name} for values from ('{}') to ('{}')",
@@ -149,11 +155,15 @@ mod tests {
         let odd = with(&[(DAY / 2, DAY), (2 * DAY - 10, 3 * DAY)]);
         assert_eq!(odd.room(5), (0, DAY / 2));
         assert_eq!(odd.room(DAY + 5), (DAY, 2 * DAY - 10));
+        let mut weeks = with(&[]);
+        weeks.length = 7 * DAY;
+        assert_eq!(weeks.room(Micros::FIRST.0).0, Micros::FIRST.0);
+        assert_eq!(weeks.room(Micros::LAST.0).1, Micros::LAST.0 + 1);
     }
 
     #[test]
     fn the_statement_names_the_first_day() {
         let sql = statements((0, DAY));
-        assert!(sql.contains("points_p19700101 for values from ('1970-01-01 00:00:00.000000+00')"));
+        assert!(sql.contains("points_p19700101 for values from ('1970-01-01 00:00:00.000000Z')"));
     }
 }

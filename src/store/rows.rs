@@ -49,7 +49,8 @@ pub(super) fn rows(
             ts: point.ts,
             value: point.value,
             offset: record.offset,
-            recorded_at: record.timestamp,
+            // As it will be stored, so that the comparison here is the one that SQL makes.
+            recorded_at: record.timestamp.clamp(Micros::FIRST, Micros::LAST),
             share: record.share,
             series: point.series,
             redrive: of.redrive,
@@ -66,7 +67,9 @@ pub(super) fn rows(
     (rows, seen)
 }
 
-/// Which of two points of one series and time stays; `upsert.rs` says the same in SQL.
+/// Which of two points of one series and time stays; `upsert.rs` says the same in SQL. Within a
+/// partition the offset decides; between partitions, whose offsets say nothing about each other,
+/// the record's Kafka timestamp (docs/adr/0011).
 fn replaces(later: &Row, earlier: &Row) -> bool {
     let position = |row: &Row| (row.partition_id, row.offset);
     match (later.redrive, earlier.redrive) {

@@ -16,7 +16,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::connect::{ConnectError, DatabaseUrl, connect};
+use super::connect::{ConnectError, DatabaseUrl, connect_to_read};
 use crate::data::{Micros, PartitionId, Positions, Selector, Series, SeriesId, Stored};
 
 mod pages;
@@ -156,6 +156,9 @@ impl Tail {
 
     /// Every series that the selector selects now.
     pub async fn matching(&self, selector: &Selector) -> Result<Names, TailError> {
+        if !selector.can_match() {
+            return Ok(Names::default());
+        }
         let required: serde_json::Map<String, Value> = selector
             .required_labels()
             .map(|(name, value)| (name.to_owned(), Value::from(value)))
@@ -217,7 +220,7 @@ impl Tail {
         };
         let mut conn = match self.idle() {
             Some(conn) => conn,
-            None => AsyncPgConnection::try_from(connect(&self.url).await?)
+            None => AsyncPgConnection::try_from(connect_to_read(&self.url, PATIENCE).await?)
                 .await
                 .map_err(|error| TailError::Statement(error.to_string()))?,
         };

@@ -11,6 +11,8 @@ use std::sync::{Mutex, OnceLock};
 
 use tokio_postgres::Client;
 
+pub mod batches;
+
 use super::connect::{DatabaseUrl, connect};
 use super::migrate::migrate;
 

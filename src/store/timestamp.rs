@@ -10,20 +10,16 @@ use crate::data::Micros;
 /// 2000-01-01T00:00:00Z in microseconds since 1970.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
-/// The years 1 to 9999: what partition names can say and every client can read.
-pub(super) const FIRST: Micros = Micros(-62_135_596_800_000_000);
-pub(super) const LAST: Micros = Micros(253_402_300_799_999_999);
-
 /// A `timestamptz` parameter or column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Timestamp(pub Micros);
 
 /// What goes over the wire. Saturates, which only a record's own broken timestamp can reach.
 pub(super) const fn to_wire(time: Micros) -> i64 {
-    let clamped = if time.0 < FIRST.0 {
-        FIRST.0
-    } else if time.0 > LAST.0 {
-        LAST.0
+    let clamped = if time.0 < Micros::FIRST.0 {
+        Micros::FIRST.0
+    } else if time.0 > Micros::LAST.0 {
+        Micros::LAST.0
     } else {
         time.0
     };

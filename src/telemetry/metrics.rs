@@ -29,7 +29,7 @@ pub struct Metrics {
     pub dead_letters: Counters,
     /// Records not yet committed to Postgres, by topic and partition.
     pub lag: Gauges,
-    /// From the last record read to the commit.
+    /// From the moment the writer takes a batch to its commit, retries included.
     pub batch_seconds: Histogram,
     /// Batches whose COPY met an existing row and went through the upsert.
     pub copy_fallbacks: Counter,
@@ -92,7 +92,7 @@ impl Default for Metrics {
         );
         r.register_with_unit(
             "batch",
-            "Time from the last record read to the commit",
+            "Time from the writer taking a batch to its commit",
             Unit::Seconds,
             metrics.batch_seconds.clone(),
         );

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// The trouble of a part that has not reported yet.
+const STARTING: &str = "starting";
+
 /// Shared by all parts; every method takes the lock for a few instructions.
 #[derive(Debug, Default)]
 pub struct Status(Mutex<Snapshot>);
@@ -77,7 +80,14 @@ impl Status {
 
     /// Declares a need before it is met.
     pub fn expect(&self, need: &'static str) {
-        self.lock().needs.insert(need, Some("starting".to_owned()));
+        self.lock().needs.insert(need, Some(STARTING.to_owned()));
+    }
+
+    /// True until the need is met, or found to be in trouble, for the first time.
+    pub fn is_awaited(&self, need: &str) -> bool {
+        let snapshot = self.lock();
+        let trouble = snapshot.needs.get(need).and_then(Option::as_deref);
+        trouble == Some(STARTING)
     }
 
     pub fn well(&self, need: &'static str) {

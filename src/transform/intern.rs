@@ -5,15 +5,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::data::Series;
 use crate::data::series::write_key;
+use crate::data::{Refusal, Series};
 
-/// Beyond this many series the table is emptied and filled anew: a bound, not a tuning knob.
-const SERIES_MAX: usize = 1_000_000;
+use super::limits::check_key;
+
+/// Beyond this many bytes of keys the table is emptied and filled anew: a bound, not a tuning knob.
+const KEY_BYTES_MAX: usize = 64 << 20;
 
 #[derive(Debug, Default)]
 pub struct Interner {
     known: HashMap<Box<str>, Known>,
+    key_bytes: usize,
     batch: u64,
     table: Vec<Arc<Series>>,
     key: String,
@@ -31,8 +34,9 @@ impl Interner {
     pub fn begin_batch(&mut self) {
         self.batch += 1;
         self.table.clear();
-        if self.known.len() > SERIES_MAX {
+        if self.key_bytes > KEY_BYTES_MAX {
             self.known.clear();
+            self.key_bytes = 0;
         }
     }
 
@@ -40,8 +44,13 @@ impl Interner {
         std::mem::take(&mut self.table)
     }
 
-    /// The index of the series in this batch's table; `labels` come sorted and unique.
-    pub fn index<N: AsRef<str>, V: AsRef<str>>(&mut self, metric: &str, labels: &[(N, V)]) -> u32 {
+    /// The index of the series in this batch's table; `labels` come sorted and unique. Refuses a
+    /// series whose key Postgres could not index.
+    pub fn index<N: AsRef<str>, V: AsRef<str>>(
+        &mut self,
+        metric: &str,
+        labels: &[(N, V)],
+    ) -> Result<u32, Refusal> {
         self.key.clear();
         write_key(
             &mut self.key,
@@ -53,8 +62,10 @@ impl Interner {
                 known.batch = self.batch;
                 known.index = push(&mut self.table, &known.series);
             }
-            return known.index;
+            return Ok(known.index);
         }
+        check_key(&self.key)?;
+        self.key_bytes += self.key.len();
         let series = Arc::new(Series {
             key: self.key.as_str().into(),
             metric: metric.into(),
@@ -72,7 +83,7 @@ impl Interner {
                 index,
             },
         );
-        index
+        Ok(index)
     }
 }
 

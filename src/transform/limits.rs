@@ -29,6 +29,9 @@ pub struct AcceptedTime {
     pub future: Duration,
 }
 
+/// Bytes of a canonical series key. An entry of Postgres' index holds 2,704, the metric included.
+const KEY_BYTES: usize = 2_000;
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Default for AcceptedTime {
@@ -103,9 +106,10 @@ impl Limits {
         Err(Refusal::new(Reason::TooManyLabels, detail))
     }
 
+    /// The years 1 to 9999 at most, however far the record's own timestamp is off.
     pub fn check_time(&self, ts: Micros, recorded: Micros) -> Result<(), Refusal> {
-        let oldest = recorded.minus(self.accepted.past);
-        let newest = recorded.plus(self.accepted.future);
+        let oldest = recorded.minus(self.accepted.past).max(Micros::FIRST);
+        let newest = recorded.plus(self.accepted.future).min(Micros::LAST);
         if ts < oldest || ts > newest {
             let detail = format!("{ts} is outside {oldest} to {newest}, counted from the record's timestamp");
             return Err(Refusal::new(Reason::OutOfTimeRange, detail));
@@ -119,6 +123,18 @@ impl Limits {
         }
         Ok(())
     }
+}
+
+/// Metric, names and values together: each may be within its limit and their sum too long.
+pub(super) fn check_key(key: &str) -> Result<(), Refusal> {
+    if key.len() <= KEY_BYTES {
+        return Ok(());
+    }
+    let detail = format!(
+        "the series key of metric and labels has {} bytes, the limit is {KEY_BYTES}",
+        key.len()
+    );
+    Err(Refusal::new(Reason::LabelTooLong, detail))
 }
 
 fn shorten(text: &str) -> String {

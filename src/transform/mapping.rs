@@ -1,6 +1,7 @@
 //! From one decoded object to its points: by the stream's mapping, or as it is.
 //!
-//! An object that has `metric`, `ts` and `value` needs no mapping. Otherwise each field named in
+//! An object that has `metric`, `ts` and `value`, perhaps `labels`, and in a stream with a mapping
+//! nothing else, needs none. Otherwise each field named in
 //! `values` becomes the metric `<stream>_<field>`, with the fields named in `labels` as labels.
 
 use std::borrow::Cow;
@@ -71,8 +72,11 @@ impl Mapping {
         series: &mut Interner,
         emit: &mut impl FnMut(u32, Micros, f64),
     ) -> Result<(), Refusal> {
-        if let (Some(metric), Some(ts), Some(value)) =
-            (object.get("metric"), object.get("ts"), object.get("value"))
+        // Beside a mapping an object with more fields than these may have them to be mapped.
+        let own = |name: &str| matches!(name, "metric" | "labels" | "ts" | "value");
+        if (self.values.is_empty() || object.0.iter().all(|(name, _)| own(name)))
+            && let (Some(metric), Some(ts), Some(value)) =
+                (object.get("metric"), object.get("ts"), object.get("value"))
         {
             let Value::Text(metric) = metric else {
                 return Err(wrong_type("metric", "a string", metric));
@@ -81,7 +85,7 @@ impl Mapping {
             let labels = own_labels(object, limits)?;
             let ts = time("ts", ts, self.time.unit)?;
             limits.check_time(ts, recorded)?;
-            emit(series.index(metric, &labels), ts, number("value", value)?);
+            emit(series.index(metric, &labels)?, ts, number("value", value)?);
             return Ok(());
         }
         if self.values.is_empty() {
@@ -103,7 +107,7 @@ impl Mapping {
                 }
             };
             let metric = format!("{}_{}", self.metric_prefix, name.replace('.', "_"));
-            emit(series.index(&metric, &labels), ts, number(name, value)?);
+            emit(series.index(&metric, &labels)?, ts, number(name, value)?);
         }
         Ok(())
     }

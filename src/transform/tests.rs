@@ -249,3 +249,37 @@ fn a_repeated_label_or_field_counts_with_its_last_value() {
         [r#"m{a="2"} 2023-11-14T22:13:20Z 1"#]
     );
 }
+
+#[test]
+fn labels_that_are_too_long_together_are_refused() {
+    let labels: Vec<String> = (0..4)
+        .map(|n| format!(r#""l{n}":"{}""#, "v".repeat(600)))
+        .collect();
+    let own = |labels: &[String]| {
+        format!(
+            r#"{{"metric":"m","ts":1700000000000,"value":1,"labels":{{{}}}}}"#,
+            labels.join(",")
+        )
+    };
+    assert_eq!(points(&own(&labels[..3])).len(), 1);
+    let batch = apply(plan(), &[Some(&own(&labels))], vec![]);
+    assert_eq!(batch.rejected[0].reason, Reason::LabelTooLong);
+    assert!(
+        batch.rejected[0].detail.contains("the limit is 2000"),
+        "{:?}",
+        batch.rejected
+    );
+    assert!(batch.series.is_empty());
+}
+
+#[test]
+fn a_time_outside_the_calendar_is_refused_however_far_the_record_is_off() {
+    let mut limits = Limits::default();
+    limits.accepted.future = Duration::from_secs(u64::MAX);
+    let refused = |ts, recorded| limits.check_time(ts, recorded).unwrap_err().reason;
+    // A producer that took microseconds for milliseconds.
+    let beyond = Micros::from_millis(NOW.0);
+    assert_eq!(refused(beyond, beyond), Reason::OutOfTimeRange);
+    assert_eq!(refused(Micros(Micros::LAST.0 + 1), NOW), Reason::OutOfTimeRange);
+    assert_eq!(limits.check_time(Micros::LAST, NOW), Ok(()));
+}

@@ -5,6 +5,7 @@ use futures_util::stream::BoxStream;
 
 use super::*;
 use crate::actors::hub::Hub;
+use crate::cache::LatestCache;
 use crate::data::stored::Range;
 use crate::data::{Series, StoredPoint, StoredSeries};
 use crate::store::testing::Database;
@@ -26,7 +27,12 @@ impl World {
              values ('s', 't', 0, 1, 'x', 0);",
         )
         .await;
-        let hub = Hub::start(db.url.clone(), Arc::new(Metrics::default()));
+        let hub = Hub::start(
+            db.url.clone(),
+            LatestCache::local(1_000),
+            Arc::new(Metrics::default()),
+            Arc::default(),
+        );
         let tail = Tail::new(db.url.clone(), 2);
         Self { db, hub, tail }
     }
@@ -74,6 +80,7 @@ impl World {
             start,
             every: None,
             overflow: Overflow::Close,
+            outbox_bytes: 1 << 20,
         };
         let feed = open(self.hub.clone(), self.tail.clone(), request).await?;
         Ok(feed.boxed())

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use actix_http::ws::{CloseCode, CloseReason, Message};
-use async_graphql::{Data, Executor, Response, ServerError, Value};
+use async_graphql::{Data, ErrorExtensionValues, Executor, Response, ServerError, Value};
 use futures_util::stream::{self, AbortHandle, BoxStream, SelectAll, StreamExt};
 use tokio::time::Instant;
 
@@ -120,7 +120,8 @@ impl<E: Executor> Session<E> {
 
     /// The reader may go on: answers to what it brings have room.
     pub fn has_room(&self) -> bool {
-        self.out.len() < WAITING_MAX
+        // An aborted operation stays until the socket takes something.
+        self.out.len() < WAITING_MAX && self.running.len() < 2 * self.settings.limits.operations
     }
 
     pub fn ping(&mut self) {
@@ -211,7 +212,9 @@ impl<E: Executor> Session<E> {
         }
         if self.operations.len() >= self.settings.limits.operations {
             let most = self.settings.limits.operations;
-            let error = ServerError::new(format!("more than {most} operations at once"), None);
+            let mut error = ServerError::new(format!("more than {most} operations at once"), None);
+            let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+            extensions.set("code", "TOO_MANY_OPERATIONS");
             return self.say(&ServerMessage::Error(&id, &[error]));
         }
         let key = self.next_key;

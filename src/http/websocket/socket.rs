@@ -88,6 +88,8 @@ impl<E: Executor> Stream for Body<E> {
         }
         if chunk.is_empty() {
             this.chunks = 0;
+            // Aborted operations have gone: the reader may have room again.
+            this.shared.moved.notify_one();
             return Poll::Pending;
         }
         this.chunks += 1;
@@ -105,6 +107,9 @@ impl<E: Executor> Drop for Body<E> {
     }
 }
 
+/// The longest head of a frame (RFC 6455, 5.2).
+const FRAME_HEAD_MAX: usize = 14;
+
 struct Reader<E> {
     shared: Shared<E>,
     socket: Option<OwnedFd>,
@@ -113,6 +118,7 @@ struct Reader<E> {
     /// The message whose continuation frames are coming in.
     partial: Option<BytesMut>,
     max: usize,
+    broken: bool,
     last_seen: Instant,
     ping_at: Instant,
     init_by: Instant,
@@ -130,6 +136,7 @@ impl<E: Executor> Reader<E> {
             buffer: BytesMut::new(),
             partial: None,
             max: limits.message,
+            broken: false,
             last_seen: now,
             ping_at: now + limits.ping_every,
             init_by: now + limits.init,
@@ -215,15 +222,31 @@ impl<E: Executor> Reader<E> {
 
     fn read(&mut self, chunk: &Bytes) {
         self.last_seen = Instant::now();
+        if self.broken {
+            return;
+        }
         self.buffer.extend_from_slice(chunk);
         loop {
             match self.codec.decode(&mut self.buffer) {
                 Ok(Some(frame)) => self.frame(frame),
-                Ok(None) => return,
-                Err(ProtocolError::Overflow) => return self.too_big(),
-                Err(_) => return self.close(1002, "Protocol error"),
+                // The codec looks at a frame's size only when all of it is there.
+                Ok(None) if self.buffer.len() <= self.max + FRAME_HEAD_MAX => return,
+                Ok(None) | Err(ProtocolError::Overflow) => {
+                    self.give_up();
+                    return self.too_big();
+                }
+                Err(_) => {
+                    self.give_up();
+                    return self.close(1002, "Protocol error");
+                }
             }
         }
+    }
+
+    /// What still comes is not looked at.
+    fn give_up(&mut self) {
+        self.broken = true;
+        self.buffer = BytesMut::new();
     }
 
     fn frame(&mut self, frame: Frame) {

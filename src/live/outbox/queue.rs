@@ -75,13 +75,14 @@ impl Queue {
         }
     }
 
-    /// The next delivery. `early`: a conflated one has to wait, unless the subscription ends.
+    /// The next delivery. `early`: a conflated one has to wait, unless it fills half the outbox or
+    /// the subscription ends.
     pub fn take(&mut self, early: bool) -> Option<Result<Delivery, End>> {
         let delivery = if let Some(entry) = self.entries.pop_front() {
             self.own_bytes -= entry.own;
             self.shared_bytes -= entry.shared;
             entry.delivery
-        } else if self.fold.points.is_empty() || (early && self.ended.is_none()) {
+        } else if self.fold.points.is_empty() || (early && !self.is_due()) {
             return self.ended.map(Err);
         } else {
             self.folding = self.options.every.is_some();
@@ -91,6 +92,10 @@ impl Queue {
         self.counts.pending -= delivery.points.len() as u64;
         self.counts.sent += delivery.points.len() as u64;
         Some(Ok(delivery))
+    }
+
+    fn is_due(&self) -> bool {
+        self.ended.is_some() || self.own_bytes > self.options.limit / 2
     }
 
     pub fn end(&mut self, why: End) {
@@ -109,6 +114,10 @@ impl Queue {
         self.fold = Fold::default();
         (self.own_bytes, self.shared_bytes) = (0, 0);
         self.counts.discarded += mem::take(&mut self.counts.pending);
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.counts.pending == 0 && self.ended.is_none()
     }
 
     pub fn counts(&self) -> Counts {

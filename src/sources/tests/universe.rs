@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use crate::data::headers;
-use crate::data::{Credits, Header, Micros, RawBatch, Share};
+use crate::data::{Claim, Claimed, Credits, Header, Micros, Place, RawBatch, Share};
 use crate::sources::producer::Placed;
 use crate::sources::*;
 use crate::telemetry::{Metrics, Status};
@@ -88,7 +88,7 @@ impl World {
         rows.and_then(|rows| rows.last_mut()).unwrap()
     }
 
-    fn begin(&mut self, place: Place<'_>, topic_id: &str, next_offset: i64) -> Claimed {
+    fn begin(&mut self, place: Place<'_>, next_offset: i64) -> Claimed {
         let partition_id = 1 + self.rows.values().map(Vec::len).sum::<usize>() as i32;
         let rows = self
             .rows
@@ -97,7 +97,7 @@ impl World {
         rows.push(Row {
             partition_id,
             epoch: rows.len() as i32 + 1,
-            topic_id: topic_id.to_owned(),
+            topic_id: place.topic_id.to_owned(),
             next_offset,
             owner_epoch: 1,
         });
@@ -142,7 +142,7 @@ impl Shared {
 }
 
 impl Ledger for Shared {
-    fn claim(&mut self, place: Place<'_>, topic_id: &str) -> Result<Claim, LedgerError> {
+    fn claim(&mut self, place: Place<'_>) -> Result<Claim, LedgerError> {
         self.with(|world| {
             if let Some(error) = &world.broken {
                 return Err(error.clone());
@@ -151,7 +151,7 @@ impl Ledger for Shared {
             let Some(row) = world.rows.get_mut(&key).and_then(|rows| rows.last_mut()) else {
                 return Ok(Claim::New);
             };
-            if row.topic_id != topic_id {
+            if row.topic_id != place.topic_id {
                 return Ok(Claim::Recreated);
             }
             row.owner_epoch += 1;
@@ -163,13 +163,8 @@ impl Ledger for Shared {
         })
     }
 
-    fn begin_epoch(
-        &mut self,
-        place: Place<'_>,
-        topic_id: &str,
-        next_offset: i64,
-    ) -> Result<Claimed, LedgerError> {
-        Ok(self.with(|world| world.begin(place, topic_id, next_offset)))
+    fn begin_epoch(&mut self, place: Place<'_>, next_offset: i64) -> Result<Claimed, LedgerError> {
+        Ok(self.with(|world| world.begin(place, next_offset)))
     }
 
     fn record_gap(&mut self, claimed: Claimed, to: i64) -> Result<(), LedgerError> {

@@ -13,7 +13,7 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::FutureExt;
 
 use super::error::ReadError;
-use crate::store::connect::{DatabaseUrl, connect};
+use crate::store::connect::{DatabaseUrl, connect_to_read};
 
 /// How long a request waits for a free connection before Postgres counts as away.
 const ACQUIRE: Duration = Duration::from_secs(5);
@@ -79,14 +79,8 @@ impl Drop for Loan {
 
 async fn open(url: &DatabaseUrl, timeout: Duration) -> ConnectionResult<AsyncPgConnection> {
     let refuse = |error: String| ConnectionError::BadConnection(error);
-    let client = connect(url).await.map_err(|e| refuse(e.to_string()))?;
-    client
-        .batch_execute(&format!("set statement_timeout = {}", timeout.as_millis()))
+    let client = connect_to_read(url, timeout)
         .await
         .map_err(|e| refuse(e.to_string()))?;
-    // Not every server knows this one; without it an abandoned statement runs until its time-out.
-    let _ = client
-        .batch_execute("set client_connection_check_interval = 1000")
-        .await;
     AsyncPgConnection::try_from(client).await
 }

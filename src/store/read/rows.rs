@@ -11,7 +11,8 @@ use crate::data::{Micros, Series, SeriesId, StoredSeries};
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 pub(super) fn to_pg(time: Micros) -> PgTimestamp {
-    PgTimestamp(time.0.saturating_sub(POSTGRES_EPOCH))
+    // Beyond these Postgres would refuse the question.
+    PgTimestamp(time.clamp(Micros::FIRST, Micros::LAST).0 - POSTGRES_EPOCH)
 }
 
 pub(super) fn from_pg(time: PgTimestamp) -> Micros {

@@ -96,7 +96,7 @@ impl<'a> SeriesWalk<'a> {
             selector,
             exact: selector.required_labels().count() == selector.labels.len(),
             after: after.map(str::to_owned),
-            done: !findable(selector),
+            done: !selector.can_match(),
         }
     }
 
@@ -143,12 +143,6 @@ fn required(selector: &Selector) -> Option<Value> {
         .map(|(name, value)| (name.to_owned(), value.into()))
         .collect();
     (!labels.is_empty()).then_some(Value::Object(labels))
-}
-
-fn findable(selector: &Selector) -> bool {
-    let mut required = selector.required_labels();
-    selector.metric.as_deref().is_none_or(storable)
-        && required.all(|(name, value)| storable(name) && storable(value))
 }
 
 /// Postgres has no text with a NUL in it, and refuses to look for one.

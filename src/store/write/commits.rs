@@ -1,0 +1,87 @@
+//! The rows of `commits`: for each partition of a transaction, which offsets, times and series it
+//! brought. The tail reader finds points by them.
+
+use futures_util::future::try_join_all;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Statement};
+
+use crate::data::{Batch, SeriesId};
+use crate::store::error::WriteError;
+use crate::store::part::Span;
+use crate::store::rows::Row;
+use crate::store::timestamp::Timestamp;
+use crate::store::upsert::Won;
+
+const INSERT: &str = "insert into commits
+    (partition_id, from_offset, to_offset, min_ts, max_ts, points, series_ids)
+    values ($1, $2, $3, $4, $5, $6, $7)";
+
+#[derive(Debug)]
+pub(super) struct Commits {
+    insert: Statement,
+}
+
+/// What one share brought.
+#[derive(Clone, Debug, Default)]
+struct Brought {
+    times: Option<(Timestamp, Timestamp)>,
+    points: i32,
+    series: Vec<SeriesId>,
+}
+
+impl Commits {
+    pub async fn prepare(client: &Client) -> Result<Self, WriteError> {
+        let insert = client.prepare(INSERT).await?;
+        Ok(Self { insert })
+    }
+
+    /// Inside a transaction: one row for each live span, counting the points that won.
+    pub async fn write(
+        &self,
+        client: &Client,
+        batch: &Batch,
+        live: &[Option<Span>],
+        rows: &[Row],
+        won: &[Won],
+    ) -> Result<(), WriteError> {
+        let brought = brought(live.len(), rows, won);
+        let live = live.iter().zip(&brought).zip(&batch.raw.shares);
+        let inserts = live.filter_map(|((span, brought), share)| {
+            span.map(|Span { from, to }| async move {
+                let (oldest, newest) = brought.times.unzip();
+                let values: [&(dyn ToSql + Sync); 7] = [
+                    &share.of.partition_id,
+                    &from,
+                    &to,
+                    &oldest,
+                    &newest,
+                    &brought.points,
+                    &brought.series,
+                ];
+                client.execute(&self.insert, &values).await
+            })
+        });
+        try_join_all(inserts).await?;
+        Ok(())
+    }
+}
+
+fn brought(shares: usize, rows: &[Row], won: &[Won]) -> Vec<Brought> {
+    let mut all = vec![Brought::default(); shares];
+    for row in won.iter().map(|won| &rows[won.row]) {
+        let mine = &mut all[row.share as usize];
+        let ts = Timestamp(row.ts);
+        let (oldest, newest) = mine.times.unwrap_or((ts, ts));
+        mine.times = Some((oldest.min(ts), newest.max(ts)));
+        mine.points = mine.points.saturating_add(1);
+        // Winners come mostly in the order of their series.
+        if mine.series.last() != Some(&row.series_id) {
+            mine.series.push(row.series_id);
+        }
+    }
+    for mine in &mut all {
+        mine.series.sort_unstable();
+        mine.series.dedup();
+    }
+    all
+}

@@ -1,0 +1,159 @@
+//! The head of a write transaction: it begins, checks that our series ids still hold, and moves
+//! each partition's next offset by compare-and-set.
+//!
+//! In go the spans a part stands for, out comes what became of each: ours to commit, committed by
+//! an earlier attempt of ours, or somebody else's by now.
+
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+use futures_util::try_join;
+use tokio_postgres::{Client, Statement};
+
+use crate::data::{Batch, Share};
+use crate::store::error::WriteError;
+use crate::store::locks;
+use crate::store::part::{Part, Span};
+
+const ADVANCE: &str = "update ingest_offsets set next_offset = $3
+    where partition_id = $1 and next_offset = $2 and owner_epoch = $4";
+
+const LOOK: &str = "select next_offset from ingest_offsets
+    where partition_id = $1 and owner_epoch = $2 for update";
+
+/// The statements, prepared once for each connection.
+#[derive(Debug)]
+pub(super) struct Offsets {
+    lock: Statement,
+    version: Statement,
+    advance: Statement,
+    look: Statement,
+}
+
+/// What became of the part's ranges at the compare-and-set.
+#[derive(Debug)]
+pub(super) struct Moved {
+    /// By index into `raw.shares`: what this transaction commits.
+    pub live: Vec<Option<Span>>,
+    /// An earlier attempt of ours committed them; its answer was lost.
+    pub already: Vec<Share>,
+    /// They have another owner.
+    pub dropped: Vec<Share>,
+}
+
+impl Moved {
+    /// True when this transaction commits the record.
+    pub fn is_live(&self, batch: &Batch, record: u32) -> bool {
+        let record = &batch.raw.records[record as usize];
+        self.live[record.share as usize].is_some_and(|span| (span.from..span.to).contains(&record.offset))
+    }
+
+    pub fn shares<'a>(&'a self, batch: &'a Batch) -> impl Iterator<Item = Share> + 'a {
+        let live = batch.raw.shares.iter().zip(&self.live);
+        live.filter_map(|(share, span)| span.map(|span| range(share, span.from, span.to)))
+    }
+}
+
+impl Offsets {
+    pub async fn prepare(client: &Client) -> Result<Self, WriteError> {
+        Ok(Self {
+            lock: client.prepare("select pg_advisory_xact_lock_shared($1)").await?,
+            version: client.prepare("select version from catalogue").await?,
+            advance: client.prepare(ADVANCE).await?,
+            look: client.prepare(LOOK).await?,
+        })
+    }
+
+    /// Begins the transaction and moves the offsets, in one go over the wire. `None` when the
+    /// catalogue has another version than ours: the ids are worthless. Partitions are locked in
+    /// the order of their ids, so that no two writers wait for each other crosswise.
+    pub async fn begin(
+        &self,
+        client: &Client,
+        batch: &Batch,
+        part: &Part,
+        version: i64,
+    ) -> Result<Option<Moved>, WriteError> {
+        let spans = part.spans.iter().enumerate();
+        let mut order: Vec<(&Share, usize, Span)> = spans
+            .filter_map(|(at, span)| span.map(|span| (&batch.raw.shares[at], at, span)))
+            .collect();
+        order.sort_unstable_by_key(|(share, ..)| share.of.partition_id);
+        let advance = order.iter().map(|(share, _, span)| async {
+            let of = &share.of;
+            client
+                .execute(
+                    &self.advance,
+                    &[&of.partition_id, &span.from, &span.to, &of.owner_epoch],
+                )
+                .await
+        });
+        let (_, _, found, advanced) = try_join!(
+            client.batch_execute("begin"),
+            client.execute(&self.lock, &[&locks::CATALOGUE]),
+            // A statement of its own: it must see what the lock's holder before us committed.
+            client.query_one(&self.version, &[]),
+            try_join_all(advance),
+        )?;
+        if found.get::<_, i64>(0) != version {
+            return Ok(None);
+        }
+        let mut moved = Moved {
+            live: vec![None; part.spans.len()],
+            already: Vec::new(),
+            dropped: Vec::new(),
+        };
+        for ((share, at, span), rows) in order.into_iter().zip(advanced) {
+            if rows == 1 {
+                moved.live[at] = Some(span);
+            } else {
+                moved.live[at] = self.not_moved(client, share, span, &mut moved).await?;
+            }
+        }
+        Ok(Some(moved))
+    }
+
+    /// The compare failed: an earlier attempt of ours committed the range, or the first part of it
+    /// (it was split around bad records), or the partition has another owner. Returns what is left
+    /// for this transaction.
+    async fn not_moved(
+        &self,
+        client: &Client,
+        share: &Share,
+        span: Span,
+        moved: &mut Moved,
+    ) -> Result<Option<Span>, WriteError> {
+        let of = &share.of;
+        let row = client
+            .query_opt(&self.look, &[&of.partition_id, &of.owner_epoch])
+            .await?;
+        match row.map(|row| row.get::<_, i64>(0)) {
+            Some(next) if next >= span.to => {
+                moved.already.push(range(share, span.from, span.to));
+                Ok(None)
+            }
+            Some(next) if next > span.from => {
+                client
+                    .execute(
+                        &self.advance,
+                        &[&of.partition_id, &next, &span.to, &of.owner_epoch],
+                    )
+                    .await?;
+                moved.already.push(range(share, span.from, next));
+                Ok(Some(Span { from: next, ..span }))
+            }
+            _ => {
+                moved.dropped.push(range(share, span.from, span.to));
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn range(share: &Share, from: i64, to: i64) -> Share {
+    Share {
+        of: Arc::clone(&share.of),
+        from,
+        to,
+    }
+}

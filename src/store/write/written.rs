@@ -1,0 +1,109 @@
+//! What became of a batch, for those who wait for it: hub, cache, source and metrics.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::data::stored::Range;
+use crate::data::{Batch, Micros, Reason, Rejected, Share, Stored, StoredPoint, StoredSeries};
+use crate::store::rows::Row;
+use crate::store::upsert::Won;
+use crate::telemetry::Metrics;
+
+use super::offsets::Moved;
+
+/// A record that became a dead letter, or failed again as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadRecord {
+    pub stream: Arc<str>,
+    pub reason: Reason,
+    pub redriven: bool,
+}
+
+/// What became of a batch. Each range of its shares is in exactly one of the three lists.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// For the hub and the cache: the points that won.
+    pub stored: Stored,
+    /// Ranges whose offsets moved now.
+    pub committed: Vec<Share>,
+    /// Ranges that an earlier attempt of ours had committed, its answer lost; not in `stored`.
+    pub already: Vec<Share>,
+    /// Ranges that belong to another owner by now; somebody else reads them again.
+    pub dropped: Vec<Share>,
+    /// One for each record that became a dead letter.
+    pub dead_letters: Vec<DeadRecord>,
+}
+
+impl Written {
+    /// Takes in one committed transaction.
+    pub(super) fn add(
+        &mut self,
+        batch: &Batch,
+        moved: Moved,
+        rows: &[Row],
+        won: &[Won],
+        rejected: &[&Rejected],
+    ) {
+        let letter = |one: &&Rejected| {
+            let record = &batch.raw.records[one.record as usize];
+            let of = &batch.raw.share(record).of;
+            DeadRecord {
+                stream: Arc::clone(&of.stream),
+                reason: one.reason,
+                redriven: of.redrive,
+            }
+        };
+        self.dead_letters.extend(rejected.iter().map(letter));
+        let first = self.committed.len();
+        self.committed.extend(moved.shares(batch));
+        self.stored
+            .ranges
+            .extend(self.committed[first..].iter().map(|share| Range {
+                partition_id: share.of.partition_id,
+                from: share.from,
+                to: share.to,
+            }));
+        publish(batch, rows, won, &mut self.stored);
+        self.already.extend(moved.already);
+        self.dropped.extend(moved.dropped);
+    }
+}
+
+fn publish(batch: &Batch, rows: &[Row], won: &[Won], stored: &mut Stored) {
+    let mut won: Vec<usize> = won.iter().map(|won| won.row).collect();
+    won.sort_unstable();
+    stored.points.reserve(won.len());
+    for row in won.into_iter().map(|at| &rows[at]) {
+        // Rows are ordered by series.
+        if stored.series.last().is_none_or(|last| last.id != row.series_id) {
+            stored.series.push(StoredSeries {
+                id: row.series_id,
+                series: Arc::clone(&batch.series[row.series as usize]),
+            });
+        }
+        stored.points.push(StoredPoint {
+            series: (stored.series.len() - 1) as u32,
+            ts: row.ts,
+            value: row.value,
+            partition_id: row.partition_id,
+            offset: row.offset,
+        });
+    }
+}
+
+/// Counts one committed transaction; `seen` are the points of each share, losers included.
+pub(super) fn count(metrics: &Metrics, batch: &Batch, seen: &[u64], rows: &[Row], won: &[Won]) {
+    let mut counts = vec![[0_u64; 2]; seen.len()];
+    for won in won {
+        counts[rows[won.row].share as usize][usize::from(won.replaced)] += 1;
+    }
+    for (share, (seen, [stored, replaced])) in batch.raw.shares.iter().zip(seen.iter().zip(counts)) {
+        let lost = seen - stored - replaced;
+        for (outcome, n) in [("stored", stored), ("replaced", replaced), ("lost", lost)] {
+            let labels = [("stream", &*share.of.stream), ("outcome", outcome)];
+            metrics.add(&metrics.points, &labels, n);
+        }
+    }
+    let now = Micros::now().as_millis().cast_unsigned();
+    metrics.last_commit_millis.store(now, Ordering::Relaxed);
+}
