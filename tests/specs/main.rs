@@ -1,6 +1,29 @@
 //! StreamSync's specifications, in sentences. One binary: linking is what costs.
 
+#![allow(
+    clippy::expect_used,
+    reason = "clippy knows the tests of a module, not the helpers of a test binary"
+)]
+
 mod support;
 
+mod access;
 mod architecture;
+mod bad_input;
+mod cache;
+mod commands;
+mod crashes;
+mod demo;
+mod ingest;
+mod live;
+mod maintenance;
+mod metrics;
+mod nodes;
+mod outages;
+mod protocol;
+mod query;
+mod redrive;
+mod resume;
 mod schema;
+mod shutdown;
+mod slow;

@@ -32,15 +32,21 @@ pub const POINTS: &str = "subscription($selector: SeriesSelector!, $after: Curso
         cursor conflated points { series { key } ts value } } }";
 
 impl Subscriber {
-    pub async fn connect(node: &StreamSync) -> Self {
+    /// A bare connection: nothing has been said yet.
+    pub async fn socket(node: &StreamSync, protocol: &str) -> Self {
         let url = node.url.replace("http://", "ws://") + "/graphql";
         let (_, socket) = awc::Client::default()
             .ws(url)
-            .protocols(["graphql-transport-ws"])
+            .max_frame_size(16 << 20)
+            .protocols([protocol])
             .connect()
             .await
             .expect("a WebSocket");
-        let mut subscriber = Self { socket, cursor: None };
+        Self { socket, cursor: None }
+    }
+
+    pub async fn connect(node: &StreamSync) -> Self {
+        let mut subscriber = Self::socket(node, "graphql-transport-ws").await;
         subscriber.send(json!({"type": "connection_init"})).await;
         let ack = subscriber.message().await;
         assert!(
@@ -52,12 +58,17 @@ impl Subscriber {
 
     /// Subscribes to points; variables beside the selector may be given.
     pub async fn points(node: &StreamSync, variables: Value) -> Self {
+        Self::subscribe(node, POINTS, variables).await
+    }
+
+    /// The same with a document of one's own.
+    pub async fn subscribe(node: &StreamSync, query: &str, variables: Value) -> Self {
         let mut subscriber = Self::connect(node).await;
         let mut all = json!({"selector": {}});
         for (name, value) in variables.as_object().expect("variables") {
             all[name] = value.clone();
         }
-        let payload = json!({"query": POINTS, "variables": all});
+        let payload = json!({"query": query, "variables": all});
         subscriber
             .send(json!({"id": "1", "type": "subscribe", "payload": payload}))
             .await;
@@ -73,13 +84,11 @@ impl Subscriber {
 
     /// The next protocol message; `None` at the close.
     async fn message(&mut self) -> Option<Value> {
-        match self.frame().await {
-            Ok(message) => Some(message),
-            Err(_) => None,
-        }
+        self.frame().await.ok()
     }
 
-    async fn frame(&mut self) -> Result<Value, u16> {
+    /// The next message as it is; `Err` is the code of the close.
+    pub async fn frame(&mut self) -> Result<Value, u16> {
         loop {
             let frame = timeout(PATIENCE, self.socket.next())
                 .await
@@ -130,6 +139,28 @@ impl Subscriber {
         }
     }
 
+    /// The code with which a subscription was refused, and the whole error.
+    pub async fn refusal(&mut self) -> (String, Value) {
+        let error = match self.event().await {
+            Event::Next(mut payload) => payload["errors"][0].take(),
+            Event::Error(mut errors) => errors[0].take(),
+            other => panic!("expected an error, got {other:?}"),
+        };
+        let code = error["extensions"]["code"].as_str().unwrap_or_default();
+        (code.to_owned(), error)
+    }
+
+    /// The payload of the next `next`, which must be without errors.
+    pub async fn points_payload(&mut self) -> Value {
+        match self.event().await {
+            Event::Next(mut payload) => {
+                assert!(payload["errors"].is_null(), "{payload:#}");
+                payload["data"]["points"].take()
+            }
+            other => panic!("expected a batch, got {other:?}"),
+        }
+    }
+
     /// Collects points until `enough` of them have come.
     pub async fn collect(&mut self, enough: usize) -> Vec<String> {
         let mut all = Vec::new();
@@ -140,7 +171,7 @@ impl Subscriber {
     }
 }
 
-fn line(point: &Value) -> String {
+pub fn line(point: &Value) -> String {
     let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
     format!(
         "{} {} {}",

@@ -3,14 +3,20 @@
 //! Nothing here sleeps for luck: [`eventually`] asks for a condition until it holds or a deadline,
 //! far beyond what a loaded machine needs, has passed.
 
+pub mod input;
 pub mod kafka;
 pub mod live;
 pub mod postgres;
+pub mod redis;
 pub mod streamsync;
+pub mod terminal;
+pub mod viewer;
 
 use std::time::{Duration, Instant};
 
-pub use streamsync::StreamSync;
+use ::streamsync::data::Micros;
+
+pub use streamsync::{StreamSync, command};
 
 /// Beyond this a condition is taken never to come true.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,6 +34,16 @@ pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) 
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The present, to the second: a round time that no broker's retention has passed.
+pub fn moment() -> Micros {
+    Micros(Micros::now().0 / 1_000_000 * 1_000_000)
+}
+
+/// The same, `ago` seconds earlier.
+pub fn seconds_ago(ago: u64) -> Micros {
+    moment().minus(Duration::from_secs(ago))
 }
 
 /// A name no other test of this run uses.

@@ -32,6 +32,55 @@ pub struct Database {
     pub url: String,
 }
 
+/// A server for tests that take it down; it comes back with the same URL and its data.
+pub struct OwnServer {
+    dir: tempfile::TempDir,
+    running: Option<Embedded>,
+}
+
+impl OwnServer {
+    pub async fn start() -> Self {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        // Run as root, the server is another user's.
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).expect("its mode");
+        let mut server = Self { dir, running: None };
+        server.start_again().await;
+        server
+    }
+
+    pub fn database(&self) -> Database {
+        let server = self.running.as_ref().expect("the server runs");
+        Database { url: server.url() }
+    }
+
+    /// As `systemctl stop`: sessions are ended, data is flushed.
+    pub async fn stop(&mut self) {
+        let server = self.running.take().expect("the server runs");
+        let stopped = tokio::task::spawn_blocking(|| server.stop()).await;
+        stopped.expect("no panic").expect("the server stops");
+    }
+
+    pub async fn kill(&mut self) {
+        let server = self.running.take().expect("the server runs");
+        let pid = i32::try_from(server.pid())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(pid.expect("a pid"), rustix::process::Signal::KILL)
+            .expect("the server is there");
+        super::eventually("the server is gone", async || {
+            (!server.is_running()).then_some(())
+        })
+        .await;
+    }
+
+    pub async fn start_again(&mut self) {
+        let dir = self.dir.path().to_owned();
+        let started = tokio::task::spawn_blocking(move || Embedded::start(&dir)).await;
+        self.running = Some(started.expect("no panic").expect("the server starts"));
+    }
+}
+
 impl Database {
     pub async fn create() -> Self {
         let name = unique("specs").replace('-', "_");
@@ -70,6 +119,13 @@ impl Database {
             _ => None,
         });
         rows.collect()
+    }
+
+    /// Every stored point as `key ts value`, by key and time; `ts` in microseconds since 1970.
+    pub async fn points(&self) -> Vec<String> {
+        let points = "select concat_ws(' ', s.key, (extract(epoch from p.ts) * 1000000)::bigint, p.value)
+            from points p join series s on s.id = p.series_id order by s.key collate \"C\", p.ts";
+        self.column(points).await
     }
 
     pub async fn run(&self, statements: &str) {

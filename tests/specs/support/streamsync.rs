@@ -1,7 +1,9 @@
 //! A running StreamSync: the real binary as a child process, with its Kafka topic and database.
 
-use std::io::{BufRead, BufReader};
-use std::os::unix::process::ExitStatusExt;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -18,9 +20,12 @@ pub struct Plan {
     pub partitions: i32,
     pub database: Database,
     group: String,
+    brokers: String,
+    session_timeout: &'static str,
     settings: String,
     stream_settings: String,
     env: Vec<(String, String)>,
+    others: Vec<String>,
 }
 
 /// One node. Dropping it kills it, so that a failing test leaves nothing behind.
@@ -39,9 +44,12 @@ impl StreamSync {
             partitions: 1,
             database: Database::create().await,
             group: unique("g"),
+            brokers: kafka::broker().bootstrap_servers().to_owned(),
+            session_timeout: "6s",
             settings: String::new(),
             stream_settings: String::new(),
             env: vec![],
+            others: vec![],
         }
     }
 }
@@ -49,6 +57,27 @@ impl StreamSync {
 impl Plan {
     pub fn partitions(mut self, partitions: i32) -> Self {
         self.partitions = partitions;
+        self
+    }
+
+    /// Another Postgres than that of all tests.
+    pub fn database(mut self, database: Database) -> Self {
+        self.database = database;
+        self
+    }
+
+    /// Another way to Kafka than the direct one.
+    pub fn brokers(mut self, brokers: &str) -> Self {
+        brokers.clone_into(&mut self.brokers);
+        self
+    }
+
+    /// The in-process cluster forgets a dead node this much sooner; Apache Kafka allows no less
+    /// than 6 s.
+    pub fn quick_rejoin(mut self) -> Self {
+        if !kafka::is_apache_kafka() {
+            self.session_timeout = "2s";
+        }
         self
     }
 
@@ -66,6 +95,12 @@ impl Plan {
         self
     }
 
+    /// A second stream on the same node. Lines of the plan's own stream must come before.
+    pub fn another_stream(mut self, name: &str, toml: &str) -> Self {
+        self.others.push(name.to_owned());
+        self.stream_settings(&format!("[[stream]]\nname = {name:?}\n{toml}"))
+    }
+
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
@@ -74,12 +109,13 @@ impl Plan {
     /// The settings as a file; kept until the returned path is dropped.
     pub fn file(&self) -> tempfile::TempPath {
         let text = format!(
-            "{settings}\n[kafka]\nbrokers = {brokers:?}\ngroup_id = {group:?}\nsession_timeout = \"6s\"\n\
+            "{settings}\n[kafka]\nbrokers = {brokers:?}\ngroup_id = {group:?}\nsession_timeout = {session_timeout:?}\n\
              [postgres]\nurl = {database:?}\n\
              [[stream]]\nname = {stream:?}\npartitions = {partitions}\n{stream_settings}\n",
             settings = self.settings,
-            brokers = kafka::broker().bootstrap_servers(),
+            brokers = self.brokers,
             group = self.group,
+            session_timeout = self.session_timeout,
             database = self.database.url,
             stream = self.stream,
             partitions = self.partitions,
@@ -94,26 +130,83 @@ impl Plan {
     /// another process could not.
     pub async fn topics(&self) {
         kafka::create_topic(&self.stream, self.partitions).await;
-        kafka::create_topic(&format!("streamsync.redrive.{}", self.stream), 1).await;
+        kafka::create_topic(&self.redrive_topic(), 1).await;
+        for other in &self.others {
+            kafka::create_topic(other, 1).await;
+            kafka::create_topic(&format!("streamsync.redrive.{other}"), 1).await;
+        }
+    }
+
+    pub fn redrive_topic(&self) -> String {
+        format!("streamsync.redrive.{}", self.stream)
     }
 
     pub async fn send(&self, records: &[Record]) -> Vec<(i32, i64)> {
         kafka::send(&self.stream, records).await
     }
 
+    /// Where records of this key go, found by sending one with a point of its own.
+    pub async fn partition_of(&self, key: &[u8]) -> i32 {
+        let metric = format!("probe-{}", String::from_utf8_lossy(key));
+        let mut probe = kafka::point(&metric, super::seconds_ago(1), 0.0);
+        probe.key = Some(key.to_vec());
+        self.send(&[probe]).await[0].0
+    }
+
+    /// Waits until everything at these places is stored, left out or a dead letter.
+    pub async fn has_read(&self, topic: &str, places: &[(i32, i64)]) {
+        let mut ends = BTreeMap::new();
+        for (partition, offset) in places {
+            let end = ends.entry(*partition).or_insert(0);
+            *end = (offset + 1).max(*end);
+        }
+        let wanted: Vec<String> = ends.iter().map(|(p, end)| format!("{p} {end}")).collect();
+        let current = format!(
+            "select distinct on (partition) partition || ' ' || next_offset from ingest_offsets
+             where topic = '{topic}' order by partition, epoch desc"
+        );
+        eventually(&format!("{topic} is read up to {wanted:?}"), async || {
+            let reached = self.database.column(&current).await;
+            wanted.iter().all(|end| reached.contains(end)).then_some(())
+        })
+        .await;
+    }
+
+    /// Sends to the stream's topic and waits until a running node has read it all.
+    pub async fn send_and_read(&self, records: &[Record]) -> Vec<(i32, i64)> {
+        let places = self.send(records).await;
+        self.has_read(&self.stream, &places).await;
+        places
+    }
+
     /// Starts a node and waits until its API answers.
     pub async fn launch(&self) -> StreamSync {
+        self.launch_with_failure("").await
+    }
+
+    /// The same, with failures planned for this node alone, in the words of the crate `fail`.
+    pub async fn launch_with_failure(&self, planned: &str) -> StreamSync {
         self.topics().await;
+        self.run(planned).await
+    }
+
+    /// As [`Plan::launch`]; the node has to create its topics, which needs Apache Kafka.
+    pub async fn launch_without_topics(&self) -> StreamSync {
+        self.run("").await
+    }
+
+    async fn run(&self, planned: &str) -> StreamSync {
         let file = self.file();
         let mut child = command()
             .args(["serve", "--listen", "127.0.0.1:0", "--config"])
             .arg(&file)
             .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .env("FAILPOINTS", planned)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        let log = collect(&mut child);
+        let log = collect(child.stderr.take().expect("its log"));
         let mut node = StreamSync {
             child,
             url: String::new(),
@@ -142,12 +235,21 @@ impl Plan {
 
 /// The binary, without the settings of whoever runs the tests.
 pub fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_streamsync"));
+    command_of(Path::new(env!("CARGO_BIN_EXE_streamsync")))
+}
+
+fn command_of(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
     for name in [
         "KAFKA_BROKERS",
         "DATABASE_URL",
         "REDIS_URL",
         "STREAMSYNC_CONFIG",
+        "STREAMSYNC_LISTEN",
+        "STREAMSYNC_ALLOW_ANONYMOUS",
+        "STREAMSYNC_DATA_DIR",
+        "STREAMSYNC_LOG",
+        "STREAMSYNC_URL",
         "RUST_LOG",
         "FAILPOINTS",
     ] {
@@ -157,19 +259,65 @@ pub fn command() -> Command {
     command
 }
 
-fn collect(child: &mut Child) -> Arc<Mutex<Vec<String>>> {
-    let log = Arc::new(Mutex::new(Vec::new()));
-    let lines = BufReader::new(child.stderr.take().expect("its log")).lines();
-    let into = Arc::clone(&log);
+/// The lines of a pipe, as far as they have come.
+pub fn collect(from: impl Read + Send + 'static) -> Arc<Mutex<Vec<String>>> {
+    let collected = Arc::new(Mutex::new(Vec::new()));
+    let into = Arc::clone(&collected);
     std::thread::spawn(move || {
-        for line in lines.map_while(Result::ok) {
-            into.lock().expect("the log").push(line);
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            into.lock().expect("the lines").push(line);
         }
     });
-    log
+    collected
 }
 
 impl StreamSync {
+    /// `streamsync demo` on embedded parts only, as this user if one is given.
+    pub async fn demo(data_dir: &Path, user: Option<u32>) -> Self {
+        let mut command = command();
+        if user.is_some() {
+            // The build may lie where nobody else comes, as below /root.
+            let within_reach = data_dir.join("streamsync");
+            std::fs::copy(command.get_program(), &within_reach).expect("the binary is copied");
+            command = command_of(&within_reach);
+        }
+        command.args(["demo", "--listen", "127.0.0.1:0", "--pace", "100ms", "--data-dir"]);
+        command.arg(data_dir).current_dir("/");
+        if let Some(user) = user {
+            std::os::unix::fs::chown(data_dir, Some(user), Some(user)).expect("the directory is given");
+            command.uid(user).gid(user);
+        }
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let greeting = collect(child.stdout.take().expect("its greeting"));
+        let log = collect(child.stderr.take().expect("its log"));
+        let mut demo = Self {
+            child,
+            url: String::new(),
+            log,
+            client: awc::Client::default(),
+        };
+        demo.url = eventually("the demo says where it is", async || {
+            assert!(demo.is_running(), "the demo ended:\n{}", demo.log());
+            let greeting = greeting.lock().expect("its greeting").join("\n");
+            let at = greeting.split("http://").nth(1)?;
+            Some(format!("http://{}", at.split('/').next()?))
+        })
+        .await;
+        demo
+    }
+
+    /// The process id of its private Postgres.
+    pub fn postgres_of_the_demo(&self) -> u32 {
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains("private Postgres is up"));
+        let pid = line.and_then(|line| line.split("pid=").nth(1)?.split_whitespace().next()?.parse().ok());
+        pid.unwrap_or_else(|| panic!("no pid in the log:\n{log}"))
+    }
+
     pub fn log(&self) -> String {
         self.log.lock().expect("the log").join("\n")
     }
