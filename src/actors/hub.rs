@@ -93,6 +93,15 @@ impl Hub {
         let Some(sequence) = &mut self.sequence else {
             return;
         };
+        if stored
+            .ranges
+            .iter()
+            .any(|range| !sequence.positions().contains_key(&range.partition_id))
+        {
+            // A new partition, or a new epoch of one: Postgres tells which.
+            self.look(ctx);
+            return;
+        }
         let accepted = sequence.accept(&stored.ranges);
         self.index.deliver(stored, &accepted);
         if !accepted.ranges.is_empty() {
@@ -162,6 +171,10 @@ impl Hub {
             return false;
         }
         if let Some(page) = look.page {
+            // Postgres knows them for current.
+            for range in &page.ranges {
+                sequence.begin(range.partition_id);
+            }
             self.metrics.tail_reads.inc();
             self.latest.offer(&page);
             self.publish(&page, ctx);

@@ -17,7 +17,7 @@ use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::cursor::{Backfill, Cursor};
 use crate::data::{Micros, Positions, Selector, SeriesId, Stored};
 use crate::live::{End, Options, Overflow};
-use crate::store::tail::{Names, ResumeGap, Tail, TailError, Want};
+use crate::store::tail::{Horizon, Names, ResumeGap, Tail, TailError, Want};
 
 mod batches;
 #[cfg(test)]
@@ -188,11 +188,13 @@ impl Feed {
 
     /// First reads up to what the hub has published, then subscribes and reads the little rest.
     async fn seek(&mut self) -> Result<Option<Batch>> {
-        self.check(&self.cursor.positions).await?;
-        let upto = match self.hub.published() {
+        let horizon = self.check(&self.cursor.positions).await?;
+        let mut upto = match self.hub.published() {
             Some(published) => Positions::clone(&published),
             None => Positions::new(),
         };
+        // An epoch that ended is behind every cursor that could be continued.
+        upto.retain(|id, _| horizon.partitions.contains_key(id));
         self.aim(upto, None).await?;
         Ok(None)
     }
@@ -241,8 +243,11 @@ impl Feed {
                 self.stage = self.go_live(subscription);
             }
             None => {
-                let subscription = self.subscribe().await?;
-                self.check(&self.cursor.positions).await?;
+                let mut subscription = self.subscribe().await?;
+                let horizon = self.check(&self.cursor.positions).await?;
+                subscription
+                    .seam
+                    .retain(|id, _| horizon.partitions.contains_key(id));
                 self.aim(subscription.seam.clone(), Some(subscription)).await?;
             }
         }
@@ -301,9 +306,9 @@ impl Feed {
         // Read before looking whether the outbox is idle: what it says has been received then.
         let published = self.hub.published();
         if let Some(published) = published.filter(|_| subscription.receiver.is_idle()) {
-            for (id, at) in published.iter() {
-                let held = self.cursor.positions.entry(*id).or_insert(*at);
-                *held = (*held).max(*at);
+            // Only what it holds: the hub may know an epoch for a moment longer than Postgres does.
+            for (id, held) in &mut self.cursor.positions {
+                *held = published.get(id).map_or(*held, |at| (*held).max(*at));
             }
         }
     }
@@ -330,9 +335,10 @@ impl Feed {
         }
     }
 
-    async fn check(&self, positions: &Positions) -> Result<()> {
+    async fn check(&self, positions: &Positions) -> Result<Horizon> {
         let horizon = self.tail.horizon(positions).await.map_err(unavailable)?;
-        horizon.check(positions).map_err(resume_gap)
+        horizon.check(positions).map_err(resume_gap)?;
+        Ok(horizon)
     }
 
     async fn matching(&self) -> Result<Names> {

@@ -33,6 +33,11 @@ impl Sequence {
         &self.published
     }
 
+    /// From now on the partition is one of those that are published, from its offset 0.
+    pub fn begin(&mut self, partition: PartitionId) {
+        self.published.entry(partition).or_insert(0);
+    }
+
     /// Where a partition stands; one that was never heard of stands at its offset 0.
     pub fn position(&self, partition: PartitionId) -> i64 {
         self.published.get(&partition).copied().unwrap_or(0)
