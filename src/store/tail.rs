@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::connect::{ConnectError, DatabaseUrl, connect_to_read};
+use super::read::rows::stored_series;
 use crate::data::{Micros, PartitionId, Positions, Selector, Series, SeriesId, Stored};
 
 mod pages;
@@ -290,14 +291,7 @@ struct SeriesRow {
 
 impl SeriesRow {
     fn into_series(self) -> (SeriesId, Arc<Series>) {
-        let labels = match self.labels {
-            Value::Object(labels) => labels,
-            _ => serde_json::Map::new(),
-        };
-        let labels = labels.into_iter().filter_map(|(name, value)| match value {
-            Value::String(value) => Some((name, value)),
-            _ => None,
-        });
-        (self.id, Arc::new(Series::new(self.metric, labels)))
+        let stored = stored_series((self.id, self.metric, self.labels));
+        (stored.id, stored.series)
     }
 }

@@ -8,7 +8,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checke
 use crate::data::Micros;
 
 /// 2000-01-01T00:00:00Z in microseconds since 1970.
-const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+pub(in crate::store) const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 /// A `timestamptz` parameter or column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,7 +6,7 @@
 
 mod error;
 mod pool;
-mod rows;
+pub(super) mod rows;
 mod series;
 mod latest;
 mod history;

@@ -6,9 +6,7 @@ use diesel::data_types::PgTimestamp;
 use serde_json::Value;
 
 use crate::data::{Micros, Series, SeriesId, StoredSeries};
-
-/// Postgres counts microseconds from 2000-01-01, we from 1970-01-01.
-const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+use crate::store::timestamp::POSTGRES_EPOCH;
 
 pub(super) fn to_pg(time: Micros) -> PgTimestamp {
     // Beyond these Postgres would refuse the question.
@@ -19,9 +17,9 @@ pub(super) fn from_pg(time: PgTimestamp) -> Micros {
     Micros(time.0.saturating_add(POSTGRES_EPOCH))
 }
 
-pub(super) type SeriesRow = (SeriesId, String, Value);
+pub(in crate::store) type SeriesRow = (SeriesId, String, Value);
 
-pub(super) fn stored_series((id, metric, labels): SeriesRow) -> StoredSeries {
+pub(in crate::store) fn stored_series((id, metric, labels): SeriesRow) -> StoredSeries {
     let labels = match labels {
         Value::Object(labels) => labels,
         _ => serde_json::Map::new(),

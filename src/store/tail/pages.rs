@@ -11,9 +11,8 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use super::{Names, SeriesRow, Want, columns};
 use crate::data::stored::Range;
 use crate::data::{Micros, PartitionId, Positions, SeriesId, Stored, StoredPoint, StoredSeries};
+use crate::store::timestamp::POSTGRES_EPOCH;
 
-/// Postgres counts microseconds from 2000-01-01.
-const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 /// Commits looked at for one page, and how many of their points may be passed over for each
 /// point of the page when only some series are wanted.
 const COMMITS: i64 = 256;
