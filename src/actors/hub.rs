@@ -14,7 +14,7 @@ use self::handle::{Drain, Offer, Refused, Shared, Subscribe, Unsubscribe};
 use super::messages::CatchUp;
 use crate::cache::LatestCache;
 use crate::data::{Positions, Stored};
-use crate::live::{Delivered, End, Index, Sequence, SubscriberId};
+use crate::live::{Delivered, End, Index, Page, Sequence, SubscriberId};
 use crate::store::DatabaseUrl;
 use crate::store::tail::{Horizon, Names, Tail, TailError, Want};
 use crate::telemetry::{Metrics, Status};
@@ -103,7 +103,7 @@ impl Hub {
             return;
         }
         let accepted = sequence.accept(&stored.ranges);
-        self.index.deliver(stored, &accepted);
+        self.index.deliver(&Page::new(Arc::clone(stored)), &accepted);
         if !accepted.ranges.is_empty() {
             self.shared.publish(sequence.positions());
         }

@@ -3,6 +3,8 @@
 //! Regular expressions are anchored and run here, in Rust, for history and live alike, so that
 //! both select the same series. A label that a series lacks counts as the empty string.
 
+use std::hash::{Hash, Hasher};
+
 use regex::{Regex, RegexBuilder};
 
 use super::series::Series;
@@ -11,7 +13,7 @@ use super::series::Series;
 const REGEX_MAX_BYTES: usize = 1_024;
 const REGEX_MAX_PROGRAM: usize = 1 << 20;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MatchOp {
     Equal,
     NotEqual,
@@ -28,10 +30,31 @@ pub struct LabelMatcher {
 }
 
 /// All matchers must hold; an empty selector selects every series.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Selector {
     pub metric: Option<String>,
     pub labels: Vec<LabelMatcher>,
+}
+
+// What is compiled follows from the rest.
+impl LabelMatcher {
+    fn words(&self) -> (&str, MatchOp, &str) {
+        (&self.name, self.op, &self.value)
+    }
+}
+
+impl PartialEq for LabelMatcher {
+    fn eq(&self, other: &Self) -> bool {
+        self.words() == other.words()
+    }
+}
+
+impl Eq for LabelMatcher {}
+
+impl Hash for LabelMatcher {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.words().hash(state);
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +90,13 @@ impl LabelMatcher {
 }
 
 impl Selector {
+    /// All of them must hold, so their order means nothing: equal selectors are written alike.
+    pub fn new(metric: Option<String>, mut labels: Vec<LabelMatcher>) -> Self {
+        labels.sort_by(|a, b| a.words().cmp(&b.words()));
+        labels.dedup();
+        Self { metric, labels }
+    }
+
     pub fn matches(&self, series: &Series) -> bool {
         self.metric.as_deref().is_none_or(|m| m == &*series.metric)
             && self

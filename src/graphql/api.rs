@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
 use super::mutation::Mutation;
+use super::payload::{Operations, Payload, plain};
 use super::query::Query;
 use super::services::Services;
 use super::subscription::Subscription;
@@ -39,6 +40,12 @@ impl Executor for Api {
     ) -> BoxStream<'static, Response> {
         let responses = Executor::execute_stream(&self.0, request, session_data);
         responses.map(coded).boxed()
+    }
+}
+
+impl Operations for Api {
+    fn payloads(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Payload> {
+        plain(self.execute_stream(request, session))
     }
 }
 

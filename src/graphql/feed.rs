@@ -16,7 +16,7 @@ use super::errors::Code;
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::cursor::{Backfill, Cursor};
 use crate::data::{Micros, Positions, Selector, SeriesId, Stored};
-use crate::live::{End, Options, Overflow};
+use crate::live::{End, Options, Overflow, Pick};
 use crate::store::tail::{Horizon, Names, ResumeGap, Tail, TailError, Want};
 
 mod batches;
@@ -52,9 +52,7 @@ pub struct Request {
 #[derive(Clone, Debug)]
 pub struct Batch {
     pub cursor: Cursor,
-    pub stored: Arc<Stored>,
-    /// Indexes into `stored.points`.
-    pub points: Vec<u32>,
+    pub pick: Arc<Pick>,
     pub conflated: u64,
 }
 
@@ -276,12 +274,12 @@ impl Feed {
         };
         match next {
             Ok(delivery) if delivery.conflated > 0 || self.request.every.is_some() => {
-                parts.push_back(whole(&self.cursor, delivery));
+                parts.push_back(whole(&self.cursor, &delivery));
                 self.stage = Stage::Live(subscription, parts);
                 Ok(None)
             }
             Ok(delivery) => {
-                parts.extend(split(&self.cursor, delivery, BATCH_MAX));
+                parts.extend(split(&self.cursor, &delivery, BATCH_MAX));
                 self.stage = Stage::Live(subscription, parts);
                 Ok(None)
             }
@@ -349,7 +347,7 @@ impl Feed {
     /// A page from Postgres with the cursor as it stands; nothing when it has no points.
     fn page(&self, stored: Stored) -> Option<Batch> {
         let batch = folded(self.cursor.clone(), stored, self.request.every);
-        (!batch.points.is_empty()).then_some(batch)
+        (!batch.pick.is_empty()).then_some(batch)
     }
 
     fn empty(&self) -> Batch {

@@ -14,8 +14,10 @@ mod redrive;
 pub mod mutation;
 pub mod feed;
 pub mod subscription;
+pub mod payload;
 mod api;
 #[cfg(test)]
 mod tests;
 
 pub use api::{Api, Schema, sdl};
+pub use payload::{Next, Operations, Payload, Then};

@@ -50,10 +50,7 @@ impl SeriesSelector {
             .map(|m| data::LabelMatcher::new(m.name, m.op.into(), m.value))
             .collect::<std::result::Result<_, _>>()
             .map_err(|bad| Code::BadUserInput.error(bad.to_string()))?;
-        Ok(data::Selector {
-            metric: self.metric,
-            labels,
-        })
+        Ok(data::Selector::new(self.metric, labels))
     }
 }
 

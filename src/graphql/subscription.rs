@@ -1,6 +1,5 @@
 //! `subscription { points }`: what is committed, as it is committed.
 
-use std::sync::Arc;
 use std::time::Duration as Span;
 
 use async_graphql::{Context, Enum, Object, Result, Subscription};
@@ -13,7 +12,7 @@ use super::selector::SeriesSelector;
 use super::services::services;
 use super::types::Series;
 use crate::actors::hub::HubHandle;
-use crate::data::{Stored, StoredPoint};
+use crate::data::{StoredPoint, StoredSeries};
 use crate::live::Overflow;
 use crate::store::tail::Tail;
 
@@ -84,11 +83,11 @@ impl PointBatch {
     }
 
     async fn points(&self) -> Vec<LivePoint> {
-        let point = |at: &u32| LivePoint {
-            stored: Arc::clone(&self.0.stored),
-            point: self.0.stored.points[*at as usize],
+        let live = |point: &StoredPoint| LivePoint {
+            series: self.0.pick.series(point).clone(),
+            point: *point,
         };
-        self.0.points.iter().map(point).collect()
+        self.0.pick.points().map(live).collect()
     }
 
     /// How many older points were left out before these.
@@ -100,14 +99,14 @@ impl PointBatch {
 /// A committed point.
 #[derive(Clone, Debug)]
 pub struct LivePoint {
-    stored: Arc<Stored>,
+    series: StoredSeries,
     point: StoredPoint,
 }
 
 #[Object]
 impl LivePoint {
     async fn series(&self) -> Series {
-        Series(self.stored.series[self.point.series as usize].clone())
+        Series(self.series.clone())
     }
 
     async fn ts(&self) -> DateTime {

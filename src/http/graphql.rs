@@ -7,7 +7,7 @@ use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, U
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
-use async_graphql::{Executor, Request, Response, Variables};
+use async_graphql::{Request, Response, Variables};
 use async_graphql_actix_web::GraphQLResponse;
 use serde::Deserialize;
 use serde_json::json;
@@ -16,6 +16,7 @@ use super::Worker;
 use super::accept::Media;
 use super::refusal::Refusal;
 use super::websocket;
+use crate::graphql::Operations;
 
 /// The parameters of a request; unknown ones are ignored, as the specification wants.
 #[derive(Deserialize)]
@@ -37,7 +38,7 @@ struct UrlParams {
     extensions: Option<String>,
 }
 
-pub(super) async fn post<E: Executor>(
+pub(super) async fn post<E: Operations>(
     request: HttpRequest,
     body: web::Payload,
     worker: web::Data<Worker<E>>,
@@ -70,7 +71,7 @@ pub(super) async fn post<E: Executor>(
     }
 }
 
-pub(super) async fn get<E: Executor>(
+pub(super) async fn get<E: Operations>(
     request: HttpRequest,
     body: web::Payload,
     worker: web::Data<Worker<E>>,
@@ -113,14 +114,18 @@ pub(super) fn is_websocket(request: &HttpRequest) -> bool {
             .is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
 }
 
-async fn upgrade<E: Executor>(request: &HttpRequest, body: web::Payload, worker: &Worker<E>) -> HttpResponse {
+async fn upgrade<E: Operations>(
+    request: &HttpRequest,
+    body: web::Payload,
+    worker: &Worker<E>,
+) -> HttpResponse {
     let (schema, settings) = (worker.schema.clone(), worker.websocket.clone());
     websocket::upgrade(request, body, schema, (worker.data)(), settings)
         .await
         .unwrap_or_else(|error| Refusal::BadRequest.respond(&error.to_string()))
 }
 
-async fn execute<E: Executor>(
+async fn execute<E: Operations>(
     http: &HttpRequest,
     media: Media,
     worker: &Worker<E>,

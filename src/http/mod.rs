@@ -23,10 +23,11 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
-use async_graphql::{Data, Executor};
+use async_graphql::Data;
 
 pub use guard::Guard;
 
+use crate::graphql::Operations;
 use crate::telemetry::{Metrics, Status};
 
 #[derive(Clone, Debug)]
@@ -107,7 +108,7 @@ struct Worker<E> {
 
 /// Starts the workers. The `Server` is a future that ends when the server has; port 0 in the
 /// listener's address is fine, the bound address is returned.
-pub fn serve<E: Executor>(
+pub fn serve<E: Operations>(
     listener: TcpListener,
     config: HttpConfig,
     parts: Parts<E>,
@@ -135,7 +136,7 @@ pub fn serve<E: Executor>(
     Ok((server, handle, address))
 }
 
-fn routes<E: Executor>(
+fn routes<E: Operations>(
     config: &HttpConfig,
     parts: &Parts<E>,
 ) -> impl FnOnce(&mut web::ServiceConfig) + use<E> {

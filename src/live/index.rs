@@ -1,93 +1,94 @@
-//! Which subscriber wants which series: a batch goes in, index lists go into outboxes.
+//! Which subscriber wants which series: a batch goes in, picks go into outboxes.
 //!
-//! A selector is judged once for each pair of series and subscription: when the series is first
-//! seen, or when the subscription comes. After that a point costs one look-up by series id.
+//! Subscribers with the same selector are one group. A selector is judged once for each pair of
+//! series and group: when the series is first seen, or when the group begins. After that a point
+//! costs one look-up by series id, and all subscribers of a group share one pick.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::outbox::{Delivery, End, Sender};
+use super::page::{Page, Pick};
 use super::sequence::Accepted;
 use crate::data::{Selector, Series, SeriesId, Stored};
 
 pub type SubscriberId = u64;
+type GroupId = u64;
 
 #[derive(Debug, Default)]
 pub struct Index {
     series: HashMap<SeriesId, Known>,
-    subscribers: HashMap<SubscriberId, Subscriber>,
+    groups: HashMap<GroupId, Group>,
+    by_selector: HashMap<Selector, GroupId>,
+    subscribers: HashMap<SubscriberId, GroupId>,
+    next_group: GroupId,
 }
 
 #[derive(Debug)]
 struct Known {
     series: Arc<Series>,
-    wanted_by: Vec<SubscriberId>,
+    wanted_by: Vec<GroupId>,
 }
 
+/// Everyone who asks with the same selector.
 #[derive(Debug)]
-struct Subscriber {
+struct Group {
     selector: Selector,
-    outbox: Sender,
     wants: Vec<SeriesId>,
+    outboxes: HashMap<SubscriberId, Sender>,
 }
 
 impl Index {
     pub fn subscribe(&mut self, id: SubscriberId, selector: Selector, outbox: Sender) {
-        let mut wants = Vec::new();
-        for (series_id, known) in &mut self.series {
-            if selector.matches(&known.series) {
-                known.wanted_by.push(id);
-                wants.push(*series_id);
-            }
-        }
-        let subscriber = Subscriber {
-            selector,
-            outbox,
-            wants,
+        let group_id = match self.by_selector.get(&selector) {
+            Some(group_id) => *group_id,
+            None => self.begin(selector),
         };
-        self.subscribers.insert(id, subscriber);
+        if let Some(group) = self.groups.get_mut(&group_id) {
+            group.outboxes.insert(id, outbox);
+            self.subscribers.insert(id, group_id);
+        }
     }
 
     pub fn unsubscribe(&mut self, id: SubscriberId) {
-        let Some(gone) = self.subscribers.remove(&id) else {
+        let Some(group_id) = self.subscribers.remove(&id) else {
             return;
         };
-        for series_id in gone.wants {
-            if let Some(known) = self.series.get_mut(&series_id) {
-                known.wanted_by.retain(|other| *other != id);
+        let Some(group) = self.groups.get_mut(&group_id) else {
+            return;
+        };
+        group.outboxes.remove(&id);
+        if group.outboxes.is_empty()
+            && let Some(gone) = self.groups.remove(&group_id)
+        {
+            self.by_selector.remove(&gone.selector);
+            for series_id in gone.wants {
+                if let Some(known) = self.series.get_mut(&series_id) {
+                    known.wanted_by.retain(|other| *other != group_id);
+                }
             }
         }
     }
 
     /// Hands each subscriber the points it asked for, of those that were accepted.
-    pub fn deliver(&mut self, stored: &Arc<Stored>, accepted: &Accepted) {
+    pub fn deliver(&mut self, page: &Arc<Page>, accepted: &Accepted) {
+        let stored = &page.stored;
         for found in &stored.series {
             self.learn(found.id, &found.series);
         }
         if self.subscribers.is_empty() || accepted.ranges.is_empty() {
             return;
         }
-        let wanted_by: Vec<&[SubscriberId]> = stored
-            .series
-            .iter()
-            .map(|s| self.series.get(&s.id).map_or(&[][..], |k| &k.wanted_by))
-            .collect();
-        let mut matched: HashMap<SubscriberId, Vec<u32>> = HashMap::new();
-        for (at, point) in (0u32..).zip(&stored.points) {
-            let wanted_by = wanted_by[point.series as usize];
-            if wanted_by.is_empty() || !accepted.contains(point) {
-                continue;
-            }
-            for id in wanted_by {
-                matched.entry(*id).or_default().push(at);
-            }
-        }
+        let matched = self.matched(stored, accepted);
         let ranges: Arc<[_]> = accepted.ranges.as_slice().into();
-        for (id, points) in matched {
-            if let Some(subscriber) = self.subscribers.get(&id) {
-                subscriber.outbox.push(Delivery {
-                    stored: Arc::clone(stored),
-                    points,
+        for (group_id, points) in matched {
+            let Some(group) = self.groups.get(&group_id) else {
+                continue;
+            };
+            let pick = Pick::new(Arc::clone(page), points);
+            for outbox in group.outboxes.values() {
+                outbox.push(Delivery {
+                    pick: Arc::clone(&pick),
                     ranges: Arc::clone(&ranges),
                     conflated: 0,
                 });
@@ -97,8 +98,9 @@ impl Index {
 
     /// Ends one subscription; its outbox gives out what it holds first.
     pub fn end(&self, id: SubscriberId, why: End) {
-        if let Some(subscriber) = self.subscribers.get(&id) {
-            subscriber.outbox.end(why);
+        let group = self.subscribers.get(&id).and_then(|group| self.groups.get(group));
+        if let Some(outbox) = group.and_then(|group| group.outboxes.get(&id)) {
+            outbox.end(why);
         }
     }
 
@@ -114,19 +116,59 @@ impl Index {
         self.subscribers.is_empty()
     }
 
+    fn begin(&mut self, selector: Selector) -> GroupId {
+        let group_id = self.next_group;
+        self.next_group += 1;
+        let mut wants = Vec::new();
+        for (series_id, known) in &mut self.series {
+            if selector.matches(&known.series) {
+                known.wanted_by.push(group_id);
+                wants.push(*series_id);
+            }
+        }
+        self.by_selector.insert(selector.clone(), group_id);
+        let group = Group {
+            selector,
+            wants,
+            outboxes: HashMap::new(),
+        };
+        self.groups.insert(group_id, group);
+        group_id
+    }
+
     fn learn(&mut self, id: SeriesId, series: &Arc<Series>) {
         if self.series.contains_key(&id) {
             return;
         }
         let mut wanted_by = Vec::new();
-        for (subscriber_id, subscriber) in &mut self.subscribers {
-            if subscriber.selector.matches(series) {
-                subscriber.wants.push(id);
-                wanted_by.push(*subscriber_id);
+        for (group_id, group) in &mut self.groups {
+            if group.selector.matches(series) {
+                group.wants.push(id);
+                wanted_by.push(*group_id);
             }
         }
         let series = Arc::clone(series);
         self.series.insert(id, Known { series, wanted_by });
+    }
+
+    /// For each group the points it wants, in their order.
+    fn matched(&self, stored: &Stored, accepted: &Accepted) -> HashMap<GroupId, Vec<u32>> {
+        let wanted_by: Vec<&[GroupId]> = stored
+            .series
+            .iter()
+            .map(|s| self.series.get(&s.id).map_or(&[][..], |known| &known.wanted_by))
+            .collect();
+        let mut matched: HashMap<GroupId, Vec<u32>> = HashMap::new();
+        for (at, point) in (0u32..).zip(&stored.points) {
+            let wanted_by = wanted_by[point.series as usize];
+            if wanted_by.is_empty() || !accepted.contains(point) {
+                continue;
+            }
+            for group_id in wanted_by {
+                matched.entry(*group_id).or_default().push(at);
+            }
+        }
+        matched
     }
 }
 
@@ -172,7 +214,7 @@ mod tests {
         let early = subscribe(&mut index, 1, Some("m"));
         let mut publish = |index: &mut Index, stored: Arc<Stored>| {
             let accepted = sequence.accept(&stored.ranges);
-            index.deliver(&stored, &accepted);
+            index.deliver(&Page::new(stored), &accepted);
         };
         publish(&mut index, batch("m", 7, 0));
         let late = subscribe(&mut index, 2, None);

@@ -5,8 +5,12 @@
 
 pub mod sequence;
 pub mod index;
+pub mod page;
 pub mod outbox;
+pub mod json;
 
 pub use index::{Index, SubscriberId};
+pub use json::Json;
 pub use outbox::{Delivered, Delivery, End, Options, Overflow, Receiver, Sender};
+pub use page::{Page, Pick};
 pub use sequence::{Accepted, Sequence};

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use self::queue::Queue;
-use crate::data::Stored;
+use super::page::Pick;
 use crate::data::stored::Range;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::owned;
@@ -53,9 +53,7 @@ impl Default for Options {
 /// Points of one committed batch (or folded from several) that matched.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    pub stored: Arc<Stored>,
-    /// Indexes into `stored.points`.
-    pub points: Vec<u32>,
+    pub pick: Arc<Pick>,
     /// What the subscriber has seen of each partition once it has these points.
     pub ranges: Arc<[Range]>,
     /// How many older points these stand for.

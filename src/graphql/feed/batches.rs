@@ -1,12 +1,13 @@
 //! Cuts and folds points into batches whose cursors never pass a point that has yet to come.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Batch;
 use crate::data::stored::Range;
-use crate::data::{Cursor, SeriesId, Stored};
-use crate::live::Delivery;
+use crate::data::{Cursor, SeriesId, Stored, StoredPoint};
+use crate::live::{Delivery, Page, Pick};
 
 /// Moves the cursor past these ranges.
 pub fn advance(cursor: &mut Cursor, ranges: &[Range]) {
@@ -17,35 +18,33 @@ pub fn advance(cursor: &mut Cursor, ranges: &[Range]) {
 }
 
 /// A delivery as one batch. Its points share one cursor, so it cannot be cut.
-pub fn whole(cursor: &Cursor, delivery: Delivery) -> Batch {
-    let points = unseen(cursor, &delivery);
+pub fn whole(cursor: &Cursor, delivery: &Delivery) -> Batch {
+    let pick = unseen(cursor, delivery);
     let mut cursor = cursor.clone();
     advance(&mut cursor, &delivery.ranges);
     Batch {
         cursor,
-        stored: delivery.stored,
-        points,
+        pick,
         conflated: delivery.conflated,
     }
 }
 
 /// A delivery in batches of about `max` points, cut between records, in the order of offsets.
-pub fn split(cursor: &Cursor, delivery: Delivery, max: usize) -> Vec<Batch> {
-    let mut points = unseen(cursor, &delivery);
-    if points.len() <= max {
-        let batch = whole(cursor, delivery);
+pub fn split(cursor: &Cursor, delivery: &Delivery, max: usize) -> Vec<Batch> {
+    let pick = unseen(cursor, delivery);
+    if pick.len() <= max {
         // Without points it only moves the cursor, which the next one does as well.
-        return if points.is_empty() {
+        return if pick.is_empty() {
             Vec::new()
         } else {
-            vec![batch]
+            vec![whole(cursor, delivery)]
         };
     }
-    let stored = &delivery.stored;
     let place = |at: &u32| {
-        let point = &stored.points[*at as usize];
+        let point = &pick.page.stored.points[*at as usize];
         (point.partition_id, point.offset)
     };
+    let mut points = pick.points.clone();
     points.sort_by_key(place);
     let mut batches = Vec::new();
     let mut so_far = cursor.clone();
@@ -68,8 +67,7 @@ pub fn split(cursor: &Cursor, delivery: Delivery, max: usize) -> Vec<Batch> {
         advance(&mut so_far, &[reached]);
         batches.push(Batch {
             cursor: so_far.clone(),
-            stored: stored.clone(),
-            points: now.to_vec(),
+            pick: Pick::new(Arc::clone(&pick.page), now.to_vec()),
             conflated: 0,
         });
         rest = later;
@@ -102,17 +100,21 @@ pub fn folded(cursor: Cursor, stored: Stored, every: Option<Duration>) -> Batch 
     Batch {
         cursor,
         conflated: (all.len() - points.len()) as u64,
-        stored: stored.into(),
-        points,
+        pick: Pick::new(Page::new(stored.into()), points),
     }
 }
 
 /// Points that the cursor has not passed: a client may come with a cursor ahead of the hub.
-fn unseen(cursor: &Cursor, delivery: &Delivery) -> Vec<u32> {
-    let new = |at: &&u32| {
-        let point = &delivery.stored.points[**at as usize];
+fn unseen(cursor: &Cursor, delivery: &Delivery) -> Arc<Pick> {
+    let pick = &delivery.pick;
+    let new = |point: &StoredPoint| {
         let seen = cursor.positions.get(&point.partition_id).copied();
         point.offset >= seen.unwrap_or(0)
     };
-    delivery.points.iter().filter(new).copied().collect()
+    if pick.points().all(new) {
+        return Arc::clone(pick);
+    }
+    let rest = pick.points.iter().zip(pick.points());
+    let rest = rest.filter(|(_, point)| new(point)).map(|(at, _)| *at).collect();
+    Pick::new(Arc::clone(&pick.page), rest)
 }

@@ -98,8 +98,7 @@ async fn read(feed: &mut BoxStream<'static, Result<Batch>>, n: usize) -> (Vec<i6
     let (mut offsets, mut cursor) = (Vec::new(), Cursor::default());
     while offsets.len() < n {
         let batch = next(feed).await.unwrap();
-        let offset = |at: &u32| batch.stored.points[*at as usize].offset;
-        offsets.extend(batch.points.iter().map(offset));
+        offsets.extend(batch.pick.points().map(|point| point.offset));
         cursor = batch.cursor;
     }
     (offsets, cursor)
@@ -114,7 +113,7 @@ fn code(error: &Error) -> String {
 async fn batches_that_come_late_or_never_are_read_from_postgres_once_and_in_order() {
     let world = World::start().await;
     let mut feed = world.open(Start::Now).await.unwrap();
-    assert!(next(&mut feed).await.unwrap().points.is_empty());
+    assert!(next(&mut feed).await.unwrap().pick.is_empty());
     let first = world.commit(0, 3).await;
     world.hub.publish(Arc::clone(&first));
     // Never published; the tick or the hole behind it brings it.
@@ -193,7 +192,7 @@ async fn a_drain_gives_the_last_cursor_before_the_end() {
     next(&mut feed).await.unwrap();
     let hub = world.hub.clone();
     let drain = actix_web::rt::spawn(async move { hub.drain(Duration::ZERO).await });
-    assert!(next(&mut feed).await.unwrap().points.is_empty());
+    assert!(next(&mut feed).await.unwrap().pick.is_empty());
     assert_eq!(code(&next(&mut feed).await.unwrap_err()), "\"GOING_AWAY\"");
     assert!(feed.next().await.is_none());
     drop(feed);

@@ -16,11 +16,12 @@ use actix_web::dev::Extensions;
 use actix_web::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use actix_web::rt::net::TcpStream;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
-use async_graphql::{Data, Executor};
+use async_graphql::Data;
 use tokio::sync::watch;
 
 use self::protocol::Protocol;
 use self::session::Session;
+use crate::graphql::Operations;
 use crate::telemetry::Metrics;
 
 mod protocol;
@@ -77,7 +78,7 @@ impl Default for Limits {
 ///
 /// # Errors
 /// The request is not a WebSocket handshake.
-pub async fn upgrade<E: Executor>(
+pub async fn upgrade<E: Operations>(
     req: &HttpRequest,
     payload: web::Payload,
     executor: E,

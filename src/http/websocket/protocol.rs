@@ -3,9 +3,11 @@
 //! `graphql-transport-ws` is the one of the `graphql-ws` library's PROTOCOL.md; the sub-protocol
 //! that is itself named `graphql-ws` is the older one of subscriptions-transport-ws.
 
-use async_graphql::{Request, Response, ServerError};
+use async_graphql::{Request, ServerError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::live::Json;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -28,7 +30,7 @@ pub enum ServerMessage<'a> {
     Ack,
     Pong(Option<&'a Value>),
     KeepAlive,
-    Next(&'a str, &'a Response),
+    Next(&'a str, &'a Json),
     Error(&'a str, &'a [ServerError]),
     Complete(&'a str),
 }
@@ -105,8 +107,7 @@ impl Protocol {
             ServerMessage::Ack => text::<()>("connection_ack", None, None),
             ServerMessage::Pong(payload) => text("pong", None, payload),
             ServerMessage::KeepAlive => text::<()>("ka", None, None),
-            ServerMessage::Next(id, response) if legacy => text("data", Some(id), Some(response)),
-            ServerMessage::Next(id, response) => text("next", Some(id), Some(response)),
+            ServerMessage::Next(id, json) => next(if legacy { "data" } else { "next" }, id, json),
             // The older protocol has room for one error only.
             ServerMessage::Error(id, errors) if legacy => text("error", Some(id), errors.first()),
             ServerMessage::Error(id, errors) => text("error", Some(id), Some(errors)),
@@ -118,4 +119,13 @@ impl Protocol {
 fn text<P: Serialize>(kind: &'static str, id: Option<&str>, payload: Option<P>) -> String {
     // Only maps with keys that are no strings fail to serialise, and responses have none.
     serde_json::to_string(&Sent { kind, id, payload }).unwrap_or_default()
+}
+
+fn next(kind: &'static str, id: &str, json: &Json) -> String {
+    let mut out = text::<()>(kind, Some(id), None).into_bytes();
+    out.pop();
+    out.extend_from_slice(b",\"payload\":");
+    json.write(&mut out);
+    out.push(b'}');
+    String::from_utf8(out).unwrap_or_default()
 }

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use actix_http::ws::{CloseCode, CloseReason, Message};
-use async_graphql::{Data, ErrorExtensionValues, Executor, Response, ServerError, Value};
+use async_graphql::{Data, ErrorExtensionValues, ServerError};
 use futures_util::stream::{self, AbortHandle, BoxStream, SelectAll, StreamExt};
 use tokio::time::Instant;
 
 use super::Settings;
 use super::protocol::{ClientMessage, Protocol, ServerMessage};
+use crate::graphql::{Operations, Payload, Then};
 
 /// Messages that may wait for the socket before the reader stops reading.
 const WAITING_MAX: usize = 64;
@@ -47,17 +48,16 @@ enum Readiness {
 
 struct Operation {
     key: u64,
-    answered: bool,
     abort: AbortHandle,
 }
 
 /// Something an operation brought; `key` tells it from an earlier one of the same id.
 enum Event {
-    Next(Arc<str>, u64, Box<Response>),
+    Next(Arc<str>, u64, Payload),
     Done(Arc<str>, u64),
 }
 
-impl<E: Executor> Session<E> {
+impl<E: Operations> Session<E> {
     /// Without a protocol the connection closes with 4406 at once.
     pub fn new(executor: E, protocol: Option<Protocol>, data: Data, settings: Settings) -> Self {
         let mut session = Self {
@@ -223,16 +223,12 @@ impl<E: Executor> Session<E> {
         let done = stream::iter([Event::Done(Arc::clone(&name), key)]);
         let events = self
             .executor
-            .execute_stream(request, Some(data))
-            .map(move |response| Event::Next(Arc::clone(&name), key, Box::new(response)))
+            .payloads(request, Some(data))
+            .map(move |payload| Event::Next(Arc::clone(&name), key, payload))
             .chain(done);
         let (events, abort) = stream::abortable(events);
         self.running.push(events.boxed());
-        let operation = Operation {
-            key,
-            answered: false,
-            abort,
-        };
+        let operation = Operation { key, abort };
         self.operations.insert(id, operation);
         self.wake();
     }
@@ -245,25 +241,25 @@ impl<E: Executor> Session<E> {
 
     fn happened(&mut self, event: Event) {
         let (Event::Next(id, key, _) | Event::Done(id, key)) = &event;
-        let Some(operation) = self.operations.get_mut(&**id).filter(|o| o.key == *key) else {
+        if self.operations.get(&**id).is_none_or(|o| o.key != *key) {
             return;
-        };
-        let first = !std::mem::replace(&mut operation.answered, true);
+        }
         match event {
             Event::Done(id, _) => {
                 self.forget(&id);
                 self.say(&ServerMessage::Complete(&id));
             }
-            Event::Next(id, _, response) if first && never_began(&response) => {
+            Event::Next(id, _, Payload::Refused(errors)) => {
                 self.forget(&id);
-                self.say(&ServerMessage::Error(&id, &response.errors));
+                self.say(&ServerMessage::Error(&id, &errors));
             }
-            Event::Next(id, _, response) => {
-                self.say(&ServerMessage::Next(&id, &response));
-                if has_code(&response, "SLOW_CLIENT") {
-                    self.close(1013, "Too slow; resume with the last cursor");
+            Event::Next(id, _, Payload::Next(next)) => {
+                self.say(&ServerMessage::Next(&id, &next.json));
+                match next.then {
+                    Then::GoOn => {}
+                    Then::TooSlow => self.close(1013, "Too slow; resume with the last cursor"),
+                    Then::GoAway => self.going_away = true,
                 }
-                self.going_away |= has_code(&response, "GOING_AWAY");
             }
         }
     }
@@ -299,19 +295,4 @@ impl<E: Executor> Session<E> {
             waker.wake();
         }
     }
-}
-
-/// Parsing, validation or a limit refused the operation: no field was resolved.
-fn never_began(response: &Response) -> bool {
-    response.data == Value::Null
-        && !response.errors.is_empty()
-        && response.errors.iter().all(|error| error.path.is_empty())
-}
-
-fn has_code(response: &Response, code: &str) -> bool {
-    let code = Value::from(code);
-    response.errors.iter().any(|error| {
-        let extensions = error.extensions.as_ref();
-        extensions.and_then(|e| e.get("code")) == Some(&code)
-    })
 }

@@ -12,7 +12,6 @@ use std::task::{Context, Poll};
 
 use actix_http::ws::{Codec, Frame, Item, ProtocolError};
 use actix_web::web::{self, Bytes, BytesMut};
-use async_graphql::Executor;
 use futures_util::{Stream, StreamExt};
 use rustix::net::Shutdown;
 use tokio::sync::Notify;
@@ -20,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::session::Session;
+use crate::graphql::Operations;
 
 /// Messages are gathered into one write up to about this many bytes.
 const CHUNK: usize = 16 * 1024;
@@ -35,7 +35,7 @@ struct Connection<E> {
 }
 
 /// Starts the reader and gives the body.
-pub fn run<E: Executor>(
+pub fn run<E: Operations>(
     session: Session<E>,
     payload: web::Payload,
     socket: Option<OwnedFd>,
@@ -53,13 +53,13 @@ pub fn run<E: Executor>(
     }
 }
 
-struct Body<E: Executor> {
+struct Body<E: Operations> {
     shared: Shared<E>,
     codec: Codec,
     chunks: u32,
 }
 
-impl<E: Executor> Stream for Body<E> {
+impl<E: Operations> Stream for Body<E> {
     type Item = Result<Bytes, ProtocolError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -98,7 +98,7 @@ impl<E: Executor> Stream for Body<E> {
     }
 }
 
-impl<E: Executor> Drop for Body<E> {
+impl<E: Operations> Drop for Body<E> {
     fn drop(&mut self) {
         let mut session = self.shared.session.borrow_mut();
         session.abandon();
@@ -125,7 +125,7 @@ struct Reader<E> {
     drain_by: Option<Instant>,
 }
 
-impl<E: Executor> Reader<E> {
+impl<E: Operations> Reader<E> {
     fn new(shared: Shared<E>, socket: Option<OwnedFd>) -> Self {
         let limits = shared.session.borrow().settings.limits;
         let now = Instant::now();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::{Counts, Delivery, End, Options, Overflow};
 use crate::data::stored::Range;
 use crate::data::{PartitionId, SeriesId, Stored, StoredPoint, StoredSeries};
+use crate::live::page::{Page, Pick};
 
 /// Bytes of bookkeeping for a queued delivery, and for a folded point.
 const ENTRY_BYTES: usize = 96;
@@ -60,8 +61,8 @@ impl Queue {
         if self.ended.is_some() {
             return;
         }
-        self.counts.matched += delivery.points.len() as u64;
-        self.counts.pending += delivery.points.len() as u64;
+        self.counts.matched += delivery.pick.len() as u64;
+        self.counts.pending += delivery.pick.len() as u64;
         if self.folding {
             self.fold(&delivery);
         } else {
@@ -89,8 +90,8 @@ impl Queue {
             self.own_bytes = 0;
             mem::take(&mut self.fold).into_delivery()
         };
-        self.counts.pending -= delivery.points.len() as u64;
-        self.counts.sent += delivery.points.len() as u64;
+        self.counts.pending -= delivery.pick.len() as u64;
+        self.counts.sent += delivery.pick.len() as u64;
         Some(Ok(delivery))
     }
 
@@ -175,8 +176,8 @@ impl Queue {
 impl Entry {
     fn shared(delivery: Delivery) -> Self {
         Self {
-            own: ENTRY_BYTES + size_of_val(&delivery.points[..]),
-            shared: weight(&delivery.stored),
+            own: ENTRY_BYTES + size_of_val(&delivery.pick.points[..]),
+            shared: weight(&delivery.pick.page.stored),
             delivery,
         }
     }
@@ -185,23 +186,20 @@ impl Entry {
     fn copied(from: &Delivery) -> Self {
         let mut places = HashMap::new();
         let mut stored = Stored::default();
-        for at in &from.points {
-            let point = from.stored.points[*at as usize];
+        for point in from.pick.points() {
             let series = *places.entry(point.series).or_insert_with(|| {
-                let series = &from.stored.series[point.series as usize];
-                stored.series.push(series.clone());
+                stored.series.push(from.pick.series(point).clone());
                 stored.series.len() as u32 - 1
             });
-            stored.points.push(StoredPoint { series, ..point });
+            stored.points.push(StoredPoint { series, ..*point });
         }
         let delivery = Delivery {
-            points: (0..).take(stored.points.len()).collect(),
-            stored: Arc::new(stored),
+            pick: Pick::all(Page::new(Arc::new(stored))),
             ranges: Arc::clone(&from.ranges),
             conflated: from.conflated,
         };
         Self {
-            own: ENTRY_BYTES + size_of_val(&delivery.points[..]) + weight(&delivery.stored),
+            own: ENTRY_BYTES + size_of_val(&delivery.pick.points[..]) + weight(&delivery.pick.page.stored),
             shared: 0,
             delivery,
         }
@@ -213,18 +211,17 @@ impl Fold {
     fn add(&mut self, delivery: &Delivery) -> u64 {
         self.conflated += delivery.conflated;
         let kept = self.conflated;
-        for at in &delivery.points {
-            let point = delivery.stored.points[*at as usize];
-            let series = &delivery.stored.series[point.series as usize];
+        for point in delivery.pick.points() {
+            let series = delivery.pick.series(point);
             match self.points.get_mut(&series.id) {
                 None => {
-                    self.points.insert(series.id, (series.clone(), point));
+                    self.points.insert(series.id, (series.clone(), *point));
                 }
                 Some((_, newest)) => {
                     self.conflated += 1;
                     // The same time again is a correction: the later one counts.
                     if point.ts >= newest.ts {
-                        *newest = point;
+                        *newest = *point;
                     }
                 }
             }
@@ -250,8 +247,7 @@ impl Fold {
             });
         }
         Delivery {
-            points: (0..).take(stored.points.len()).collect(),
-            stored: Arc::new(stored),
+            pick: Pick::all(Page::new(Arc::new(stored))),
             ranges: self.ranges.into_values().collect(),
             conflated: self.conflated,
         }

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 
 use super::queue::Queue;
 use super::*;
-use crate::data::{Micros, Series, StoredPoint, StoredSeries};
+use crate::data::{Micros, Series, Stored, StoredPoint, StoredSeries};
+use crate::live::Page;
 
 fn delivery(series: &[i32], from: i64) -> Delivery {
     let points = (0..)
@@ -30,8 +31,7 @@ fn delivery(series: &[i32], from: i64) -> Delivery {
         points,
     };
     Delivery {
-        points: (0..stored.points.len() as u32).collect(),
-        stored: Arc::new(stored),
+        pick: Pick::all(Page::new(Arc::new(stored))),
         ranges: Arc::new([Range {
             partition_id: 1,
             from,
@@ -74,7 +74,7 @@ proptest! {
             match step {
                 Step::Push(series) => queue.push(delivery(&series, at)),
                 Step::Take(early) => if let Some(Ok(taken)) = queue.take(early) {
-                    sent += taken.points.len() as u64;
+                    sent += taken.pick.len() as u64;
                     conflated += taken.conflated;
                 },
                 Step::Policy(true) => { queue.go_live(Overflow::Conflate); }
@@ -105,8 +105,8 @@ async fn a_full_outbox_that_conflates_gives_the_newest_of_each_series_and_counts
         sender.push(delivery(&[1, 2], at));
     }
     let got = receiver.next().await.unwrap();
-    assert_eq!(got.stored.points.len(), 2);
-    assert!(got.stored.points.iter().all(|p| p.ts == Micros(49)));
+    assert_eq!(got.pick.len(), 2);
+    assert!(got.pick.points().all(|p| p.ts == Micros(49)));
     assert_eq!(got.conflated, 98);
     assert_eq!(got.ranges[0].to, 50);
     sender.push(delivery(&[1], 50));

@@ -1,0 +1,101 @@
+//! The messages of an operation as every transport sends them: JSON texts, and what they mean for
+//! the connection.
+
+use std::sync::Arc;
+
+use async_graphql::{Data, Executor, ObjectType, Request, Response, ServerError, SubscriptionType, Value};
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+
+use super::errors::Code;
+use crate::live::Json;
+
+/// One message of an operation.
+#[derive(Debug)]
+pub enum Payload {
+    Next(Next),
+    /// Parsing, validation, a limit or the start of the operation refused it: no field was
+    /// resolved. Always the only message.
+    Refused(Vec<ServerError>),
+}
+
+#[derive(Debug)]
+pub struct Next {
+    /// An execution result: `{"data":…}`, with `errors` where there are some.
+    pub json: Json,
+    /// Where the subscriber stands after this message; it has no characters that need escaping.
+    pub cursor: Option<Arc<str>>,
+    pub then: Then,
+}
+
+/// What follows a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Then {
+    #[default]
+    GoOn,
+    /// The subscriber did not keep up: its connection closes.
+    TooSlow,
+    /// The server is about to stop.
+    GoAway,
+}
+
+/// An executor whose operations come as payloads.
+pub trait Operations: Executor {
+    fn payloads(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Payload>;
+}
+
+impl Payload {
+    /// `first`: nothing came before it.
+    pub fn plain(response: Response, first: bool) -> Self {
+        if first && never_began(&response) {
+            return Self::Refused(response.errors);
+        }
+        let then = if has_code(&response, Code::SlowClient) {
+            Then::TooSlow
+        } else if has_code(&response, Code::GoingAway) {
+            Then::GoAway
+        } else {
+            Then::GoOn
+        };
+        // Only maps with keys that are no strings fail to serialise, and responses have none.
+        let json = serde_json::to_string(&response).unwrap_or_default();
+        Self::Next(Next {
+            json: json.into(),
+            cursor: None,
+            then,
+        })
+    }
+}
+
+/// The plain way for any schema.
+impl<Q, M, S> Operations for async_graphql::Schema<Q, M, S>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    fn payloads(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Payload> {
+        plain(Executor::execute_stream(self, request, session))
+    }
+}
+
+/// Each response by itself, as async-graphql made it.
+pub fn plain(responses: BoxStream<'static, Response>) -> BoxStream<'static, Payload> {
+    let first = stream::iter([true]).chain(stream::repeat(false));
+    let payload = |(response, first)| Payload::plain(response, first);
+    responses.zip(first).map(payload).boxed()
+}
+
+fn never_began(response: &Response) -> bool {
+    response.data == Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty())
+}
+
+fn has_code(response: &Response, code: Code) -> bool {
+    let code = Value::from(code.as_str());
+    response.errors.iter().any(|error| {
+        let extensions = error.extensions.as_ref();
+        extensions.and_then(|e| e.get("code")) == Some(&code)
+    })
+}

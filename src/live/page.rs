@@ -1,0 +1,57 @@
+//! Committed points as they are delivered: a page of them, and what a selector picks of it.
+//!
+//! Both are shared. Everyone who looks at the same page shares the texts of its points, everyone
+//! with the same pick shares the text of the whole list.
+
+use std::sync::Arc;
+
+use crate::data::{Stored, StoredPoint, StoredSeries};
+
+/// Points of one committed batch, or of one page from Postgres.
+#[derive(Debug, Default)]
+pub struct Page {
+    pub stored: Arc<Stored>,
+}
+
+/// Some points of a page, in the order in which they are delivered.
+#[derive(Debug, Default)]
+pub struct Pick {
+    pub page: Arc<Page>,
+    /// Indexes into `page.stored.points`.
+    pub points: Vec<u32>,
+}
+
+impl Page {
+    pub fn new(stored: Arc<Stored>) -> Arc<Self> {
+        Arc::new(Self { stored })
+    }
+}
+
+impl Pick {
+    pub fn new(page: Arc<Page>, points: Vec<u32>) -> Arc<Self> {
+        Arc::new(Self { page, points })
+    }
+
+    /// Every point of a page.
+    pub fn all(page: Arc<Page>) -> Arc<Self> {
+        let points = 0..u32::try_from(page.stored.points.len()).unwrap_or(u32::MAX);
+        Self::new(page, points.collect())
+    }
+
+    pub fn len(&self) -> usize {
+        self.points.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    pub fn points(&self) -> impl ExactSizeIterator<Item = &StoredPoint> {
+        let point = |at: &u32| &self.page.stored.points[*at as usize];
+        self.points.iter().map(point)
+    }
+
+    pub fn series(&self, point: &StoredPoint) -> &StoredSeries {
+        &self.page.stored.series[point.series as usize]
+    }
+}
