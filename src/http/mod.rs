@@ -9,6 +9,8 @@ pub mod guard;
 mod health;
 mod home;
 mod refusal;
+#[cfg(feature = "stock-websocket")]
+mod stock;
 #[cfg(test)]
 mod tests;
 pub mod websocket;
@@ -149,6 +151,8 @@ fn routes<E: Operations>(
     });
     let (metrics, status) = (Arc::clone(&parts.metrics), Arc::clone(&parts.status));
     move |app| {
+        #[cfg(feature = "stock-websocket")]
+        app.route("/stock", web::get().to(stock::upgrade::<E>));
         app.app_data(worker)
             .app_data(web::Data::from(metrics))
             .app_data(web::Data::from(status))

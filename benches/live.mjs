@@ -1,0 +1,258 @@
+#!/usr/bin/env node
+// Live delivery: StreamSync against the same schema through async-graphql's own WebSocket, the
+// Node.js peer, and a loop that only writes the bytes; one run on one machine. The server under
+// test has core 0 to itself; Kafka, Postgres and the load generator (benches/live/) share core 1.
+// Prints Markdown; progress goes to stderr.
+//
+//   make bench-live        (= scripts/kafka run node benches/live.mjs on core 1, after release builds)
+//
+//   QUICK=1 (short measurements) CLIENTS=500 IDLE=10000 KEEP=100 (ms that p99 may take)
+//   CONTESTANTS=ours,stock,peerGraphql,peerRaw,bound,stall,idle PEER_DIR=../shared/peers/node
+//   STREAMSYNC=… GENERATOR=… (the two programs)
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { brokers, createTopic, end, freePort, installPeer, logTail, peerDir, run, say, scratch, sql, start, startPostgres, stop, url } from './servers.mjs';
+
+const QUICK = Boolean(process.env.QUICK);
+const CLIENTS = Number(process.env.CLIENTS ?? 500);
+const KEEP = Number(process.env.KEEP ?? 100);
+const SECONDS = QUICK ? 1.5 : 4;
+const PARTITIONS = Number(process.env.PARTITIONS ?? 4);
+const SELECTED = process.env.CONTESTANTS?.split(',');
+const binary = process.env.STREAMSYNC;
+const generator = process.env.GENERATOR;
+const capture = join(scratch, 'tick.frames');
+const FILES = Number(run('sh', ['-c', 'ulimit -Hn']).replace('unlimited', '1000000'));
+
+// 20,000 and 50,000 deliveries a second with 500 clients: 4 and 10 points every 100 ms.
+const RATES = [40, 100];
+const FIRST = { ours: 400, stock: 40, peerGraphql: 20, peerRaw: 20, bound: 400 };
+
+// ---- servers: each { child, address, topic } ------------------------------------------------------
+
+let runs = 0;
+
+// All files the system allows, and core 0.
+function startAlone(name, command, args, options) {
+  return start(name, 'sh', ['-c', `ulimit -n ${FILES}; exec taskset -c 0 "$@"`, 'sh', command, ...args], options);
+}
+
+async function ready(name, child, path, port) {
+  for (let i = 0; i < 300; i++) {
+    if (child.exitCode !== null) throw new Error(`${name} ended: ${logTail(name)}`);
+    const status = await fetch(`http://127.0.0.1:${port}${path}`).then((answer) => answer.status, () => 0);
+    if (status && status !== 503) return;
+    await sleep(100);
+  }
+  throw new Error(`${name} is not ready: ${logTail(name)}`);
+}
+
+async function fresh(name, partitions = PARTITIONS) {
+  const topic = `live-${++runs}`;
+  createTopic(topic, partitions);
+  sql('postgres', `create database live_${runs}`);
+  return { name, topic, db: url(`live_${runs}`), port: await freePort() };
+}
+
+async function streamsync(name) {
+  const { topic, db, port } = await fresh(name);
+  const config = join(scratch, `${topic}.toml`);
+  writeFileSync(config, `[kafka]\ngroup_id = "${topic}"\n[http]\nworkers = 1\n[[stream]]\nname = "live"\ntopic = "${topic}"\n`);
+  const { REDIS_URL, ...env } = process.env;
+  const args = ['serve', '--config', config, '--kafka-brokers', brokers, '--database-url', db, '--listen', `127.0.0.1:${port}`];
+  const child = startAlone(name, binary, args, { env });
+  await ready(name, child, '/readyz', port);
+  return { child, topic, address: `127.0.0.1:${port}` };
+}
+
+async function peer(name) {
+  const { topic, db, port } = await fresh(name);
+  const env = { ...process.env, KAFKA_BROKERS: brokers, TOPIC: topic, GROUP: topic, DATABASE_URL: db, PORT: String(port) };
+  const child = startAlone(name, process.execPath, ['server.mjs'], { cwd: installPeer(), env });
+  await ready(name, child, '/api/points', port);
+  for (let i = 0; i < 300 && !logTail(name).includes('"ready":true'); i++) await sleep(100);
+  return { child, topic, address: `127.0.0.1:${port}` };
+}
+
+async function bound(name) {
+  const port = await freePort();
+  const address = `127.0.0.1:${port}`;
+  const child = startAlone(name, generator, ['bound', address, capture]);
+  await sleep(500);
+  return { child, topic: '', address };
+}
+
+const servers = {
+  ours: { title: 'StreamSync', start: streamsync, dialect: 'ours' },
+  stock: { title: 'the same schema, async-graphql 7.2 with its own WebSocket', start: streamsync, dialect: 'stock' },
+  peerGraphql: { title: 'Node.js peer, graphql-ws', start: peer, dialect: 'peer-graphql' },
+  peerRaw: { title: 'Node.js peer, plain ws', start: peer, dialect: 'peer-raw' },
+  bound: { title: 'the bound: a loop that writes the same bytes', start: bound, dialect: 'bound' },
+};
+
+// ---- measuring --------------------------------------------------------------------------------
+
+// Runs the generator; its lines of JSON.
+async function generate(name, command, server, args) {
+  const all = [command, '--dialect', servers[name].dialect, '--server', server.address, '--pid', String(server.child.pid), ...args];
+  const child = spawn(generator, all, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    const result = JSON.parse(line);
+    lines.push(result);
+    say(`${name}: ${describe(result)}`);
+  }
+  const code = child.exitCode ?? (await new Promise((resolve) => child.on('exit', resolve)));
+  if (code !== 0) throw new Error(`the generator failed at ${name}: ${logTail(name)}`);
+  return lines;
+}
+
+function describe(r) {
+  if (r.settled !== undefined) return `${r.settled.toFixed(1)} KiB resident for each of ${r.clients} (${r.opened.toFixed(1)} at first), ${r.lost} lost`;
+  return `${r.what} ${count(r.offered)}/s offered, ${count(r.delivered)}/s delivered in ${count(r.messages)} messages, p50 ${r.p50?.toFixed(1)} p99 ${r.p99?.toFixed(1)} ms, us each ${r.user.toFixed(3)} user ${r.system.toFixed(3)} system, cores ${r.busy.map((b) => b.toFixed(2)).join(' ')}${r.lost ? `, ${r.lost} lost` : ''}${r.kept ? '' : ' (missed)'}`;
+}
+
+const load = (name, server, args) =>
+  generate(name, 'load', server, ['--brokers', brokers, '--topic', server.topic, '--clients', String(CLIENTS), '--keep', String(KEEP), '--seconds', String(SECONDS), ...args]);
+
+// The share of a process's samples that were in a system call which writes to a socket, by perf,
+// while `during` runs; undefined without perf.
+async function writeShare(pid, during) {
+  const data = join(scratch, `perf.${pid}`);
+  const perf = spawn('perf', ['record', '-q', '-g', '-e', 'cpu-clock', '-F', '997', '-p', String(pid), '-o', data], { stdio: 'ignore' });
+  const ended = new Promise((resolve) => perf.on('exit', resolve).on('error', resolve));
+  await during();
+  perf.kill('SIGINT');
+  await ended;
+  const { status, stdout } = spawnSync('perf', ['script', '-i', data, '-F', 'ip,sym'], { encoding: 'utf8', maxBuffer: 1 << 30 });
+  if (status !== 0) return undefined;
+  const samples = stdout.split(/\n\n+/).filter((sample) => sample.trim());
+  const writes = samples.filter((sample) => /\b(__x64_sys_(sendto|sendmsg|write|writev)|ksys_write|do_writev|__sys_sendto)\b/.test(sample));
+  return samples.length ? writes.length / samples.length : undefined;
+}
+
+// One server in a process of its own: the fixed rates, where its time goes, and its limit.
+async function limits(name) {
+  const server = await servers[name].start(name);
+  const results = { fixed: [], search: [] };
+  if (name !== 'bound') {
+    results.fixed = await load(name, server, ['--rates', RATES.join()]);
+    results.writing = await writeShare(server.child.pid, () => load(name, server, ['--rates', String(RATES.at(-1))]));
+  }
+  const capturing = name === 'ours' || name === 'bound' ? ['--capture', capture] : [];
+  results.search = await load(name, server, ['--search', String(FIRST[name]), ...capturing]);
+  await end(server.child);
+  results.best = results.search.concat(results.fixed).filter((step) => step.kept).sort((a, b) => b.delivered - a.delivered)[0];
+  return results;
+}
+
+async function stall(rate) {
+  const server = await streamsync('ours');
+  const stalled = Math.round(CLIENTS / 10);
+  const lines = await load('ours', server, ['--rates', Array(QUICK ? 1 : 3).fill(rate).join(), '--stall', String(stalled)]);
+  await end(server.child);
+  const p99 = (what) => median(lines.filter((line) => line.what === what).map((line) => line.p99));
+  return { rate: rate * (CLIENTS - stalled), before: p99('rate'), after: p99('stalled') };
+}
+
+async function idle(name) {
+  const server = await servers[name].start(name);
+  // Each of our connections has two descriptors.
+  const clients = Math.min(Number(process.env.IDLE ?? 10_000), Math.floor(FILES / 2) - 200);
+  const [result] = await generate(name, 'idle', server, ['--clients', String(clients)]);
+  await end(server.child);
+  return result;
+}
+
+// ---- the run ----------------------------------------------------------------------------------
+
+const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+const count = (number) => Math.round(number).toLocaleString('en');
+
+function report(results) {
+  const names = Object.keys(servers).filter((name) => results[name]?.best);
+  console.log(`${CLIENTS} clients x 10 series, the same selection, a tick every 100 ms; ${PARTITIONS} partitions. ${QUICK ? 'QUICK: short measurements. ' : ''}`);
+  console.log(`${cpus().length} cores (${cpus()[0].model.trim()}); Postgres ${sql('postgres', 'show server_version').split(' ')[0]}; Node.js ${process.version}.\n`);
+  console.log(`| the most with p99 <= ${KEEP} ms | deliveries/s | messages/s | MB/s | p50, ms | p99, ms | user us each | system us each | core 0 | core 1 |\n|${'---|'.repeat(10)}`);
+  for (const name of names) {
+    const b = results[name].best;
+    console.log(`| ${servers[name].title} | ${count(b.delivered)} | ${count(b.messages)} | ${(b.bytes / 1e6).toFixed(1)} | ${b.p50.toFixed(1)} | ${b.p99.toFixed(1)} | ${b.user.toFixed(3)} | ${b.system.toFixed(3)} | ${b.busy[0].toFixed(2)} | ${b.busy[1].toFixed(2)} |`);
+  }
+  console.log('\n| at a fixed rate | offered/s | delivered/s | p50, ms | p99, ms | user us each | system us each | of it writing | without writing |\n|---|---|---|---|---|---|---|---|---|');
+  for (const name of names) {
+    for (const step of results[name].fixed) {
+      const share = step.rate === RATES.at(-1) ? results[name].writing : undefined;
+      const rest = share === undefined ? '' : ((step.user + step.system) * (1 - share)).toFixed(3);
+      console.log(`| ${servers[name].title} | ${count(step.offered)} | ${count(step.delivered)} | ${step.p50.toFixed(1)} | ${step.p99.toFixed(1)} | ${step.user.toFixed(3)} | ${step.system.toFixed(3)} | ${share === undefined ? '' : `${Math.round(share * 100)} %`} | ${rest} |`);
+    }
+  }
+  ratios(results);
+}
+
+function ratios(results) {
+  const best = (name) => results[name]?.best?.delivered;
+  const fixed = (name) => {
+    const step = results[name]?.fixed?.find((one) => one.rate === RATES.at(-1));
+    return step && { user: step.user, rest: (step.user + step.system) * (1 - (results[name].writing ?? NaN)) };
+  };
+  const [ours, stock] = [fixed('ours'), fixed('stock')];
+  const at20 = results.ours?.fixed?.find((one) => one.rate === RATES[0]);
+  const rows = [
+    ['deliveries/s : the same schema through stock async-graphql', best('ours') / best('stock'), '10, or 0.5 of the bound'],
+    ['deliveries/s : the bound', best('ours') / best('bound'), '0.5, or 10 of stock'],
+    ['deliveries/s : Node.js peer, graphql-ws', best('ours') / best('peerGraphql'), '>= 5'],
+    ['deliveries/s : Node.js peer, plain ws', best('ours') / best('peerRaw'), ''],
+    ['user time for each delivery : stock', ours?.user / stock?.user, '<= 0.1'],
+    ['CPU without writing for each delivery : stock', ours?.rest / stock?.rest, '<= 0.1'],
+    [`p50 from Kafka append at ${count(at20?.offered)}/s, ms`, at20?.p50, '<= 10'],
+    [`p99 from Kafka append at ${count(at20?.offered)}/s, ms`, at20?.p99, '<= 50'],
+    [`p99 of the others with 10 % stalled at ${count(results.stall?.rate)}/s : without`, results.stall?.after / results.stall?.before, '< 1.1'],
+    [`KiB resident for each of ${count(results.idle?.clients)} idle connections`, Math.max(results.idle?.opened, results.idle?.settled), '<= 32'],
+    [`the same through stock async-graphql`, Math.max(results.idleStock?.opened, results.idleStock?.settled), ''],
+  ];
+  console.log('\n| StreamSync | measured | asked |\n|---|---|---|');
+  for (const [what, value, asked] of rows) if (Number.isFinite(value)) console.log(`| ${what} | ${value.toFixed(value < 1 ? 3 : 2)} | ${asked} |`);
+}
+
+async function main() {
+  for (const [name, value] of Object.entries({ KAFKA_BROKERS: brokers, STREAMSYNC: binary, GENERATOR: generator })) {
+    if (!value) throw new Error(`${name} is unset: run it by \`make bench-live\``);
+  }
+  const wanted = (name) => !SELECTED || SELECTED.includes(name);
+  await startPostgres();
+  const results = {};
+  for (const name of Object.keys(servers).filter(wanted)) {
+    if (name.startsWith('peer') && !existsSync(peerDir)) {
+      say(`**** SKIPPED: the Node.js peer: ${peerDir} is not there ****`);
+      console.log('**SKIPPED: the Node.js peer is not there; nothing below is measured against it.**\n');
+      continue;
+    }
+    if (name === 'bound' && !existsSync(capture)) continue;
+    results[name] = await limits(name);
+  }
+  if (wanted('stall')) {
+    const most = results.ours?.best?.rate ?? 2000;
+    results.stall = await stall(Math.floor(most / 40) * 10);
+  }
+  if (wanted('idle')) {
+    results.idle = await idle('ours');
+    results.idleStock = await idle('stock');
+  }
+  report(results);
+}
+
+let status = 0;
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stop().finally(() => process.exit(130)));
+try {
+  await main();
+} catch (error) {
+  status = 1;
+  say(error.stack);
+} finally {
+  await stop();
+}
+process.exit(status);
