@@ -90,6 +90,7 @@ impl Index {
                     pick: Arc::clone(pick),
                     ranges: Arc::clone(&ranges),
                     conflated: 0,
+                    folded: None,
                 });
             }
         }
