@@ -12,7 +12,7 @@ use super::selector::SeriesSelector;
 use super::services::services;
 use super::types::Series;
 use crate::actors::hub::HubHandle;
-use crate::data::{StoredPoint, StoredSeries};
+use crate::data::{self, StoredPoint, StoredSeries};
 use crate::live::Overflow;
 use crate::store::tail::Tail;
 
@@ -79,7 +79,7 @@ pub struct PointBatch(Batch);
 impl PointBatch {
     /// For `after`: continues right behind this batch.
     async fn cursor(&self) -> Cursor {
-        Cursor(self.0.cursor.clone())
+        Cursor(data::Cursor::clone(&self.0.cursor))
     }
 
     async fn points(&self) -> Vec<LivePoint> {

@@ -90,6 +90,7 @@ impl Index {
                 outbox.push(Delivery {
                     pick: Arc::clone(&pick),
                     ranges: Arc::clone(&ranges),
+                    mark: Arc::clone(&accepted.mark),
                     conflated: 0,
                 });
             }

@@ -4,15 +4,19 @@
 //! whole batches alive for a few points, so beyond a bound its points are copied out. Points are
 //! counted by what became of them: matched = sent + conflated + discarded + pending, always.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use prometheus_client::metrics::counter::Counter;
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::queue::Queue;
 use super::page::Pick;
+use crate::data::Mark;
 use crate::data::stored::Range;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::owned;
@@ -56,6 +60,8 @@ pub struct Delivery {
     pub pick: Arc<Pick>,
     /// What the subscriber has seen of each partition once it has these points.
     pub ranges: Arc<[Range]>,
+    /// Where the hub stands after them.
+    pub mark: Arc<Mark>,
     /// How many older points these stand for.
     pub conflated: u64,
 }
@@ -99,25 +105,27 @@ pub struct Receiver {
     shared: Arc<Shared>,
     every: Option<Duration>,
     not_before: Instant,
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug)]
 struct Shared {
     queue: Mutex<Queue>,
-    changed: Notify,
+    changed: AtomicWaker,
     delivered: Delivered,
 }
 
 pub fn outbox(options: Options, delivered: Delivered) -> (Sender, Receiver) {
     let shared = Arc::new(Shared {
         queue: Mutex::new(Queue::new(options)),
-        changed: Notify::new(),
+        changed: AtomicWaker::new(),
         delivered,
     });
     let receiver = Receiver {
         shared: Arc::clone(&shared),
         every: options.every,
         not_before: Instant::now(),
+        alarm: None,
     };
     (Sender(shared), receiver)
 }
@@ -126,38 +134,49 @@ impl Sender {
     /// Never waits. What does not fit is conflated or ends the subscription.
     pub fn push(&self, delivery: Delivery) {
         self.0.change(|queue| queue.push(delivery));
-        self.0.changed.notify_one();
+        self.0.changed.wake();
     }
 
     /// The receiver gets what is pending, then `why`.
     pub fn end(&self, why: End) {
         self.0.change(|queue| queue.end(why));
-        self.0.changed.notify_one();
+        self.0.changed.wake();
     }
 }
 
 impl Receiver {
     /// Waits for the next delivery; may be dropped while waiting without loss.
     pub async fn next(&mut self) -> Result<Delivery, End> {
-        loop {
-            let now = Instant::now();
-            let early = now < self.not_before;
-            let taken = self.shared.change(|queue| queue.take(early));
-            match taken {
-                Some(Ok(delivery)) => {
-                    self.not_before = now + self.every.unwrap_or_default();
-                    return Ok(delivery);
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The next delivery, or the task is woken when there is one.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Delivery, End>> {
+        self.shared.changed.register(cx.waker());
+        let early = self.every.is_some() && self.poll_alarm(cx).is_pending();
+        match self.shared.change(|queue| queue.take(early)) {
+            Some(Ok(delivery)) => {
+                if let Some(every) = self.every {
+                    self.not_before = Instant::now() + every;
                 }
-                Some(Err(end)) => return Err(end),
-                None if early => {
-                    tokio::select! {
-                        () = self.shared.changed.notified() => {}
-                        () = sleep_until(self.not_before) => {}
-                    }
-                }
-                None => self.shared.changed.notified().await,
+                Poll::Ready(Ok(delivery))
             }
+            Some(Err(end)) => Poll::Ready(Err(end)),
+            None => Poll::Pending,
         }
+    }
+
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if Instant::now() >= self.not_before {
+            return Poll::Ready(());
+        }
+        let alarm = self
+            .alarm
+            .get_or_insert_with(|| Box::pin(sleep_until(self.not_before)));
+        if alarm.deadline() != self.not_before {
+            alarm.as_mut().reset(self.not_before);
+        }
+        alarm.as_mut().poll(cx)
     }
 
     /// From now on a full outbox follows this policy; false when it was full before. Until then it
