@@ -57,6 +57,8 @@ pub struct Batch {
     pub cursor: Arc<Mark>,
     pub pick: Arc<Pick>,
     pub conflated: u64,
+    /// How many other points each of the pick stands for; `None`: none of them any.
+    pub folded: Option<Arc<[u64]>>,
 }
 
 /// Ends after its first error.
@@ -144,6 +146,7 @@ impl Batch {
             cursor,
             pick: Arc::default(),
             conflated: 0,
+            folded: None,
         }
     }
 }

@@ -29,6 +29,7 @@ pub fn whole(at: &Mark, delivery: &Delivery) -> Batch {
         cursor: Mark::at(advanced(&at.positions, &delivery.ranges)),
         pick: unseen(&at.positions, delivery),
         conflated: delivery.conflated,
+        folded: delivery.folded.clone(),
     }
 }
 
@@ -72,6 +73,7 @@ pub fn split(at: &Mark, delivery: &Delivery, max: usize) -> Vec<Batch> {
             cursor: Mark::at(so_far.clone()),
             pick: Pick::new(Arc::clone(&pick.page), now.to_vec()),
             conflated: 0,
+            folded: None,
         });
         rest = later;
     }
@@ -102,6 +104,7 @@ pub fn folded(at: &Arc<Mark>, pick: Arc<Pick>, every: Option<Duration>) -> Batch
     Batch {
         cursor: Arc::clone(at),
         conflated: (all - pick.len()) as u64,
+        folded: None,
         pick,
     }
 }

@@ -105,6 +105,7 @@ impl Live {
                 cursor: delivery.mark,
                 pick: delivery.pick,
                 conflated: delivery.conflated,
+                folded: delivery.folded,
             });
         }
         if in_one {

@@ -96,6 +96,13 @@ impl Queue {
         Some(Ok(delivery))
     }
 
+    /// Whether `take` has an answer.
+    pub fn has_next(&self, early: bool) -> bool {
+        !self.entries.is_empty()
+            || self.ended.is_some()
+            || (!self.fold.points.is_empty() && (!early || self.is_due()))
+    }
+
     fn is_due(&self) -> bool {
         self.ended.is_some() || self.own_bytes > self.options.limit / 2
     }
@@ -199,6 +206,7 @@ impl Entry {
             ranges: Arc::clone(&from.ranges),
             mark: Arc::clone(&from.mark),
             conflated: from.conflated,
+            folded: from.folded.clone(),
         };
         Self {
             own: ENTRY_BYTES + size_of_val(&delivery.pick.points[..]) + weight(&delivery.pick.page.stored),
@@ -254,6 +262,7 @@ impl Fold {
             ranges: self.ranges.into_values().collect(),
             mark: self.mark,
             conflated: self.conflated,
+            folded: None,
         }
     }
 }

@@ -39,6 +39,7 @@ fn delivery(series: &[i32], from: i64) -> Delivery {
         }]),
         mark: Arc::default(),
         conflated: 0,
+        folded: None,
     }
 }
 
