@@ -81,7 +81,7 @@ impl Opened {
             Ok(batch) => {
                 let cursor = batch.cursor.text();
                 Payload::Next(Next {
-                    json: shape.write(cursor, batch.conflated, &batch.pick),
+                    json: shape.write(cursor, batch.conflated, &batch.pick, batch.folded.as_deref()),
                     cursor: Some(Arc::clone(cursor)),
                     then: Then::GoOn,
                 })

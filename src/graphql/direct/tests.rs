@@ -76,8 +76,8 @@ fn batches() -> impl Strategy<Value = Vec<Batch>> {
     let batch = (stored, any::<u32>()).prop_map(|(stored, conflated)| Batch {
         cursor: Mark::at(Positions::from([(1, i64::from(conflated))])),
         pick: Pick::all(Page::new(Arc::new(stored))),
-        folded: None,
         conflated: conflated.into(),
+        folded: None,
     });
     prop::collection::vec(batch, 1..3)
 }
