@@ -15,7 +15,7 @@ use serde_json::json;
 use super::Worker;
 use super::accept::Media;
 use super::refusal::Refusal;
-use super::websocket;
+use super::websocket::{self, Speech};
 use crate::graphql::Operations;
 
 /// The parameters of a request; unknown ones are ignored, as the specification wants.
@@ -77,7 +77,8 @@ pub(super) async fn get<E: Operations>(
     worker: web::Data<Worker<E>>,
 ) -> HttpResponse {
     if is_websocket(&request) {
-        return upgrade(&request, body, &worker).await;
+        let (schema, data) = (worker.schema.clone(), (worker.data)());
+        return websocket::upgrade(&request, body, Speech::GraphQl, schema, data, &worker.keeper);
     }
     let Some(media) = Media::wanted(&request) else {
         return not_acceptable();
@@ -112,17 +113,6 @@ pub(super) fn is_websocket(request: &HttpRequest) -> bool {
             .get(UPGRADE)
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
-}
-
-async fn upgrade<E: Operations>(
-    request: &HttpRequest,
-    body: web::Payload,
-    worker: &Worker<E>,
-) -> HttpResponse {
-    let (schema, settings) = (worker.schema.clone(), worker.websocket.clone());
-    websocket::upgrade(request, body, schema, (worker.data)(), settings)
-        .await
-        .unwrap_or_else(|error| Refusal::BadRequest.respond(&error.to_string()))
 }
 
 async fn execute<E: Operations>(
