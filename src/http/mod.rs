@@ -10,7 +10,9 @@ mod health;
 mod home;
 mod plain;
 mod refusal;
+mod resume;
 pub mod session;
+mod streamed;
 #[cfg(test)]
 mod tests;
 mod websocket;
