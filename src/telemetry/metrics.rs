@@ -44,6 +44,8 @@ pub struct Metrics {
     pub delivered: Counters,
     /// Live connections, by transport.
     pub connections: Gauges,
+    /// Points written as JSON for subscribers: once for each shape that somebody asked for.
+    pub encoded: Counter,
     /// WebSocket connections closed by the server, by close code.
     pub closed: Counters,
     /// Live connections that were not let in, by reason.
@@ -75,6 +77,7 @@ impl Default for Metrics {
             subscribers: Gauge::default(),
             delivered: Counters::default(),
             connections: Gauges::default(),
+            encoded: Counter::default(),
             closed: Counters::default(),
             refused: Counters::default(),
             tail_reads: Counter::default(),
@@ -136,6 +139,11 @@ impl Default for Metrics {
             metrics.delivered.clone(),
         );
         r.register("connections", "Live connections", metrics.connections.clone());
+        r.register(
+            "encoded_points",
+            "Points written as JSON for subscribers, once for each shape",
+            metrics.encoded.clone(),
+        );
         r.register(
             "closed_connections",
             "Connections closed by the server",
