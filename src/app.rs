@@ -21,7 +21,7 @@ use crate::actors::supervisor::{Stop, Supervisor};
 use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
 use crate::config::Config;
 use crate::graphql::{self, services};
-use crate::http::{self, websocket};
+use crate::http::{self, session};
 use crate::sources::{Broker, PollConfig, Producer};
 use crate::store::WriterConfig;
 use crate::store::connect::DatabaseUrl;
@@ -148,11 +148,12 @@ impl App {
             http::Parts {
                 schema: graphql::Api::new(services),
                 per_worker: per_worker(&database, &hub)?,
-                websocket: websocket::Settings {
-                    limits: websocket::Limits::default(),
+                live: session::Settings {
+                    limits: session::Limits::default(),
                     metrics: Arc::clone(&metrics),
                     draining: hub.draining(),
                     on_init: None,
+                    crowd: session::Crowd::new(1_000),
                 },
                 metrics,
                 status: Arc::clone(&status),
