@@ -54,6 +54,8 @@ pub struct Batch {
     pub cursor: Cursor,
     pub pick: Arc<Pick>,
     pub conflated: u64,
+    /// How many other points each of the pick stands for; `None`: none of them any.
+    pub folded: Option<Arc<[u64]>>,
 }
 
 struct Feed {

@@ -3,8 +3,9 @@
 use std::time::Duration as Span;
 
 use async_graphql::{Context, Enum, Object, Result, Subscription};
-use futures_util::{Stream, StreamExt};
+use futures_util::stream::{self, Stream, StreamExt};
 
+use super::direct;
 use super::errors::Code;
 use super::feed::{self, Batch, Request, Start};
 use super::scalars::{Cursor, DateTime, Duration, Long};
@@ -67,13 +68,22 @@ impl Subscription {
         let hub = ctx.data::<HubHandle>().map_err(|_| missing("hub"))?;
         let tail = ctx.data::<Tail>().map_err(|_| missing("tail reader"))?;
         let batches = feed::open(hub.clone(), tail.clone(), request).await?;
-        Ok(batches.map(|batch| batch.map(PointBatch)))
+        Ok(match direct::hand_over(ctx, batches.boxed()) {
+            Some(batches) => batches.map(|batch| batch.map(PointBatch)).boxed(),
+            None => stream::empty().boxed(),
+        })
     }
 }
 
 /// Points that were committed, and where the subscriber stands after them.
 #[derive(Clone, Debug)]
 pub struct PointBatch(Batch);
+
+impl From<Batch> for PointBatch {
+    fn from(batch: Batch) -> Self {
+        Self(batch)
+    }
+}
 
 #[Object]
 impl PointBatch {

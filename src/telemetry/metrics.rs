@@ -42,6 +42,8 @@ pub struct Metrics {
     pub subscribers: Gauge,
     /// Points by what became of them at the subscribers: `sent`, `conflated` or `discarded`.
     pub delivered: Counters,
+    /// Points written as JSON for subscribers: once for each shape that somebody asked for.
+    pub encoded: Counter,
     /// WebSocket connections closed by the server, by close code.
     pub closed: Counters,
     /// Ranges the hub read from Postgres because they did not reach it in memory.
@@ -70,6 +72,7 @@ impl Default for Metrics {
             generation: Gauge::default(),
             subscribers: Gauge::default(),
             delivered: Counters::default(),
+            encoded: Counter::default(),
             closed: Counters::default(),
             tail_reads: Counter::default(),
             cache_errors: Counter::default(),
@@ -128,6 +131,11 @@ impl Default for Metrics {
             "delivered_points",
             "Points at the subscribers by outcome",
             metrics.delivered.clone(),
+        );
+        r.register(
+            "encoded_points",
+            "Points written as JSON for subscribers, once for each shape",
+            metrics.encoded.clone(),
         );
         r.register(
             "closed_connections",

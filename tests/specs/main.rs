@@ -25,5 +25,6 @@ mod query;
 mod redrive;
 mod resume;
 mod schema;
+mod sharing;
 mod shutdown;
 mod slow;

@@ -26,6 +26,7 @@ pub fn whole(cursor: &Cursor, delivery: &Delivery) -> Batch {
         cursor,
         pick,
         conflated: delivery.conflated,
+        folded: delivery.folded.clone(),
     }
 }
 
@@ -69,6 +70,7 @@ pub fn split(cursor: &Cursor, delivery: &Delivery, max: usize) -> Vec<Batch> {
             cursor: so_far.clone(),
             pick: Pick::new(Arc::clone(&pick.page), now.to_vec()),
             conflated: 0,
+            folded: None,
         });
         rest = later;
     }
@@ -100,6 +102,7 @@ pub fn folded(cursor: Cursor, stored: Stored, every: Option<Duration>) -> Batch 
     Batch {
         cursor,
         conflated: (all.len() - points.len()) as u64,
+        folded: None,
         pick: Pick::new(Page::new(stored.into()), points),
     }
 }

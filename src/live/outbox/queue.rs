@@ -95,6 +95,13 @@ impl Queue {
         Some(Ok(delivery))
     }
 
+    /// Whether `take` has an answer.
+    pub fn has_next(&self, early: bool) -> bool {
+        !self.entries.is_empty()
+            || self.ended.is_some()
+            || (!self.fold.points.is_empty() && (!early || self.is_due()))
+    }
+
     fn is_due(&self) -> bool {
         self.ended.is_some() || self.own_bytes > self.options.limit / 2
     }
@@ -197,6 +204,7 @@ impl Entry {
             pick: Pick::all(Page::new(Arc::new(stored))),
             ranges: Arc::clone(&from.ranges),
             conflated: from.conflated,
+            folded: from.folded.clone(),
         };
         Self {
             own: ENTRY_BYTES + size_of_val(&delivery.pick.points[..]) + weight(&delivery.pick.page.stored),
@@ -250,6 +258,7 @@ impl Fold {
             pick: Pick::all(Page::new(Arc::new(stored))),
             ranges: self.ranges.into_values().collect(),
             conflated: self.conflated,
+            folded: None,
         }
     }
 }

@@ -38,6 +38,7 @@ fn delivery(series: &[i32], from: i64) -> Delivery {
             to: from + 1,
         }]),
         conflated: 0,
+        folded: None,
     }
 }
 
