@@ -85,7 +85,7 @@ impl Opened {
             Ok(batch) => {
                 let cursor = batch.cursor.encode();
                 Payload::Next(Next {
-                    json: shape.write(&cursor, batch.conflated, &batch.pick),
+                    json: shape.write(&cursor, batch.conflated, &batch.pick, batch.folded.as_deref()),
                     cursor: Some(cursor),
                     then: Then::GoOn,
                 })

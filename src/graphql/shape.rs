@@ -27,6 +27,7 @@ fn point(ctx: &Context<'_>, field: &Field) -> Option<Object<PointField>> {
             "__typename" => PointField::Text("LivePoint"),
             "ts" => PointField::Ts,
             "value" => PointField::Value,
+            "folded" => PointField::Folded,
             "series" => PointField::Series(series(ctx, field)?),
             _ => return None,
         })

@@ -32,6 +32,8 @@ pub enum PointField {
     Series(Object<SeriesField>),
     Ts,
     Value,
+    /// How many other points it stands for.
+    Folded,
     Text(&'static str),
 }
 
@@ -144,7 +146,7 @@ impl Shapes {
 
 impl Shape {
     /// One message. Only what is the subscriber's own is written anew.
-    pub fn write(&self, cursor: &str, conflated: u64, pick: &Pick) -> Json {
+    pub fn write(&self, cursor: &str, conflated: u64, pick: &Pick, folded: Option<&[u64]>) -> Json {
         let mut pieces = Vec::with_capacity(3);
         let mut own = BytesMut::with_capacity(self.own_bytes(cursor));
         for segment in &self.segments {
@@ -161,7 +163,10 @@ impl Shape {
                 }
                 Segment::Points(shape) => {
                     own.put_u8(b'[');
-                    let list = pick.texts(shape, &self.encoded);
+                    let list = match folded {
+                        None => pick.texts(shape, &self.encoded),
+                        Some(folded) => self.folded(shape, pick, folded),
+                    };
                     if !list.is_empty() {
                         pieces.push(own.split().freeze());
                         pieces.push(list);
@@ -172,6 +177,19 @@ impl Shape {
         }
         pieces.push(own.freeze());
         Json(pieces)
+    }
+
+    /// What was folded for one subscriber is written for it alone.
+    fn folded(&self, shape: &PointShape, pick: &Pick, folded: &[u64]) -> Bytes {
+        let mut list = Vec::new();
+        for (point, folded) in pick.points().zip(folded) {
+            if !list.is_empty() {
+                list.push(b',');
+            }
+            shape.write(point, pick.series(point), *folded, &mut list);
+        }
+        self.encoded.inc_by(folded.len() as u64);
+        list.into()
     }
 
     fn own_bytes(&self, cursor: &str) -> usize {
@@ -186,11 +204,12 @@ impl Shape {
 }
 
 impl PointShape {
-    pub(super) fn write(&self, point: &StoredPoint, series: &StoredSeries, out: &mut Vec<u8>) {
+    fn write(&self, point: &StoredPoint, series: &StoredSeries, folded: u64, out: &mut Vec<u8>) {
         object(&self.fields, out, |field, out| match field {
             PointField::Series(fields) => write_series(fields, series, out),
             PointField::Ts => json(&format_args!("{}", point.ts), out),
             PointField::Value => json(&point.value, out),
+            PointField::Folded => json(&folded, out),
             PointField::Text(text) => json(text, out),
         });
     }
@@ -269,7 +288,7 @@ impl Texts {
             let span = &mut written.spans[*at as usize];
             if span.1 == 0 {
                 span.0 = written.text.len() as u32;
-                shape.write(point, pick.series(point), &mut written.text);
+                shape.write(point, pick.series(point), 0, &mut written.text);
                 span.1 = written.text.len() as u32;
                 new += 1;
             }

@@ -77,6 +77,7 @@ fn batches() -> impl Strategy<Value = Vec<Batch>> {
         cursor: Cursor::at(Positions::from([(1, i64::from(conflated))])),
         pick: Pick::all(Page::new(Arc::new(stored))),
         conflated: conflated.into(),
+        folded: None,
     });
     prop::collection::vec(batch, 1..3)
 }
