@@ -15,6 +15,7 @@ import { eventually, unique } from './wait.js';
 const STREAM = 'points';
 const running = new Set();
 process.on('exit', () => running.forEach((server) => server.discard()));
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 export class Server {
   #child;
