@@ -11,6 +11,7 @@ use std::time::Duration;
 use actix::{Actor, Addr};
 use actix_web::dev::ServerHandle;
 use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -64,6 +65,7 @@ impl App {
     /// Starts every part on the current actix system. Postgres and Kafka may still be away: the
     /// pipeline waits for them and `/readyz` says so.
     pub async fn start(config: &Config) -> Result<Self> {
+        raise_open_files();
         // Bound first: a taken port should not cost the start of a Postgres.
         let listener = TcpListener::bind(config.http.listen)
             .with_context(|| format!("cannot listen on {}", config.http.listen))?;
@@ -205,6 +207,18 @@ impl App {
             tracing::warn!(%error, "the private postgres did not stop cleanly");
         }
         graceful
+    }
+}
+
+/// Every live connection is an open file, and the usual soft limit ends at 1,024.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
     }
 }
 
