@@ -199,7 +199,7 @@ impl Streamed {
 
     /// False at the end of the connection.
     async fn fill(&mut self) -> bool {
-        let mut bytes = [0; 16 * 1024];
+        let mut bytes = vec![0; 16 * 1024];
         loop {
             timeout(PATIENCE, self.socket.readable())
                 .await
