@@ -17,6 +17,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::queue::Queue;
 use super::page::Pick;
+use crate::data::Mark;
 use crate::data::stored::Range;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::owned;
@@ -60,6 +61,8 @@ pub struct Delivery {
     pub pick: Arc<Pick>,
     /// What the subscriber has seen of each partition once it has these points.
     pub ranges: Arc<[Range]>,
+    /// Where the hub stands after them.
+    pub mark: Arc<Mark>,
     /// How many other points these stand for.
     pub conflated: u64,
     /// The same for each point of the pick; `None`: each stands for itself alone.

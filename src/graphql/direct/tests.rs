@@ -9,7 +9,7 @@ use proptest::sample::select;
 use serde_json::json;
 
 use super::*;
-use crate::data::{Cursor, Micros, Positions, Series, Stored, StoredPoint, StoredSeries};
+use crate::data::{Mark, Micros, Positions, Series, Stored, StoredPoint, StoredSeries};
 use crate::graphql::errors::Code;
 use crate::graphql::subscription::PointBatch;
 use crate::live::{Page, Pick};
@@ -74,7 +74,7 @@ fn batches() -> impl Strategy<Value = Vec<Batch>> {
             .collect(),
     });
     let batch = (stored, any::<u32>()).prop_map(|(stored, conflated)| Batch {
-        cursor: Cursor::at(Positions::from([(1, i64::from(conflated))])),
+        cursor: Mark::at(Positions::from([(1, i64::from(conflated))])),
         pick: Pick::all(Page::new(Arc::new(stored))),
         conflated: conflated.into(),
         folded: None,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Counts, Delivery, End, Options, Overflow};
 use crate::data::stored::Range;
-use crate::data::{PartitionId, SeriesId, Stored, StoredPoint, StoredSeries};
+use crate::data::{Mark, PartitionId, SeriesId, Stored, StoredPoint, StoredSeries};
 use crate::live::page::{Page, Pick};
 
 /// Bytes of bookkeeping for a queued delivery, and for a folded point.
@@ -40,6 +40,7 @@ struct Entry {
 struct Fold {
     points: HashMap<SeriesId, (StoredSeries, StoredPoint)>,
     ranges: BTreeMap<PartitionId, Range>,
+    mark: Arc<Mark>,
     conflated: u64,
 }
 
@@ -203,6 +204,7 @@ impl Entry {
         let delivery = Delivery {
             pick: Pick::all(Page::new(Arc::new(stored))),
             ranges: Arc::clone(&from.ranges),
+            mark: Arc::clone(&from.mark),
             conflated: from.conflated,
             folded: from.folded.clone(),
         };
@@ -234,6 +236,7 @@ impl Fold {
                 }
             }
         }
+        self.mark = Arc::clone(&delivery.mark);
         for range in delivery.ranges.iter() {
             self.ranges
                 .entry(range.partition_id)
@@ -257,6 +260,7 @@ impl Fold {
         Delivery {
             pick: Pick::all(Page::new(Arc::new(stored))),
             ranges: self.ranges.into_values().collect(),
+            mark: self.mark,
             conflated: self.conflated,
             folded: None,
         }
