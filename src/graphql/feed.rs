@@ -16,7 +16,7 @@ use super::errors::Code;
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::cursor::{Backfill, Cursor};
 use crate::data::{Micros, Positions, Selector, SeriesId, Stored};
-use crate::live::{End, Options, Overflow, Pick};
+use crate::live::{End, Fold, Options, Overflow, Pick};
 use crate::store::tail::{Horizon, Names, ResumeGap, Tail, TailError, Want};
 
 mod batches;
@@ -41,8 +41,9 @@ pub enum Start {
 pub struct Request {
     pub selector: Selector,
     pub start: Start,
-    /// Conflates to the newest point of each series in this time.
+    /// Conflates to one point of each series in this time.
     pub every: Option<Duration>,
+    pub fold: Fold,
     pub overflow: Overflow,
     /// What the subscriber may have waiting, in bytes.
     pub outbox_bytes: usize,
@@ -325,6 +326,7 @@ impl Feed {
         let options = Options {
             limit: self.request.outbox_bytes,
             every: self.request.every,
+            fold: self.request.fold,
             ..Options::default()
         };
         let selector = self.request.selector.clone();
@@ -348,12 +350,12 @@ impl Feed {
 
     /// A page from Postgres with the cursor as it stands; nothing when it has no points.
     fn page(&self, stored: Stored) -> Option<Batch> {
-        let batch = folded(self.cursor.clone(), stored, self.request.every);
+        let batch = folded(self.cursor.clone(), stored, self.request.every, self.request.fold);
         (!batch.pick.is_empty()).then_some(batch)
     }
 
     fn empty(&self) -> Batch {
-        folded(self.cursor.clone(), Stored::default(), None)
+        folded(self.cursor.clone(), Stored::default(), None, Fold::Newest)
     }
 }
 

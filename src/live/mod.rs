@@ -6,11 +6,13 @@
 pub mod sequence;
 pub mod index;
 pub mod page;
+pub mod fold;
 pub mod outbox;
 pub mod json;
 
+pub use fold::Fold;
 pub use index::{Index, SubscriberId};
 pub use json::Json;
-pub use outbox::{Delivered, Delivery, End, Options, Overflow, Receiver, Sender};
+pub use outbox::{Delivery, End, Options, Overflow, Receiver, Sender};
 pub use page::{Page, Pick};
 pub use sequence::{Accepted, Sequence};

@@ -12,6 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use super::delivered::Delivered;
+
 type Labels = Vec<(&'static str, String)>;
 type Counters = Family<Labels, Counter>;
 type Gauges = Family<Labels, Gauge>;
@@ -40,8 +42,8 @@ pub struct Metrics {
     pub credits_total: Gauge,
     pub generation: Gauge,
     pub subscribers: Gauge,
-    /// Points by what became of them at the subscribers: `sent`, `conflated` or `discarded`.
-    pub delivered: Counters,
+    /// Points by what became of them at the subscribers.
+    pub delivered: Delivered,
     /// WebSocket connections closed by the server, by close code.
     pub closed: Counters,
     /// Ranges the hub read from Postgres because they did not reach it in memory.
@@ -69,7 +71,7 @@ impl Default for Metrics {
             credits_total: Gauge::default(),
             generation: Gauge::default(),
             subscribers: Gauge::default(),
-            delivered: Counters::default(),
+            delivered: Delivered::default(),
             closed: Counters::default(),
             tail_reads: Counter::default(),
             cache_errors: Counter::default(),
@@ -124,11 +126,7 @@ impl Default for Metrics {
             metrics.generation.clone(),
         );
         r.register("subscribers", "Live subscriptions", metrics.subscribers.clone());
-        r.register(
-            "delivered_points",
-            "Points at the subscribers by outcome",
-            metrics.delivered.clone(),
-        );
+        r.register_collector(Box::new(metrics.delivered.clone()));
         r.register(
             "closed_connections",
             "Connections closed by the server",

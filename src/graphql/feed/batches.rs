@@ -1,13 +1,12 @@
 //! Cuts and folds points into batches whose cursors never pass a point that has yet to come.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Batch;
 use crate::data::stored::Range;
-use crate::data::{Cursor, SeriesId, Stored, StoredPoint};
-use crate::live::{Delivery, Page, Pick};
+use crate::data::{Cursor, Stored, StoredPoint};
+use crate::live::{Delivery, Fold, Page, Pick, fold};
 
 /// Moves the cursor past these ranges.
 pub fn advance(cursor: &mut Cursor, ranges: &[Range]) {
@@ -77,33 +76,22 @@ pub fn split(cursor: &Cursor, delivery: &Delivery, max: usize) -> Vec<Batch> {
     batches
 }
 
-/// A page from Postgres; with `every`, the newest point of each series in each such time.
-pub fn folded(cursor: Cursor, stored: Stored, every: Option<Duration>) -> Batch {
-    let all = 0..u32::try_from(stored.points.len()).unwrap_or(u32::MAX);
-    let points = match every.map(|every| i64::try_from(every.as_micros()).unwrap_or(i64::MAX)) {
-        None => all.clone().collect(),
-        Some(every) => {
-            let mut newest: HashMap<(SeriesId, i64), u32> = HashMap::new();
-            for at in all.clone() {
-                let point = &stored.points[at as usize];
-                let id = stored.series[point.series as usize].id;
-                let slot = newest
-                    .entry((id, point.ts.0.div_euclid(every.max(1))))
-                    .or_insert(at);
-                if point.ts >= stored.points[*slot as usize].ts {
-                    *slot = at;
-                }
-            }
-            let mut kept: Vec<u32> = newest.into_values().collect();
-            kept.sort_unstable();
-            kept
-        }
+/// A page from Postgres; with `every`, one point of each series in each such time.
+pub fn folded(cursor: Cursor, stored: Stored, every: Option<Duration>, fold: Fold) -> Batch {
+    let Some(every) = every else {
+        return Batch {
+            cursor,
+            pick: Pick::all(Page::new(stored.into())),
+            conflated: 0,
+            folded: None,
+        };
     };
+    let folded = fold::page(&stored, every, fold);
     Batch {
         cursor,
-        conflated: (all.len() - points.len()) as u64,
-        folded: None,
-        pick: Pick::new(Page::new(stored.into()), points),
+        pick: folded.pick,
+        conflated: folded.conflated,
+        folded: folded.folded,
     }
 }
 

@@ -79,6 +79,7 @@ impl World {
             },
             start,
             every: None,
+            fold: Fold::Newest,
             overflow: Overflow::Close,
             outbox_bytes: 1 << 20,
         };

@@ -67,15 +67,19 @@ proptest! {
         steps in prop::collection::vec(step(), 1..80),
         limit in 200usize..4_000,
         every in any::<bool>(),
+        fold in prop_oneof![Just(Fold::Newest), Just(Fold::Mean)],
     ) {
         let every = every.then_some(Duration::from_millis(5));
-        let mut queue = Queue::new(Options { limit, overflow: Overflow::Close, every });
+        let mut queue = Queue::new(Options { limit, overflow: Overflow::Close, every, fold });
         let (mut sent, mut conflated) = (0, 0);
         for (at, step) in (0..).zip(steps) {
             match step {
                 Step::Push(series) => queue.push(delivery(&series, at)),
                 Step::Take(early) => if let Some(Ok(taken)) = queue.take(early) {
                     sent += taken.pick.len() as u64;
+                    let folded = taken.folded.as_deref().unwrap_or_default();
+                    prop_assert_eq!(folded.iter().sum::<u64>(), taken.conflated);
+                    prop_assert!(folded.is_empty() || folded.len() == taken.pick.len());
                     conflated += taken.conflated;
                 },
                 Step::Policy(true) => { queue.go_live(Overflow::Conflate); }
@@ -97,10 +101,10 @@ proptest! {
 #[tokio::test]
 async fn a_full_outbox_that_conflates_gives_the_newest_of_each_series_and_counts_the_rest() {
     let options = Options {
-        limit: 600,
+        limit: 2_000,
         ..Options::default()
     };
-    let (sender, mut receiver) = outbox(options, Delivered::default());
+    let (sender, mut receiver) = outbox(options, &Delivered::default());
     assert!(receiver.go_live(Overflow::Conflate));
     for at in 0..50 {
         sender.push(delivery(&[1, 2], at));
@@ -117,10 +121,10 @@ async fn a_full_outbox_that_conflates_gives_the_newest_of_each_series_and_counts
 #[tokio::test]
 async fn a_full_outbox_that_closes_ends_at_once_and_counts_what_it_dropped() {
     let options = Options {
-        limit: 600,
+        limit: 2_000,
         ..Options::default()
     };
-    let (sender, mut receiver) = outbox(options, Delivered::default());
+    let (sender, mut receiver) = outbox(options, &Delivered::default());
     for at in 0..50 {
         sender.push(delivery(&[1, 2], at));
     }
@@ -131,7 +135,7 @@ async fn a_full_outbox_that_closes_ends_at_once_and_counts_what_it_dropped() {
 
 #[tokio::test]
 async fn pending_points_come_before_the_end() {
-    let (sender, mut receiver) = outbox(Options::default(), Delivered::default());
+    let (sender, mut receiver) = outbox(Options::default(), &Delivered::default());
     sender.push(delivery(&[1], 0));
     sender.end(End::GoingAway);
     assert!(receiver.next().await.is_ok());
