@@ -6,12 +6,14 @@ use async_graphql::{Data, Executor, Request, Response, SDLExportOptions, SchemaB
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
+use super::direct::{self, Slot};
 use super::mutation::Mutation;
-use super::payload::{Operations, Payload, plain};
+use super::payload::{Operations, Payload};
 use super::query::Query;
 use super::services::Services;
 use super::subscription::Subscription;
 use super::{errors, limits};
+use crate::live::Shapes;
 
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
@@ -23,7 +25,8 @@ pub struct Api(Schema);
 
 impl Api {
     pub fn new(services: Services) -> Self {
-        Self(builder().data(services).finish())
+        let shapes = Shapes::new(services.metrics.encoded.clone());
+        Self(builder().data(services).data(shapes).finish())
     }
 }
 
@@ -45,7 +48,9 @@ impl Executor for Api {
 
 impl Operations for Api {
     fn payloads(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Payload> {
-        plain(self.execute_stream(request, session))
+        let slot = Slot::default();
+        let request = request.data(slot.clone());
+        direct::payloads(slot, self.execute_stream(request, session))
     }
 }
 

@@ -13,8 +13,10 @@ mod publish;
 mod redrive;
 pub mod mutation;
 pub mod feed;
-pub mod subscription;
 pub mod payload;
+mod shape;
+mod direct;
+pub mod subscription;
 mod api;
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration as Span;
 
 use async_graphql::{Context, Enum, Object, Result, Subscription};
-use futures_util::{Stream, StreamExt};
+use futures_util::stream::{self, Stream, StreamExt};
 
+use super::direct;
 use super::errors::Code;
 use super::feed::{self, Batch, Request, Start};
 use super::scalars::{Cursor, DateTime, Duration, Long};
@@ -91,13 +92,22 @@ impl Subscription {
         let hub = ctx.data::<HubHandle>().map_err(|_| missing("hub"))?;
         let tail = ctx.data::<Tail>().map_err(|_| missing("tail reader"))?;
         let batches = feed::open(hub.clone(), tail.clone(), request).await?;
-        Ok(batches.map(|batch| batch.map(PointBatch)))
+        Ok(match direct::hand_over(ctx, batches.boxed()) {
+            Some(batches) => batches.map(|batch| batch.map(PointBatch)).boxed(),
+            None => stream::empty().boxed(),
+        })
     }
 }
 
 /// Points that were committed, and where the subscriber stands after them.
 #[derive(Clone, Debug)]
 pub struct PointBatch(Batch);
+
+impl From<Batch> for PointBatch {
+    fn from(batch: Batch) -> Self {
+        Self(batch)
+    }
+}
 
 #[Object]
 impl PointBatch {

@@ -7,6 +7,7 @@ pub mod sequence;
 pub mod index;
 pub mod page;
 pub mod fold;
+mod shape;
 pub mod outbox;
 pub mod json;
 
@@ -16,3 +17,4 @@ pub use json::Json;
 pub use outbox::{Delivery, End, Options, Overflow, Receiver, Sender};
 pub use page::{Page, Pick};
 pub use sequence::{Accepted, Sequence};
+pub use shape::{BatchField, LabelField, Object, PointField, SeriesField, Shape, Shapes};

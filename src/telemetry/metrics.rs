@@ -44,6 +44,8 @@ pub struct Metrics {
     pub subscribers: Gauge,
     /// Points by what became of them at the subscribers.
     pub delivered: Delivered,
+    /// Points written as JSON for subscribers: once for each shape that somebody asked for.
+    pub encoded: Counter,
     /// WebSocket connections closed by the server, by close code.
     pub closed: Counters,
     /// Ranges the hub read from Postgres because they did not reach it in memory.
@@ -72,6 +74,7 @@ impl Default for Metrics {
             generation: Gauge::default(),
             subscribers: Gauge::default(),
             delivered: Delivered::default(),
+            encoded: Counter::default(),
             closed: Counters::default(),
             tail_reads: Counter::default(),
             cache_errors: Counter::default(),
@@ -127,6 +130,11 @@ impl Default for Metrics {
         );
         r.register("subscribers", "Live subscriptions", metrics.subscribers.clone());
         r.register_collector(Box::new(metrics.delivered.clone()));
+        r.register(
+            "encoded_points",
+            "Points written as JSON for subscribers, once for each shape",
+            metrics.encoded.clone(),
+        );
         r.register(
             "closed_connections",
             "Connections closed by the server",
