@@ -17,7 +17,7 @@ pub mod headers;
 pub use batch::{Assigned, Batch, Header, Point, RawBatch, RawRecord, Share};
 pub use claim::{Claim, Claimed, Place};
 pub use credits::{Credits, Permit};
-pub use cursor::{Cursor, Positions};
+pub use cursor::{Cursor, Mark, Positions};
 pub use reject::{Reason, Rejected};
 pub use selector::{LabelMatcher, MatchOp, Selector};
 pub use series::Series;

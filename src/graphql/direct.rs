@@ -79,10 +79,10 @@ impl Opened {
         } = self;
         batches.map(move |batch| match batch {
             Ok(batch) => {
-                let cursor = batch.cursor.encode();
+                let cursor = batch.cursor.text();
                 Payload::Next(Next {
-                    json: shape.write(&cursor, batch.conflated, &batch.pick, batch.folded.as_deref()),
-                    cursor: Some(cursor),
+                    json: shape.write(cursor, batch.conflated, &batch.pick, batch.folded.as_deref()),
+                    cursor: Some(Arc::clone(cursor)),
                     then: Then::GoOn,
                 })
             }

@@ -24,7 +24,7 @@ pub struct Next {
     /// An execution result: `{"data":…}`, with `errors` where there are some.
     pub json: Json,
     /// Where the subscriber stands after this message; it has no characters that need escaping.
-    pub cursor: Option<String>,
+    pub cursor: Option<Arc<str>>,
     pub then: Then,
 }
 

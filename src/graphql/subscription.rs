@@ -14,7 +14,7 @@ use super::selector::SeriesSelector;
 use super::services::services;
 use super::types::Series;
 use crate::actors::hub::HubHandle;
-use crate::data::{StoredPoint, StoredSeries};
+use crate::data::{self, StoredPoint, StoredSeries};
 use crate::live::{Fold, Overflow};
 use crate::store::tail::Tail;
 
@@ -113,7 +113,7 @@ impl From<Batch> for PointBatch {
 impl PointBatch {
     /// For `after`: continues right behind this batch.
     async fn cursor(&self) -> Cursor {
-        Cursor(self.0.cursor.clone())
+        Cursor(data::Cursor::clone(&self.0.cursor))
     }
 
     async fn points(&self) -> Vec<LivePoint> {

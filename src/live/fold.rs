@@ -54,15 +54,25 @@ pub struct Folding<K> {
     values_bytes: usize,
 }
 
-/// A page of stored points, folded by series and stretches of `every` since the epoch.
-pub fn page(stored: &Stored, every: Duration, fold: Fold) -> Folded {
+/// Stored points, folded by series and stretches of `every` since the epoch.
+pub fn page(pick: &Pick, every: Duration, fold: Fold) -> Folded {
     let every = i64::try_from(every.as_micros()).unwrap_or(i64::MAX).max(1);
     let mut folding = Folding::<(SeriesId, i64)>::new(fold);
-    for point in &stored.points {
-        let series = &stored.series[point.series as usize];
+    for point in pick.points() {
+        let series = pick.series(point);
         folding.add((series.id, point.ts.0.div_euclid(every)), series, point);
     }
     folding.finish()
+}
+
+impl From<Arc<Pick>> for Folded {
+    fn from(pick: Arc<Pick>) -> Self {
+        Self {
+            pick,
+            conflated: 0,
+            folded: None,
+        }
+    }
 }
 
 impl<K: Eq + Hash> Folding<K> {

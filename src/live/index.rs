@@ -89,6 +89,7 @@ impl Index {
                 outbox.push(Delivery {
                     pick: Arc::clone(pick),
                     ranges: Arc::clone(&ranges),
+                    mark: Arc::clone(&accepted.mark),
                     conflated: 0,
                     folded: None,
                 });

@@ -18,6 +18,7 @@ use self::queue::Queue;
 use super::fold::Fold;
 use super::page::Pick;
 use crate::data::stored::Range;
+use crate::data::{Mark, Positions};
 use crate::telemetry::delivered::{Counted, Counts, Delivered, Place};
 
 mod queue;
@@ -62,6 +63,8 @@ pub struct Delivery {
     pub pick: Arc<Pick>,
     /// What the subscriber has seen of each partition once it has these points.
     pub ranges: Arc<[Range]>,
+    /// Where the hub stands after them.
+    pub mark: Arc<Mark>,
     /// How many other points these stand for.
     pub conflated: u64,
     /// The same for each point of the pick; `None`: each stands for itself alone.
@@ -165,10 +168,11 @@ impl Receiver {
         taken
     }
 
-    /// From now on a full outbox follows this policy; false when it was full before. Until then it
-    /// ends the subscription, because one that still catches up can read it all from Postgres.
-    pub fn go_live(&self, overflow: Overflow) -> bool {
-        self.shared.change(|queue| queue.go_live(overflow))
+    /// From now on a full outbox follows this policy, and `every` is kept to; false when it was full
+    /// before: one that still catches up is ended, because it can read it all from Postgres. `seen`:
+    /// the subscriber has what lies before these positions, from a node that was ahead of this one.
+    pub fn go_live(&self, overflow: Overflow, seen: Positions) -> bool {
+        self.shared.change(|queue| queue.go_live(overflow, seen))
     }
 
     /// Nothing is pending and nothing was cut off: whatever the hub published before this call has

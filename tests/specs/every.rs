@@ -44,7 +44,6 @@ fn stands_for(fold: &str, points: &[Point]) -> Point {
         "NEWEST" => newest,
         "MIN" => by_value(-1.0),
         "MAX" => by_value(1.0),
-        // Small whole numbers: exact.
         _ => (newest.0, last.values().sum::<f64>() / last.len() as f64),
     }
 }
@@ -89,12 +88,10 @@ impl Folded {
                 let from = self.told.entry(key.clone()).or_insert(0);
                 let to = *from + 1 + others as usize;
                 let stretch = &all[&key][*from..to];
-                assert_eq!(
-                    told,
-                    stands_for(&self.fold, stretch),
-                    "{} of {stretch:?}",
-                    self.fold
-                );
+                let wanted = stands_for(&self.fold, stretch);
+                // The last digit of a mean: serde_json reads numbers almost exactly.
+                let same = told.0 == wanted.0 && (told.1 - wanted.1).abs() < 1e-9;
+                assert!(same, "{told:?} is not the {} of {stretch:?}", self.fold);
                 let mut times: Vec<_> = stretch.iter().map(|(ts, _)| ts).collect();
                 times.sort_unstable();
                 // A time up to its minutes is 16 characters.

@@ -9,7 +9,7 @@ use proptest::sample::select;
 use serde_json::json;
 
 use super::*;
-use crate::data::{Cursor, Micros, Positions, Series, Stored, StoredPoint, StoredSeries};
+use crate::data::{Mark, Micros, Positions, Series, Stored, StoredPoint, StoredSeries};
 use crate::graphql::errors::Code;
 use crate::graphql::subscription::PointBatch;
 use crate::live::{Page, Pick};
@@ -75,7 +75,7 @@ fn batches() -> impl Strategy<Value = Vec<Batch>> {
     });
     let folded = prop::option::of(prop::array::uniform6(any::<u32>()));
     let batch = (stored, any::<u32>(), folded).prop_map(|(stored, conflated, folded)| Batch {
-        cursor: Cursor::at(Positions::from([(1, i64::from(conflated))])),
+        cursor: Mark::at(Positions::from([(1, i64::from(conflated))])),
         conflated: conflated.into(),
         folded: folded.map(|all| all[..stored.points.len()].iter().map(|n| u64::from(*n)).collect()),
         pick: Pick::all(Page::new(Arc::new(stored))),

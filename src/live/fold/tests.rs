@@ -108,7 +108,11 @@ fn stored_points_are_folded_by_their_own_times() {
         pick,
         conflated,
         folded,
-    } = page(&stored, Duration::from_millis(1), Fold::Min);
+    } = page(
+        &Pick::all(Page::new(stored.into())),
+        Duration::from_millis(1),
+        Fold::Min,
+    );
     let got: Vec<_> = pick.points().map(|p| (pick.series(p).id, p.ts.0)).collect();
     assert_eq!(got, [(7, -1), (7, 0), (8, 5), (7, 1_000)]);
     assert_eq!(folded.as_deref(), Some(&[0, 1, 1, 0][..]));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Delivery, End, Options, Overflow};
 use crate::data::stored::Range;
-use crate::data::{PartitionId, SeriesId, Stored, StoredPoint};
+use crate::data::{Mark, PartitionId, Positions, SeriesId, Stored, StoredPoint};
 use crate::live::fold::{Fold, Folded, Folding};
 use crate::live::page::{Page, Pick};
 use crate::telemetry::Counts;
@@ -23,6 +23,8 @@ pub struct Queue {
     pile: Option<Box<Pile>>,
     /// What comes goes onto the pile.
     folding: bool,
+    /// What lies before these positions the subscriber has from elsewhere; usually nothing.
+    seen: Positions,
     /// Bytes that this subscriber alone keeps alive, and those it may share with others.
     own_bytes: usize,
     shared_bytes: usize,
@@ -42,6 +44,7 @@ struct Entry {
 struct Pile {
     points: Folding<SeriesId>,
     ranges: BTreeMap<PartitionId, Range>,
+    mark: Arc<Mark>,
 }
 
 impl Queue {
@@ -50,7 +53,8 @@ impl Queue {
             options,
             entries: VecDeque::new(),
             pile: None,
-            folding: options.every.is_some(),
+            folding: false,
+            seen: Positions::new(),
             own_bytes: 0,
             shared_bytes: 0,
             ended: None,
@@ -64,17 +68,8 @@ impl Queue {
         }
         self.counts.matched += delivery.pick.len() as u64;
         self.counts.pending += delivery.pick.len() as u64;
-        if self.folding {
-            self.fold(&delivery);
-        } else {
-            self.enqueue(Entry::shared(delivery));
-        }
-        if self.shared_bytes > self.options.limit {
-            self.copy_out();
-        }
-        if self.own_bytes > self.options.limit {
-            self.overflow();
-        }
+        self.add(delivery);
+        self.fit();
     }
 
     /// The next delivery. `early`: a conflated one has to wait, unless it fills half the outbox or
@@ -107,8 +102,18 @@ impl Queue {
         self.ended.get_or_insert(why);
     }
 
-    pub fn go_live(&mut self, overflow: Overflow) -> bool {
+    /// What has come so far is treated as what comes from now on.
+    pub fn go_live(&mut self, overflow: Overflow, seen: Positions) -> bool {
         self.options.overflow = overflow;
+        self.folding = self.options.every.is_some();
+        self.seen = seen;
+        if self.folding || !self.seen.is_empty() {
+            (self.own_bytes, self.shared_bytes) = (0, 0);
+            for entry in mem::take(&mut self.entries) {
+                self.add(entry.delivery);
+            }
+            self.fit();
+        }
         self.ended != Some(End::Overflow)
     }
 
@@ -138,10 +143,42 @@ impl Queue {
         self.ended.is_some() || self.own_bytes > self.options.limit / 2
     }
 
-    fn enqueue(&mut self, entry: Entry) {
+    fn add(&mut self, mut delivery: Delivery) {
+        if !self.seen.is_empty() {
+            let pick = unseen(&self.seen, &delivery.pick);
+            let seen = (delivery.pick.len() - pick.len()) as u64;
+            self.counts.pending -= seen;
+            self.counts.sent += seen;
+            delivery.pick = pick;
+            for range in delivery.ranges.iter() {
+                if self
+                    .seen
+                    .get(&range.partition_id)
+                    .is_some_and(|seen| range.to >= *seen)
+                {
+                    self.seen.remove(&range.partition_id);
+                }
+            }
+        }
+        if delivery.pick.is_empty() {
+            return;
+        }
+        if self.folding {
+            return self.fold(&delivery);
+        }
+        let entry = Entry::shared(delivery);
         self.own_bytes += entry.own;
         self.shared_bytes += entry.shared;
         self.entries.push_back(entry);
+    }
+
+    fn fit(&mut self) {
+        if self.shared_bytes > self.options.limit {
+            self.copy_out();
+        }
+        if self.own_bytes > self.options.limit {
+            self.overflow();
+        }
     }
 
     fn fold(&mut self, delivery: &Delivery) {
@@ -211,6 +248,7 @@ impl Entry {
         let delivery = Delivery {
             pick: Pick::all(Page::new(Arc::new(stored))),
             ranges: Arc::clone(&from.ranges),
+            mark: Arc::clone(&from.mark),
             conflated: from.conflated,
             folded: from.folded.clone(),
         };
@@ -227,6 +265,7 @@ impl Pile {
         Box::new(Self {
             points: Folding::new(fold),
             ranges: BTreeMap::new(),
+            mark: Arc::default(),
         })
     }
 
@@ -237,6 +276,7 @@ impl Pile {
             let series = delivery.pick.series(point);
             folded += u64::from(self.points.add(series.id, series, point));
         }
+        self.mark = Arc::clone(&delivery.mark);
         for range in delivery.ranges.iter() {
             self.ranges
                 .entry(range.partition_id)
@@ -259,10 +299,25 @@ impl Pile {
         Delivery {
             pick,
             ranges: self.ranges.into_values().collect(),
+            mark: self.mark,
             conflated,
             folded,
         }
     }
+}
+
+/// Points at or behind these positions.
+fn unseen(seen: &Positions, pick: &Arc<Pick>) -> Arc<Pick> {
+    let new = |point: &StoredPoint| {
+        seen.get(&point.partition_id)
+            .is_none_or(|seen| point.offset >= *seen)
+    };
+    if pick.points().all(new) {
+        return Arc::clone(pick);
+    }
+    let rest = pick.points.iter().zip(pick.points());
+    let rest = rest.filter(|(_, point)| new(point)).map(|(at, _)| *at).collect();
+    Pick::new(Arc::clone(&pick.page), rest)
 }
 
 fn weight(pick: &Pick) -> usize {
