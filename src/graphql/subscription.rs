@@ -59,6 +59,7 @@ impl Subscription {
     /// that span. `every` (10ms to 1h) leaves one point of each series in that time: live by the
     /// clock, at most one batch in that time; in stored points by their own times, for each batch.
     /// `fold` says which point.
+    #[allow(clippy::too_many_arguments, reason = "they are those of the field")]
     async fn points(
         &self,
         ctx: &Context<'_>,

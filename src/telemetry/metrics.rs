@@ -44,10 +44,14 @@ pub struct Metrics {
     pub subscribers: Gauge,
     /// Points by what became of them at the subscribers.
     pub delivered: Delivered,
+    /// Live connections, by transport.
+    pub connections: Gauges,
     /// Points written as JSON for subscribers: once for each shape that somebody asked for.
     pub encoded: Counter,
     /// WebSocket connections closed by the server, by close code.
     pub closed: Counters,
+    /// Live connections that were not let in, by reason.
+    pub refused: Counters,
     /// Ranges the hub read from Postgres because they did not reach it in memory.
     pub tail_reads: Counter,
     /// Reads and writes of the cache of latest values that fell back to Postgres.
@@ -74,8 +78,10 @@ impl Default for Metrics {
             generation: Gauge::default(),
             subscribers: Gauge::default(),
             delivered: Delivered::default(),
+            connections: Gauges::default(),
             encoded: Counter::default(),
             closed: Counters::default(),
+            refused: Counters::default(),
             tail_reads: Counter::default(),
             cache_errors: Counter::default(),
             last_commit_millis: AtomicU64::new(0),
@@ -130,6 +136,7 @@ impl Default for Metrics {
         );
         r.register("subscribers", "Live subscriptions", metrics.subscribers.clone());
         r.register_collector(Box::new(metrics.delivered.clone()));
+        r.register("connections", "Live connections", metrics.connections.clone());
         r.register(
             "encoded_points",
             "Points written as JSON for subscribers, once for each shape",
@@ -139,6 +146,11 @@ impl Default for Metrics {
             "closed_connections",
             "Connections closed by the server",
             metrics.closed.clone(),
+        );
+        r.register(
+            "refused_connections",
+            "Live connections that were not let in",
+            metrics.refused.clone(),
         );
         r.register(
             "tail_reads",
