@@ -99,6 +99,7 @@ const TYPES: [(&str, &[Choice]); 4] = [
     (
         "LivePoint",
         &[
+            ("key", None),
             ("ts", None),
             ("value", None),
             ("__typename", None),
