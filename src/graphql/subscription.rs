@@ -147,6 +147,11 @@ impl LivePoint {
         Series(self.series.clone())
     }
 
+    /// The key of its series.
+    async fn key(&self) -> &str {
+        &self.series.series.key
+    }
+
     async fn ts(&self) -> DateTime {
         DateTime(self.point.ts)
     }
