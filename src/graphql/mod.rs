@@ -14,6 +14,7 @@ mod redrive;
 pub mod mutation;
 pub mod feed;
 pub mod subscription;
+pub mod aggregates;
 pub mod payload;
 mod api;
 #[cfg(test)]

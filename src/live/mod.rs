@@ -8,6 +8,7 @@ pub mod index;
 pub mod page;
 pub mod outbox;
 pub mod json;
+pub mod windows;
 
 pub use index::{Index, SubscriberId};
 pub use json::Json;
