@@ -11,6 +11,7 @@ use std::time::Duration;
 use actix::{Actor, Addr};
 use actix_web::dev::ServerHandle;
 use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -21,7 +22,7 @@ use crate::actors::supervisor::{Stop, Supervisor};
 use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
 use crate::config::Config;
 use crate::graphql::{self, services};
-use crate::http::{self, websocket};
+use crate::http::{self, session};
 use crate::sources::{Broker, PollConfig, Producer};
 use crate::store::WriterConfig;
 use crate::store::connect::DatabaseUrl;
@@ -65,6 +66,7 @@ impl App {
     /// Starts every part on the current actix system. Postgres and Kafka may still be away: the
     /// pipeline waits for them and `/readyz` says so.
     pub async fn start(config: &Config) -> Result<Self> {
+        raise_open_files();
         // Bound first: a taken port should not cost the start of a Postgres.
         let listener = TcpListener::bind(config.http.listen)
             .with_context(|| format!("cannot listen on {}", config.http.listen))?;
@@ -148,11 +150,12 @@ impl App {
             http::Parts {
                 schema: graphql::Api::new(services),
                 per_worker: per_worker(&database, &hub, &aggregates)?,
-                websocket: websocket::Settings {
-                    limits: websocket::Limits::default(),
+                live: session::Settings {
+                    limits: session::Limits::default(),
                     metrics: Arc::clone(&metrics),
                     draining: hub.draining(),
                     on_init: None,
+                    crowd: session::Crowd::new(1_000),
                 },
                 metrics,
                 status: Arc::clone(&status),
@@ -206,6 +209,18 @@ impl App {
             tracing::warn!(%error, "the private postgres did not stop cleanly");
         }
         graceful
+    }
+}
+
+/// Every live connection is an open file, and the usual soft limit ends at 1,024.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use self::handle::{Drain, Offer, Refused, Shared, Subscribe, Unsubscribe};
 use super::messages::CatchUp;
 use crate::cache::LatestCache;
-use crate::data::{Positions, Stored};
+use crate::data::{Mark, Positions, Stored};
 use crate::live::{Delivered, End, Index, Page, Sequence, SubscriberId};
 use crate::store::DatabaseUrl;
 use crate::store::tail::{Horizon, Names, Tail, TailError, Want};
@@ -105,7 +105,7 @@ impl Hub {
         let accepted = sequence.accept(&stored.ranges);
         self.index.deliver(&Page::new(Arc::clone(stored)), &accepted);
         if !accepted.ranges.is_empty() {
-            self.shared.publish(sequence.positions());
+            self.shared.publish(accepted.mark);
         }
         if accepted.behind {
             self.look(ctx);
@@ -147,7 +147,7 @@ impl Hub {
         }
         let next = look.horizon.next_offsets();
         let Some(sequence) = &mut self.sequence else {
-            self.shared.publish(&next);
+            self.shared.publish(Mark::at(next.clone()));
             // What other nodes committed before this was not offered to it.
             self.latest.invalidate();
             self.sequence = Some(Sequence::new(next));
@@ -167,7 +167,7 @@ impl Hub {
             for id in self.index.ids() {
                 self.index.end(id, End::Gap);
             }
-            self.shared.publish(sequence.positions());
+            self.shared.publish(Mark::at(sequence.positions().clone()));
             return false;
         }
         if let Some(page) = look.page {
@@ -198,7 +198,7 @@ impl Hub {
     }
 
     fn register(&mut self, request: Subscribe, ctx: &mut Context<Self>) {
-        let Some(sequence) = &self.sequence else {
+        let Some(seam) = self.shared.published() else {
             if self.waiting.len() < WAITING_MAX {
                 self.waiting.push(request);
             }
@@ -211,7 +211,6 @@ impl Hub {
         let (sender, receiver) = crate::live::outbox::outbox(request.options, self.delivered.clone());
         let id = self.next_id;
         self.next_id += 1;
-        let seam = sequence.positions().clone();
         let subscription = Subscription::new(receiver, seam, id, ctx.address());
         // Nobody waits any more when the subscriber has gone or lost its patience.
         if request.reply.send(Ok(subscription)).is_err() {

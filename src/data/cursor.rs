@@ -5,6 +5,8 @@
 //! how far it came, so that a client that breaks off in the middle continues there.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -36,6 +38,13 @@ pub struct Backfill {
     pub done: Option<(SeriesId, Micros)>,
 }
 
+/// A cursor that is shared by all who stand there; its text is written once.
+#[derive(Debug, Default)]
+pub struct Mark {
+    cursor: Cursor,
+    text: OnceLock<Arc<str>>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a cursor of this server")]
 pub struct BadCursor;
@@ -59,5 +68,30 @@ impl Cursor {
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadCursor)?;
         serde_json::from_slice(&bytes).map_err(|_| BadCursor)
+    }
+}
+
+impl Mark {
+    pub fn new(cursor: Cursor) -> Arc<Self> {
+        Arc::new(Self {
+            cursor,
+            text: OnceLock::new(),
+        })
+    }
+
+    pub fn at(positions: Positions) -> Arc<Self> {
+        Self::new(Cursor::at(positions))
+    }
+
+    pub fn text(&self) -> &Arc<str> {
+        self.text.get_or_init(|| self.cursor.encode().into())
+    }
+}
+
+impl Deref for Mark {
+    type Target = Cursor;
+
+    fn deref(&self) -> &Cursor {
+        &self.cursor
     }
 }

@@ -19,7 +19,7 @@ pub use batch::{Assigned, Batch, Header, Point, RawBatch, RawRecord, Share};
 pub use bucket::{Bucket, Step};
 pub use claim::{Claim, Claimed, Place};
 pub use credits::{Credits, Permit};
-pub use cursor::{Cursor, Positions};
+pub use cursor::{Cursor, Mark, Positions};
 pub use reject::{Reason, Rejected};
 pub use selector::{LabelMatcher, MatchOp, Selector};
 pub use series::Series;

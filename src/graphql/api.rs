@@ -7,12 +7,14 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
 use super::aggregates::Aggregates;
+use super::direct::{self, Slot};
 use super::mutation::Mutation;
-use super::payload::{Operations, Payload, plain};
+use super::payload::{Operations, Payload};
 use super::query::Query;
 use super::services::Services;
 use super::subscription::Subscription;
 use super::{errors, limits};
+use crate::live::Shapes;
 
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscriptions>;
 
@@ -28,7 +30,8 @@ pub struct Api(Schema);
 
 impl Api {
     pub fn new(services: Services) -> Self {
-        Self(builder().data(services).finish())
+        let shapes = Shapes::new(services.metrics.encoded.clone());
+        Self(builder().data(services).data(shapes).finish())
     }
 }
 
@@ -50,7 +53,9 @@ impl Executor for Api {
 
 impl Operations for Api {
     fn payloads(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Payload> {
-        plain(self.execute_stream(request, session))
+        let slot = Slot::default();
+        let request = request.data(slot.clone());
+        direct::payloads(slot, self.execute_stream(request, session))
     }
 }
 

@@ -13,9 +13,11 @@ mod publish;
 mod redrive;
 pub mod mutation;
 pub mod feed;
+pub mod payload;
+mod shape;
+mod direct;
 pub mod subscription;
 pub mod aggregates;
-pub mod payload;
 mod api;
 #[cfg(test)]
 mod tests;

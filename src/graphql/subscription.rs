@@ -3,8 +3,9 @@
 use std::time::Duration as Span;
 
 use async_graphql::{Context, Enum, Object, Result, Subscription};
-use futures_util::{Stream, StreamExt};
+use futures_util::stream::{self, Stream, StreamExt};
 
+use super::direct;
 use super::errors::Code;
 use super::feed::{self, Batch, Request, Start};
 use super::scalars::{Cursor, DateTime, Duration, Long};
@@ -12,7 +13,7 @@ use super::selector::SeriesSelector;
 use super::services::services;
 use super::types::Series;
 use crate::actors::hub::HubHandle;
-use crate::data::{StoredPoint, StoredSeries};
+use crate::data::{self, StoredPoint, StoredSeries};
 use crate::live::Overflow;
 use crate::store::tail::Tail;
 
@@ -68,7 +69,10 @@ impl Subscription {
         let hub = ctx.data::<HubHandle>().map_err(|_| missing("hub"))?;
         let tail = ctx.data::<Tail>().map_err(|_| missing("tail reader"))?;
         let batches = feed::open(hub.clone(), tail.clone(), request).await?;
-        Ok(batches.map(|batch| batch.map(PointBatch)))
+        Ok(match direct::hand_over(ctx, batches.boxed()) {
+            Some(batches) => batches.map(|batch| batch.map(PointBatch)).boxed(),
+            None => stream::empty().boxed(),
+        })
     }
 }
 
@@ -76,11 +80,17 @@ impl Subscription {
 #[derive(Clone, Debug)]
 pub struct PointBatch(Batch);
 
+impl From<Batch> for PointBatch {
+    fn from(batch: Batch) -> Self {
+        Self(batch)
+    }
+}
+
 #[Object]
 impl PointBatch {
     /// For `after`: continues right behind this batch.
     async fn cursor(&self) -> Cursor {
-        Cursor(self.0.cursor.clone())
+        Cursor(data::Cursor::clone(&self.0.cursor))
     }
 
     async fn points(&self) -> Vec<LivePoint> {

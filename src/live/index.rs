@@ -79,18 +79,19 @@ impl Index {
         if self.subscribers.is_empty() || accepted.ranges.is_empty() {
             return;
         }
-        let matched = self.matched(stored, accepted);
+        // All picks before the first delivery: what is written for one serves the others.
+        let pick = |(group, points)| (group, Pick::new(Arc::clone(page), points));
+        let picks: Vec<_> = self.matched(stored, accepted).into_iter().map(pick).collect();
         let ranges: Arc<[_]> = accepted.ranges.as_slice().into();
-        for (group_id, points) in matched {
-            let Some(group) = self.groups.get(&group_id) else {
-                continue;
-            };
-            let pick = Pick::new(Arc::clone(page), points);
-            for outbox in group.outboxes.values() {
+        for (group_id, pick) in &picks {
+            let outboxes = self.groups.get(group_id).map(|group| group.outboxes.values());
+            for outbox in outboxes.into_iter().flatten() {
                 outbox.push(Delivery {
-                    pick: Arc::clone(&pick),
+                    pick: Arc::clone(pick),
                     ranges: Arc::clone(&ranges),
+                    mark: Arc::clone(&accepted.mark),
                     conflated: 0,
+                    folded: None,
                 });
             }
         }

@@ -6,6 +6,7 @@
 pub mod sequence;
 pub mod index;
 pub mod page;
+mod shape;
 pub mod outbox;
 pub mod json;
 pub mod windows;
@@ -15,3 +16,4 @@ pub use json::Json;
 pub use outbox::{Delivered, Delivery, End, Options, Overflow, Receiver, Sender};
 pub use page::{Page, Pick};
 pub use sequence::{Accepted, Sequence};
+pub use shape::{BatchField, LabelField, Object, PointField, SeriesField, Shape, Shapes};

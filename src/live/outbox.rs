@@ -3,16 +3,21 @@
 //! Entries point into the batch that all subscribers share. A subscriber that lags would keep
 //! whole batches alive for a few points, so beyond a bound its points are copied out. Points are
 //! counted by what became of them: matched = sent + conflated + discarded + pending, always.
+//!
+//! One lock for a push and one for a poll; the receiver's task is woken only while it waits.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::queue::Queue;
 use super::page::Pick;
+use crate::data::Mark;
 use crate::data::stored::Range;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::owned;
@@ -56,8 +61,12 @@ pub struct Delivery {
     pub pick: Arc<Pick>,
     /// What the subscriber has seen of each partition once it has these points.
     pub ranges: Arc<[Range]>,
-    /// How many older points these stand for.
+    /// Where the hub stands after them.
+    pub mark: Arc<Mark>,
+    /// How many other points these stand for.
     pub conflated: u64,
+    /// The same for each point of the pick; `None`: each stands for itself alone.
+    pub folded: Option<Arc<[u64]>>,
 }
 
 /// Why an outbox gives nothing more.
@@ -97,27 +106,55 @@ pub struct Sender(Arc<Shared>);
 #[derive(Debug)]
 pub struct Receiver {
     shared: Arc<Shared>,
-    every: Option<Duration>,
+    pace: Option<Pace>,
+}
+
+/// At most one delivery in this time.
+#[derive(Debug)]
+struct Pace {
+    every: Duration,
     not_before: Instant,
+    /// Made at the first wait, then reset.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    queue: Mutex<Queue>,
-    changed: Notify,
+    state: Mutex<State>,
     delivered: Delivered,
 }
 
+#[derive(Debug)]
+struct State {
+    queue: Queue,
+    /// The receiver found nothing and wants to be woken.
+    waiting: Option<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    waker: Waker,
+    /// Its time has not come: only what is due at once wakes it.
+    early: bool,
+}
+
 pub fn outbox(options: Options, delivered: Delivered) -> (Sender, Receiver) {
+    let state = State {
+        queue: Queue::new(options),
+        waiting: None,
+    };
     let shared = Arc::new(Shared {
-        queue: Mutex::new(Queue::new(options)),
-        changed: Notify::new(),
+        state: Mutex::new(state),
         delivered,
+    });
+    let pace = options.every.map(|every| Pace {
+        every,
+        not_before: Instant::now(),
+        alarm: None,
     });
     let receiver = Receiver {
         shared: Arc::clone(&shared),
-        every: options.every,
-        not_before: Instant::now(),
+        pace,
     };
     (Sender(shared), receiver)
 }
@@ -126,38 +163,28 @@ impl Sender {
     /// Never waits. What does not fit is conflated or ends the subscription.
     pub fn push(&self, delivery: Delivery) {
         self.0.change(|queue| queue.push(delivery));
-        self.0.changed.notify_one();
     }
 
     /// The receiver gets what is pending, then `why`.
     pub fn end(&self, why: End) {
         self.0.change(|queue| queue.end(why));
-        self.0.changed.notify_one();
     }
 }
 
 impl Receiver {
     /// Waits for the next delivery; may be dropped while waiting without loss.
     pub async fn next(&mut self) -> Result<Delivery, End> {
-        loop {
-            let now = Instant::now();
-            let early = now < self.not_before;
-            let taken = self.shared.change(|queue| queue.take(early));
-            match taken {
-                Some(Ok(delivery)) => {
-                    self.not_before = now + self.every.unwrap_or_default();
-                    return Ok(delivery);
-                }
-                Some(Err(end)) => return Err(end),
-                None if early => {
-                    tokio::select! {
-                        () = self.shared.changed.notified() => {}
-                        () = sleep_until(self.not_before) => {}
-                    }
-                }
-                None => self.shared.changed.notified().await,
-            }
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The next delivery, or the task is woken when there is one.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Delivery, End>> {
+        let early = self.pace.as_mut().is_some_and(|pace| pace.poll(cx).is_pending());
+        let taken = self.shared.take(early, cx.waker());
+        if let (Poll::Ready(Ok(_)), Some(pace)) = (&taken, &mut self.pace) {
+            pace.not_before = Instant::now() + pace.every;
         }
+        taken
     }
 
     /// From now on a full outbox follows this policy; false when it was full before. Until then it
@@ -169,11 +196,27 @@ impl Receiver {
     /// Nothing is pending and nothing was cut off: whatever the hub published before this call has
     /// been received.
     pub fn is_idle(&self) -> bool {
-        self.shared.lock().is_idle()
+        self.shared.lock().queue.is_idle()
     }
 
     pub fn counts(&self) -> Counts {
-        self.shared.lock().counts()
+        self.shared.lock().queue.counts()
+    }
+}
+
+impl Pace {
+    /// Ready once the next delivery may go.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if Instant::now() >= self.not_before {
+            return Poll::Ready(());
+        }
+        let alarm = self
+            .alarm
+            .get_or_insert_with(|| Box::pin(sleep_until(self.not_before)));
+        if alarm.deadline() != self.not_before {
+            alarm.as_mut().reset(self.not_before);
+        }
+        alarm.as_mut().poll(cx)
     }
 }
 
@@ -184,28 +227,46 @@ impl Drop for Receiver {
 }
 
 impl Shared {
-    /// Changes the queue and carries what moved over to the sums.
+    /// Changes the queue, and wakes the receiver if it waits for what is there now.
     fn change<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
-        let (answer, before, after) = {
-            let mut queue = self.lock();
-            let before = queue.counts();
-            (change(&mut queue), before, queue.counts())
-        };
-        let sums = &self.delivered;
-        for (sum, moved) in [
-            (&sums.sent, after.sent - before.sent),
-            (&sums.conflated, after.conflated - before.conflated),
-            (&sums.discarded, after.discarded - before.discarded),
-        ] {
-            if moved > 0 {
-                sum.inc_by(moved);
-            }
+        let mut state = self.lock();
+        let before = state.queue.counts();
+        let answer = change(&mut state.queue);
+        let after = state.queue.counts();
+        let State { queue, waiting } = &mut *state;
+        let woken = waiting.take_if(|waiting| queue.has_next(waiting.early));
+        drop(state);
+        self.delivered.add(before, after);
+        if let Some(Waiting { waker, .. }) = woken {
+            waker.wake();
         }
         answer
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn take(&self, early: bool, waker: &Waker) -> Poll<Result<Delivery, End>> {
+        let mut state = self.lock();
+        let before = state.queue.counts();
+        let Some(taken) = state.queue.take(early) else {
+            match &mut state.waiting {
+                Some(waiting) => {
+                    waiting.waker.clone_from(waker);
+                    waiting.early = early;
+                }
+                None => {
+                    let waker = waker.clone();
+                    state.waiting = Some(Waiting { waker, early });
+                }
+            }
+            return Poll::Pending;
+        };
+        let after = state.queue.counts();
+        drop(state);
+        self.delivered.add(before, after);
+        Poll::Ready(taken)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -221,6 +282,18 @@ impl Delivered {
             sent: outcome("sent"),
             conflated: outcome("conflated"),
             discarded: outcome("discarded"),
+        }
+    }
+
+    fn add(&self, before: Counts, after: Counts) {
+        for (sum, moved) in [
+            (&self.sent, after.sent - before.sent),
+            (&self.conflated, after.conflated - before.conflated),
+            (&self.discarded, after.discarded - before.discarded),
+        ] {
+            if moved > 0 {
+                sum.inc_by(moved);
+            }
         }
     }
 }

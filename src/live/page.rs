@@ -3,14 +3,21 @@
 //! Both are shared. Everyone who looks at the same page shares the texts of its points, everyone
 //! with the same pick shares the text of the whole list.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use bytes::Bytes;
+use prometheus_client::metrics::counter::Counter;
+
+use super::shape::{PointShape, Texts};
 use crate::data::{Stored, StoredPoint, StoredSeries};
 
 /// Points of one committed batch, or of one page from Postgres.
 #[derive(Debug, Default)]
 pub struct Page {
     pub stored: Arc<Stored>,
+    /// Kept by the picks, so that a page kept in memory does not keep its texts.
+    texts: Mutex<Weak<Texts>>,
 }
 
 /// Some points of a page, in the order in which they are delivered.
@@ -19,17 +26,36 @@ pub struct Pick {
     pub page: Arc<Page>,
     /// Indexes into `page.stored.points`.
     pub points: Vec<u32>,
+    texts: Arc<Texts>,
+    lists: Mutex<HashMap<u64, Bytes>>,
 }
 
 impl Page {
     pub fn new(stored: Arc<Stored>) -> Arc<Self> {
-        Arc::new(Self { stored })
+        Arc::new(Self {
+            stored,
+            texts: Mutex::default(),
+        })
+    }
+
+    fn texts(&self) -> Arc<Texts> {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        texts.upgrade().unwrap_or_else(|| {
+            let new = Arc::default();
+            *texts = Arc::downgrade(&new);
+            new
+        })
     }
 }
 
 impl Pick {
     pub fn new(page: Arc<Page>, points: Vec<u32>) -> Arc<Self> {
-        Arc::new(Self { page, points })
+        Arc::new(Self {
+            texts: page.texts(),
+            page,
+            points,
+            lists: Mutex::default(),
+        })
     }
 
     /// Every point of a page.
@@ -53,5 +79,16 @@ impl Pick {
 
     pub fn series(&self, point: &StoredPoint) -> &StoredSeries {
         &self.page.stored.series[point.series as usize]
+    }
+
+    /// The points as JSON, with commas between them; written once for all who see them alike.
+    pub fn texts(&self, shape: &PointShape, encoded: &Counter) -> Bytes {
+        if self.is_empty() {
+            return Bytes::new();
+        }
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = lists.entry(shape.id);
+        list.or_insert_with(|| self.texts.list(self, shape, encoded))
+            .clone()
     }
 }

@@ -4,8 +4,10 @@
 //! partition is delivered, the part of it that was delivered before is cut off, and a share beyond
 //! a hole is left out: it can be read again from Postgres, in order.
 
+use std::sync::Arc;
+
 use crate::data::stored::Range;
-use crate::data::{PartitionId, Positions, StoredPoint};
+use crate::data::{Mark, PartitionId, Positions, StoredPoint};
 
 /// The position of each partition below which everything was delivered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,10 +16,12 @@ pub struct Sequence {
 }
 
 /// The part of a batch that may be delivered now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Accepted {
     /// The ranges that are published with this batch, by partition.
     pub ranges: Vec<Range>,
+    /// Where everything stands after them.
+    pub mark: Arc<Mark>,
     /// Every range of the batch was accepted from end to end, so that no point needs a look.
     pub whole: bool,
     /// A range lay beyond a hole: Postgres has what is missing.
@@ -49,6 +53,7 @@ impl Sequence {
         ordered.sort_unstable_by_key(|range| (range.partition_id, range.from));
         let mut accepted = Accepted {
             ranges: Vec::with_capacity(ordered.len()),
+            mark: Arc::default(),
             whole: true,
             behind: false,
         };
@@ -65,6 +70,9 @@ impl Sequence {
             }
             accepted.ranges.push(Range { from: at, ..range });
             self.published.insert(range.partition_id, range.to);
+        }
+        if !accepted.ranges.is_empty() {
+            accepted.mark = Mark::at(self.published.clone());
         }
         accepted
     }

@@ -42,8 +42,14 @@ pub struct Metrics {
     pub subscribers: Gauge,
     /// Points by what became of them at the subscribers: `sent`, `conflated` or `discarded`.
     pub delivered: Counters,
+    /// Live connections, by transport.
+    pub connections: Gauges,
+    /// Points written as JSON for subscribers: once for each shape that somebody asked for.
+    pub encoded: Counter,
     /// WebSocket connections closed by the server, by close code.
     pub closed: Counters,
+    /// Live connections that were not let in, by reason.
+    pub refused: Counters,
     /// Ranges the hub read from Postgres because they did not reach it in memory.
     pub tail_reads: Counter,
     /// Live windows handed out, each counted once for all subscribers, and those read from Postgres.
@@ -73,7 +79,10 @@ impl Default for Metrics {
             generation: Gauge::default(),
             subscribers: Gauge::default(),
             delivered: Counters::default(),
+            connections: Gauges::default(),
+            encoded: Counter::default(),
             closed: Counters::default(),
+            refused: Counters::default(),
             tail_reads: Counter::default(),
             window_updates: Counter::default(),
             window_reads: Counter::default(),
@@ -134,10 +143,21 @@ impl Default for Metrics {
             "Points at the subscribers by outcome",
             metrics.delivered.clone(),
         );
+        r.register("connections", "Live connections", metrics.connections.clone());
+        r.register(
+            "encoded_points",
+            "Points written as JSON for subscribers, once for each shape",
+            metrics.encoded.clone(),
+        );
         r.register(
             "closed_connections",
             "Connections closed by the server",
             metrics.closed.clone(),
+        );
+        r.register(
+            "refused_connections",
+            "Live connections that were not let in",
+            metrics.refused.clone(),
         );
         r.register(
             "tail_reads",

@@ -26,5 +26,6 @@ mod query;
 mod redrive;
 mod resume;
 mod schema;
+mod sharing;
 mod shutdown;
 mod slow;

@@ -266,9 +266,9 @@ impl Engine {
             };
             match self.shared.hub.subscribe(Selector::default(), options).await {
                 Ok(subscription) => {
-                    let seam = subscription.seam.clone();
+                    let seam = Arc::clone(&subscription.seam);
                     self.subscription = Some(subscription);
-                    return self.catch_up(&seam).await;
+                    return self.catch_up(&seam.positions).await;
                 }
                 // Each subscriber hears of it from the hub, in its turn.
                 Err(SubscribeError::GoingAway) => return,

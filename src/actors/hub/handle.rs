@@ -9,7 +9,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::Hub;
 use crate::actors::messages::CatchUp;
-use crate::data::{Positions, Selector, Stored};
+use crate::data::{Mark, Selector, Stored};
 use crate::live::{Options, Receiver, SubscriberId};
 
 /// How long a subscriber waits for the hub to know where everything stands.
@@ -28,7 +28,7 @@ pub struct HubHandle {
 pub struct Subscription {
     pub receiver: Receiver,
     /// Everything from here on comes through the receiver; what is before lies in Postgres.
-    pub seam: Positions,
+    pub seam: Arc<Mark>,
     id: SubscriberId,
     addr: Addr<Hub>,
 }
@@ -70,7 +70,7 @@ impl HubHandle {
     }
 
     /// Where everything stands that was handed to the outboxes; `None` before the first look.
-    pub fn published(&self) -> Option<Arc<Positions>> {
+    pub fn published(&self) -> Option<Arc<Mark>> {
         self.shared.published()
     }
 
@@ -112,7 +112,7 @@ impl HubHandle {
 }
 
 impl Subscription {
-    pub(super) fn new(receiver: Receiver, seam: Positions, id: SubscriberId, addr: Addr<Hub>) -> Self {
+    pub(super) fn new(receiver: Receiver, seam: Arc<Mark>, id: SubscriberId, addr: Addr<Hub>) -> Self {
         Self {
             receiver,
             seam,
@@ -130,23 +130,22 @@ impl Drop for Subscription {
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    published: Mutex<Option<Arc<Positions>>>,
+    published: Mutex<Option<Arc<Mark>>>,
     draining: watch::Sender<bool>,
     offers: AtomicUsize,
 }
 
 impl Shared {
     /// Called after the outboxes have what lies before these positions.
-    pub fn publish(&self, positions: &Positions) {
-        let positions = Arc::new(positions.clone());
-        *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Some(positions);
+    pub fn publish(&self, mark: Arc<Mark>) {
+        *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
     }
 
     pub fn is_draining(&self) -> bool {
         *self.draining.borrow()
     }
 
-    fn published(&self) -> Option<Arc<Positions>> {
+    pub fn published(&self) -> Option<Arc<Mark>> {
         self.published
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -6,38 +6,42 @@ use std::time::Duration;
 
 use super::Batch;
 use crate::data::stored::Range;
-use crate::data::{Cursor, SeriesId, Stored, StoredPoint};
-use crate::live::{Delivery, Page, Pick};
+use crate::data::{Mark, Positions, StoredPoint};
+use crate::live::{Delivery, Pick};
 
-/// Moves the cursor past these ranges.
-pub fn advance(cursor: &mut Cursor, ranges: &[Range]) {
+/// The positions with these ranges behind them.
+pub fn advanced(positions: &Positions, ranges: &[Range]) -> Positions {
+    let mut positions = positions.clone();
+    advance(&mut positions, ranges);
+    positions
+}
+
+fn advance(positions: &mut Positions, ranges: &[Range]) {
     for range in ranges {
-        let at = cursor.positions.entry(range.partition_id).or_insert(0);
+        let at = positions.entry(range.partition_id).or_insert(0);
         *at = (*at).max(range.to);
     }
 }
 
 /// A delivery as one batch. Its points share one cursor, so it cannot be cut.
-pub fn whole(cursor: &Cursor, delivery: &Delivery) -> Batch {
-    let pick = unseen(cursor, delivery);
-    let mut cursor = cursor.clone();
-    advance(&mut cursor, &delivery.ranges);
+pub fn whole(at: &Mark, delivery: &Delivery) -> Batch {
     Batch {
-        cursor,
-        pick,
+        cursor: Mark::at(advanced(&at.positions, &delivery.ranges)),
+        pick: unseen(&at.positions, delivery),
         conflated: delivery.conflated,
+        folded: delivery.folded.clone(),
     }
 }
 
 /// A delivery in batches of about `max` points, cut between records, in the order of offsets.
-pub fn split(cursor: &Cursor, delivery: &Delivery, max: usize) -> Vec<Batch> {
-    let pick = unseen(cursor, delivery);
+pub fn split(at: &Mark, delivery: &Delivery, max: usize) -> Vec<Batch> {
+    let pick = unseen(&at.positions, delivery);
     if pick.len() <= max {
         // Without points it only moves the cursor, which the next one does as well.
         return if pick.is_empty() {
             Vec::new()
         } else {
-            vec![whole(cursor, delivery)]
+            vec![whole(at, delivery)]
         };
     }
     let place = |at: &u32| {
@@ -47,7 +51,7 @@ pub fn split(cursor: &Cursor, delivery: &Delivery, max: usize) -> Vec<Batch> {
     let mut points = pick.points.clone();
     points.sort_by_key(place);
     let mut batches = Vec::new();
-    let mut so_far = cursor.clone();
+    let mut so_far = at.positions.clone();
     let mut rest = &points[..];
     while !rest.is_empty() {
         let mut end = max.min(rest.len());
@@ -66,9 +70,10 @@ pub fn split(cursor: &Cursor, delivery: &Delivery, max: usize) -> Vec<Batch> {
         };
         advance(&mut so_far, &[reached]);
         batches.push(Batch {
-            cursor: so_far.clone(),
+            cursor: Mark::at(so_far.clone()),
             pick: Pick::new(Arc::clone(&pick.page), now.to_vec()),
             conflated: 0,
+            folded: None,
         });
         rest = later;
     }
@@ -76,39 +81,39 @@ pub fn split(cursor: &Cursor, delivery: &Delivery, max: usize) -> Vec<Batch> {
 }
 
 /// A page from Postgres; with `every`, the newest point of each series in each such time.
-pub fn folded(cursor: Cursor, stored: Stored, every: Option<Duration>) -> Batch {
-    let all = 0..u32::try_from(stored.points.len()).unwrap_or(u32::MAX);
-    let points = match every.map(|every| i64::try_from(every.as_micros()).unwrap_or(i64::MAX)) {
-        None => all.clone().collect(),
+pub fn folded(at: &Arc<Mark>, pick: Arc<Pick>, every: Option<Duration>) -> Batch {
+    let all = pick.len();
+    let pick = match every.map(|every| i64::try_from(every.as_micros()).unwrap_or(i64::MAX)) {
+        None => pick,
         Some(every) => {
-            let mut newest: HashMap<(SeriesId, i64), u32> = HashMap::new();
-            for at in all.clone() {
-                let point = &stored.points[at as usize];
-                let id = stored.series[point.series as usize].id;
+            let points = &pick.page.stored.points;
+            let mut newest: HashMap<(u32, i64), u32> = HashMap::new();
+            for (at, point) in pick.points.iter().zip(pick.points()) {
                 let slot = newest
-                    .entry((id, point.ts.0.div_euclid(every.max(1))))
-                    .or_insert(at);
-                if point.ts >= stored.points[*slot as usize].ts {
-                    *slot = at;
+                    .entry((point.series, point.ts.0.div_euclid(every.max(1))))
+                    .or_insert(*at);
+                if point.ts >= points[*slot as usize].ts {
+                    *slot = *at;
                 }
             }
             let mut kept: Vec<u32> = newest.into_values().collect();
             kept.sort_unstable();
-            kept
+            Pick::new(Arc::clone(&pick.page), kept)
         }
     };
     Batch {
-        cursor,
-        conflated: (all.len() - points.len()) as u64,
-        pick: Pick::new(Page::new(stored.into()), points),
+        cursor: Arc::clone(at),
+        conflated: (all - pick.len()) as u64,
+        folded: None,
+        pick,
     }
 }
 
 /// Points that the cursor has not passed: a client may come with a cursor ahead of the hub.
-fn unseen(cursor: &Cursor, delivery: &Delivery) -> Arc<Pick> {
+fn unseen(positions: &Positions, delivery: &Delivery) -> Arc<Pick> {
     let pick = &delivery.pick;
     let new = |point: &StoredPoint| {
-        let seen = cursor.positions.get(&point.partition_id).copied();
+        let seen = positions.get(&point.partition_id).copied();
         point.offset >= seen.unwrap_or(0)
     };
     if pick.points().all(new) {

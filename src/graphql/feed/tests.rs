@@ -3,11 +3,13 @@
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
+use async_graphql::Value;
+
 use super::*;
 use crate::actors::hub::Hub;
 use crate::cache::LatestCache;
 use crate::data::stored::Range;
-use crate::data::{Series, StoredPoint, StoredSeries};
+use crate::data::{Micros, Positions, Series, Stored, StoredPoint, StoredSeries};
 use crate::store::testing::Database;
 use crate::telemetry::Metrics;
 
@@ -99,7 +101,7 @@ async fn read(feed: &mut BoxStream<'static, Result<Batch>>, n: usize) -> (Vec<i6
     while offsets.len() < n {
         let batch = next(feed).await.unwrap();
         offsets.extend(batch.pick.points().map(|point| point.offset));
-        cursor = batch.cursor;
+        cursor = Cursor::clone(&batch.cursor);
     }
     (offsets, cursor)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Counts, Delivery, End, Options, Overflow};
 use crate::data::stored::Range;
-use crate::data::{PartitionId, SeriesId, Stored, StoredPoint, StoredSeries};
+use crate::data::{Mark, PartitionId, SeriesId, Stored, StoredPoint, StoredSeries};
 use crate::live::page::{Page, Pick};
 
 /// Bytes of bookkeeping for a queued delivery, and for a folded point.
@@ -40,6 +40,7 @@ struct Entry {
 struct Fold {
     points: HashMap<SeriesId, (StoredSeries, StoredPoint)>,
     ranges: BTreeMap<PartitionId, Range>,
+    mark: Arc<Mark>,
     conflated: u64,
 }
 
@@ -93,6 +94,13 @@ impl Queue {
         self.counts.pending -= delivery.pick.len() as u64;
         self.counts.sent += delivery.pick.len() as u64;
         Some(Ok(delivery))
+    }
+
+    /// Whether `take` has an answer.
+    pub fn has_next(&self, early: bool) -> bool {
+        !self.entries.is_empty()
+            || self.ended.is_some()
+            || (!self.fold.points.is_empty() && (!early || self.is_due()))
     }
 
     fn is_due(&self) -> bool {
@@ -196,7 +204,9 @@ impl Entry {
         let delivery = Delivery {
             pick: Pick::all(Page::new(Arc::new(stored))),
             ranges: Arc::clone(&from.ranges),
+            mark: Arc::clone(&from.mark),
             conflated: from.conflated,
+            folded: from.folded.clone(),
         };
         Self {
             own: ENTRY_BYTES + size_of_val(&delivery.pick.points[..]) + weight(&delivery.pick.page.stored),
@@ -226,6 +236,7 @@ impl Fold {
                 }
             }
         }
+        self.mark = Arc::clone(&delivery.mark);
         for range in delivery.ranges.iter() {
             self.ranges
                 .entry(range.partition_id)
@@ -249,7 +260,9 @@ impl Fold {
         Delivery {
             pick: Pick::all(Page::new(Arc::new(stored))),
             ranges: self.ranges.into_values().collect(),
+            mark: self.mark,
             conflated: self.conflated,
+            folded: None,
         }
     }
 }

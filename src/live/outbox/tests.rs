@@ -37,7 +37,9 @@ fn delivery(series: &[i32], from: i64) -> Delivery {
             from,
             to: from + 1,
         }]),
+        mark: Arc::default(),
         conflated: 0,
+        folded: None,
     }
 }
 

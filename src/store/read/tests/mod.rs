@@ -76,9 +76,7 @@ fn selector(metric: Option<&str>, labels: &[(&str, MatchOp, &str)]) -> Selector 
         metric: metric.map(str::to_owned),
         labels: labels
             .iter()
-            .map(|(name, op, value)| {
-                LabelMatcher::new((*name).to_owned(), op.clone(), (*value).to_owned()).unwrap()
-            })
+            .map(|(name, op, value)| LabelMatcher::new((*name).to_owned(), *op, (*value).to_owned()).unwrap())
             .collect(),
     }
 }

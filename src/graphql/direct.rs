@@ -1,0 +1,101 @@
+//! The direct way of a subscription: async-graphql parses, validates, limits and opens it as every
+//! other, and its batches are then written by a shape that is shared, without resolvers.
+//!
+//! Each joiner goes through all of async-graphql once; what it opened is handed over in a slot that
+//! came with the request, and the rest of async-graphql's work is dropped.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_graphql::{Context, Error, PathSegment, Pos, Response, Result};
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream, Stream};
+
+use super::errors;
+use super::feed::Batch;
+use super::payload::{Next, Payload, Then, plain};
+use super::shape;
+use crate::live::{Shape, Shapes};
+
+#[cfg(test)]
+mod tests;
+
+type Batches = Pin<Box<dyn Stream<Item = Result<Batch>> + Send>>;
+
+/// Where the resolver leaves what it opened; a request without one is resolved.
+#[derive(Clone, Default)]
+pub struct Slot(Arc<Mutex<Option<Opened>>>);
+
+struct Opened {
+    batches: Batches,
+    shape: Shape,
+    field: String,
+    pos: Pos,
+}
+
+/// Gives the batches to whoever asked for them directly, else back.
+pub fn hand_over(ctx: &Context<'_>, batches: Batches) -> Option<Batches> {
+    let (Some(slot), Some(shapes)) = (ctx.data_opt::<Slot>(), ctx.data_opt::<Shapes>()) else {
+        return Some(batches);
+    };
+    // Several root fields are woven into one stream of responses by async-graphql.
+    let alone = ctx.query_env.operation.node.selection_set.node.items.len() == 1;
+    let Some(selected) = shape::batch(ctx).filter(|_| alone) else {
+        return Some(batches);
+    };
+    let field = ctx.item.node.response_key().node.to_string();
+    let before = format!("{{\"data\":{{\"{field}\":");
+    let opened = Opened {
+        batches,
+        shape: shapes.shape(&before, selected, "}}"),
+        field,
+        pos: ctx.item.pos,
+    };
+    *slot.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
+    None
+}
+
+/// The payloads of an operation whose request came with `slot`.
+pub fn payloads(slot: Slot, mut responses: BoxStream<'static, Response>) -> BoxStream<'static, Payload> {
+    let opening = async move {
+        let first = responses.next().await;
+        let opened = slot.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (first, opened) {
+            (Some(first), _) => plain(stream::iter([first]).chain(responses).boxed()),
+            (None, Some(opened)) => opened.payloads().boxed(),
+            (None, None) => stream::empty().boxed(),
+        }
+    };
+    stream::once(opening).flatten().boxed()
+}
+
+impl Opened {
+    fn payloads(self) -> impl Stream<Item = Payload> {
+        let Self {
+            batches,
+            shape,
+            field,
+            pos,
+        } = self;
+        batches.map(move |batch| match batch {
+            Ok(batch) => {
+                let cursor = batch.cursor.text();
+                Payload::Next(Next {
+                    json: shape.write(cursor, batch.conflated, &batch.pick, batch.folded.as_deref()),
+                    cursor: Some(Arc::clone(cursor)),
+                    then: Then::GoOn,
+                })
+            }
+            Err(error) => Payload::plain(failed(error, &field, pos), false),
+        })
+    }
+}
+
+/// As async-graphql tells of an item that is an error.
+fn failed(error: Error, field: &str, pos: Pos) -> Response {
+    let mut error = error.into_server_error(pos);
+    error.path = vec![PathSegment::Field(field.to_owned())];
+    let mut response = Response::from_errors(vec![error]);
+    errors::complete(&mut response);
+    response
+}

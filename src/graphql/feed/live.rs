@@ -1,0 +1,155 @@
+//! A feed that has caught up: deliveries from the outbox, with as little work for each as can be.
+//!
+//! Usually it is level with the hub: it holds the very mark that the hub set at the last delivery,
+//! and takes the next one's as it is. One that came from another node, which may be ahead, counts
+//! its own positions until they are the hub's.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use async_graphql::Error;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::batches::{split, whole};
+use super::catch_up::Asked;
+use super::{BATCH_MAX, Batch, going_away};
+use crate::actors::hub::Subscription;
+use crate::data::Mark;
+use crate::graphql::errors::Code;
+use crate::live::{Delivery, End};
+
+/// An idle subscription gets an empty batch with its cursor this often.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+pub struct Live {
+    pub asked: Box<Asked>,
+    pub at: Arc<Mark>,
+    subscription: Subscription,
+    level: bool,
+    /// What is left of a delivery that was cut.
+    parts: VecDeque<Batch>,
+    spoke: Instant,
+    /// Set anew only when it goes off.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+pub enum Event {
+    Batch(Batch),
+    /// The hub cannot prove that nothing is missing.
+    Behind,
+    Ended(Batch, Error),
+}
+
+impl Live {
+    /// `at`: where the subscriber stands, with everything up to its seam behind it.
+    pub fn new(asked: Box<Asked>, subscription: Subscription, at: &Arc<Mark>) -> Self {
+        let level = at.positions == subscription.seam.positions;
+        let at = Arc::clone(if level { &subscription.seam } else { at });
+        Self {
+            asked,
+            at,
+            subscription,
+            level,
+            parts: VecDeque::new(),
+            spoke: Instant::now(),
+            alarm: None,
+        }
+    }
+
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        loop {
+            if let Some(part) = self.parts.pop_front() {
+                return Poll::Ready(self.say(part));
+            }
+            let ended = match self.subscription.receiver.poll_next(cx) {
+                Poll::Ready(Ok(delivery)) => {
+                    if let Some(batch) = self.take(delivery) {
+                        return Poll::Ready(self.say(batch));
+                    }
+                    continue;
+                }
+                Poll::Ready(Err(ended)) => ended,
+                Poll::Pending => {
+                    ready!(self.poll_silence(cx));
+                    self.keep_up();
+                    return Poll::Ready(self.say(Batch::empty(Arc::clone(&self.at))));
+                }
+            };
+            let error = match ended {
+                End::Gap => return Poll::Ready(Event::Behind),
+                End::Overflow => {
+                    let slow = "this subscriber did not keep up; resume with the last cursor";
+                    Code::SlowClient.error(slow)
+                }
+                End::GoingAway => going_away(),
+            };
+            let last = Batch::empty(Arc::clone(&self.at));
+            return Poll::Ready(Event::Ended(last, error));
+        }
+    }
+
+    fn say(&mut self, batch: Batch) -> Event {
+        self.spoke = Instant::now();
+        self.at = Arc::clone(&batch.cursor);
+        Event::Batch(batch)
+    }
+
+    /// The first batch of a delivery; the others become parts.
+    fn take(&mut self, delivery: Delivery) -> Option<Batch> {
+        let in_one = delivery.conflated > 0 || self.asked.every.is_some();
+        if self.level && (in_one || delivery.pick.len() <= BATCH_MAX) {
+            return Some(Batch {
+                cursor: delivery.mark,
+                pick: delivery.pick,
+                conflated: delivery.conflated,
+                folded: delivery.folded,
+            });
+        }
+        if in_one {
+            self.parts.push_back(whole(&self.at, &delivery));
+        } else {
+            self.parts.extend(split(&self.at, &delivery, BATCH_MAX));
+        }
+        if let Some(last) = self.parts.back_mut() {
+            self.level |= last.cursor.positions == delivery.mark.positions;
+            if self.level {
+                last.cursor = delivery.mark;
+            }
+        }
+        self.parts.pop_front()
+    }
+
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let due = self.spoke + HEARTBEAT;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        loop {
+            ready!(alarm.as_mut().poll(cx));
+            if alarm.deadline() == due {
+                return Poll::Ready(());
+            }
+            alarm.as_mut().reset(due);
+        }
+    }
+
+    /// Moves the cursor past what was published and brought this subscriber nothing.
+    fn keep_up(&mut self) {
+        // Read before looking whether the outbox is idle: what it says has been received then.
+        let published = self.asked.hub.published();
+        let Some(published) = published.filter(|_| self.subscription.receiver.is_idle()) else {
+            return;
+        };
+        if self.level {
+            self.at = published;
+            return;
+        }
+        // Only what it holds: the hub may know an epoch for a moment longer than Postgres does.
+        let mut positions = self.at.positions.clone();
+        for (id, held) in &mut positions {
+            *held = published.positions.get(id).map_or(*held, |at| (*held).max(*at));
+        }
+        self.at = Mark::at(positions);
+    }
+}
