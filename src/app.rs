@@ -151,11 +151,11 @@ impl App {
                 schema: graphql::Api::new(services),
                 per_worker: per_worker(&database, &hub, &aggregates)?,
                 live: session::Settings {
-                    limits: session::Limits::default(),
+                    limits: limits(config),
                     metrics: Arc::clone(&metrics),
                     draining: hub.draining(),
                     on_init: None,
-                    crowd: session::Crowd::new(1_000),
+                    crowd: session::Crowd::new(config.http.connections_per_address),
                 },
                 metrics,
                 status: Arc::clone(&status),
@@ -298,6 +298,15 @@ fn http_config(config: &Config) -> http::HttpConfig {
         allowed_hosts: config.http.allowed_hosts.clone(),
         allowed_origins: config.http.allowed_origins.clone(),
         ..http::HttpConfig::default()
+    }
+}
+
+fn limits(config: &Config) -> session::Limits {
+    session::Limits {
+        init: config.http.init_timeout,
+        message: config.http.message_kib << 10,
+        operations: config.http.operations_per_connection,
+        ..session::Limits::default()
     }
 }
 

@@ -45,6 +45,14 @@ impl Subscriber {
         Self { socket, cursor: None }
     }
 
+    /// The same at `/ws`, where no GraphQL is spoken.
+    pub async fn plain(node: &StreamSync) -> Self {
+        let url = node.url.replace("http://", "ws://") + "/ws";
+        let client = awc::Client::default();
+        let (_, socket) = client.ws(url).connect().await.expect("a WebSocket");
+        Self { socket, cursor: None }
+    }
+
     pub async fn connect(node: &StreamSync) -> Self {
         let mut subscriber = Self::socket(node, "graphql-transport-ws").await;
         subscriber.send(json!({"type": "connection_init"})).await;
