@@ -12,6 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use super::delivered::Delivered;
+
 type Labels = Vec<(&'static str, String)>;
 type Counters = Family<Labels, Counter>;
 type Gauges = Family<Labels, Gauge>;
@@ -40,8 +42,8 @@ pub struct Metrics {
     pub credits_total: Gauge,
     pub generation: Gauge,
     pub subscribers: Gauge,
-    /// Points by what became of them at the subscribers: `sent`, `conflated` or `discarded`.
-    pub delivered: Counters,
+    /// Points by what became of them at the subscribers.
+    pub delivered: Delivered,
     /// Live connections, by transport.
     pub connections: Gauges,
     /// Points written as JSON for subscribers: once for each shape that somebody asked for.
@@ -78,7 +80,7 @@ impl Default for Metrics {
             credits_total: Gauge::default(),
             generation: Gauge::default(),
             subscribers: Gauge::default(),
-            delivered: Counters::default(),
+            delivered: Delivered::default(),
             connections: Gauges::default(),
             encoded: Counter::default(),
             closed: Counters::default(),
@@ -138,11 +140,7 @@ impl Default for Metrics {
             metrics.generation.clone(),
         );
         r.register("subscribers", "Live subscriptions", metrics.subscribers.clone());
-        r.register(
-            "delivered_points",
-            "Points at the subscribers by outcome",
-            metrics.delivered.clone(),
-        );
+        r.register_collector(Box::new(metrics.delivered.clone()));
         r.register("connections", "Live connections", metrics.connections.clone());
         r.register(
             "encoded_points",

@@ -16,6 +16,7 @@ mod commands;
 mod connections;
 mod crashes;
 mod demo;
+mod every;
 mod ingest;
 mod live;
 mod maintenance;

@@ -73,11 +73,12 @@ fn batches() -> impl Strategy<Value = Vec<Batch>> {
             })
             .collect(),
     });
-    let batch = (stored, any::<u32>()).prop_map(|(stored, conflated)| Batch {
+    let folded = prop::option::of(prop::array::uniform6(any::<u32>()));
+    let batch = (stored, any::<u32>(), folded).prop_map(|(stored, conflated, folded)| Batch {
         cursor: Mark::at(Positions::from([(1, i64::from(conflated))])),
-        pick: Pick::all(Page::new(Arc::new(stored))),
         conflated: conflated.into(),
-        folded: None,
+        folded: folded.map(|all| all[..stored.points.len()].iter().map(|n| u64::from(*n)).collect()),
+        pick: Pick::all(Page::new(Arc::new(stored))),
     });
     prop::collection::vec(batch, 1..3)
 }
@@ -101,6 +102,7 @@ const TYPES: [(&str, &[Choice]); 4] = [
         &[
             ("ts", None),
             ("value", None),
+            ("folded", None),
             ("__typename", None),
             ("series", Some(2)),
             ("series", Some(2)),

@@ -15,8 +15,8 @@ use crate::http::session::operations::Operation;
 use crate::live::Json;
 
 const DOCUMENT: &str = "subscription($selector: SeriesSelector!, $after: Cursor, $backfill: Duration, \
-    $every: Duration, $onOverflow: OverflowPolicy) { points(selector: $selector, after: $after, \
-    backfill: $backfill, every: $every, onOverflow: $onOverflow) { \
+    $every: Duration, $fold: Fold, $onOverflow: OverflowPolicy) { points(selector: $selector, \
+    after: $after, backfill: $backfill, every: $every, fold: $fold, onOverflow: $onOverflow) { \
     cursor conflated points { series { key } ts value } } }";
 /// What a payload of that document begins and ends with; between lies `"cursor":…,"points":[…]`.
 const HEAD: &[u8] = br#"{"data":{"points":{"#;
@@ -40,6 +40,7 @@ enum Received {
         after: Option<String>,
         backfill: Option<String>,
         every: Option<String>,
+        fold: Option<String>,
         on_overflow: Option<String>,
     },
     Unsubscribe {
@@ -93,6 +94,7 @@ pub fn parse(text: &str) -> Result<ClientMessage, Wrong> {
             after,
             backfill,
             every,
+            fold,
             on_overflow,
         } => {
             let variables = json!({
@@ -100,6 +102,7 @@ pub fn parse(text: &str) -> Result<ClientMessage, Wrong> {
                 "after": after,
                 "backfill": backfill,
                 "every": every,
+                "fold": fold.map(|fold| fold.to_ascii_uppercase()),
                 "onOverflow": on_overflow.map(|policy| policy.to_ascii_uppercase()),
             });
             let request = Request::new(DOCUMENT).variables(Variables::from_json(variables));
