@@ -9,7 +9,7 @@ use futures_util::stream::BoxStream;
 use super::aggregates::Aggregates;
 use super::direct::{self, Slot};
 use super::mutation::Mutation;
-use super::payload::{Operations, Payload};
+use super::payload::{Operations, Payload, is_subscription};
 use super::query::Query;
 use super::services::Services;
 use super::subscription::Subscription;
@@ -52,10 +52,11 @@ impl Executor for Api {
 }
 
 impl Operations for Api {
-    fn payloads(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Payload> {
+    fn payloads(&self, mut request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Payload> {
+        let live = is_subscription(&mut request);
         let slot = Slot::default();
         let request = request.data(slot.clone());
-        direct::payloads(slot, self.execute_stream(request, session))
+        direct::payloads(slot, self.execute_stream(request, session), live)
     }
 }
 
