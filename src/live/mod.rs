@@ -6,13 +6,16 @@
 pub mod sequence;
 pub mod index;
 pub mod page;
+pub mod fold;
 mod shape;
 pub mod outbox;
 pub mod json;
+pub mod windows;
 
+pub use fold::Fold;
 pub use index::{Index, SubscriberId};
 pub use json::Json;
-pub use outbox::{Delivered, Delivery, End, Options, Overflow, Receiver, Sender};
+pub use outbox::{Delivery, End, Options, Overflow, Receiver, Sender};
 pub use page::{Page, Pick};
 pub use sequence::{Accepted, Sequence};
 pub use shape::{BatchField, LabelField, Object, PointField, SeriesField, Shape, Shapes};

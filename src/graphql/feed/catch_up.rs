@@ -13,7 +13,7 @@ use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::cursor::Backfill;
 use crate::data::{Cursor, Mark, Micros, Positions, Selector, SeriesId, Stored};
 use crate::graphql::errors::Code;
-use crate::live::{Options, Overflow, Page, Pick};
+use crate::live::{Fold, Options, Overflow, Page, Pick};
 use crate::store::tail::{Horizon, Names, ResumeGap, Tail, TailError, Want};
 
 /// What a feed was asked for, and whom it asks.
@@ -22,6 +22,7 @@ pub struct Asked {
     pub tail: Tail,
     pub selector: Selector,
     pub every: Option<Duration>,
+    fold: Fold,
     overflow: Overflow,
     outbox_bytes: usize,
 }
@@ -62,6 +63,7 @@ impl CatchUp {
                 tail,
                 selector: request.selector,
                 every: request.every,
+                fold: request.fold,
                 overflow: request.overflow,
                 outbox_bytes: request.outbox_bytes,
             }),
@@ -216,7 +218,8 @@ impl CatchUp {
     }
 
     fn go_live(self, subscription: Subscription) -> State {
-        if subscription.receiver.go_live(self.asked.overflow) {
+        let ahead = self.at.beyond(&subscription.seam);
+        if subscription.receiver.go_live(self.asked.overflow, ahead) {
             State::Live(Live::new(self.asked, subscription, &self.at))
         } else {
             self.into()
@@ -227,6 +230,7 @@ impl CatchUp {
         let options = Options {
             limit: self.asked.outbox_bytes,
             every: self.asked.every,
+            fold: self.asked.fold,
             ..Options::default()
         };
         let selector = self.asked.selector.clone();
@@ -251,7 +255,7 @@ impl CatchUp {
     /// A page from Postgres with the cursor as it stands; nothing when it has no points.
     fn page(&self, stored: Stored) -> Option<Batch> {
         let pick = Pick::all(Page::new(stored.into()));
-        let batch = folded(&self.at, pick, self.asked.every);
+        let batch = folded(&self.at, pick, self.asked.every, self.asked.fold);
         (!batch.pick.is_empty()).then_some(batch)
     }
 }

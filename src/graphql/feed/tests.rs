@@ -81,6 +81,7 @@ impl World {
             },
             start,
             every: None,
+            fold: Fold::Newest,
             overflow: Overflow::Close,
             outbox_bytes: 1 << 20,
         };

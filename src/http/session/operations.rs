@@ -18,10 +18,10 @@ pub struct Running {
     connection: Arc<AtomicWaker>,
 }
 
-struct Operation {
-    id: Box<str>,
+pub struct Operation {
+    pub id: Box<str>,
     /// What goes before each of its payloads.
-    opening: Box<[u8]>,
+    pub opening: Box<[u8]>,
     payloads: BoxStream<'static, Payload>,
     bell: Arc<Bell>,
     /// Wakes through the bell; made once.
@@ -58,12 +58,8 @@ impl Running {
         self.list.iter().position(|operation| &*operation.id == id)
     }
 
-    pub fn id(&self, at: usize) -> &str {
-        &self.list[at].id
-    }
-
-    pub fn opening(&self, at: usize) -> &[u8] {
-        &self.list[at].opening
+    pub fn get(&self, at: usize) -> &Operation {
+        &self.list[at]
     }
 
     pub fn start(&mut self, id: &str, opening: Vec<u8>, payloads: BoxStream<'static, Payload>) {

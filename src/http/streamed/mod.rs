@@ -6,6 +6,8 @@
 
 mod multipart;
 mod sse;
+#[cfg(test)]
+mod tests;
 
 use std::task::{Context, Poll};
 

@@ -219,11 +219,8 @@ impl<E: Operations> Conversation<E> {
                 self.say(&ServerMessage::Error(&id, &errors), out);
             }
             Some(Payload::Next(next)) => {
-                let (id, opening) = (self.running.id(at), self.running.opening(at));
-                if first {
-                    self.say(&ServerMessage::Started(id), out);
-                }
-                let goes_on = self.dialect.next(id, opening, &next.json, out);
+                let operation = self.running.get(at);
+                let goes_on = self.dialect.next(operation, first, &next.json, out);
                 if !goes_on {
                     self.running.stop(at);
                 }

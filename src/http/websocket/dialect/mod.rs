@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use serde_json::Value;
 
 use crate::http::session::Limits;
+use crate::http::session::operations::Operation;
 use crate::live::Json;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +50,6 @@ pub enum ServerMessage<'a> {
     InitRefused(&'a str),
     Pong(Option<&'a Value>),
     KeepAlive,
-    /// An operation began; its first payload follows.
-    Started(&'a str),
     /// An operation never began.
     Error(&'a str, &'a [ServerError]),
     /// The id is in use.
@@ -119,10 +118,10 @@ impl Dialect {
     }
 
     /// Writes a payload as a frame. False when the operation is over by that.
-    pub fn next(self, id: &str, opening: &[u8], json: &Json, out: &mut BytesMut) -> bool {
+    pub fn next(self, from: &Operation, first: bool, json: &Json, out: &mut BytesMut) -> bool {
         match self {
-            Self::TransportWs | Self::Legacy => graphql::next(opening, json, out),
-            Self::Plain => return plain::next(id, opening, json, out),
+            Self::TransportWs | Self::Legacy => graphql::next(&from.opening, json, out),
+            Self::Plain => return plain::next(from, first, json, out),
         }
         true
     }

@@ -11,12 +11,13 @@ use serde_json::{Map, Value, json};
 use super::super::frames;
 use super::{ClientMessage, ServerMessage, Wrong};
 use crate::http::session::Limits;
+use crate::http::session::operations::Operation;
 use crate::live::Json;
 
 const DOCUMENT: &str = "subscription($selector: SeriesSelector!, $after: Cursor, $backfill: Duration, \
-    $every: Duration, $onOverflow: OverflowPolicy) { points(selector: $selector, after: $after, \
-    backfill: $backfill, every: $every, onOverflow: $onOverflow) { \
-    cursor conflated points { series { key } ts value } } }";
+    $every: Duration, $fold: Fold, $onOverflow: OverflowPolicy) { points(selector: $selector, \
+    after: $after, backfill: $backfill, every: $every, fold: $fold, onOverflow: $onOverflow) { \
+    cursor conflated points { series: key ts value } } }";
 /// What a payload of that document begins and ends with; between lies `"cursor":…,"points":[…]`.
 const HEAD: &[u8] = br#"{"data":{"points":{"#;
 const TAIL: &[u8] = b"}}}";
@@ -39,6 +40,7 @@ enum Received {
         after: Option<String>,
         backfill: Option<String>,
         every: Option<String>,
+        fold: Option<String>,
         on_overflow: Option<String>,
     },
     Unsubscribe {
@@ -92,6 +94,7 @@ pub fn parse(text: &str) -> Result<ClientMessage, Wrong> {
             after,
             backfill,
             every,
+            fold,
             on_overflow,
         } => {
             let variables = json!({
@@ -99,6 +102,7 @@ pub fn parse(text: &str) -> Result<ClientMessage, Wrong> {
                 "after": after,
                 "backfill": backfill,
                 "every": every,
+                "fold": fold.map(|fold| fold.to_ascii_uppercase()),
                 "onOverflow": on_overflow.map(|policy| policy.to_ascii_uppercase()),
             });
             let request = Request::new(DOCUMENT).variables(Variables::from_json(variables));
@@ -116,7 +120,6 @@ pub fn write(message: &ServerMessage<'_>) -> Option<String> {
         ServerMessage::Hello(limits) => hello(limits),
         ServerMessage::Pong(None) => json!({ "type": "pong" }),
         ServerMessage::Pong(Some(payload)) => json!({ "type": "pong", "payload": payload }),
-        ServerMessage::Started(id) => json!({ "type": "subscribed", "id": id }),
         ServerMessage::Stopped(id) => json!({ "type": "unsubscribed", "id": id }),
         ServerMessage::Complete(id) => json!({ "type": "complete", "id": id }),
         ServerMessage::Error(id, errors) => refused(id, errors),
@@ -136,8 +139,12 @@ pub fn opening(id: &str) -> Vec<u8> {
 }
 
 /// False when it was an error, after which nothing comes.
-pub fn next(id: &str, opening: &[u8], json: &Json, out: &mut BytesMut) -> bool {
+pub fn next(from: &Operation, first: bool, json: &Json, out: &mut BytesMut) -> bool {
+    let Operation { id, opening, .. } = from;
     if let Some((inner, len)) = unwrapped(json) {
+        if first {
+            frames::text(out, &json!({ "type": "subscribed", "id": id }).to_string());
+        }
         frames::text_head(out, opening.len() + len + 1);
         out.put_slice(opening);
         out.put(inner);
@@ -291,8 +298,16 @@ fn operator(op: &str) -> Result<&'static str, String> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use futures_util::StreamExt;
 
     use super::*;
+    use crate::http::session::operations::Running;
+
+    fn operation() -> Running {
+        let mut running = Running::default();
+        running.start("1", opening("1"), futures_util::stream::empty().boxed());
+        running
+    }
 
     fn pieces(text: &str, size: usize) -> Json {
         let parts = text.as_bytes().chunks(size);
@@ -306,7 +321,7 @@ mod tests {
         let text = r#"{"data":{"points":{"cursor":"c","conflated":0,"points":[]}}}"#;
         for size in 1..=text.len() {
             let mut out = BytesMut::new();
-            assert!(next("1", &opening("1"), &pieces(text, size), &mut out));
+            assert!(next(operation().get(0), false, &pieces(text, size), &mut out));
             let expected = br#"{"type":"points","id":"1","cursor":"c","conflated":0,"points":[]}"#;
             assert_eq!(&out[2..], expected, "{size}");
         }
@@ -316,7 +331,7 @@ mod tests {
     fn an_error_becomes_one_with_what_its_code_carries() {
         let text = r#"{"data":null,"errors":[{"message":"gone","extensions":{"code":"RESUME_GAP","earliestCursor":"e"}}]}"#;
         let mut out = BytesMut::new();
-        assert!(!next("1", &opening("1"), &pieces(text, 7), &mut out));
+        assert!(!next(operation().get(0), true, &pieces(text, 7), &mut out));
         let sent: Value = serde_json::from_slice(&out[2..]).unwrap();
         let expected = json!({"type": "error", "id": "1", "code": "RESUME_GAP", "message": "gone", "earliestCursor": "e"});
         assert_eq!(sent, expected);
