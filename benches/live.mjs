@@ -4,18 +4,18 @@
 // test has core 0 to itself; Kafka, Postgres and the load generator (benches/live/) share core 1.
 // Prints Markdown; progress goes to stderr.
 //
-//   make bench-live        (= scripts/kafka run node benches/live.mjs on core 1, after release builds)
+//   make bench-live                  (builds both programs, then runs this on core 1)
 //
-//   QUICK=1 (short measurements) CLIENTS=500 IDLE=10000 KEEP=100 (ms that p99 may take)
-//   CONTESTANTS=ours,stock,peerGraphql,peerRaw,bound,stall,idle PEER_DIR=../shared/peers/node
-//   STREAMSYNC=… GENERATOR=… (the two programs)
+//   QUICK=1 (2 minutes instead of 10) CLIENTS=500 IDLE=10000 KEEP=100 (ms that p99 may take)
+//   CONTESTANTS=ours,stock,peerGraphql,peerRaw,oursPlain,bound,stall,idle PEER_DIR=../shared/peers/node
+//   STREAMSYNC=… GENERATOR=… (the two programs, instead of asking cargo for them)
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { brokers, createTopic, end, freePort, installPeer, logTail, peerDir, run, say, scratch, sql, start, startPostgres, stop, url } from './servers.mjs';
+import { brokers, createTopic, end, freePort, installPeer, logTail, peerDir, root, run, say, scratch, sql, start, startPostgres, stop, url } from './servers.mjs';
 
 const QUICK = Boolean(process.env.QUICK);
 const CLIENTS = Number(process.env.CLIENTS ?? 500);
@@ -23,14 +23,14 @@ const KEEP = Number(process.env.KEEP ?? 100);
 const SECONDS = QUICK ? 1.5 : 4;
 const PARTITIONS = Number(process.env.PARTITIONS ?? 4);
 const SELECTED = process.env.CONTESTANTS?.split(',');
-const binary = process.env.STREAMSYNC;
-const generator = process.env.GENERATOR;
 const capture = join(scratch, 'tick.frames');
+// Cargo names the generator's file as it likes.
+const built = { streamsync: process.env.STREAMSYNC, live: process.env.GENERATOR };
 const FILES = Number(run('sh', ['-c', 'ulimit -Hn']).replace('unlimited', '1000000'));
 
 // 20,000 and 50,000 deliveries a second with 500 clients: 4 and 10 points every 100 ms.
 const RATES = [40, 100];
-const FIRST = { ours: 400, stock: 40, peerGraphql: 20, peerRaw: 20, bound: 400 };
+const FIRST = { ours: 400, stock: 40, peerGraphql: 20, peerRaw: 20, oursPlain: 400, bound: 400 };
 
 // ---- servers: each { child, address, topic } ------------------------------------------------------
 
@@ -64,7 +64,7 @@ async function streamsync(name) {
   writeFileSync(config, `[kafka]\ngroup_id = "${topic}"\n[http]\nworkers = 1\n[[stream]]\nname = "live"\ntopic = "${topic}"\n`);
   const { REDIS_URL, ...env } = process.env;
   const args = ['serve', '--config', config, '--kafka-brokers', brokers, '--database-url', db, '--listen', `127.0.0.1:${port}`];
-  const child = startAlone(name, binary, args, { env });
+  const child = startAlone(name, built.streamsync, args, { env });
   await ready(name, child, '/readyz', port);
   return { child, topic, address: `127.0.0.1:${port}` };
 }
@@ -81,7 +81,7 @@ async function peer(name) {
 async function bound(name) {
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
-  const child = startAlone(name, generator, ['bound', address, capture]);
+  const child = startAlone(name, built.live, ['bound', address, capture]);
   await sleep(500);
   return { child, topic: '', address };
 }
@@ -91,6 +91,7 @@ const servers = {
   stock: { title: 'the same schema, async-graphql 7.2 with its own WebSocket', start: streamsync, dialect: 'stock' },
   peerGraphql: { title: 'Node.js peer, graphql-ws', start: peer, dialect: 'peer-graphql' },
   peerRaw: { title: 'Node.js peer, plain ws', start: peer, dialect: 'peer-raw' },
+  oursPlain: { title: 'StreamSync, plain JSON at /ws', start: streamsync, dialect: 'ours-plain' },
   bound: { title: 'the bound: a loop that writes the same bytes', start: bound, dialect: 'bound' },
 };
 
@@ -98,8 +99,8 @@ const servers = {
 
 // Runs the generator; its lines of JSON.
 async function generate(name, command, server, args) {
-  const all = [command, '--dialect', servers[name].dialect, '--server', server.address, '--pid', String(server.child.pid), ...args];
-  const child = spawn(generator, all, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const all = [command, '--dialect', servers[name].dialect, '--server', server.address, '--pid', String(server.child.pid), '--brokers', brokers, '--topic', server.topic, ...args];
+  const child = spawn(built.live, all, { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = [];
   for await (const line of createInterface({ input: child.stdout })) {
     const result = JSON.parse(line);
@@ -112,12 +113,12 @@ async function generate(name, command, server, args) {
 }
 
 function describe(r) {
-  if (r.settled !== undefined) return `${r.settled.toFixed(1)} KiB resident for each of ${r.clients} (${r.opened.toFixed(1)} at first), ${r.lost} lost`;
+  if (r.settled !== undefined) return `${r.settled.toFixed(1)} KiB resident for each of ${r.clients} (${r.opened.toFixed(1)} at first, ${r.afterUse.toFixed(1)} after some messages), ${r.lost} lost, ${(r.cpu * 100).toFixed(1)} % of a core`;
   return `${r.what} ${count(r.offered)}/s offered, ${count(r.delivered)}/s delivered in ${count(r.messages)} messages, p50 ${r.p50?.toFixed(1)} p99 ${r.p99?.toFixed(1)} ms, us each ${r.user.toFixed(3)} user ${r.system.toFixed(3)} system, cores ${r.busy.map((b) => b.toFixed(2)).join(' ')}${r.lost ? `, ${r.lost} lost` : ''}${r.kept ? '' : ' (missed)'}`;
 }
 
 const load = (name, server, args) =>
-  generate(name, 'load', server, ['--brokers', brokers, '--topic', server.topic, '--clients', String(CLIENTS), '--keep', String(KEEP), '--seconds', String(SECONDS), ...args]);
+  generate(name, 'load', server, ['--clients', String(CLIENTS), '--keep', String(KEEP), '--seconds', String(SECONDS), ...args]);
 
 // The share of a process's samples that were in a system call which writes to a socket, by perf,
 // while `during` runs; undefined without perf.
@@ -212,16 +213,23 @@ function ratios(results) {
     [`p99 from Kafka append at ${count(at20?.offered)}/s, ms`, at20?.p99, '<= 50'],
     [`p99 of the others with 10 % stalled at ${count(results.stall?.rate)}/s : without`, results.stall?.after / results.stall?.before, '< 1.1'],
     [`KiB resident for each of ${count(results.idle?.clients)} idle connections`, Math.max(results.idle?.opened, results.idle?.settled), '<= 32'],
-    [`the same through stock async-graphql`, Math.max(results.idleStock?.opened, results.idleStock?.settled), ''],
+    ['the same after each got 20 messages of 5 to 10 points', results.idle?.afterUse, ''],
+    [`KiB resident for each idle connection through stock async-graphql`, Math.max(results.idleStock?.opened, results.idleStock?.settled), ''],
   ];
   console.log('\n| StreamSync | measured | asked |\n|---|---|---|');
   for (const [what, value, asked] of rows) if (Number.isFinite(value)) console.log(`| ${what} | ${value.toFixed(value < 1 ? 3 : 2)} | ${asked} |`);
 }
 
+function askCargo() {
+  const [cargo, ...args] = process.env.BUILD.split(' ');
+  const lines = run(cargo, [...args, '--quiet', '--message-format', 'json'], { cwd: root }).split('\n').filter((line) => line.startsWith('{'));
+  for (const { target, executable } of lines.map(JSON.parse)) if (executable) built[target.name] ??= executable;
+}
+
 async function main() {
-  for (const [name, value] of Object.entries({ KAFKA_BROKERS: brokers, STREAMSYNC: binary, GENERATOR: generator })) {
-    if (!value) throw new Error(`${name} is unset: run it by \`make bench-live\``);
-  }
+  if (!brokers || !(process.env.BUILD || (built.streamsync && built.live))) throw new Error('run it by `make bench-live`');
+  if (cpus().length < 2) throw new Error('it needs two cores: one for the server, one for all else');
+  if (process.env.BUILD) askCargo();
   const wanted = (name) => !SELECTED || SELECTED.includes(name);
   await startPostgres();
   const results = {};

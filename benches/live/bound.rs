@@ -91,10 +91,7 @@ async fn write(sockets: Rc<Sockets>, mut tick: Vec<u8>) {
         for &at in &values {
             tick[at..at + DIGITS].copy_from_slice(stamp.as_bytes());
         }
-        sockets
-            .open
-            .borrow_mut()
-            .retain_mut(|socket| socket.take(&tick));
+        sockets.open.borrow_mut().retain_mut(|socket| socket.take(&tick));
         // Lets the runtime look at the sockets.
         tokio::task::yield_now().await;
     }
@@ -131,6 +128,9 @@ pub async fn ask(server: SocketAddr, capture_points: u64, rate: u32) -> Result<(
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
-    ensure!(answer.starts_with(b"HTTP/1.1 204"), "the bound did not understand");
+    ensure!(
+        answer.starts_with(b"HTTP/1.1 204"),
+        "the bound did not understand"
+    );
     Ok(())
 }

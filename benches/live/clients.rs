@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use memchr::memmem::Finder;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
@@ -265,10 +264,7 @@ impl Client<'_> {
         let stamp = number(&payload[first + b"\"value\":".len()..]);
         let points = 1 + found.count() as u64;
         let age = producer::age(stamp);
-        self.shared
-            .tally
-            .borrow_mut()
-            .message(points, frame.len(), age);
+        self.shared.tally.borrow_mut().message(points, frame.len(), age);
         if self.last {
             self.shared.capture.borrow_mut().add(stamp, frame);
         }

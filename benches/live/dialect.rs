@@ -9,6 +9,8 @@ use crate::producer::{METRIC, SERIES, series_key};
 pub enum Dialect {
     /// Our endpoint: graphql-transport-ws, one subscription by selector.
     Ours,
+    /// Our plain JSON.
+    OursPlain,
     /// The same schema through async-graphql's own integration.
     Stock,
     /// The Node.js peer's graphql-ws: one subscription for each series.
@@ -35,6 +37,11 @@ impl Dialect {
                 path: "/graphql",
                 protocol: graphql,
                 steps: vec![init(), points(conflate)],
+            },
+            Self::OursPlain => Opening {
+                path: "/ws",
+                protocol: None,
+                steps: vec![plain()],
             },
             Self::Stock => Opening {
                 path: "/stock",
@@ -75,6 +82,11 @@ fn points(conflate: bool) -> (Vec<String>, &'static str) {
          {{ cursor points {{ series {{ key }} ts value }} }} }}"
     );
     (vec![subscribe("1", &query)], "\"next\"")
+}
+
+fn plain() -> (Vec<String>, &'static str) {
+    let subscribe = json!({"type": "subscribe", "id": "1", "selector": {"metric": METRIC}});
+    (vec![subscribe.to_string()], "\"cursor\"")
 }
 
 fn one_by_one() -> (Vec<String>, &'static str) {

@@ -42,17 +42,17 @@ struct Target {
     pid: u32,
     #[arg(long, default_value_t = 500)]
     clients: usize,
+    /// Not for the bound.
+    #[arg(long, default_value = "")]
+    brokers: String,
+    #[arg(long, default_value = "")]
+    topic: String,
 }
 
 #[derive(Debug, clap::Args)]
 struct Load {
     #[command(flatten)]
     target: Target,
-    /// Not for the bound.
-    #[arg(long, default_value = "")]
-    brokers: String,
-    #[arg(long, default_value = "")]
-    topic: String,
     /// Points per second into Kafka, each measured in turn; each point goes to every client.
     #[arg(long, value_delimiter = ',')]
     rates: Vec<u32>,
@@ -78,7 +78,9 @@ fn main() -> Result<()> {
     // Cargo adds its own flag to benches.
     let args = std::env::args().filter(|arg| arg != "--bench");
     wire::raise_file_limit();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
         match Command::parse_from(args) {

@@ -25,7 +25,7 @@ pub async fn run(load: Load) -> Result<()> {
     let target = &load.target;
     let source = match target.dialect {
         Dialect::Bound => Source::Bound(bound_points(&load)?),
-        _ => Source::Kafka(Producer::start(&load.brokers, &load.topic)?),
+        _ => Source::Kafka(Producer::start(&target.brokers, &target.topic)?),
     };
     let clients = Clients::open(target.dialect, target.server, target.clients, load.stall).await?;
     let run = Run {
