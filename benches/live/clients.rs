@@ -108,13 +108,13 @@ impl Clients {
     /// Nothing is on its way any more; false when that takes too long.
     pub async fn quiet(&self) -> bool {
         let mut before = u64::MAX;
-        for _ in 0..60 {
+        for _ in 0..30 {
             let now = self.shared.tally.borrow().points;
             if now == before {
                 return true;
             }
             before = now;
-            sleep(Duration::from_millis(400)).await;
+            sleep(Duration::from_secs(1)).await;
         }
         false
     }

@@ -13,7 +13,8 @@ use rdkafka::types::RDKafkaErrorCode;
 
 pub const METRIC: &str = "live";
 pub const SERIES: usize = 10;
-pub const TICK: Duration = Duration::from_millis(100);
+pub const TICKS_PER_SECOND: u32 = 10;
+const TICK: Duration = Duration::from_millis(1000 / TICKS_PER_SECOND as u64);
 /// Stamps are microseconds modulo this, above this: always ten digits.
 const WRAP: u64 = 1_000_000_000;
 
@@ -81,12 +82,11 @@ impl Ticker {
     }
 
     fn run(mut self, rates: &Receiver<u32>) -> Result<()> {
-        let ticks_per_second = 1000 / TICK.as_millis() as u32;
         let mut points = 0;
         let mut next = Instant::now() + TICK;
         loop {
             match rates.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(rate) => points = rate / ticks_per_second,
+                Ok(rate) => points = rate / TICKS_PER_SECOND,
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     // Late ticks are not made up for.

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::clients::Clients;
 use crate::dialect::Dialect;
 use crate::measure::Cpu;
-use crate::producer::Producer;
+use crate::producer::{self, Producer};
 use crate::{Load, bound};
 
 /// Before each measurement, at its rate.
@@ -46,7 +46,7 @@ pub async fn run(load: Load) -> Result<()> {
         }
     }
     if let Some(from) = load.search {
-        run.search(from).await?;
+        run.search(run.source.at_least(from)).await?;
     }
     match run.source {
         Source::Kafka(producer) => producer.stop(),
@@ -61,6 +61,16 @@ enum Source {
 }
 
 impl Source {
+    /// The bound begins with as many ticks as were captured: fewer tell nothing.
+    fn at_least(&self, rate: u32) -> u32 {
+        match self {
+            Self::Kafka(_) => rate,
+            Self::Bound(points) => {
+                rate.max(u32::try_from(*points).unwrap_or(rate) * producer::TICKS_PER_SECOND)
+            }
+        }
+    }
+
     async fn rate(&self, load: &Load, rate: u32) -> Result<()> {
         match self {
             Self::Kafka(producer) => producer.rate(rate),
