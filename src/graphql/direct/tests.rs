@@ -100,6 +100,7 @@ const TYPES: [(&str, &[Choice]); 4] = [
     (
         "LivePoint",
         &[
+            ("key", None),
             ("ts", None),
             ("value", None),
             ("folded", None),
