@@ -36,8 +36,8 @@ export async function survivesCuts(server, subscribe, { backfill } = {}) {
   cut.close();
 }
 
-/** Kills the server and starts it again: what came meanwhile comes too, and nothing twice. */
-export async function survivesKill(kafka, subscribe) {
+/** Ends the server and starts it again: what came meanwhile comes too, and nothing twice. */
+export async function survivesRestart(kafka, subscribe, end) {
   const [metric, inbox] = [unique('m'), inboxOf()];
   const server = await Server.start({ brokers: kafka.brokers, topic: kafka.topic });
   const { stop } = subscribe(server, { metric }, inbox.sink);
@@ -45,7 +45,7 @@ export async function survivesKill(kafka, subscribe) {
     await inbox.next();
     await kafka.publish(metric, 0, 10);
     await sees(inbox.next, 0, 10);
-    await server.kill();
+    await end(server);
     await kafka.publish(metric, 10, 20);
     await server.startAgain();
     await sees(inbox.next, 10, 20);
