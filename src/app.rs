@@ -15,6 +15,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::actors::aggregates::{Aggregates, AggregatesHandle};
 use crate::actors::generation::Pipeline;
 use crate::actors::hub::{Hub, HubHandle};
 use crate::actors::supervisor::{Stop, Supervisor};
@@ -89,6 +90,7 @@ impl App {
         };
         let (counted, shown) = (Arc::clone(&metrics), Arc::clone(&status));
         let hub = Hub::start(database.clone(), latest.clone(), counted, shown);
+        let aggregates = Aggregates::start(database.clone(), hub.clone(), Arc::clone(&metrics))?;
         let bus = match &redis {
             Some(redis) => Some(bus(redis, &hub, &metrics, &status)?),
             None => None,
@@ -147,7 +149,7 @@ impl App {
             http_config(config),
             http::Parts {
                 schema: graphql::Api::new(services),
-                per_worker: per_worker(&database, &hub)?,
+                per_worker: per_worker(&database, &hub, &aggregates)?,
                 live: session::Settings {
                     limits: limits(config),
                     metrics: Arc::clone(&metrics),
@@ -312,14 +314,15 @@ fn limits(config: &Config) -> session::Limits {
 fn per_worker(
     database: &DatabaseUrl,
     hub: &HubHandle,
+    aggregates: &AggregatesHandle,
 ) -> Result<Arc<dyn Fn() -> http::RequestData + Send + Sync>> {
     // Checked here: in a worker there is nobody to tell.
     Reader::new(database.clone(), ReadLimits::default())?;
-    let (database, hub) = (database.clone(), hub.clone());
+    let (database, hub, aggregates) = (database.clone(), hub.clone(), aggregates.clone());
     Ok(Arc::new(move || {
         let reader = Reader::new(database.clone(), ReadLimits::default());
         let tail = Tail::new(database.clone(), TAIL_CONNECTIONS_PER_WORKER);
-        let hub = hub.clone();
+        let (hub, aggregates) = (hub.clone(), aggregates.clone());
         Rc::new(move || {
             let mut data = async_graphql::Data::default();
             if let Ok(reader) = &reader {
@@ -327,6 +330,7 @@ fn per_worker(
             }
             data.insert(tail.clone());
             data.insert(hub.clone());
+            data.insert(aggregates.clone());
             data
         })
     }))

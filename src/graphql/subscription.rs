@@ -51,7 +51,8 @@ pub enum FoldPolicy {
     Mean,
 }
 
-#[Subscription]
+// The root that `api` merges has the name.
+#[Subscription(name = "Points")]
 impl Subscription {
     /// Points in the order they were committed. The first message is empty and carries the cursor;
     /// so does one every 15 s while nothing comes. With `after` everything since that cursor comes
@@ -145,6 +146,11 @@ pub struct LivePoint {
 impl LivePoint {
     async fn series(&self) -> Series {
         Series(self.series.clone())
+    }
+
+    /// The key of its series.
+    async fn key(&self) -> &str {
+        &self.series.series.key
     }
 
     async fn ts(&self) -> DateTime {

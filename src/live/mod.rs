@@ -10,6 +10,7 @@ pub mod fold;
 mod shape;
 pub mod outbox;
 pub mod json;
+pub mod windows;
 
 pub use fold::Fold;
 pub use index::{Index, SubscriberId};

@@ -54,6 +54,9 @@ pub struct Metrics {
     pub refused: Counters,
     /// Ranges the hub read from Postgres because they did not reach it in memory.
     pub tail_reads: Counter,
+    /// Live windows handed out, each counted once for all subscribers, and those read from Postgres.
+    pub window_updates: Counter,
+    pub window_reads: Counter,
     /// Reads and writes of the cache of latest values that fell back to Postgres.
     pub cache_errors: Counter,
     /// Wall clock of the last commit in milliseconds since the epoch; 0 before the first.
@@ -83,6 +86,8 @@ impl Default for Metrics {
             closed: Counters::default(),
             refused: Counters::default(),
             tail_reads: Counter::default(),
+            window_updates: Counter::default(),
+            window_reads: Counter::default(),
             cache_errors: Counter::default(),
             last_commit_millis: AtomicU64::new(0),
             registry: Registry::default(),
@@ -156,6 +161,16 @@ impl Default for Metrics {
             "tail_reads",
             "Ranges the hub read from Postgres",
             metrics.tail_reads.clone(),
+        );
+        r.register(
+            "window_updates",
+            "Live windows handed out, once for all subscribers",
+            metrics.window_updates.clone(),
+        );
+        r.register(
+            "window_reads",
+            "Live windows read from Postgres",
+            metrics.window_reads.clone(),
         );
         r.register(
             "cache_errors",

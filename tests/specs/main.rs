@@ -8,6 +8,7 @@
 mod support;
 
 mod access;
+mod aggregates;
 mod architecture;
 mod bad_input;
 mod cache;

@@ -53,7 +53,7 @@ async fn points_come_as_plain_messages_with_their_cursor() {
     let next = heard(&mut socket, "points").await;
     let members: Vec<&String> = next.as_object().expect("an object").keys().collect();
     assert_eq!(members, ["conflated", "cursor", "id", "points", "type"]);
-    assert_eq!(next["points"][0]["series"]["key"], "m{site=\"a\"}");
+    assert_eq!(next["points"][0]["series"], "m{site=\"a\"}");
     assert_eq!(next["points"][0]["value"], 1.5);
     assert!(next["points"][0]["ts"].is_string(), "{next:#}");
     assert_eq!(node.metric("streamsync_connections", "plain-ws").await, 1.0);
@@ -83,7 +83,7 @@ async fn a_selector_is_a_map_of_labels_or_a_list_of_matchers() {
         let message = heard(&mut socket, "points").await;
         let points = message["points"].as_array().expect("points");
         assert!(
-            points.iter().all(|p| p["series"]["key"] == "m{site=\"a\"}"),
+            points.iter().all(|p| p["series"] == "m{site=\"a\"}"),
             "{message:#}"
         );
         if !points.is_empty() {

@@ -100,6 +100,7 @@ const TYPES: [(&str, &[Choice]); 4] = [
     (
         "LivePoint",
         &[
+            ("key", None),
             ("ts", None),
             ("value", None),
             ("folded", None),
@@ -221,10 +222,10 @@ proptest! {
         let schema = Schema::build(Query, EmptyMutation, Subscriptions(batches)).data(shapes).finish();
         let request = || Request::new(&document).variables(Variables::from_json(json!({"label": "site"})));
         let coded = |mut response: Response| { errors::complete(&mut response); response };
-        let resolved = texts(plain(schema.execute_stream(request()).map(coded).boxed()));
+        let resolved = texts(plain(schema.execute_stream(request()).map(coded).boxed(), true));
         let slot = Slot::default();
         let responses = schema.execute_stream(request().data(slot.clone())).map(coded).boxed();
-        let direct = texts(payloads(slot, responses));
+        let direct = texts(payloads(slot, responses, true));
         // The errors of a document that is refused come in any order.
         prop_assume!(resolved.len() > 1);
         prop_assert_eq!(

@@ -17,7 +17,7 @@ use crate::live::Json;
 const DOCUMENT: &str = "subscription($selector: SeriesSelector!, $after: Cursor, $backfill: Duration, \
     $every: Duration, $fold: Fold, $onOverflow: OverflowPolicy) { points(selector: $selector, \
     after: $after, backfill: $backfill, every: $every, fold: $fold, onOverflow: $onOverflow) { \
-    cursor conflated points { series { key } ts value } } }";
+    cursor conflated points { series: key ts value } } }";
 /// What a payload of that document begins and ends with; between lies `"cursor":…,"points":[…]`.
 const HEAD: &[u8] = br#"{"data":{"points":{"#;
 const TAIL: &[u8] = b"}}}";
