@@ -72,10 +72,18 @@ impl<'a> Load<'a> {
     /// Sends rounds until some more points have come to this outcome.
     async fn until(&mut self, outcome: &str) {
         let label = format!("outcome=\"{outcome}\"");
-        let before = self.node.metric("streamsync_delivered_points_total", &label).await;
+        let before = self
+            .node
+            .metric("streamsync_delivered_points_total", &label)
+            .await;
         for _ in 0..ROUNDS_MAX {
             self.round().await;
-            if self.node.metric("streamsync_delivered_points_total", &label).await > before {
+            if self
+                .node
+                .metric("streamsync_delivered_points_total", &label)
+                .await
+                > before
+            {
                 return;
             }
         }
