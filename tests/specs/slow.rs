@@ -11,6 +11,7 @@ use streamsync::data::Micros;
 use crate::live::{after, history};
 use crate::support::kafka::{Record, labelled_point};
 use crate::support::live::{Event, POINTS, Subscriber, line};
+use crate::support::streamed::{SSE, Streamed};
 use crate::support::streamsync::Plan;
 use crate::support::{StreamSync, eventually, seconds_ago};
 
@@ -97,21 +98,28 @@ async fn stalled(node: &StreamSync, variables: serde_json::Value) -> Subscriber 
     subscriber
 }
 
+/// Lets one come and not read until points have come to this outcome; also how many points there
+/// were before. On a machine that is so slow that it would be taken for dead it proves nothing, so
+/// another one comes.
+async fn stall<S>(load: &mut Load<'_>, outcome: &str, mut come: impl AsyncFnMut() -> S) -> (S, usize) {
+    loop {
+        let joined = load.sent;
+        let slow = come().await;
+        let since = Instant::now();
+        load.until(outcome).await;
+        if since.elapsed() < STALL_MAX {
+            return (slow, joined);
+        }
+    }
+}
+
 #[actix_web::test]
 async fn a_stalled_subscriber_that_reads_on_gets_its_cursor_then_1013_and_resumes_without_loss() {
     let plan = plan().await;
     let node = plan.start().await;
     let mut load = Load::on(&plan, &node).await;
-    let (mut slow, joined) = loop {
-        let joined = load.sent;
-        let subscriber = stalled(&node, json!({})).await;
-        let since = Instant::now();
-        load.until("discarded").await;
-        // On a machine that is so slow that it would be taken for dead it proves nothing.
-        if since.elapsed() < STALL_MAX {
-            break (subscriber, joined);
-        }
-    };
+    let come = async || stalled(&node, json!({})).await;
+    let (mut slow, joined) = stall(&mut load, "discarded", come).await;
     let mut lines = Vec::new();
     let mut last_was_empty = false;
     let error = loop {
@@ -121,9 +129,9 @@ async fn a_stalled_subscriber_that_reads_on_gets_its_cursor_then_1013_and_resume
         if !payload["errors"].is_null() {
             break payload["errors"][0].take();
         }
-        let points = payload["data"]["points"]["points"].as_array().expect("points");
+        let points = points(&payload);
         last_was_empty = points.is_empty();
-        lines.extend(points.iter().map(line));
+        lines.extend(points);
     };
     assert!(
         last_was_empty,
@@ -138,6 +146,45 @@ async fn a_stalled_subscriber_that_reads_on_gets_its_cursor_then_1013_and_resume
     lines.sort();
     let joined_at = after(load.base, joined);
     assert_eq!(lines, history(&node, json!({}), joined_at).await);
+}
+
+#[actix_web::test]
+async fn a_stalled_event_stream_ends_with_its_cursor_and_goes_on_behind_its_last_event() {
+    let plan = plan().await;
+    let node = plan.start().await;
+    let mut load = Load::on(&plan, &node).await;
+    let selector = json!({"selector": {}});
+    let come = async || {
+        let mut slow = Streamed::post(&node, SSE, &wide(), selector.clone()).await;
+        let cursor = slow.event().await.and_then(|event| event.id);
+        (slow, cursor)
+    };
+    let ((mut slow, mut cursor), joined) = stall(&mut load, "discarded", come).await;
+    let (mut lines, mut code) = (Vec::new(), None);
+    while let Some(event) = slow.event().await {
+        assert_eq!(event.name, "next", "it is not complete");
+        if event.id.is_some() {
+            cursor = event.id;
+            lines.extend(points(&event.data));
+        } else {
+            let given = event.data["errors"][0]["extensions"]["code"].as_str();
+            code = given.map(str::to_owned);
+        }
+    }
+    assert_eq!(code.as_deref(), Some("SLOW_CLIENT"));
+
+    let last = format!("last-event-id: {}\r\n", cursor.expect("a cursor"));
+    let mut again = Streamed::get(&node, POINTS, selector, &last).await;
+    while lines.len() < load.sent - joined {
+        lines.extend(points(&json!({"data": {"points": again.batch().await}})));
+    }
+    lines.sort();
+    assert_eq!(lines, history(&node, json!({}), after(load.base, joined)).await);
+}
+
+fn points(payload: &serde_json::Value) -> Vec<String> {
+    let points = payload["data"]["points"]["points"].as_array().expect("points");
+    points.iter().map(line).collect()
 }
 
 #[actix_web::test]
@@ -183,15 +230,8 @@ async fn a_stalled_subscriber_that_asked_to_be_conflated_gets_the_newest_and_a_c
     let plan = plan().await;
     let node = plan.start().await;
     let mut load = Load::on(&plan, &node).await;
-    let (mut slow, joined) = loop {
-        let joined = load.sent;
-        let subscriber = stalled(&node, json!({"onOverflow": "CONFLATE"})).await;
-        let since = Instant::now();
-        load.until("conflated").await;
-        if since.elapsed() < STALL_MAX {
-            break (subscriber, joined);
-        }
-    };
+    let come = async || stalled(&node, json!({"onOverflow": "CONFLATE"})).await;
+    let (mut slow, joined) = stall(&mut load, "conflated", come).await;
     let sent = load.sent - joined;
     let (mut delivered, mut conflated, mut newest) = (0, 0, BTreeMap::new());
     while delivered + conflated < sent {
