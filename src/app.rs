@@ -34,7 +34,8 @@ use crate::telemetry::{Metrics, Status};
 
 /// Everything must have stopped by then; what has not is read again at the next start.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
-/// For the subscribers to go after the drain window, and for HTTP.
+/// For the subscribers to go after the drain window, and for HTTP; connections without a
+/// subscription get half of it.
 const FAREWELL: Duration = Duration::from_secs(5);
 const STOP_REPORT_EVERY: Duration = Duration::from_secs(5);
 pub const PRODUCE_PATIENCE: Duration = Duration::from_secs(30);
@@ -306,6 +307,7 @@ fn limits(config: &Config) -> session::Limits {
         init: config.http.init_timeout,
         message: config.http.message_kib << 10,
         operations: config.http.operations_per_connection,
+        farewell: config.http.drain.min(FAREWELL / 2),
         ..session::Limits::default()
     }
 }

@@ -1,6 +1,10 @@
 //! How many live connections one address may have, over every transport.
 
+use std::time::{Duration, Instant};
+
 use awc::http::StatusCode;
+use futures_util::future::{join, join_all};
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::live::Subscriber;
@@ -76,4 +80,36 @@ async fn the_limits_of_a_connection_are_settings() {
     assert_eq!(code, 1009);
     let mut silent = Subscriber::socket(&node, "graphql-transport-ws").await;
     assert_eq!(silent.frame().await, Err(4408));
+}
+
+#[actix_web::test]
+async fn a_node_that_stops_sends_its_clients_away_one_after_the_other() {
+    let plan = StreamSync::plan().await.settings("[http]\ndrain = \"2s\"");
+    let mut node = plan.start().await;
+    let (mut busy, mut idle) = (Vec::new(), Vec::new());
+    for _ in 0..10 {
+        let mut subscriber = Subscriber::points(&node, json!({})).await;
+        subscriber.batch().await;
+        busy.push(subscriber);
+        idle.push(Subscriber::connect(&node).await);
+    }
+    node.signal(Signal::TERM);
+    let closed = async |clients: &mut Vec<Subscriber>| {
+        let each = clients.iter_mut().map(async |client| {
+            loop {
+                if let Err(code) = client.frame().await {
+                    assert_eq!(code, 1001);
+                    return Instant::now();
+                }
+            }
+        });
+        let mut times = join_all(each).await;
+        times.sort();
+        times[9] - times[0]
+    };
+    let (busy, idle) = join(closed(&mut busy), closed(&mut idle)).await;
+    // Of two seconds; what is rounded to the clock's tick, twice, leaves more than this.
+    let spread = Duration::from_millis(500);
+    assert!(busy >= spread && idle >= spread, "{busy:?} {idle:?}");
+    assert!(node.ended().await.success(), "{}", node.log());
 }

@@ -247,6 +247,24 @@ async fn a_node_that_stops_closes_with_1001_after_the_last_cursor_and_nothing_is
 }
 
 #[actix_web::test]
+async fn pages_of_other_origins_cannot_connect() {
+    let node = StreamSync::plan().await.launch().await;
+    let url = node.url.replace("http://", "ws://") + "/ws";
+    let status = async |origin: &str| {
+        let request = awc::Client::default().ws(&url).origin(origin);
+        match request.connect().await {
+            Err(awc::error::WsClientError::InvalidResponseStatus(status)) => status.as_u16(),
+            other => other.map_or_else(
+                |error| panic!("{error}"),
+                |(response, _)| response.status().as_u16(),
+            ),
+        }
+    };
+    assert_eq!(status("https://evil.example").await, 403);
+    assert_eq!(status(&node.url).await, 101);
+}
+
+#[actix_web::test]
 async fn what_is_no_websocket_is_told_so() {
     let node = StreamSync::plan().await.launch().await;
     let (status, body) = node.get("/ws").await;

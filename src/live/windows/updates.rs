@@ -27,6 +27,8 @@ pub enum End {
     Overflow,
     #[error("the windows of all subscribers together have too many series; narrow the selector")]
     TooManySeries,
+    #[error("too many window lengths are in use; choose one that others use")]
+    TooManyLengths,
     #[error("a window took too long to read; choose a shorter one")]
     TooLong,
     #[error("windows are not available now; subscribe again in a moment")]
@@ -87,19 +89,15 @@ pub fn updates(every: Duration) -> (Sender, Receiver) {
 
 impl Sender {
     /// Begins with these windows; nothing is taken before.
-    pub fn open(&self, windows: Vec<Arc<Window>>) {
+    pub fn open(&self, windows: &Arc<[Arc<Window>]>) {
         self.0.lock().opened = true;
-        self.push(&windows.into());
-    }
-
-    pub fn is_open(&self) -> bool {
-        self.0.lock().opened
+        self.push(windows);
     }
 
     /// Never waits.
     pub fn push(&self, batch: &Arc<[Arc<Window>]>) {
         let mut held = self.0.lock();
-        if held.opened && held.ended.is_none() {
+        if held.ended.is_none() {
             held.push(batch);
         }
         drop(held);
