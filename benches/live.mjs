@@ -136,19 +136,21 @@ async function writeShare(pid, during) {
   return samples.length ? writes.length / samples.length : undefined;
 }
 
-// One server in a process of its own: the fixed rates, where its time goes, and its limit.
+// One server in a process of its own: its limit, then the fixed rates below it.
 async function limits(name) {
   const server = await servers[name].start(name);
-  const results = { fixed: [] };
   const share = (step) => writeShare(server.child.pid, () => load(name, server, ['--rates', String(step.rate)]));
-  if (name !== 'bound') {
-    results.fixed = await load(name, server, ['--rates', RATES.join()]);
-    results.fixed.at(-1).writing = await share(results.fixed.at(-1));
-  }
   const capturing = name === 'ours' || name === 'bound' ? ['--capture', capture] : [];
   const search = await load(name, server, ['--search', String(FIRST[name]), ...capturing]);
-  results.best = search.concat(results.fixed).filter((step) => step.kept).sort((a, b) => b.rate - a.rate)[0];
-  if (results.best && name !== 'bound') results.best.writing ??= await share(results.best);
+  const best = search.filter((step) => step.kept).sort((a, b) => b.rate - a.rate)[0];
+  const results = { best, fixed: [] };
+  if (name !== 'bound') {
+    if (best) best.writing = await share(best);
+    const rates = RATES.filter((rate) => name === 'stock' || rate <= best?.rate);
+    if (rates.length) results.fixed = await load(name, server, ['--rates', rates.join()]);
+    const last = results.fixed.at(-1);
+    if (last) last.writing = await share(last);
+  }
   await end(server.child);
   return results;
 }
@@ -199,7 +201,8 @@ function report(results) {
 
 function ratios({ ours, stock, peerGraphql, peerRaw, bound: loop, stall: stalled, idle: held, idleStock }) {
   const rate = (result) => result?.best?.delivered;
-  const [at20, at50, stock50] = [ours?.fixed[0], ours?.fixed[1], stock?.fixed[1]];
+  const at = (result, rate) => result?.fixed.find((step) => step.rate === rate);
+  const [at20, at50, stock50] = [at(ours, RATES[0]), at(ours, RATES[1]), at(stock, RATES[1])];
   const rows = [
     ['deliveries/s : the same schema through stock async-graphql', rate(ours) / rate(stock), '>= 10, or 0.5 of the bound'],
     ['deliveries/s : the bound', rate(ours) / rate(loop), '>= 0.5, or 10 of stock'],

@@ -33,6 +33,8 @@ pub async fn run(load: Load) -> Result<()> {
         source,
         clients,
     };
+    // Whatever measurements before this one left behind.
+    run.recover().await?;
     for &rate in &load.rates {
         run.step(rate, "rate").await?;
     }
