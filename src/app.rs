@@ -14,6 +14,7 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::actors::archive::Archive;
 use crate::actors::generation::Pipeline;
 use crate::actors::hub::{Hub, HubHandle};
 use crate::actors::supervisor::{Stop, Supervisor};
@@ -27,7 +28,6 @@ use crate::store::connect::DatabaseUrl;
 use crate::store::embedded::Embedded;
 use crate::store::maintain::Keep;
 use crate::store::read::{ReadLimits, Reader};
-use crate::store::tail::Tail;
 use crate::telemetry::{Metrics, Status};
 
 /// Everything must have stopped by then; what has not is read again at the next start.
@@ -38,8 +38,6 @@ const STOP_REPORT_EVERY: Duration = Duration::from_secs(5);
 pub const PRODUCE_PATIENCE: Duration = Duration::from_secs(30);
 /// Series the in-process cache of latest values holds: some 60 MB when full.
 const LATEST_IN_PROCESS: usize = 1_000_000;
-/// Connections with which each HTTP worker lets subscribers catch up.
-const TAIL_CONNECTIONS_PER_WORKER: usize = 2;
 
 /// A running StreamSync.
 #[allow(
@@ -86,7 +84,9 @@ impl App {
             None => LatestCache::local(LATEST_IN_PROCESS),
         };
         let (counted, shown) = (Arc::clone(&metrics), Arc::clone(&status));
-        let hub = Hub::start(database.clone(), latest.clone(), counted, shown);
+        let recent = config.pipeline.recent_mib << 20;
+        let hub = Hub::start(database.clone(), recent, latest.clone(), counted, shown);
+        let archive = Archive::start(&database, &metrics);
         let bus = match &redis {
             Some(redis) => Some(bus(redis, &hub, &metrics, &status)?),
             None => None,
@@ -145,7 +145,7 @@ impl App {
             http_config(config),
             http::Parts {
                 schema: graphql::Api::new(services),
-                per_worker: per_worker(&database, &hub)?,
+                per_worker: per_worker(&database, &hub, &archive)?,
                 websocket: websocket::Settings {
                     limits: websocket::Limits::default(),
                     metrics: Arc::clone(&metrics),
@@ -288,20 +288,20 @@ fn http_config(config: &Config) -> http::HttpConfig {
 fn per_worker(
     database: &DatabaseUrl,
     hub: &HubHandle,
+    archive: &Archive,
 ) -> Result<Arc<dyn Fn() -> http::RequestData + Send + Sync>> {
     // Checked here: in a worker there is nobody to tell.
     Reader::new(database.clone(), ReadLimits::default())?;
-    let (database, hub) = (database.clone(), hub.clone());
+    let (database, hub, archive) = (database.clone(), hub.clone(), archive.clone());
     Ok(Arc::new(move || {
         let reader = Reader::new(database.clone(), ReadLimits::default());
-        let tail = Tail::new(database.clone(), TAIL_CONNECTIONS_PER_WORKER);
-        let hub = hub.clone();
+        let (hub, archive) = (hub.clone(), archive.clone());
         Rc::new(move || {
             let mut data = async_graphql::Data::default();
             if let Ok(reader) = &reader {
                 data.insert(reader.clone());
             }
-            data.insert(tail.clone());
+            data.insert(archive.clone());
             data.insert(hub.clone());
             data
         })

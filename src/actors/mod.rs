@@ -13,5 +13,6 @@ pub mod transformer;
 pub mod writer;
 mod failing;
 pub mod hub;
+pub mod archive;
 pub mod generation;
 pub mod supervisor;

@@ -6,6 +6,8 @@
 pub mod sequence;
 pub mod index;
 pub mod page;
+mod picks;
+pub mod ring;
 mod shape;
 pub mod outbox;
 pub mod json;
@@ -14,5 +16,6 @@ pub use index::{Index, SubscriberId};
 pub use json::Json;
 pub use outbox::{Delivered, Delivery, End, Options, Overflow, Receiver, Sender};
 pub use page::{Page, Pick};
+pub use ring::{Recent, Ring};
 pub use sequence::{Accepted, Sequence};
 pub use shape::{BatchField, LabelField, Object, PointField, SeriesField, Shape, Shapes};

@@ -46,6 +46,8 @@ pub struct Metrics {
     pub encoded: Counter,
     /// WebSocket connections closed by the server, by close code.
     pub closed: Counters,
+    /// Statements of the subscribers who catch up, by kind: `horizon`, `series`, `page` or `history`.
+    pub catch_up_reads: Counters,
     /// Ranges the hub read from Postgres because they did not reach it in memory.
     pub tail_reads: Counter,
     /// Reads and writes of the cache of latest values that fell back to Postgres.
@@ -74,6 +76,7 @@ impl Default for Metrics {
             delivered: Counters::default(),
             encoded: Counter::default(),
             closed: Counters::default(),
+            catch_up_reads: Counters::default(),
             tail_reads: Counter::default(),
             cache_errors: Counter::default(),
             last_commit_millis: AtomicU64::new(0),
@@ -141,6 +144,11 @@ impl Default for Metrics {
             "closed_connections",
             "Connections closed by the server",
             metrics.closed.clone(),
+        );
+        r.register(
+            "catch_up_reads",
+            "Statements shared by the subscribers who catch up",
+            metrics.catch_up_reads.clone(),
         );
         r.register(
             "tail_reads",

@@ -33,15 +33,20 @@ pub fn whole(at: &Mark, delivery: &Delivery) -> Batch {
     }
 }
 
-/// A delivery in batches of about `max` points, cut between records, in the order of offsets.
-pub fn split(at: &Mark, delivery: &Delivery, max: usize) -> Vec<Batch> {
-    let pick = unseen(&at.positions, delivery);
+/// Points in batches of about `max`, cut between records, in the order of offsets; the last has
+/// the ranges behind it.
+pub fn split(at: &Mark, pick: Arc<Pick>, ranges: &[Range], max: usize) -> Vec<Batch> {
     if pick.len() <= max {
         // Without points it only moves the cursor, which the next one does as well.
         return if pick.is_empty() {
             Vec::new()
         } else {
-            vec![whole(at, delivery)]
+            vec![Batch {
+                cursor: Mark::at(advanced(&at.positions, ranges)),
+                pick,
+                conflated: 0,
+                folded: None,
+            }]
         };
     }
     let place = |at: &u32| {
@@ -61,7 +66,7 @@ pub fn split(at: &Mark, delivery: &Delivery, max: usize) -> Vec<Batch> {
         let (now, later) = rest.split_at(end);
         let (partition, offset) = place(&now[end - 1]);
         let done = |range: &&Range| later.is_empty() || range.partition_id < partition;
-        let done: Vec<Range> = delivery.ranges.iter().filter(done).copied().collect();
+        let done: Vec<Range> = ranges.iter().filter(done).copied().collect();
         advance(&mut so_far, &done);
         let reached = Range {
             partition_id: partition,
@@ -80,8 +85,8 @@ pub fn split(at: &Mark, delivery: &Delivery, max: usize) -> Vec<Batch> {
     batches
 }
 
-/// A page from Postgres; with `every`, the newest point of each series in each such time.
-pub fn folded(at: &Arc<Mark>, pick: Arc<Pick>, every: Option<Duration>) -> Batch {
+/// A page, unless it has no points; with `every`, the newest point of each series in each such time.
+pub fn folded(at: &Arc<Mark>, pick: Arc<Pick>, every: Option<Duration>) -> Option<Batch> {
     let all = pick.len();
     let pick = match every.map(|every| i64::try_from(every.as_micros()).unwrap_or(i64::MAX)) {
         None => pick,
@@ -101,16 +106,16 @@ pub fn folded(at: &Arc<Mark>, pick: Arc<Pick>, every: Option<Duration>) -> Batch
             Pick::new(Arc::clone(&pick.page), kept)
         }
     };
-    Batch {
+    (all > 0).then(|| Batch {
         cursor: Arc::clone(at),
         conflated: (all - pick.len()) as u64,
         folded: None,
         pick,
-    }
+    })
 }
 
 /// Points that the cursor has not passed: a client may come with a cursor ahead of the hub.
-fn unseen(positions: &Positions, delivery: &Delivery) -> Arc<Pick> {
+pub fn unseen(positions: &Positions, delivery: &Delivery) -> Arc<Pick> {
     let pick = &delivery.pick;
     let new = |point: &StoredPoint| {
         let seen = positions.get(&point.partition_id).copied();
