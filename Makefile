@@ -5,7 +5,7 @@ FEATURES := --features failpoints
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-kafka test test-kafka repeat check lint licences bench schema fmt doc clean
+.PHONY: help setup run run-kafka test test-clients test-kafka repeat check lint licences bench schema fmt doc clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -23,6 +23,10 @@ run-kafka: setup ## The same on a real Apache Kafka (needs Java 17 and Maven)
 test: setup ## Run every test that needs no container engine
 	$(CARGO) test $(FEATURES)
 
+test-clients: setup ## Run the tests of public clients from npm on the running server (needs Node.js)
+	$(CARGO) build $(FEATURES)
+	scripts/test-clients
+
 test-kafka: setup ## Run the same suite on a real Apache Kafka (needs Java 17 and Maven)
 	$(CARGO) test $(FEATURES) --no-run
 	scripts/kafka run $(CARGO) test $(FEATURES)
@@ -30,7 +34,7 @@ test-kafka: setup ## Run the same suite on a real Apache Kafka (needs Java 17 an
 repeat: setup ## Run the tests that match TEST= 50 times in a row
 	set -e; for i in $$(seq 50); do $(CARGO) test --quiet $(FEATURES) $(TEST); done
 
-check: setup lint licences test ## All that CI asks for: format, lints, docs, licences, tests
+check: setup lint licences test test-clients ## All that CI asks for: format, lints, docs, licences, tests
 
 lint: ## Format, clippy and docs, warnings denied
 	$(CARGO) fmt --check

@@ -11,9 +11,11 @@ use std::time::Duration;
 use actix::{Actor, Addr};
 use actix_web::dev::ServerHandle;
 use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::actors::aggregates::{Aggregates, AggregatesHandle};
 use crate::actors::archive::Archive;
 use crate::actors::generation::Pipeline;
 use crate::actors::hub::{Hub, HubHandle};
@@ -21,7 +23,7 @@ use crate::actors::supervisor::{Stop, Supervisor};
 use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
 use crate::config::Config;
 use crate::graphql::{self, services};
-use crate::http::{self, websocket};
+use crate::http::{self, session};
 use crate::sources::{Broker, PollConfig, Producer};
 use crate::store::WriterConfig;
 use crate::store::connect::DatabaseUrl;
@@ -32,7 +34,8 @@ use crate::telemetry::{Metrics, Status};
 
 /// Everything must have stopped by then; what has not is read again at the next start.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
-/// For the subscribers to go after the drain window, and for HTTP.
+/// For the subscribers to go after the drain window, and for HTTP; connections without a
+/// subscription get half of it.
 const FAREWELL: Duration = Duration::from_secs(5);
 const STOP_REPORT_EVERY: Duration = Duration::from_secs(5);
 pub const PRODUCE_PATIENCE: Duration = Duration::from_secs(30);
@@ -62,6 +65,7 @@ impl App {
     /// Starts every part on the current actix system. Postgres and Kafka may still be away: the
     /// pipeline waits for them and `/readyz` says so.
     pub async fn start(config: &Config) -> Result<Self> {
+        raise_open_files();
         // Bound first: a taken port should not cost the start of a Postgres.
         let listener = TcpListener::bind(config.http.listen)
             .with_context(|| format!("cannot listen on {}", config.http.listen))?;
@@ -87,6 +91,7 @@ impl App {
         let recent = config.pipeline.recent_mib << 20;
         let hub = Hub::start(database.clone(), recent, latest.clone(), counted, shown);
         let archive = Archive::start(&database, &metrics);
+        let aggregates = Aggregates::start(database.clone(), hub.clone(), Arc::clone(&metrics))?;
         let bus = match &redis {
             Some(redis) => Some(bus(redis, &hub, &metrics, &status)?),
             None => None,
@@ -145,12 +150,13 @@ impl App {
             http_config(config),
             http::Parts {
                 schema: graphql::Api::new(services),
-                per_worker: per_worker(&database, &hub, &archive)?,
-                websocket: websocket::Settings {
-                    limits: websocket::Limits::default(),
+                per_worker: per_worker(&database, &hub, &archive, &aggregates)?,
+                live: session::Settings {
+                    limits: limits(config),
                     metrics: Arc::clone(&metrics),
                     draining: hub.draining(),
                     on_init: None,
+                    crowd: session::Crowd::new(config.http.connections_per_address),
                 },
                 metrics,
                 status: Arc::clone(&status),
@@ -204,6 +210,18 @@ impl App {
             tracing::warn!(%error, "the private postgres did not stop cleanly");
         }
         graceful
+    }
+}
+
+/// Every live connection is an open file, and the usual soft limit ends at 1,024.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
     }
 }
 
@@ -284,18 +302,30 @@ fn http_config(config: &Config) -> http::HttpConfig {
     }
 }
 
+fn limits(config: &Config) -> session::Limits {
+    session::Limits {
+        init: config.http.init_timeout,
+        message: config.http.message_kib << 10,
+        operations: config.http.operations_per_connection,
+        farewell: config.http.drain.min(FAREWELL / 2),
+        ..session::Limits::default()
+    }
+}
+
 /// Connections belong to the runtime that opened them, so each worker has its own.
 fn per_worker(
     database: &DatabaseUrl,
     hub: &HubHandle,
     archive: &Archive,
+    aggregates: &AggregatesHandle,
 ) -> Result<Arc<dyn Fn() -> http::RequestData + Send + Sync>> {
     // Checked here: in a worker there is nobody to tell.
     Reader::new(database.clone(), ReadLimits::default())?;
-    let (database, hub, archive) = (database.clone(), hub.clone(), archive.clone());
+    let (database, hub) = (database.clone(), hub.clone());
+    let (archive, aggregates) = (archive.clone(), aggregates.clone());
     Ok(Arc::new(move || {
         let reader = Reader::new(database.clone(), ReadLimits::default());
-        let (hub, archive) = (hub.clone(), archive.clone());
+        let (hub, archive, aggregates) = (hub.clone(), archive.clone(), aggregates.clone());
         Rc::new(move || {
             let mut data = async_graphql::Data::default();
             if let Ok(reader) = &reader {
@@ -303,6 +333,7 @@ fn per_worker(
             }
             data.insert(archive.clone());
             data.insert(hub.clone());
+            data.insert(aggregates.clone());
             data
         })
     }))

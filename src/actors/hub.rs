@@ -14,7 +14,7 @@ use self::handle::{Drain, Offer, Refused, Shared, Subscribe, Unsubscribe};
 use super::messages::CatchUp;
 use crate::cache::LatestCache;
 use crate::data::{Mark, Positions, Stored};
-use crate::live::{Delivered, End, Index, Page, Sequence, SubscriberId};
+use crate::live::{End, Index, Page, Sequence, SubscriberId};
 use crate::store::DatabaseUrl;
 use crate::store::tail::{Horizon, Names, Tail, TailError, Want};
 use crate::telemetry::{Metrics, Status};
@@ -38,7 +38,6 @@ pub struct Hub {
     latest: LatestCache,
     metrics: Arc<Metrics>,
     status: Arc<Status>,
-    delivered: Delivered,
     shared: Arc<Shared>,
     index: Index,
     /// `None` until Postgres first told where everything stands.
@@ -73,7 +72,6 @@ impl Hub {
         let hub = Self {
             tail: Tail::new(url, 1),
             latest,
-            delivered: Delivered::of(&metrics),
             metrics,
             status,
             shared: Arc::clone(&shared),
@@ -212,7 +210,7 @@ impl Hub {
             let _ = request.reply.send(Err(Refused));
             return;
         }
-        let (sender, receiver) = crate::live::outbox::outbox(request.options, self.delivered.clone());
+        let (sender, receiver) = crate::live::outbox::outbox(request.options, &self.metrics.delivered);
         let id = self.next_id;
         self.next_id += 1;
         let subscription = Subscription::new(receiver, seam, id, ctx.address());

@@ -14,5 +14,6 @@ pub mod writer;
 mod failing;
 pub mod hub;
 pub mod archive;
+pub mod aggregates;
 pub mod generation;
 pub mod supervisor;

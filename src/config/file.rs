@@ -57,6 +57,15 @@ pub struct HttpConfig {
     /// At SIGTERM the closing of live connections is spread over this time.
     #[serde(with = "humantime_text")]
     pub drain: Duration,
+    /// WebSockets and streams of one address; 0 for no limit, as behind a proxy.
+    pub connections_per_address: usize,
+    /// Operations that may run at once on one WebSocket.
+    pub operations_per_connection: usize,
+    /// What a client may send as one WebSocket message, in KiB.
+    pub message_kib: usize,
+    /// A WebSocket that has not introduced itself by then is closed.
+    #[serde(with = "humantime_text")]
+    pub init_timeout: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -118,6 +127,10 @@ impl Default for HttpConfig {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             drain: Duration::from_secs(5),
+            connections_per_address: 1_000,
+            operations_per_connection: 100,
+            message_kib: 256,
+            init_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -167,6 +180,15 @@ impl HttpConfig {
         }
         if self.drain > Duration::from_secs(20) {
             mistakes.push("http.drain: must be at most 20s, so that stopping ends within 30 s".to_owned());
+        }
+        if !(1..=10_000).contains(&self.operations_per_connection) {
+            mistakes.push("http.operations_per_connection: must be 1 to 10000".to_owned());
+        }
+        if !(1..=65_536).contains(&self.message_kib) {
+            mistakes.push("http.message_kib: must be 1 to 65536".to_owned());
+        }
+        if !(Duration::from_millis(100)..=Duration::from_secs(300)).contains(&self.init_timeout) {
+            mistakes.push("http.init_timeout: must be 100ms to 5min".to_owned());
         }
         if !(1..=64).contains(&self.workers) {
             mistakes.push("http.workers: must be 1 to 64".to_owned());

@@ -95,6 +95,13 @@ impl Mark {
         Self::new(Cursor::at(positions))
     }
 
+    /// Where it stands in the partitions in which it is further than the other.
+    pub fn beyond(&self, other: &Self) -> Positions {
+        let further = |(id, at): &(&PartitionId, &i64)| *at > other.positions.get(id).unwrap_or(&0);
+        let further = self.positions.iter().filter(further);
+        further.map(|(id, at)| (*id, *at)).collect()
+    }
+
     pub fn text(&self) -> &Arc<str> {
         self.text.get_or_init(|| self.cursor.encode().into())
     }

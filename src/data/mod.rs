@@ -13,8 +13,10 @@ pub mod cursor;
 pub mod credits;
 pub mod value;
 pub mod headers;
+pub mod bucket;
 
 pub use batch::{Assigned, Batch, Header, Point, RawBatch, RawRecord, Share};
+pub use bucket::{Bucket, Step};
 pub use claim::{Claim, Claimed, Place};
 pub use credits::{Credits, Permit};
 pub use cursor::{Cursor, Mark, Positions};

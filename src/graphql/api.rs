@@ -2,20 +2,25 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Data, Executor, Request, Response, SDLExportOptions, SchemaBuilder};
+use async_graphql::{Data, Executor, MergedSubscription, Request, Response, SDLExportOptions, SchemaBuilder};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
+use super::aggregates::Aggregates;
 use super::direct::{self, Slot};
 use super::mutation::Mutation;
-use super::payload::{Operations, Payload};
+use super::payload::{Operations, Payload, is_subscription};
 use super::query::Query;
 use super::services::Services;
 use super::subscription::Subscription;
 use super::{errors, limits};
 use crate::live::Shapes;
 
-pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscriptions>;
+
+#[derive(Clone, Copy, Debug, Default, MergedSubscription)]
+#[graphql(name = "Subscription")]
+pub struct Subscriptions(Subscription, Aggregates);
 
 /// The schema of a running server, for any transport. Each request brings its worker's `Reader`
 /// and, for subscriptions, its `HubHandle` and `Archive` (`request.data(reader)`); every error it
@@ -47,10 +52,11 @@ impl Executor for Api {
 }
 
 impl Operations for Api {
-    fn payloads(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Payload> {
+    fn payloads(&self, mut request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Payload> {
+        let live = is_subscription(&mut request);
         let slot = Slot::default();
         let request = request.data(slot.clone());
-        direct::payloads(slot, self.execute_stream(request, session))
+        direct::payloads(slot, self.execute_stream(request, session), live)
     }
 }
 
@@ -66,8 +72,8 @@ pub fn sdl() -> String {
     builder().finish().sdl_with_options(sorted)
 }
 
-fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    async_graphql::Schema::build(Query, Mutation, Subscription)
+fn builder() -> SchemaBuilder<Query, Mutation, Subscriptions> {
+    async_graphql::Schema::build(Query, Mutation, Subscriptions::default())
         .limit_depth(limits::DEPTH)
         .limit_complexity(limits::COMPLEXITY)
         .limit_directives(limits::DIRECTIVES)

@@ -55,13 +55,17 @@ pub fn hand_over(ctx: &Context<'_>, batches: Batches) -> Option<Batches> {
     None
 }
 
-/// The payloads of an operation whose request came with `slot`.
-pub fn payloads(slot: Slot, mut responses: BoxStream<'static, Response>) -> BoxStream<'static, Payload> {
+/// The payloads of an operation whose request came with `slot`; `live` tells a subscription.
+pub fn payloads(
+    slot: Slot,
+    mut responses: BoxStream<'static, Response>,
+    live: bool,
+) -> BoxStream<'static, Payload> {
     let opening = async move {
         let first = responses.next().await;
         let opened = slot.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (first, opened) {
-            (Some(first), _) => plain(stream::iter([first]).chain(responses).boxed()),
+            (Some(first), _) => plain(stream::iter([first]).chain(responses).boxed(), live),
             (None, Some(opened)) => opened.payloads().boxed(),
             (None, None) => stream::empty().boxed(),
         }
@@ -86,7 +90,7 @@ impl Opened {
                     then: Then::GoOn,
                 })
             }
-            Err(error) => Payload::plain(failed(error, &field, pos), false),
+            Err(error) => Payload::next(failed(error, &field, pos)),
         })
     }
 }

@@ -20,7 +20,7 @@ use super::errors::Code;
 use crate::actors::archive::Archive;
 use crate::actors::hub::{HubHandle, SubscribeError};
 use crate::data::{Cursor, Mark, Selector};
-use crate::live::{Overflow, Pick};
+use crate::live::{Fold, Overflow, Pick};
 
 mod batches;
 mod catch_up;
@@ -44,8 +44,9 @@ pub enum Start {
 pub struct Request {
     pub selector: Selector,
     pub start: Start,
-    /// Conflates to the newest point of each series in this time.
+    /// Conflates to one point of each series in this time.
     pub every: Option<Duration>,
+    pub fold: Fold,
     pub overflow: Overflow,
     /// What the subscriber may have waiting, in bytes.
     pub outbox_bytes: usize,

@@ -17,6 +17,7 @@ pub mod payload;
 mod shape;
 mod direct;
 pub mod subscription;
+pub mod aggregates;
 mod api;
 #[cfg(test)]
 mod tests;

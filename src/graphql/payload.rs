@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Data, Executor, ObjectType, Request, Response, ServerError, SubscriptionType, Value};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -45,18 +46,9 @@ pub trait Operations: Executor {
 }
 
 impl Payload {
-    /// `first`: nothing came before it.
-    pub fn plain(response: Response, first: bool) -> Self {
-        if first && never_began(&response) {
-            return Self::Refused(response.errors);
-        }
-        let then = if has_code(&response, Code::SlowClient) {
-            Then::TooSlow
-        } else if has_code(&response, Code::GoingAway) {
-            Then::GoAway
-        } else {
-            Then::GoOn
-        };
+    /// A response of an operation that began.
+    pub fn next(response: Response) -> Self {
+        let then = then(&response);
         // Only maps with keys that are no strings fail to serialise, and responses have none.
         let json = serde_json::to_string(&response).unwrap_or_default();
         Self::Next(Next {
@@ -74,22 +66,52 @@ where
     M: ObjectType + 'static,
     S: SubscriptionType + 'static,
 {
-    fn payloads(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Payload> {
-        plain(Executor::execute_stream(self, request, session))
+    fn payloads(&self, mut request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Payload> {
+        let live = is_subscription(&mut request);
+        plain(Executor::execute_stream(self, request, session), live)
     }
 }
 
-/// Each response by itself, as async-graphql made it.
-pub fn plain(responses: BoxStream<'static, Response>) -> BoxStream<'static, Payload> {
+/// Each response by itself, as async-graphql made it; `live` tells those of a subscription.
+pub fn plain(responses: BoxStream<'static, Response>, live: bool) -> BoxStream<'static, Payload> {
     let first = stream::iter([true]).chain(stream::repeat(false));
-    let payload = |(response, first)| Payload::plain(response, first);
+    let payload = move |(response, first)| match first && never_began(&response, live) {
+        true => Payload::Refused(response.errors),
+        false => Payload::next(response),
+    };
     responses.zip(first).map(payload).boxed()
 }
 
-fn never_began(response: &Response) -> bool {
+/// What cannot be parsed is none; executing it says why.
+pub fn is_subscription(request: &mut Request) -> bool {
+    let name = request.operation_name.clone();
+    // Parsed once: executing the request finds the document in it.
+    request.parsed_query().is_ok_and(|document| {
+        let mut operations = document.operations.iter();
+        operations.any(|(known, operation)| {
+            let wanted = name.is_none() || known.map(|known| known.as_str()) == name.as_deref();
+            wanted && operation.node.ty == OperationType::Subscription
+        })
+    })
+}
+
+/// An error of the request itself has no path. One of a subscription's field is as early when
+/// nothing came before it: the field gives the stream, not its items.
+fn never_began(response: &Response, live: bool) -> bool {
     response.data == Value::Null
         && !response.errors.is_empty()
-        && response.errors.iter().all(|error| error.path.is_empty())
+        && then(response) == Then::GoOn
+        && (live || response.errors.iter().all(|error| error.path.is_empty()))
+}
+
+fn then(response: &Response) -> Then {
+    if has_code(response, Code::SlowClient) {
+        Then::TooSlow
+    } else if has_code(response, Code::GoingAway) {
+        Then::GoAway
+    } else {
+        Then::GoOn
+    }
 }
 
 fn has_code(response: &Response, code: Code) -> bool {

@@ -16,8 +16,8 @@ use super::types::{
     wanted,
 };
 use crate::cache::Latest;
-use crate::data::{Micros, SeriesId, StoredSeries};
-use crate::store::read::{self, LetterFilter, Page, PointKey, Reader, Step};
+use crate::data::{Micros, SeriesId, Step, StoredSeries};
+use crate::store::read::{self, LetterFilter, Page, PointKey, Reader};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Query;

@@ -25,6 +25,7 @@ fn point(ctx: &Context<'_>, field: &Field) -> Option<Object<PointField>> {
     object(ctx, &field.selection_set.node, &|name, field| {
         Some(match name {
             "__typename" => PointField::Text("LivePoint"),
+            "key" => PointField::Key,
             "ts" => PointField::Ts,
             "value" => PointField::Value,
             "folded" => PointField::Folded,

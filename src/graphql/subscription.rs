@@ -1,5 +1,6 @@
 //! `subscription { points }`: what is committed, as it is committed.
 
+use std::ops::RangeInclusive;
 use std::time::Duration as Span;
 
 use async_graphql::{Context, Enum, Object, Result, Subscription};
@@ -15,28 +16,51 @@ use super::types::Series;
 use crate::actors::archive::Archive;
 use crate::actors::hub::HubHandle;
 use crate::data::{self, StoredPoint, StoredSeries};
-use crate::live::Overflow;
+use crate::live::{Fold, Overflow};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Subscription;
 
-/// What happens to a subscriber that does not keep up.
+/// Shorter would be a timer that never rests, longer is what rollups and aggregates are for.
+const EVERY: RangeInclusive<Span> = Span::from_millis(10)..=Span::from_secs(3_600);
+
+/// What happens to a subscriber that does not keep up, so that its outbox overflows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]
+#[graphql(remote = "Overflow")]
 pub enum OverflowPolicy {
     /// It gets its last cursor, the error `SLOW_CLIENT`, and WebSocket close 1013.
     #[default]
     Close,
-    /// Until it has caught up it gets only the newest point of each series; `conflated` counts the
-    /// others.
+    /// Until it has caught up it gets one point of each series, as `fold` says.
     Conflate,
 }
 
-#[Subscription]
+/// Which point stands for several of one series. When a time of the series comes again it is a
+/// correction: the value before it counts no more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]
+#[graphql(name = "Fold", remote = "Fold")]
+pub enum FoldPolicy {
+    /// The one with the latest time.
+    #[default]
+    Newest,
+    /// The one with the smallest value; of equal ones the newest.
+    Min,
+    /// The one with the largest value; of equal ones the newest.
+    Max,
+    /// None of them: the mean of all values, at the latest time.
+    Mean,
+}
+
+// The root that `api` merges has the name.
+#[Subscription(name = "Points")]
 impl Subscription {
     /// Points in the order they were committed. The first message is empty and carries the cursor;
     /// so does one every 15 s while nothing comes. With `after` everything since that cursor comes
     /// first, without gap or duplicate, or the error `RESUME_GAP`; with `backfill` what is stored of
-    /// that span. `every` leaves the newest point of each series in that time.
+    /// that span. `every` (10ms to 1h) leaves one point of each series in that time: live by the
+    /// clock, at most one batch in that time; in stored points by their own times, for each batch.
+    /// `fold` says which point.
+    #[allow(clippy::too_many_arguments, reason = "they are those of the field")]
     async fn points(
         &self,
         ctx: &Context<'_>,
@@ -45,6 +69,7 @@ impl Subscription {
         backfill: Option<Duration>,
         every: Option<Duration>,
         // Nullable, so that a client may leave the variable undefined.
+        #[graphql(default_with = "Some(FoldPolicy::Newest)")] fold: Option<FoldPolicy>,
         #[graphql(default_with = "Some(OverflowPolicy::Close)")] on_overflow: Option<OverflowPolicy>,
     ) -> Result<impl Stream<Item = Result<PointBatch>>> {
         let start = match (after, backfill) {
@@ -55,14 +80,15 @@ impl Subscription {
                 return Err(Code::BadUserInput.error("give either after or backfill"));
             }
         };
+        if every.is_some_and(|Duration(span)| !EVERY.contains(&span)) {
+            return Err(Code::BadUserInput.error("every must be 10ms to 1h"));
+        }
         let request = Request {
             selector: selector.into_selector()?,
             start,
-            every: every.map(|Duration(span)| span.max(Span::from_millis(1))),
-            overflow: match on_overflow.unwrap_or_default() {
-                OverflowPolicy::Close => Overflow::Close,
-                OverflowPolicy::Conflate => Overflow::Conflate,
-            },
+            every: every.map(|Duration(span)| span),
+            fold: fold.unwrap_or_default().into(),
+            overflow: on_overflow.unwrap_or_default().into(),
             outbox_bytes: services(ctx)?.outbox_bytes,
         };
         let hub = ctx.data::<HubHandle>().map_err(|_| missing("hub"))?;
@@ -93,14 +119,16 @@ impl PointBatch {
     }
 
     async fn points(&self) -> Vec<LivePoint> {
-        let live = |point: &StoredPoint| LivePoint {
-            series: self.0.pick.series(point).clone(),
+        let Batch { pick, folded, .. } = &self.0;
+        let live = |(nth, point): (usize, &StoredPoint)| LivePoint {
+            series: pick.series(point).clone(),
             point: *point,
+            folded: folded.as_ref().map_or(0, |folded| folded[nth]),
         };
-        self.0.pick.points().map(live).collect()
+        pick.points().enumerate().map(live).collect()
     }
 
-    /// How many older points were left out before these.
+    /// How many other points these stand for: the sum of their `folded`.
     async fn conflated(&self) -> Long {
         Long(self.0.conflated.cast_signed())
     }
@@ -111,6 +139,7 @@ impl PointBatch {
 pub struct LivePoint {
     series: StoredSeries,
     point: StoredPoint,
+    folded: u64,
 }
 
 #[Object]
@@ -119,12 +148,23 @@ impl LivePoint {
         Series(self.series.clone())
     }
 
+    /// The key of its series.
+    async fn key(&self) -> &str {
+        &self.series.series.key
+    }
+
     async fn ts(&self) -> DateTime {
         DateTime(self.point.ts)
     }
 
     async fn value(&self) -> f64 {
         self.point.value
+    }
+
+    /// How many other points of its series this one stands for, corrected ones included; 0 but for
+    /// `every`, and `CONFLATE` while it does.
+    async fn folded(&self) -> Long {
+        Long(self.folded.cast_signed())
     }
 }
 

@@ -1,7 +1,89 @@
-//! Which of the two media types of GraphQL over HTTP the client wants.
+//! What a client accepts: one of the two media types of GraphQL over HTTP, or a stream.
 
-use actix_web::HttpRequest;
-use actix_web::http::header::ACCEPT;
+use actix_web::http::header::{ACCEPT, HeaderMap};
+
+use super::streamed::Form;
+
+/// What the client accepts at its best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Accepted {
+    pub media: Option<Media>,
+    pub form: Option<Form>,
+    /// It likes the stream better, also for what is no stream.
+    prefers_form: bool,
+}
+
+/// What becomes of one operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    Single(Media),
+    Stream(Form),
+}
+
+impl Accepted {
+    pub fn of(headers: &HeaderMap) -> Self {
+        let lines = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+        let lines: Vec<_> = lines.collect();
+        Self::among(&lines.join(","))
+    }
+
+    /// `None` when it accepts nothing we have.
+    pub fn choice(self, is_subscription: bool) -> Option<Choice> {
+        let single = self.media.map(Choice::Single);
+        let stream = self.form.map(Choice::Stream);
+        match is_subscription || self.prefers_form {
+            true => stream.or(single),
+            false => single.or(stream),
+        }
+    }
+
+    /// Streams are for those who name them.
+    fn among(accept: &str) -> Self {
+        let media = Media::among(accept);
+        let most = |form| accept.split(',').filter_map(|entry| named(entry, form)).max();
+        let (sse, multipart) = (most(Form::Sse), most(Form::Multipart));
+        let form = match (sse, multipart) {
+            (None, None) => None,
+            (sse, multipart) if multipart > sse => Some(Form::Multipart),
+            _ => Some(Form::Sse),
+        };
+        let single =
+            weight(accept, "application/json").max(weight(accept, "application/graphql-response+json"));
+        Self {
+            media,
+            form,
+            prefers_form: sse.max(multipart) > single,
+        }
+    }
+}
+
+/// How much this entry likes a form of streams, if it names it.
+fn named(entry: &str, form: Form) -> Option<u32> {
+    let entry = entry.to_ascii_lowercase();
+    let mut parts = entry.split(';').map(str::trim);
+    let range = parts.next()?;
+    let is_named = match form {
+        Form::Sse => range == "text/event-stream",
+        Form::Multipart => {
+            let spec = parts
+                .clone()
+                .find_map(|part| part.strip_prefix("subscriptionspec="));
+            range == "multipart/mixed" && spec.is_some_and(|spec| spec.trim_matches('"') == "1.0")
+        }
+    };
+    is_named
+        .then(|| quality(parts))
+        .flatten()
+        .filter(|weight| *weight > 0)
+}
+
+/// The `q` among the parameters, in thousandths, as RFC 9110 has no more digits.
+fn quality<'a>(mut parameters: impl Iterator<Item = &'a str>) -> Option<u32> {
+    let quality: f32 = parameters
+        .find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")))
+        .map_or(Some(1.0), |q| q.trim().parse().ok())?;
+    Some((quality.clamp(0.0, 1.0) * 1_000.0).round() as u32)
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Media {
@@ -19,16 +101,7 @@ impl Media {
         }
     }
 
-    /// The wanted type; JSON when the client does not say; `None` when it wants neither.
-    pub fn wanted(request: &HttpRequest) -> Option<Self> {
-        let lines: Vec<_> = request
-            .headers()
-            .get_all(ACCEPT)
-            .filter_map(|value| value.to_str().ok())
-            .collect();
-        Self::among(&lines.join(","))
-    }
-
+    /// JSON when the client does not say.
     fn among(accept: &str) -> Option<Self> {
         if accept.trim().is_empty() {
             return Some(Self::Json);
@@ -56,15 +129,10 @@ fn weight(accept: &str, wanted: &str) -> Option<u32> {
             name if name == wanted => 2,
             _ => return None,
         };
-        let quality: f32 = parts
-            .find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")))
-            .map_or(Some(1.0), |q| q.trim().parse().ok())?;
-        Some((specificity, quality))
+        Some((specificity, quality(parts)?))
     });
-    let (_, quality) = ranges.max_by_key(|(specificity, _)| *specificity)?;
-    // Thousandths, as RFC 9110 has no more digits.
-    let thousandths = (quality.clamp(0.0, 1.0) * 1_000.0).round() as u32;
-    (thousandths > 0).then_some(thousandths)
+    let (_, weight) = ranges.max_by_key(|(specificity, _)| *specificity)?;
+    (weight > 0).then_some(weight)
 }
 
 /// Among equals the one named first counts, and a named one counts more than a wildcard.
@@ -79,7 +147,7 @@ fn first_named(accept: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Media;
+    use super::*;
 
     #[test]
     fn the_media_type_follows_what_the_client_likes_best() {
@@ -109,6 +177,43 @@ mod tests {
         ];
         for (accept, expected) in cases {
             assert_eq!(Media::among(accept), expected, "{accept}");
+        }
+    }
+
+    #[test]
+    fn a_subscription_is_streamed_to_those_who_name_a_stream() {
+        let (sse, multipart) = (Choice::Stream(Form::Sse), Choice::Stream(Form::Multipart));
+        let json = Choice::Single(Media::Json);
+        let graphql = Choice::Single(Media::GraphQl);
+        let cases = [
+            // (accept, for a subscription, for a query)
+            ("", Some(json), Some(json)),
+            ("*/*", Some(json), Some(json)),
+            ("text/event-stream", Some(sse), Some(sse)),
+            ("text/event-stream, */*;q=0.1", Some(sse), Some(sse)),
+            ("application/json, text/event-stream", Some(sse), Some(json)),
+            ("text/event-stream;q=0, application/json", Some(json), Some(json)),
+            ("multipart/mixed", None, None),
+            (
+                "multipart/mixed;boundary=\"graphql\";subscriptionSpec=\"1.0\",application/json",
+                Some(multipart),
+                Some(json),
+            ),
+            (
+                "multipart/mixed;boundary=graphql;subscriptionSpec=1.0",
+                Some(multipart),
+                Some(multipart),
+            ),
+            (
+                "application/graphql-response+json, application/json, text/event-stream, multipart/mixed",
+                Some(sse),
+                Some(graphql),
+            ),
+        ];
+        for (accept, subscription, query) in cases {
+            let accepted = Accepted::among(accept);
+            assert_eq!(accepted.choice(true), subscription, "{accept}");
+            assert_eq!(accepted.choice(false), query, "{accept}");
         }
     }
 }

@@ -1,22 +1,24 @@
-//! `/graphql`: queries and mutations by "GraphQL over HTTP", subscriptions by WebSocket.
+//! `/graphql`: operations by "GraphQL over HTTP", and the way to streams and WebSockets.
 //!
-//! In come POST bodies of JSON and, for queries, GET parameters; out goes the response in the media
-//! type the client asked for, with the status that belongs to it.
+//! In come POST bodies of JSON and, for all but mutations, GET parameters; out goes the response in
+//! the media type the client asked for, with the status that belongs to it.
 
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, UPGRADE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
-use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Request, Response, Variables};
 use async_graphql_actix_web::GraphQLResponse;
+use futures_util::stream::{self, StreamExt};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::Worker;
-use super::accept::Media;
+use super::accept::{Accepted, Choice, Media};
 use super::refusal::Refusal;
-use super::websocket;
-use crate::graphql::Operations;
+use super::websocket::{self, Speech};
+use super::{resume, streamed};
+use crate::graphql::{Operations, Payload};
 
 /// The parameters of a request; unknown ones are ignored, as the specification wants.
 #[derive(Deserialize)]
@@ -43,9 +45,11 @@ pub(super) async fn post<E: Operations>(
     body: web::Payload,
     worker: web::Data<Worker<E>>,
 ) -> HttpResponse {
-    let Some(media) = Media::wanted(&request) else {
+    let accepted = Accepted::of(request.headers());
+    if accepted.choice(true).is_none() {
         return not_acceptable();
-    };
+    }
+    let media = accepted.media.unwrap_or(Media::Json);
     if !is_json(&request) {
         return refuse(
             media,
@@ -66,7 +70,7 @@ pub(super) async fn post<E: Operations>(
         Err(_) => return refuse(media, Refusal::BodyTimeout, "the body took too long"),
     };
     match serde_json::from_slice::<Params>(&body) {
-        Ok(params) => execute(&request, media, &worker, params).await,
+        Ok(params) => execute(&request, accepted, &worker, params).await,
         Err(error) => refuse(media, Refusal::BadRequest, &not_a_request(&error)),
     }
 }
@@ -77,29 +81,25 @@ pub(super) async fn get<E: Operations>(
     worker: web::Data<Worker<E>>,
 ) -> HttpResponse {
     if is_websocket(&request) {
-        return upgrade(&request, body, &worker).await;
+        let (schema, data) = (worker.schema.clone(), (worker.data)());
+        return websocket::upgrade(&request, body, Speech::GraphQl, schema, data, &worker.keeper);
     }
-    let Some(media) = Media::wanted(&request) else {
+    let accepted = Accepted::of(request.headers());
+    if accepted.choice(true).is_none() {
         return not_acceptable();
-    };
-    let params = match from_url(request.query_string()) {
-        Ok(params) => params,
-        Err(why) => return refuse(media, Refusal::BadRequest, &why),
-    };
-    if is_mutation(&params) {
-        let mut response = refuse(
-            media,
-            Refusal::MethodNotAllowed,
-            "a mutation must be sent by POST",
-        );
-        allow(&mut response, "POST");
-        return response;
     }
-    execute(&request, media, &worker, params).await
+    match from_url(request.query_string()) {
+        Ok(params) => execute(&request, accepted, &worker, params).await,
+        Err(why) => {
+            let media = accepted.media.unwrap_or(Media::Json);
+            refuse(media, Refusal::BadRequest, &why)
+        }
+    }
 }
 
 pub(super) async fn other_method(request: HttpRequest) -> HttpResponse {
-    let media = Media::wanted(&request).unwrap_or(Media::Json);
+    let accepted = Accepted::of(request.headers());
+    let media = accepted.media.unwrap_or(Media::Json);
     let mut response = refuse(media, Refusal::MethodNotAllowed, "use GET or POST");
     allow(&mut response, "GET, POST");
     response
@@ -114,23 +114,28 @@ pub(super) fn is_websocket(request: &HttpRequest) -> bool {
             .is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
 }
 
-async fn upgrade<E: Operations>(
-    request: &HttpRequest,
-    body: web::Payload,
-    worker: &Worker<E>,
-) -> HttpResponse {
-    let (schema, settings) = (worker.schema.clone(), worker.websocket.clone());
-    websocket::upgrade(request, body, schema, (worker.data)(), settings)
-        .await
-        .unwrap_or_else(|error| Refusal::BadRequest.respond(&error.to_string()))
-}
-
 async fn execute<E: Operations>(
     http: &HttpRequest,
-    media: Media,
+    accepted: Accepted,
     worker: &Worker<E>,
     params: Params,
 ) -> HttpResponse {
+    // What cannot be parsed is no operation; executing it says why.
+    let document = async_graphql::parser::parse_query(&params.query).ok();
+    let operation = document
+        .as_ref()
+        .and_then(|document| operation(document, params.operation_name.as_deref()));
+    let kind = operation.map(|operation| operation.ty);
+    if http.method() == Method::GET && kind == Some(OperationType::Mutation) {
+        let media = accepted.media.unwrap_or(Media::Json);
+        let why = "a mutation must be sent by POST";
+        let mut response = refuse(media, Refusal::MethodNotAllowed, why);
+        allow(&mut response, "POST");
+        return response;
+    }
+    let Some(choice) = accepted.choice(kind == Some(OperationType::Subscription)) else {
+        return not_acceptable();
+    };
     let mut request = Request::new(params.query);
     request.data = (worker.data)();
     if let Some(name) = params.operation_name {
@@ -145,7 +150,31 @@ async fn execute<E: Operations>(
             .filter_map(|(name, value)| Some((name, async_graphql::Value::from_json(value).ok()?)))
             .collect();
     }
-    respond(http, media, worker.schema.execute(request).await)
+    let resumed = match choice {
+        Choice::Single(_) => Ok(()),
+        Choice::Stream(_) => resume::from_last_event(http, operation, &mut request),
+    };
+    if let Some(document) = document {
+        request.set_parsed_query(document);
+    }
+    match choice {
+        Choice::Single(media) => respond(http, media, worker.schema.execute(request).await),
+        Choice::Stream(form) => {
+            let payloads = match resumed {
+                Ok(()) => worker.schema.payloads(request, None),
+                Err(error) => stream::iter([Payload::Refused(vec![error])]).boxed(),
+            };
+            streamed::respond(http, form, &worker.keeper, payloads)
+        }
+    }
+}
+
+/// The one that would be executed.
+fn operation<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
+    let mut operations = document.operations.iter();
+    operations
+        .find(|(given, _)| name.is_none() || name == given.map(|given| given.as_str()))
+        .map(|(_, operation)| &operation.node)
 }
 
 fn respond(http: &HttpRequest, media: Media, response: Response) -> HttpResponse {
@@ -193,21 +222,6 @@ fn from_url(query: &str) -> Result<Params, String> {
     })
 }
 
-/// What cannot be parsed is none; executing it says why.
-fn is_mutation(params: &Params) -> bool {
-    let Ok(document) = async_graphql::parser::parse_query(&params.query) else {
-        return false;
-    };
-    let ExecutableDocument { operations, .. } = document;
-    operations
-        .iter()
-        .filter(|(name, _)| {
-            let wanted = params.operation_name.as_deref();
-            wanted.is_none() || wanted == name.map(|n| n.as_str())
-        })
-        .any(|(_, operation)| operation.node.ty == OperationType::Mutation)
-}
-
 /// `application/json`, in UTF-8 if it says.
 fn is_json(request: &HttpRequest) -> bool {
     let Some(text) = request.headers().get(CONTENT_TYPE) else {
@@ -231,7 +245,7 @@ fn not_a_request(error: &serde_json::Error) -> String {
 
 fn not_acceptable() -> HttpResponse {
     Refusal::NotAcceptable
-        .respond("answers come as application/graphql-response+json or application/json; accept one of them")
+        .respond("accept application/graphql-response+json, application/json, text/event-stream or multipart/mixed;subscriptionSpec=1.0")
 }
 
 fn refuse(media: Media, refusal: Refusal, message: &str) -> HttpResponse {

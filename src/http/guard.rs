@@ -14,6 +14,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 
+use super::accept::Accepted;
 use super::graphql::is_websocket;
 use super::refusal::Refusal;
 
@@ -67,8 +68,9 @@ impl Guard {
             ));
         }
         let origin = text(request.headers(), &header::ORIGIN)?;
-        let reads =
-            matches!(*request.method(), Method::GET | Method::HEAD) && !is_websocket(request.request());
+        // What lives on costs more than an answer that the page's browser would throw away.
+        let lives_on = is_websocket(request.request()) || Accepted::of(request.headers()).form.is_some();
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD) && !lives_on;
         if reads || self.allows_origin(origin, host) {
             return None;
         }
@@ -90,7 +92,10 @@ impl Guard {
         }
         let answer = HttpResponse::NoContent()
             .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"))
-            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type, accept"))
+            .insert_header((
+                header::ACCESS_CONTROL_ALLOW_HEADERS,
+                "content-type, accept, last-event-id",
+            ))
             .insert_header((header::ACCESS_CONTROL_MAX_AGE, "600"))
             .finish();
         Some(answer)

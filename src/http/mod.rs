@@ -8,10 +8,14 @@ pub mod graphql;
 pub mod guard;
 mod health;
 mod home;
+mod plain;
 mod refusal;
+mod resume;
+pub mod session;
+mod streamed;
 #[cfg(test)]
 mod tests;
-pub mod websocket;
+mod websocket;
 
 use std::fmt;
 use std::io;
@@ -74,7 +78,7 @@ pub struct Parts<E> {
     pub schema: E,
     /// Called once in each worker thread, inside its runtime.
     pub per_worker: Arc<dyn Fn() -> RequestData + Send + Sync>,
-    pub websocket: websocket::Settings,
+    pub live: session::Settings,
     pub metrics: Arc<Metrics>,
     pub status: Arc<Status>,
 }
@@ -84,7 +88,7 @@ impl<E: Clone> Clone for Parts<E> {
         Self {
             schema: self.schema.clone(),
             per_worker: Arc::clone(&self.per_worker),
-            websocket: self.websocket.clone(),
+            live: self.live.clone(),
             metrics: Arc::clone(&self.metrics),
             status: Arc::clone(&self.status),
         }
@@ -101,7 +105,7 @@ impl<E> fmt::Debug for Parts<E> {
 struct Worker<E> {
     schema: E,
     data: RequestData,
-    websocket: websocket::Settings,
+    keeper: session::Keeper,
     body_limit: usize,
     body_timeout: Duration,
 }
@@ -122,13 +126,15 @@ pub fn serve<E: Operations>(
             .app_data(web::Data::from(Arc::clone(&guard)))
             .configure(routes(&in_factory, &parts))
     })
-    .on_connect(websocket::remember_socket)
+    .on_connect(session::remember_socket)
     .workers(config.workers.max(1))
     .max_connections(config.max_connections)
     .keep_alive(config.keep_alive)
     .client_request_timeout(config.request_timeout)
     .client_disconnect_timeout(Duration::from_secs(2))
     .shutdown_timeout(config.shutdown_timeout.as_secs())
+    // A client that closed is gone: what runs for it ends at once.
+    .h1_allow_half_closed(false)
     .disable_signals()
     .listen(listener)?
     .run();
@@ -143,7 +149,7 @@ fn routes<E: Operations>(
     let worker = web::Data::new(Worker {
         schema: parts.schema.clone(),
         data: (parts.per_worker)(),
-        websocket: parts.websocket.clone(),
+        keeper: session::Keeper::new(parts.live.clone()),
         body_limit: config.body_limit,
         body_timeout: config.request_timeout,
     });
@@ -158,6 +164,7 @@ fn routes<E: Operations>(
                     .route(web::get().to(graphql::get::<E>))
                     .default_service(web::to(graphql::other_method)),
             )
+            .route("/ws", web::get().to(plain::get::<E>))
             .route("/", web::get().to(home::page))
             .route("/livez", web::get().to(health::livez))
             .route("/readyz", web::get().to(health::readyz))

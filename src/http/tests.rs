@@ -82,11 +82,12 @@ impl Running {
                     data
                 })
             }),
-            websocket: websocket::Settings {
-                limits: websocket::Limits::default(),
+            live: session::Settings {
+                limits: session::Limits::default(),
                 metrics: Arc::default(),
                 draining: tokio::sync::watch::channel(false).1,
                 on_init: None,
+                crowd: session::Crowd::new(0),
             },
             metrics: Arc::default(),
             status: Arc::clone(&status),

@@ -178,7 +178,8 @@ mod tests {
     use super::*;
     use crate::data::stored::Range;
     use crate::data::{Micros, StoredPoint, StoredSeries};
-    use crate::live::{Delivered, Options, Receiver, Sequence, outbox};
+    use crate::live::{Options, Receiver, Sequence, outbox};
+    use crate::telemetry::Delivered;
 
     fn batch(metric: &str, id: SeriesId, offset: i64) -> Arc<Stored> {
         let series = Arc::new(Series::new(metric, [("site", "a")]));
@@ -200,7 +201,7 @@ mod tests {
     }
 
     fn subscribe(index: &mut Index, id: SubscriberId, metric: Option<&str>) -> Receiver {
-        let (sender, receiver) = outbox::outbox(Options::default(), Delivered::default());
+        let (sender, receiver) = outbox::outbox(Options::default(), &Delivered::default());
         let selector = Selector {
             metric: metric.map(str::to_owned),
             labels: Vec::new(),

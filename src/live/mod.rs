@@ -8,13 +8,16 @@ pub mod index;
 pub mod page;
 mod picks;
 pub mod ring;
+pub mod fold;
 mod shape;
 pub mod outbox;
 pub mod json;
+pub mod windows;
 
+pub use fold::Fold;
 pub use index::{Index, SubscriberId};
 pub use json::Json;
-pub use outbox::{Delivered, Delivery, End, Options, Overflow, Receiver, Sender};
+pub use outbox::{Delivery, End, Options, Overflow, Receiver, Sender};
 pub use page::{Page, Pick};
 pub use ring::{Recent, Ring};
 pub use sequence::{Accepted, Sequence};

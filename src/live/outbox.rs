@@ -12,15 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use prometheus_client::metrics::counter::Counter;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::queue::Queue;
+use super::fold::Fold;
 use super::page::Pick;
-use crate::data::Mark;
 use crate::data::stored::Range;
-use crate::telemetry::Metrics;
-use crate::telemetry::metrics::owned;
+use crate::data::{Mark, Positions};
+use crate::telemetry::delivered::{Counted, Counts, Delivered, Place};
 
 mod queue;
 #[cfg(test)]
@@ -32,7 +31,7 @@ pub enum Overflow {
     /// It ends with [`End::Overflow`].
     #[default]
     Close,
-    /// Only the newest point of each series is kept until it has caught up.
+    /// One point of each series is kept until it has caught up.
     Conflate,
 }
 
@@ -41,8 +40,10 @@ pub struct Options {
     /// The most bytes the outbox may hold, and again as many that it may keep alive by reference.
     pub limit: usize,
     pub overflow: Overflow,
-    /// At most one delivery in this time, with the newest point of each series.
+    /// At most one delivery in this time, with one point of each series.
     pub every: Option<Duration>,
+    /// Which one that is, and while a full outbox is conflated.
+    pub fold: Fold,
 }
 
 impl Default for Options {
@@ -51,6 +52,7 @@ impl Default for Options {
             limit: 1 << 20,
             overflow: Overflow::Close,
             every: None,
+            fold: Fold::default(),
         }
     }
 }
@@ -80,24 +82,6 @@ pub enum End {
     GoingAway,
 }
 
-/// How many points went which way so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub matched: u64,
-    pub sent: u64,
-    pub conflated: u64,
-    pub discarded: u64,
-    pub pending: u64,
-}
-
-/// The same, summed over all subscribers, for `/metrics`.
-#[derive(Clone, Debug, Default)]
-pub struct Delivered {
-    sent: Counter,
-    conflated: Counter,
-    discarded: Counter,
-}
-
 /// The hub's end.
 #[derive(Debug)]
 pub struct Sender(Arc<Shared>);
@@ -107,6 +91,8 @@ pub struct Sender(Arc<Shared>);
 pub struct Receiver {
     shared: Arc<Shared>,
     pace: Option<Pace>,
+    /// Left after `drop` has settled the counts.
+    _place: Place,
 }
 
 /// At most one delivery in this time.
@@ -119,10 +105,7 @@ struct Pace {
 }
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
-    delivered: Delivered,
-}
+struct Shared(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -138,23 +121,21 @@ struct Waiting {
     early: bool,
 }
 
-pub fn outbox(options: Options, delivered: Delivered) -> (Sender, Receiver) {
+pub fn outbox(options: Options, delivered: &Delivered) -> (Sender, Receiver) {
     let state = State {
         queue: Queue::new(options),
         waiting: None,
     };
-    let shared = Arc::new(Shared {
-        state: Mutex::new(state),
-        delivered,
-    });
+    let shared = Arc::new(Shared(Mutex::new(state)));
     let pace = options.every.map(|every| Pace {
         every,
         not_before: Instant::now(),
         alarm: None,
     });
     let receiver = Receiver {
-        shared: Arc::clone(&shared),
         pace,
+        _place: delivered.join(Arc::clone(&shared) as Arc<dyn Counted>),
+        shared: Arc::clone(&shared),
     };
     (Sender(shared), receiver)
 }
@@ -187,10 +168,11 @@ impl Receiver {
         taken
     }
 
-    /// From now on a full outbox follows this policy; false when it was full before. Until then it
-    /// ends the subscription, because one that still catches up can read it all from Postgres.
-    pub fn go_live(&self, overflow: Overflow) -> bool {
-        self.shared.change(|queue| queue.go_live(overflow))
+    /// From now on a full outbox follows this policy, and `every` is kept to; false when it was full
+    /// before: one that still catches up is ended, because it can read it all from Postgres. `seen`:
+    /// the subscriber has what lies before these positions, from a node that was ahead of this one.
+    pub fn go_live(&self, overflow: Overflow, seen: Positions) -> bool {
+        self.shared.change(|queue| queue.go_live(overflow, seen))
     }
 
     /// Nothing is pending and nothing was cut off: whatever the hub published before this call has
@@ -200,7 +182,7 @@ impl Receiver {
     }
 
     pub fn counts(&self) -> Counts {
-        self.shared.lock().queue.counts()
+        self.shared.counts()
     }
 }
 
@@ -222,7 +204,9 @@ impl Pace {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.shared.change(Queue::discard);
+        let mut state = self.shared.lock();
+        state.queue.discard();
+        state.waiting = None;
     }
 }
 
@@ -230,13 +214,10 @@ impl Shared {
     /// Changes the queue, and wakes the receiver if it waits for what is there now.
     fn change<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
         let mut state = self.lock();
-        let before = state.queue.counts();
-        let answer = change(&mut state.queue);
-        let after = state.queue.counts();
         let State { queue, waiting } = &mut *state;
+        let answer = change(queue);
         let woken = waiting.take_if(|waiting| queue.has_next(waiting.early));
         drop(state);
-        self.delivered.add(before, after);
         if let Some(Waiting { waker, .. }) = woken {
             waker.wake();
         }
@@ -245,55 +226,30 @@ impl Shared {
 
     fn take(&self, early: bool, waker: &Waker) -> Poll<Result<Delivery, End>> {
         let mut state = self.lock();
-        let before = state.queue.counts();
-        let Some(taken) = state.queue.take(early) else {
-            match &mut state.waiting {
-                Some(waiting) => {
-                    waiting.waker.clone_from(waker);
-                    waiting.early = early;
-                }
-                None => {
-                    let waker = waker.clone();
-                    state.waiting = Some(Waiting { waker, early });
-                }
+        let State { queue, waiting } = &mut *state;
+        if let Some(taken) = queue.take(early) {
+            return Poll::Ready(taken);
+        }
+        match waiting {
+            Some(waiting) => {
+                waiting.waker.clone_from(waker);
+                waiting.early = early;
             }
-            return Poll::Pending;
-        };
-        let after = state.queue.counts();
-        drop(state);
-        self.delivered.add(before, after);
-        Poll::Ready(taken)
+            None => {
+                let waker = waker.clone();
+                *waiting = Some(Waiting { waker, early });
+            }
+        }
+        Poll::Pending
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Delivered {
-    pub fn of(metrics: &Metrics) -> Self {
-        let outcome = |name| {
-            metrics
-                .delivered
-                .get_or_create(&owned(&[("outcome", name)]))
-                .clone()
-        };
-        Self {
-            sent: outcome("sent"),
-            conflated: outcome("conflated"),
-            discarded: outcome("discarded"),
-        }
-    }
-
-    fn add(&self, before: Counts, after: Counts) {
-        for (sum, moved) in [
-            (&self.sent, after.sent - before.sent),
-            (&self.conflated, after.conflated - before.conflated),
-            (&self.discarded, after.discarded - before.discarded),
-        ] {
-            if moved > 0 {
-                sum.inc_by(moved);
-            }
-        }
+impl Counted for Shared {
+    fn counts(&self) -> Counts {
+        self.lock().queue.counts()
     }
 }

@@ -30,6 +30,8 @@ pub enum BatchField {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PointField {
     Series(Object<SeriesField>),
+    /// Of its series.
+    Key,
     Ts,
     Value,
     /// How many other points it stands for.
@@ -207,6 +209,7 @@ impl PointShape {
     fn write(&self, point: &StoredPoint, series: &StoredSeries, folded: u64, out: &mut Vec<u8>) {
         object(&self.fields, out, |field, out| match field {
             PointField::Series(fields) => write_series(fields, series, out),
+            PointField::Key => json(&*series.series.key, out),
             PointField::Ts => json(&format_args!("{}", point.ts), out),
             PointField::Value => json(&point.value, out),
             PointField::Folded => json(&folded, out),

@@ -12,6 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use super::delivered::Delivered;
+
 type Labels = Vec<(&'static str, String)>;
 type Counters = Family<Labels, Counter>;
 type Gauges = Family<Labels, Gauge>;
@@ -40,16 +42,23 @@ pub struct Metrics {
     pub credits_total: Gauge,
     pub generation: Gauge,
     pub subscribers: Gauge,
-    /// Points by what became of them at the subscribers: `sent`, `conflated` or `discarded`.
-    pub delivered: Counters,
+    /// Points by what became of them at the subscribers.
+    pub delivered: Delivered,
+    /// Live connections, by transport.
+    pub connections: Gauges,
     /// Points written as JSON for subscribers: once for each shape that somebody asked for.
     pub encoded: Counter,
     /// WebSocket connections closed by the server, by close code.
     pub closed: Counters,
     /// Statements of the subscribers who catch up, by kind: `horizon`, `series`, `page` or `history`.
     pub catch_up_reads: Counters,
+    /// Live connections that were not let in, by reason.
+    pub refused: Counters,
     /// Ranges the hub read from Postgres because they did not reach it in memory.
     pub tail_reads: Counter,
+    /// Live windows handed out, each counted once for all subscribers, and those read from Postgres.
+    pub window_updates: Counter,
+    pub window_reads: Counter,
     /// Reads and writes of the cache of latest values that fell back to Postgres.
     pub cache_errors: Counter,
     /// Wall clock of the last commit in milliseconds since the epoch; 0 before the first.
@@ -73,11 +82,15 @@ impl Default for Metrics {
             credits_total: Gauge::default(),
             generation: Gauge::default(),
             subscribers: Gauge::default(),
-            delivered: Counters::default(),
+            delivered: Delivered::default(),
+            connections: Gauges::default(),
             encoded: Counter::default(),
             closed: Counters::default(),
             catch_up_reads: Counters::default(),
+            refused: Counters::default(),
             tail_reads: Counter::default(),
+            window_updates: Counter::default(),
+            window_reads: Counter::default(),
             cache_errors: Counter::default(),
             last_commit_millis: AtomicU64::new(0),
             registry: Registry::default(),
@@ -130,11 +143,8 @@ impl Default for Metrics {
             metrics.generation.clone(),
         );
         r.register("subscribers", "Live subscriptions", metrics.subscribers.clone());
-        r.register(
-            "delivered_points",
-            "Points at the subscribers by outcome",
-            metrics.delivered.clone(),
-        );
+        r.register_collector(Box::new(metrics.delivered.clone()));
+        r.register("connections", "Live connections", metrics.connections.clone());
         r.register(
             "encoded_points",
             "Points written as JSON for subscribers, once for each shape",
@@ -151,9 +161,24 @@ impl Default for Metrics {
             metrics.catch_up_reads.clone(),
         );
         r.register(
+            "refused_connections",
+            "Live connections that were not let in",
+            metrics.refused.clone(),
+        );
+        r.register(
             "tail_reads",
             "Ranges the hub read from Postgres",
             metrics.tail_reads.clone(),
+        );
+        r.register(
+            "window_updates",
+            "Live windows handed out, once for all subscribers",
+            metrics.window_updates.clone(),
+        );
+        r.register(
+            "window_reads",
+            "Live windows read from Postgres",
+            metrics.window_reads.clone(),
         );
         r.register(
             "cache_errors",

@@ -8,19 +8,25 @@
 mod support;
 
 mod access;
+mod aggregates;
 mod architecture;
 mod bad_input;
 mod cache;
 mod commands;
+mod connections;
 mod crashes;
 mod demo;
+mod every;
 mod ingest;
 mod live;
 mod maintenance;
 mod metrics;
 mod nodes;
 mod outages;
+mod plain_websocket;
 mod protocol;
+mod protocol_multipart;
+mod protocol_sse;
 mod query;
 mod redrive;
 mod resume;

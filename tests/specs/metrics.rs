@@ -48,6 +48,8 @@ async fn every_family_has_the_right_value_after_a_known_input() {
         ("streamsync_credits_total_bytes", "", f64::from(32 << 20)),
         ("streamsync_generation", "", 1.0),
         ("streamsync_subscribers", "", 1.0),
+        ("streamsync_matched_points_total", "", 11.0),
+        ("streamsync_pending_points", "", 0.0),
         ("streamsync_delivered_points_total", "outcome=\"sent\"", 11.0),
         ("streamsync_delivered_points_total", "outcome=\"conflated\"", 0.0),
         ("streamsync_delivered_points_total", "outcome=\"discarded\"", 0.0),

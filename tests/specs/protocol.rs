@@ -197,6 +197,40 @@ async fn who_breaks_the_protocol_is_told_by_the_close_code() {
 }
 
 #[actix_web::test]
+async fn the_legacy_protocol_answers_mistakes_and_goes_on() {
+    let node = StreamSync::plan().await.start().await;
+    let mut socket = Subscriber::socket(&node, LEGACY).await;
+    socket.send(json!({"type": "connection_init"})).await;
+    assert_eq!(heard(&mut socket).await["type"], "connection_ack");
+    for (message, id) in [
+        (json!("no object"), Value::Null),
+        (json!({"type": "nonsense", "id": "1"}), json!("1")),
+        (json!({"type": "start", "id": "2", "payload": {}}), json!("2")),
+    ] {
+        socket.send(message.clone()).await;
+        let answer = heard(&mut socket).await;
+        assert_eq!(
+            (&answer["type"], &answer["id"]),
+            (&json!("error"), &id),
+            "{message}"
+        );
+        assert!(answer["payload"]["message"].is_string(), "{answer:#}");
+    }
+    // An id that runs is taken over by whoever starts it again.
+    for _ in 0..2 {
+        let points = json!({"query": POINTS, "variables": {"selector": {}}});
+        socket
+            .send(json!({"id": "s", "type": "start", "payload": points}))
+            .await;
+        assert_eq!(heard(&mut socket).await["type"], "data");
+    }
+    eventually("one subscription is left", async || {
+        (node.metric("streamsync_subscribers", "").await == 1.0).then_some(())
+    })
+    .await;
+}
+
+#[actix_web::test]
 async fn who_says_nothing_is_closed_with_4408() {
     let node = StreamSync::plan().await.launch().await;
     for protocol in [TRANSPORT, LEGACY] {

@@ -73,11 +73,12 @@ fn batches() -> impl Strategy<Value = Vec<Batch>> {
             })
             .collect(),
     });
-    let batch = (stored, any::<u32>()).prop_map(|(stored, conflated)| Batch {
+    let folded = prop::option::of(prop::array::uniform6(any::<u32>()));
+    let batch = (stored, any::<u32>(), folded).prop_map(|(stored, conflated, folded)| Batch {
         cursor: Mark::at(Positions::from([(1, i64::from(conflated))])),
-        pick: Pick::all(Page::new(Arc::new(stored))),
         conflated: conflated.into(),
-        folded: None,
+        folded: folded.map(|all| all[..stored.points.len()].iter().map(|n| u64::from(*n)).collect()),
+        pick: Pick::all(Page::new(Arc::new(stored))),
     });
     prop::collection::vec(batch, 1..3)
 }
@@ -99,8 +100,10 @@ const TYPES: [(&str, &[Choice]); 4] = [
     (
         "LivePoint",
         &[
+            ("key", None),
             ("ts", None),
             ("value", None),
+            ("folded", None),
             ("__typename", None),
             ("series", Some(2)),
             ("series", Some(2)),
@@ -219,10 +222,10 @@ proptest! {
         let schema = Schema::build(Query, EmptyMutation, Subscriptions(batches)).data(shapes).finish();
         let request = || Request::new(&document).variables(Variables::from_json(json!({"label": "site"})));
         let coded = |mut response: Response| { errors::complete(&mut response); response };
-        let resolved = texts(plain(schema.execute_stream(request()).map(coded).boxed()));
+        let resolved = texts(plain(schema.execute_stream(request()).map(coded).boxed(), true));
         let slot = Slot::default();
         let responses = schema.execute_stream(request().data(slot.clone())).map(coded).boxed();
-        let direct = texts(payloads(slot, responses));
+        let direct = texts(payloads(slot, responses, true));
         // The errors of a document that is refused come in any order.
         prop_assume!(resolved.len() > 1);
         prop_assert_eq!(

@@ -1,13 +1,12 @@
 //! Cuts and folds points into batches whose cursors never pass a point that has yet to come.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Batch;
 use crate::data::stored::Range;
-use crate::data::{Mark, Positions, StoredPoint};
-use crate::live::{Delivery, Pick};
+use crate::data::{Mark, Positions};
+use crate::live::{Delivery, Fold, Pick, fold};
 
 /// The positions with these ranges behind them.
 pub fn advanced(positions: &Positions, ranges: &[Range]) -> Positions {
@@ -27,7 +26,7 @@ fn advance(positions: &mut Positions, ranges: &[Range]) {
 pub fn whole(at: &Mark, delivery: &Delivery) -> Batch {
     Batch {
         cursor: Mark::at(advanced(&at.positions, &delivery.ranges)),
-        pick: unseen(&at.positions, delivery),
+        pick: Arc::clone(&delivery.pick),
         conflated: delivery.conflated,
         folded: delivery.folded.clone(),
     }
@@ -36,18 +35,17 @@ pub fn whole(at: &Mark, delivery: &Delivery) -> Batch {
 /// Points in batches of about `max`, cut between records, in the order of offsets; the last has
 /// the ranges behind it.
 pub fn split(at: &Mark, pick: Arc<Pick>, ranges: &[Range], max: usize) -> Vec<Batch> {
+    if pick.is_empty() {
+        // It only moves the cursor, which the next one does as well.
+        return Vec::new();
+    }
     if pick.len() <= max {
-        // Without points it only moves the cursor, which the next one does as well.
-        return if pick.is_empty() {
-            Vec::new()
-        } else {
-            vec![Batch {
-                cursor: Mark::at(advanced(&at.positions, ranges)),
-                pick,
-                conflated: 0,
-                folded: None,
-            }]
-        };
+        return vec![Batch {
+            cursor: Mark::at(advanced(&at.positions, ranges)),
+            pick,
+            conflated: 0,
+            folded: None,
+        }];
     }
     let place = |at: &u32| {
         let point = &pick.page.stored.points[*at as usize];
@@ -85,46 +83,19 @@ pub fn split(at: &Mark, pick: Arc<Pick>, ranges: &[Range], max: usize) -> Vec<Ba
     batches
 }
 
-/// A page, unless it has no points; with `every`, the newest point of each series in each such time.
-pub fn folded(at: &Arc<Mark>, pick: Arc<Pick>, every: Option<Duration>) -> Option<Batch> {
-    let all = pick.len();
-    let pick = match every.map(|every| i64::try_from(every.as_micros()).unwrap_or(i64::MAX)) {
-        None => pick,
-        Some(every) => {
-            let points = &pick.page.stored.points;
-            let mut newest: HashMap<(u32, i64), u32> = HashMap::new();
-            for (at, point) in pick.points.iter().zip(pick.points()) {
-                let slot = newest
-                    .entry((point.series, point.ts.0.div_euclid(every.max(1))))
-                    .or_insert(*at);
-                if point.ts >= points[*slot as usize].ts {
-                    *slot = *at;
-                }
-            }
-            let mut kept: Vec<u32> = newest.into_values().collect();
-            kept.sort_unstable();
-            Pick::new(Arc::clone(&pick.page), kept)
-        }
-    };
-    (all > 0).then(|| Batch {
-        cursor: Arc::clone(at),
-        conflated: (all - pick.len()) as u64,
-        folded: None,
-        pick,
-    })
-}
-
-/// Points that the cursor has not passed: a client may come with a cursor ahead of the hub.
-pub fn unseen(positions: &Positions, delivery: &Delivery) -> Arc<Pick> {
-    let pick = &delivery.pick;
-    let new = |point: &StoredPoint| {
-        let seen = positions.get(&point.partition_id).copied();
-        point.offset >= seen.unwrap_or(0)
-    };
-    if pick.points().all(new) {
-        return Arc::clone(pick);
+/// A page, unless it has no points; with `every`, one point of each series in each such time.
+pub fn folded(at: &Arc<Mark>, pick: Arc<Pick>, every: Option<Duration>, fold: Fold) -> Option<Batch> {
+    if pick.is_empty() {
+        return None;
     }
-    let rest = pick.points.iter().zip(pick.points());
-    let rest = rest.filter(|(_, point)| new(point)).map(|(at, _)| *at).collect();
-    Pick::new(Arc::clone(&pick.page), rest)
+    let folded = match every {
+        Some(every) => fold::page(&pick, every, fold),
+        None => pick.into(),
+    };
+    Some(Batch {
+        cursor: Arc::clone(at),
+        pick: folded.pick,
+        conflated: folded.conflated,
+        folded: folded.folded,
+    })
 }

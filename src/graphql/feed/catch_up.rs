@@ -21,7 +21,7 @@ use crate::data::cursor::Backfill;
 use crate::data::stored::Range;
 use crate::data::{Cursor, Mark, Positions, Selector};
 use crate::graphql::errors::Code;
-use crate::live::{Options, Overflow, Pick, Recent};
+use crate::live::{Fold, Options, Overflow, Pick, Recent};
 use crate::store::tail::{Horizon, Names, ResumeGap};
 
 /// What a feed was asked for, and whom it asks.
@@ -30,6 +30,7 @@ pub struct Asked {
     archive: Archive,
     selector: Selector,
     pub every: Option<Duration>,
+    fold: Fold,
     overflow: Overflow,
     outbox_bytes: usize,
 }
@@ -75,6 +76,7 @@ impl CatchUp {
                 archive,
                 selector: request.selector,
                 every: request.every,
+                fold: request.fold,
                 overflow: request.overflow,
                 outbox_bytes: request.outbox_bytes,
             }),
@@ -161,7 +163,8 @@ impl CatchUp {
         });
         self.stage = Stage::Backfill(backfill, Some(names));
         let pick = Pick::all(Arc::clone(&chapter.page));
-        self.parts.extend(folded(&self.at, pick, self.asked.every));
+        self.parts
+            .extend(folded(&self.at, pick, self.asked.every, self.asked.fold));
         Ok(())
     }
 
@@ -236,7 +239,8 @@ impl CatchUp {
     fn take(&mut self, pick: Arc<Pick>, ranges: &[Range]) {
         if self.asked.every.is_some() {
             let after = Mark::at(advanced(&self.at.positions, ranges));
-            self.parts.extend(folded(&after, pick, self.asked.every));
+            self.parts
+                .extend(folded(&after, pick, self.asked.every, self.asked.fold));
             self.at = after;
         } else {
             let parts = split(&self.at, pick, ranges, BATCH_MAX);
@@ -248,7 +252,8 @@ impl CatchUp {
     }
 
     fn go_live(self, subscription: Subscription) -> State {
-        if subscription.receiver.go_live(self.asked.overflow) {
+        let ahead = self.at.beyond(&subscription.seam);
+        if subscription.receiver.go_live(self.asked.overflow, ahead) {
             State::Live(Live::new(self.asked, subscription, &self.at))
         } else {
             self.into()
@@ -259,6 +264,7 @@ impl CatchUp {
         let options = Options {
             limit: self.asked.outbox_bytes,
             every: self.asked.every,
+            fold: self.asked.fold,
             ..Options::default()
         };
         let selector = self.asked.selector.clone();

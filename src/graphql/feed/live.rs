@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_graphql::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::batches::{split, unseen, whole};
+use super::batches::{split, whole};
 use super::catch_up::Asked;
 use super::{BATCH_MAX, Batch, going_away};
 use crate::actors::hub::Subscription;
@@ -111,7 +111,7 @@ impl Live {
         if in_one {
             self.parts.push_back(whole(&self.at, &delivery));
         } else {
-            let pick = unseen(&self.at.positions, &delivery);
+            let pick = Arc::clone(&delivery.pick);
             self.parts
                 .extend(split(&self.at, pick, &delivery.ranges, BATCH_MAX));
         }

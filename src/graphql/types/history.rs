@@ -3,8 +3,9 @@
 use async_graphql::{Enum, SimpleObject};
 
 use super::Series;
+use crate::data::Bucket;
 use crate::graphql::scalars::{DateTime, Long};
-use crate::store::read::{Bucket, Wanted};
+use crate::store::read::Wanted;
 
 /// How the points of a bucket become one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -86,7 +87,8 @@ impl HistoryPoint {
         let main = aggregates.first().copied().unwrap_or(Aggregate::Count);
         Self {
             ts: DateTime(row.ts),
-            value: get(main).unwrap_or(row.min),
+            // A sum beyond what a double can hold is shown as null.
+            value: get(main).unwrap_or(f64::NAN),
             avg: asked(Aggregate::Avg),
             min: asked(Aggregate::Min),
             max: asked(Aggregate::Max),

@@ -1,311 +1,134 @@
-//! Frames in and out: the body that the dispatcher pulls, and the task that reads and keeps time.
+//! One WebSocket as a [`Session`]: when to read, when to write, and what the time asks for.
 //!
-//! Both run on the connection's own thread and share the session. The reader also works while the
-//! body is not pulled because the socket takes nothing, so a dead or stuck peer is always found.
+//! Reading happens where the body is pulled. Who does not take our answers is not read from, so no
+//! answer waits in memory; what a stuck connection misses of the time, the clock does.
 
-use std::cell::RefCell;
-use std::ops::ControlFlow;
-use std::os::fd::OwnedFd;
-use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use actix_http::ws::{Codec, Frame, Item, ProtocolError};
-use actix_web::web::{self, Bytes, BytesMut};
-use futures_util::{Stream, StreamExt};
-use rustix::net::Shutdown;
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
-use tokio_util::codec::{Decoder, Encoder};
+use actix_web::web::{self, BytesMut};
+use tokio::time::Instant;
 
-use super::session::Session;
+use super::conversation::Conversation;
+use super::input::{Incoming, Input};
 use crate::graphql::Operations;
+use crate::http::session::{CHUNK, Due, Limits, Pulse, Session};
 
-/// Messages are gathered into one write up to about this many bytes.
-const CHUNK: usize = 16 * 1024;
-/// Chunks after which a connection that could go on lets others on its thread go first.
-const TURN: u32 = 16;
-
-type Shared<E> = Rc<Connection<E>>;
-
-struct Connection<E> {
-    session: RefCell<Session<E>>,
-    /// The body was pulled, or is gone.
-    moved: Notify,
-}
-
-/// Starts the reader and gives the body.
-pub fn run<E: Operations>(
-    session: Session<E>,
-    payload: web::Payload,
-    socket: Option<OwnedFd>,
-) -> impl Stream<Item = Result<Bytes, ProtocolError>> {
-    let shared = Rc::new(Connection {
-        session: RefCell::new(session),
-        moved: Notify::new(),
-    });
-    let reader = Reader::new(Rc::clone(&shared), socket);
-    actix_web::rt::spawn(reader.run(payload));
-    Body {
-        shared,
-        codec: Codec::new(),
-        chunks: 0,
-    }
-}
-
-struct Body<E: Operations> {
-    shared: Shared<E>,
-    codec: Codec,
-    chunks: u32,
-}
-
-impl<E: Operations> Stream for Body<E> {
-    type Item = Result<Bytes, ProtocolError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        let mut session = this.shared.session.borrow_mut();
-        session.waker = Some(cx.waker().clone());
-        if this.chunks == TURN {
-            this.chunks = 0;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let mut chunk = BytesMut::new();
-        while chunk.len() < CHUNK {
-            let Poll::Ready(message) = session.poll_message(cx) else {
-                break;
-            };
-            match message {
-                Some(message) => {
-                    if let Err(error) = this.codec.encode(message, &mut chunk) {
-                        return Poll::Ready(Some(Err(error)));
-                    }
-                }
-                None if chunk.is_empty() && session.peer_done => return Poll::Ready(None),
-                None => break,
-            }
-        }
-        if chunk.is_empty() {
-            this.chunks = 0;
-            // Aborted operations have gone: the reader may have room again.
-            this.shared.moved.notify_one();
-            return Poll::Pending;
-        }
-        this.chunks += 1;
-        this.shared.moved.notify_one();
-        Poll::Ready(Some(Ok(chunk.freeze())))
-    }
-}
-
-impl<E: Operations> Drop for Body<E> {
-    fn drop(&mut self) {
-        let mut session = self.shared.session.borrow_mut();
-        session.abandon();
-        session.peer_done = true;
-        self.shared.moved.notify_one();
-    }
-}
-
-/// The longest head of a frame (RFC 6455, 5.2).
-const FRAME_HEAD_MAX: usize = 14;
-
-struct Reader<E> {
-    shared: Shared<E>,
-    socket: Option<OwnedFd>,
-    codec: Codec,
-    buffer: BytesMut,
-    /// The message whose continuation frames are coming in.
-    partial: Option<BytesMut>,
-    max: usize,
-    broken: bool,
+pub struct Socket<E> {
+    conversation: Conversation<E>,
+    input: Input,
+    limits: Limits,
+    pulse: Pulse,
+    opened: Instant,
     last_seen: Instant,
-    ping_at: Instant,
-    init_by: Instant,
-    drain_by: Option<Instant>,
+    /// When the server drains: with nothing running, and at the latest.
+    leave: Option<(Instant, Instant)>,
+    /// What was written before the first pull.
+    greeting: BytesMut,
+    /// The peer sent its close frame, or is gone.
+    peer_done: bool,
 }
 
-impl<E: Operations> Reader<E> {
-    fn new(shared: Shared<E>, socket: Option<OwnedFd>) -> Self {
-        let limits = shared.session.borrow().settings.limits;
+impl<E: Operations> Socket<E> {
+    pub fn new(
+        conversation: Conversation<E>,
+        greeting: BytesMut,
+        payload: web::Payload,
+        limits: Limits,
+    ) -> Self {
         let now = Instant::now();
         Self {
-            shared,
-            socket,
-            codec: Codec::new().max_size(limits.message),
-            buffer: BytesMut::new(),
-            partial: None,
-            max: limits.message,
-            broken: false,
+            conversation,
+            input: Input::new(payload, limits.message),
+            pulse: Pulse::new(&limits),
+            limits,
+            opened: now,
             last_seen: now,
-            ping_at: now + limits.ping_every,
-            init_by: now + limits.init,
-            drain_by: None,
+            leave: None,
+            greeting,
+            peer_done: false,
         }
     }
 
-    async fn run(mut self, mut payload: web::Payload) {
-        let mut draining = self.shared.session.borrow().settings.draining.clone();
-        let mut server_lives = true;
-        loop {
-            if self.on_time().is_break() {
-                return self.kill();
-            }
-            if self.shared.session.borrow().peer_done {
+    fn read(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) {
+        while out.len() < CHUNK && !self.peer_done {
+            let Poll::Ready(incoming) = self.input.poll_next(cx) else {
                 return;
-            }
-            let has_room = self.shared.session.borrow().has_room();
-            tokio::select! {
-                chunk = payload.next(), if has_room => match chunk {
-                    Some(Ok(chunk)) => self.read(&chunk),
-                    Some(Err(_)) | None => {
-                        return self.shared.session.borrow_mut().peer_closed(None);
-                    }
-                },
-                drained = draining.wait_for(|draining| *draining), if server_lives && self.drain_by.is_none() => {
-                    server_lives = drained.is_ok();
-                    drop(drained);
-                    if server_lives {
-                        let mut session = self.shared.session.borrow_mut();
-                        self.drain_by = Some(Instant::now() + session.settings.limits.drain);
-                        session.go_away();
-                    }
+            };
+            match incoming {
+                Incoming::Life => self.last_seen = Instant::now(),
+                Incoming::Close(reason) => {
+                    self.peer_done = true;
+                    self.conversation.peer_closed(reason, out);
                 }
-                () = self.shared.moved.notified() => {}
-                () = sleep_until(self.next_deadline()) => {}
+                Incoming::Gone => self.abandon(),
+                incoming if self.conversation.is_open() => self.heard(incoming, out),
+                _ => {}
             }
         }
     }
 
-    /// Does what is due; breaks when the peer is dead or stuck.
-    fn on_time(&mut self) -> ControlFlow<()> {
-        let now = Instant::now();
-        let mut session = self.shared.session.borrow_mut();
-        let limits = session.settings.limits;
-        let stuck = session
-            .stuck_since
-            .is_some_and(|since| now >= since + limits.dead_after);
-        let unanswered = session.closing.is_some_and(|since| now >= since + limits.close);
+    fn heard(&mut self, incoming: Incoming, out: &mut BytesMut) {
+        let conversation = &mut self.conversation;
+        match incoming {
+            Incoming::Text(text) => match std::str::from_utf8(&text) {
+                Ok(text) => conversation.receive(text, out),
+                Err(_) => conversation.close(1007, "Not UTF-8", out),
+            },
+            Incoming::Ping(payload) => conversation.pong(&payload, out),
+            Incoming::Binary => conversation.close(1003, "Only text is understood", out),
+            Incoming::TooBig => conversation.close(1009, "Message too big", out),
+            Incoming::Broken => conversation.close(1002, "Protocol error", out),
+            Incoming::Pong | Incoming::Life | Incoming::Close(_) | Incoming::Gone => {}
+        }
+    }
+}
+
+impl<E: Operations> Session for Socket<E> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) -> Poll<()> {
+        if !self.greeting.is_empty() {
+            *out = std::mem::take(&mut self.greeting);
+        }
+        self.conversation.close_if_due(out);
+        if self.pulse.pulled() && self.conversation.is_open() {
+            self.conversation.ping(out);
+        }
+        self.read(cx, out);
+        self.conversation.poll_write(cx, out);
+        match self.peer_done {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+
+    fn on_time(&mut self, now: Instant) -> Due {
+        let limits = &self.limits;
+        let stuck = self.pulse.on_time(now, limits).is_break();
+        let ending = self.conversation.ending_since();
+        let unanswered = ending.is_some_and(|since| now >= since + limits.close);
         if stuck || unanswered || now >= self.last_seen + limits.dead_after {
-            return ControlFlow::Break(());
+            return Due::Cut;
         }
-        if !session.is_ready() && now >= self.init_by {
-            session.close(4408, "Connection initialisation timeout");
+        if !self.conversation.is_ready() && now >= self.opened + limits.init {
+            self.conversation
+                .close_soon(4408, "Connection initialisation timeout", now);
         }
-        if self.drain_by.is_some_and(|by| now >= by) {
-            session.close(1001, "Going away");
+        if let Some((idle_at, at_last)) = self.leave
+            && (now >= at_last || (now >= idle_at && self.conversation.is_idle()))
+        {
+            self.conversation.close_soon(1001, "Going away", now);
         }
-        if now >= self.ping_at {
-            self.ping_at = now + limits.ping_every;
-            session.ping();
+        if self.pulse.is_waiting() || self.conversation.is_closing() {
+            return Due::Write;
         }
-        ControlFlow::Continue(())
+        Due::Nothing
     }
 
-    fn next_deadline(&self) -> Instant {
-        let session = self.shared.session.borrow();
-        let limits = session.settings.limits;
-        let open = session.closing.is_none();
-        [
-            Some(self.last_seen + limits.dead_after),
-            session.stuck_since.map(|since| since + limits.dead_after),
-            session.closing.map(|since| since + limits.close),
-            open.then_some(self.ping_at),
-            (open && !session.is_ready()).then_some(self.init_by),
-            self.drain_by.filter(|_| open),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-        .unwrap_or(self.ping_at)
+    fn drain(&mut self, now: Instant, idle_at: Instant) {
+        self.leave.get_or_insert((idle_at, now + self.limits.drain));
     }
 
-    fn read(&mut self, chunk: &Bytes) {
-        self.last_seen = Instant::now();
-        if self.broken {
-            return;
-        }
-        self.buffer.extend_from_slice(chunk);
-        loop {
-            match self.codec.decode(&mut self.buffer) {
-                Ok(Some(frame)) => self.frame(frame),
-                // The codec looks at a frame's size only when all of it is there.
-                Ok(None) if self.buffer.len() <= self.max + FRAME_HEAD_MAX => return,
-                Ok(None) | Err(ProtocolError::Overflow) => {
-                    self.give_up();
-                    return self.too_big();
-                }
-                Err(_) => {
-                    self.give_up();
-                    return self.close(1002, "Protocol error");
-                }
-            }
-        }
-    }
-
-    /// What still comes is not looked at.
-    fn give_up(&mut self) {
-        self.broken = true;
-        self.buffer = BytesMut::new();
-    }
-
-    fn frame(&mut self, frame: Frame) {
-        match frame {
-            Frame::Text(text) => self.message(&text),
-            Frame::Continuation(Item::FirstText(part)) => {
-                self.partial = Some(BytesMut::new());
-                self.add(&part);
-            }
-            Frame::Continuation(Item::Continue(part)) => self.add(&part),
-            Frame::Continuation(Item::Last(part)) => {
-                self.add(&part);
-                if let Some(text) = self.partial.take() {
-                    self.message(&text);
-                }
-            }
-            Frame::Binary(_) | Frame::Continuation(Item::FirstBinary(_)) => {
-                self.close(1003, "Only text is understood");
-            }
-            Frame::Ping(payload) => self.shared.session.borrow_mut().pong(payload),
-            Frame::Pong(_) => {}
-            Frame::Close(reason) => self.shared.session.borrow_mut().peer_closed(reason),
-        }
-    }
-
-    fn add(&mut self, part: &[u8]) {
-        let Some(partial) = &mut self.partial else {
-            return;
-        };
-        if partial.len() + part.len() > self.max {
-            self.partial = None;
-            return self.too_big();
-        }
-        partial.extend_from_slice(part);
-    }
-
-    fn message(&self, text: &[u8]) {
-        match std::str::from_utf8(text) {
-            Ok(text) => self.shared.session.borrow_mut().receive(text),
-            Err(_) => self.close(1007, "Not UTF-8"),
-        }
-    }
-
-    fn too_big(&self) {
-        self.close(1009, "Message too big");
-    }
-
-    fn close(&self, code: u16, why: &str) {
-        self.shared.session.borrow_mut().close(code, why);
-    }
-
-    /// The dispatcher finds its socket shut and lets go of the connection.
-    fn kill(&self) {
-        if let Some(socket) = &self.socket {
-            // Already shut is as good.
-            let _ = rustix::net::shutdown(socket, Shutdown::Both);
-        }
-        let mut session = self.shared.session.borrow_mut();
-        session.abandon();
-        session.peer_closed(None);
+    fn abandon(&mut self) {
+        self.peer_done = true;
+        self.conversation.end();
     }
 }

@@ -1,5 +1,7 @@
 //! The protocols over a real socket: close codes, order of messages, and stuck peers.
 
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::ws::{CloseCode, Frame, Item, Message, ProtocolError};
@@ -9,9 +11,12 @@ use actix_web::{App, HttpServer, web};
 use async_graphql::{EmptyMutation, Object, Schema, Subscription};
 use futures_util::{Sink, SinkExt, Stream, StreamExt, stream};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::*;
 use crate::graphql::errors::Code;
+use crate::http::session::{Crowd, Keeper, Limits, Settings, remember_socket};
+use crate::telemetry::Metrics;
 
 struct Query;
 
@@ -79,15 +84,17 @@ impl Server {
                 }
                 Ok(())
             })),
+            crowd: Crowd::new(0),
         };
         let schema = Schema::new(Query, EmptyMutation, Subscriptions);
         let server = HttpServer::new(move || {
-            let (schema, settings) = (schema.clone(), settings.clone());
-            let upgrade = move |req: HttpRequest, payload: web::Payload| {
-                let (schema, settings): (TestSchema, _) = (schema.clone(), settings.clone());
-                async move { upgrade(&req, payload, schema, Data::default(), settings).await }
+            let keeper = Rc::new(Keeper::new(settings.clone()));
+            let schema = schema.clone();
+            let answer = move |req: HttpRequest, payload: web::Payload| {
+                let (schema, keeper): (TestSchema, _) = (schema.clone(), keeper.clone());
+                async move { upgrade(&req, payload, Speech::GraphQl, schema, Data::default(), &keeper) }
             };
-            App::new().route("/", web::get().to(upgrade))
+            App::new().route("/", web::get().to(answer))
         })
         .on_connect(remember_socket)
         .workers(1)
@@ -331,7 +338,7 @@ async fn slow_and_drained_subscribers_get_their_error_and_then_the_close_code() 
 #[actix_web::test]
 async fn a_stalled_client_is_cut_off_and_the_others_go_on() {
     let limits = Limits {
-        ping_every: Duration::from_millis(100),
+        beat: Duration::from_millis(100),
         dead_after: Duration::from_millis(600),
         ..Limits::default()
     };

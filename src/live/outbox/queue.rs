@@ -6,24 +6,28 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
-use super::{Counts, Delivery, End, Options, Overflow};
+use super::{Delivery, End, Options, Overflow};
 use crate::data::stored::Range;
-use crate::data::{Mark, PartitionId, SeriesId, Stored, StoredPoint, StoredSeries};
+use crate::data::{Mark, PartitionId, Positions, SeriesId, Stored, StoredPoint};
+use crate::live::fold::{Fold, Folded, Folding};
 use crate::live::page::{Page, Pick};
+use crate::telemetry::Counts;
 
-/// Bytes of bookkeeping for a queued delivery, and for a folded point.
-const ENTRY_BYTES: usize = 96;
-const FOLDED_BYTES: usize = 96;
+/// About what the texts of a point take, which are made when it is first sent and then shared.
+const TEXT_BYTES: usize = 128;
 
 #[derive(Debug)]
 pub struct Queue {
     options: Options,
     entries: VecDeque<Entry>,
-    /// Bytes that this subscriber alone keeps alive, and those it shares with others.
+    pile: Option<Box<Pile>>,
+    /// What comes goes onto the pile.
+    folding: bool,
+    /// What lies before these positions the subscriber has from elsewhere; usually nothing.
+    seen: Positions,
+    /// Bytes that this subscriber alone keeps alive, and those it may share with others.
     own_bytes: usize,
     shared_bytes: usize,
-    fold: Fold,
-    folding: bool,
     ended: Option<End>,
     counts: Counts,
 }
@@ -35,13 +39,12 @@ struct Entry {
     shared: usize,
 }
 
-/// The newest point of each series, and the ranges all folded points came from.
-#[derive(Debug, Default)]
-struct Fold {
-    points: HashMap<SeriesId, (StoredSeries, StoredPoint)>,
+/// Folded points, and the ranges they came from.
+#[derive(Debug)]
+struct Pile {
+    points: Folding<SeriesId>,
     ranges: BTreeMap<PartitionId, Range>,
     mark: Arc<Mark>,
-    conflated: u64,
 }
 
 impl Queue {
@@ -49,10 +52,11 @@ impl Queue {
         Self {
             options,
             entries: VecDeque::new(),
+            pile: None,
+            folding: false,
+            seen: Positions::new(),
             own_bytes: 0,
             shared_bytes: 0,
-            fold: Fold::default(),
-            folding: options.every.is_some(),
             ended: None,
             counts: Counts::default(),
         }
@@ -64,17 +68,8 @@ impl Queue {
         }
         self.counts.matched += delivery.pick.len() as u64;
         self.counts.pending += delivery.pick.len() as u64;
-        if self.folding {
-            self.fold(&delivery);
-        } else {
-            self.enqueue(Entry::shared(delivery));
-        }
-        if self.shared_bytes > self.options.limit {
-            self.copy_out();
-        }
-        if self.own_bytes > self.options.limit {
-            self.overflow();
-        }
+        self.add(delivery);
+        self.fit();
     }
 
     /// The next delivery. `early`: a conflated one has to wait, unless it fills half the outbox or
@@ -84,12 +79,14 @@ impl Queue {
             self.own_bytes -= entry.own;
             self.shared_bytes -= entry.shared;
             entry.delivery
-        } else if self.fold.points.is_empty() || (early && !self.is_due()) {
-            return self.ended.map(Err);
-        } else {
+        } else if (!early || self.is_due())
+            && let Some(pile) = self.pile.take()
+        {
             self.folding = self.options.every.is_some();
             self.own_bytes = 0;
-            mem::take(&mut self.fold).into_delivery()
+            pile.into_delivery()
+        } else {
+            return self.ended.map(Err);
         };
         self.counts.pending -= delivery.pick.len() as u64;
         self.counts.sent += delivery.pick.len() as u64;
@@ -98,21 +95,25 @@ impl Queue {
 
     /// Whether `take` has an answer.
     pub fn has_next(&self, early: bool) -> bool {
-        !self.entries.is_empty()
-            || self.ended.is_some()
-            || (!self.fold.points.is_empty() && (!early || self.is_due()))
-    }
-
-    fn is_due(&self) -> bool {
-        self.ended.is_some() || self.own_bytes > self.options.limit / 2
+        !self.entries.is_empty() || self.ended.is_some() || (self.pile.is_some() && (!early || self.is_due()))
     }
 
     pub fn end(&mut self, why: End) {
         self.ended.get_or_insert(why);
     }
 
-    pub fn go_live(&mut self, overflow: Overflow) -> bool {
+    /// What has come so far is treated as what comes from now on.
+    pub fn go_live(&mut self, overflow: Overflow, seen: Positions) -> bool {
         self.options.overflow = overflow;
+        self.folding = self.options.every.is_some();
+        self.seen = seen;
+        if self.folding || !self.seen.is_empty() {
+            (self.own_bytes, self.shared_bytes) = (0, 0);
+            for entry in mem::take(&mut self.entries) {
+                self.add(entry.delivery);
+            }
+            self.fit();
+        }
         self.ended != Some(End::Overflow)
     }
 
@@ -120,7 +121,7 @@ impl Queue {
     pub fn discard(&mut self) {
         self.ended.get_or_insert(End::Overflow);
         self.entries = VecDeque::new();
-        self.fold = Fold::default();
+        self.pile = None;
         (self.own_bytes, self.shared_bytes) = (0, 0);
         self.counts.discarded += mem::take(&mut self.counts.pending);
     }
@@ -138,17 +139,59 @@ impl Queue {
         (self.own_bytes, self.shared_bytes)
     }
 
-    fn enqueue(&mut self, entry: Entry) {
+    fn is_due(&self) -> bool {
+        self.ended.is_some() || self.own_bytes > self.options.limit / 2
+    }
+
+    fn add(&mut self, mut delivery: Delivery) {
+        if !self.seen.is_empty() {
+            let pick = unseen(&self.seen, &delivery.pick);
+            let seen = (delivery.pick.len() - pick.len()) as u64;
+            self.counts.pending -= seen;
+            self.counts.sent += seen;
+            delivery.pick = pick;
+            for range in delivery.ranges.iter() {
+                if self
+                    .seen
+                    .get(&range.partition_id)
+                    .is_some_and(|seen| range.to >= *seen)
+                {
+                    self.seen.remove(&range.partition_id);
+                }
+            }
+        }
+        if delivery.pick.is_empty() {
+            return;
+        }
+        if self.folding {
+            return self.fold(&delivery);
+        }
+        let entry = Entry::shared(delivery);
         self.own_bytes += entry.own;
         self.shared_bytes += entry.shared;
         self.entries.push_back(entry);
     }
 
+    fn fit(&mut self) {
+        if self.shared_bytes > self.options.limit {
+            self.copy_out();
+        }
+        if self.own_bytes > self.options.limit {
+            self.overflow();
+        }
+    }
+
     fn fold(&mut self, delivery: &Delivery) {
-        let folded = self.fold.add(delivery);
+        let Options { fold, limit, .. } = self.options;
+        let pile = self.pile.get_or_insert_with(|| Pile::new(fold));
+        let folded = pile.add(delivery);
         self.counts.conflated += folded;
         self.counts.pending -= folded;
-        self.own_bytes = self.fold.points.len() * FOLDED_BYTES;
+        self.own_bytes = pile.bytes();
+        if self.own_bytes > limit / 2 {
+            pile.points.shrink(limit / 8);
+            self.own_bytes = pile.bytes();
+        }
     }
 
     fn copy_out(&mut self) {
@@ -184,8 +227,9 @@ impl Queue {
 impl Entry {
     fn shared(delivery: Delivery) -> Self {
         Self {
-            own: ENTRY_BYTES + size_of_val(&delivery.pick.points[..]),
-            shared: weight(&delivery.pick.page.stored),
+            own: size_of::<Self>(),
+            shared: weight(&delivery.pick)
+                + TEXT_BYTES * (delivery.pick.page.stored.points.len() + delivery.pick.len()),
             delivery,
         }
     }
@@ -209,32 +253,28 @@ impl Entry {
             folded: from.folded.clone(),
         };
         Self {
-            own: ENTRY_BYTES + size_of_val(&delivery.pick.points[..]) + weight(&delivery.pick.page.stored),
+            own: size_of::<Self>() + weight(&delivery.pick),
             shared: 0,
             delivery,
         }
     }
 }
 
-impl Fold {
+impl Pile {
+    fn new(fold: Fold) -> Box<Self> {
+        Box::new(Self {
+            points: Folding::new(fold),
+            ranges: BTreeMap::new(),
+            mark: Arc::default(),
+        })
+    }
+
     /// Returns how many points were folded away.
     fn add(&mut self, delivery: &Delivery) -> u64 {
-        self.conflated += delivery.conflated;
-        let kept = self.conflated;
+        let mut folded = 0;
         for point in delivery.pick.points() {
             let series = delivery.pick.series(point);
-            match self.points.get_mut(&series.id) {
-                None => {
-                    self.points.insert(series.id, (series.clone(), *point));
-                }
-                Some((_, newest)) => {
-                    self.conflated += 1;
-                    // The same time again is a correction: the later one counts.
-                    if point.ts >= newest.ts {
-                        *newest = *point;
-                    }
-                }
-            }
+            folded += u64::from(self.points.add(series.id, series, point));
         }
         self.mark = Arc::clone(&delivery.mark);
         for range in delivery.ranges.iter() {
@@ -243,30 +283,48 @@ impl Fold {
                 .and_modify(|all| all.to = all.to.max(range.to))
                 .or_insert(*range);
         }
-        self.conflated - kept
+        folded
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.points.bytes() + self.ranges.len() * 2 * size_of::<(PartitionId, Range)>()
     }
 
     fn into_delivery(self) -> Delivery {
-        let mut folded: Vec<_> = self.points.into_values().collect();
-        folded.sort_unstable_by_key(|(series, _)| series.id);
-        let mut stored = Stored::default();
-        for (place, (series, point)) in (0..).zip(folded) {
-            stored.series.push(series);
-            stored.points.push(StoredPoint {
-                series: place,
-                ..point
-            });
-        }
+        let Folded {
+            pick,
+            conflated,
+            folded,
+        } = self.points.finish();
         Delivery {
-            pick: Pick::all(Page::new(Arc::new(stored))),
+            pick,
             ranges: self.ranges.into_values().collect(),
             mark: self.mark,
-            conflated: self.conflated,
-            folded: None,
+            conflated,
+            folded,
         }
     }
 }
 
-fn weight(stored: &Stored) -> usize {
-    size_of_val(&stored.points[..]) + size_of_val(&stored.series[..])
+/// Points at or behind these positions.
+fn unseen(seen: &Positions, pick: &Arc<Pick>) -> Arc<Pick> {
+    let new = |point: &StoredPoint| {
+        seen.get(&point.partition_id)
+            .is_none_or(|seen| point.offset >= *seen)
+    };
+    if pick.points().all(new) {
+        return Arc::clone(pick);
+    }
+    let rest = pick.points.iter().zip(pick.points());
+    let rest = rest.filter(|(_, point)| new(point)).map(|(at, _)| *at).collect();
+    Pick::new(Arc::clone(&pick.page), rest)
+}
+
+fn weight(pick: &Pick) -> usize {
+    let Stored { series, points, .. } = &*pick.page.stored;
+    size_of::<Pick>()
+        + size_of::<Page>()
+        + size_of_val(&pick.points[..])
+        + size_of_val(&points[..])
+        + size_of_val(&series[..])
 }

@@ -1,6 +1,8 @@
 //! The outbox's promise: every matched point is counted once, and the bounds hold.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -68,19 +70,23 @@ proptest! {
         steps in prop::collection::vec(step(), 1..80),
         limit in 200usize..4_000,
         every in any::<bool>(),
+        fold in prop_oneof![Just(Fold::Newest), Just(Fold::Mean)],
     ) {
         let every = every.then_some(Duration::from_millis(5));
-        let mut queue = Queue::new(Options { limit, overflow: Overflow::Close, every });
+        let mut queue = Queue::new(Options { limit, overflow: Overflow::Close, every, fold });
         let (mut sent, mut conflated) = (0, 0);
         for (at, step) in (0..).zip(steps) {
             match step {
                 Step::Push(series) => queue.push(delivery(&series, at)),
                 Step::Take(early) => if let Some(Ok(taken)) = queue.take(early) {
                     sent += taken.pick.len() as u64;
+                    let folded = taken.folded.as_deref().unwrap_or_default();
+                    prop_assert_eq!(folded.iter().sum::<u64>(), taken.conflated);
+                    prop_assert!(folded.is_empty() || folded.len() == taken.pick.len());
                     conflated += taken.conflated;
                 },
-                Step::Policy(true) => { queue.go_live(Overflow::Conflate); }
-                Step::Policy(false) => { queue.go_live(Overflow::Close); }
+                Step::Policy(true) => { queue.go_live(Overflow::Conflate, Positions::new()); }
+                Step::Policy(false) => { queue.go_live(Overflow::Close, Positions::new()); }
                 Step::End => queue.end(End::Gap),
                 Step::Discard => queue.discard(),
             }
@@ -98,11 +104,11 @@ proptest! {
 #[tokio::test]
 async fn a_full_outbox_that_conflates_gives_the_newest_of_each_series_and_counts_the_rest() {
     let options = Options {
-        limit: 600,
+        limit: 2_000,
         ..Options::default()
     };
-    let (sender, mut receiver) = outbox(options, Delivered::default());
-    assert!(receiver.go_live(Overflow::Conflate));
+    let (sender, mut receiver) = outbox(options, &Delivered::default());
+    assert!(receiver.go_live(Overflow::Conflate, Positions::new()));
     for at in 0..50 {
         sender.push(delivery(&[1, 2], at));
     }
@@ -118,10 +124,10 @@ async fn a_full_outbox_that_conflates_gives_the_newest_of_each_series_and_counts
 #[tokio::test]
 async fn a_full_outbox_that_closes_ends_at_once_and_counts_what_it_dropped() {
     let options = Options {
-        limit: 600,
+        limit: 2_000,
         ..Options::default()
     };
-    let (sender, mut receiver) = outbox(options, Delivered::default());
+    let (sender, mut receiver) = outbox(options, &Delivered::default());
     for at in 0..50 {
         sender.push(delivery(&[1, 2], at));
     }
@@ -132,9 +138,144 @@ async fn a_full_outbox_that_closes_ends_at_once_and_counts_what_it_dropped() {
 
 #[tokio::test]
 async fn pending_points_come_before_the_end() {
-    let (sender, mut receiver) = outbox(Options::default(), Delivered::default());
+    let (sender, mut receiver) = outbox(Options::default(), &Delivered::default());
     sender.push(delivery(&[1], 0));
     sender.end(End::GoingAway);
     assert!(receiver.next().await.is_ok());
     assert_eq!(receiver.next().await.unwrap_err(), End::GoingAway);
+}
+
+#[tokio::test]
+async fn who_comes_from_a_node_that_was_ahead_gets_only_what_it_has_not_seen() {
+    for every in [None, Some(Duration::from_millis(10))] {
+        let options = Options {
+            every,
+            ..Options::default()
+        };
+        let (sender, mut receiver) = outbox(options, &Delivered::default());
+        for at in 0..4 {
+            sender.push(delivery(&[1], at));
+        }
+        assert!(receiver.go_live(Overflow::Close, Positions::from([(1, 6)])));
+        for at in 4..8 {
+            sender.push(delivery(&[1], at));
+        }
+        let mut times = Vec::new();
+        let mut conflated = 0;
+        while times.len() as u64 + conflated < 2 {
+            let got = receiver.next().await.unwrap();
+            times.extend(got.pick.points().map(|point| point.ts.0));
+            conflated += got.conflated;
+        }
+        assert_eq!(times.last(), Some(&7));
+        assert!(times.iter().all(|ts| *ts >= 6));
+        let counts = receiver.counts();
+        assert_eq!((counts.matched, counts.sent + counts.conflated), (8, 8));
+    }
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Alarm(AtomicUsize);
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn only_a_receiver_that_waits_is_woken_and_an_early_one_only_for_what_is_due() {
+    let alarm = Arc::new(Alarm::default());
+    let waker = Waker::from(Arc::clone(&alarm));
+    let mut cx = Context::from_waker(&waker);
+    let woken = || alarm.0.load(Ordering::Relaxed);
+
+    let (sender, mut receiver) = outbox(Options::default(), &Delivered::default());
+    assert!(receiver.poll_next(&mut cx).is_pending());
+    sender.push(delivery(&[1], 0));
+    sender.push(delivery(&[1], 1));
+    assert_eq!(woken(), 1);
+    assert!(receiver.poll_next(&mut cx).is_ready());
+    sender.push(delivery(&[1], 2));
+    assert_eq!(woken(), 1);
+
+    let every = Some(Duration::from_secs(3_600));
+    let options = Options {
+        every,
+        ..Options::default()
+    };
+    let (sender, mut receiver) = outbox(options, &Delivered::default());
+    receiver.go_live(Overflow::Close, Positions::new());
+    sender.push(delivery(&[1], 0));
+    assert!(receiver.poll_next(&mut cx).is_ready());
+    assert!(receiver.poll_next(&mut cx).is_pending());
+    sender.push(delivery(&[1], 1));
+    assert_eq!(woken(), 1);
+    sender.end(End::GoingAway);
+    assert_eq!(woken(), 2);
+    assert!(matches!(receiver.poll_next(&mut cx), Poll::Ready(Ok(_))));
+    assert!(matches!(
+        receiver.poll_next(&mut cx),
+        Poll::Ready(Err(End::GoingAway))
+    ));
+}
+
+#[test]
+fn the_sums_hold_at_every_instant_whoever_comes_and_goes() {
+    let delivered = Delivered::default();
+    let options = Options {
+        limit: 3_000,
+        ..Options::default()
+    };
+    let done = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        let running: Vec<_> = (0..3)
+            .map(|nth| {
+                let delivered = &delivered;
+                threads.spawn(move || {
+                    for round in 0..200 {
+                        let (sender, mut receiver) = outbox(options, delivered);
+                        let overflow = if nth == 0 {
+                            Overflow::Close
+                        } else {
+                            Overflow::Conflate
+                        };
+                        receiver.go_live(overflow, Positions::new());
+                        for at in 0..20 {
+                            sender.push(delivery(&[1, 2, 3], at));
+                            if round % 3 == 0 {
+                                let mut cx = Context::from_waker(Waker::noop());
+                                let _ = receiver.poll_next(&mut cx);
+                            }
+                        }
+                    }
+                })
+            })
+            .collect();
+        let scraper = threads.spawn(|| {
+            let mut before = Counts::default();
+            while !done.load(Ordering::Relaxed) {
+                let now = delivered.counts();
+                assert_eq!(
+                    now.matched,
+                    now.sent + now.conflated + now.discarded + now.pending
+                );
+                assert!(now.matched >= before.matched && now.sent >= before.sent);
+                assert!(now.conflated >= before.conflated && now.discarded >= before.discarded);
+                before = now;
+            }
+        });
+        for thread in running {
+            thread.join().unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+        scraper.join().unwrap();
+    });
+    let all = delivered.counts();
+    assert!(all.sent > 0 && all.conflated > 0 && all.discarded > 0);
+    assert_eq!(
+        (all.sent + all.conflated + all.discarded, 0),
+        (all.matched, all.pending)
+    );
 }

@@ -2,15 +2,13 @@
 //!
 //! One statement for all series; buckets are aligned to the Unix epoch, whatever `from` is.
 
-use std::time::Duration;
-
 use diesel::data_types::{PgInterval, PgTimestamp};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Double, Integer, Interval, Nullable, Timestamptz};
 
 use super::rows::{from_pg, to_pg};
 use super::{ReadError, Reader};
-use crate::data::{Micros, SeriesId};
+use crate::data::{Bucket, Micros, SeriesId, Step};
 
 const RAW: &str = "
 select s.id as series_id, p.ts as bucket, p.value as sum, p.value as min, p.value as max,
@@ -43,54 +41,11 @@ cross join lateral (
 ) b
 limit $4";
 
-/// The width of a bucket: 1 us to 100 years.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step(i64);
-
-impl Step {
-    const MAX_MICROS: i64 = 36_525 * 86_400 * 1_000_000;
-
-    /// `None` outside 1 us to 100 years; a fraction of a microsecond is dropped.
-    pub fn new(width: Duration) -> Option<Self> {
-        let micros = i64::try_from(width.as_micros()).ok()?;
-        (1..=Self::MAX_MICROS).contains(&micros).then_some(Self(micros))
-    }
-
-    /// The start of the bucket that holds `ts`.
-    pub fn bucket(self, ts: Micros) -> Micros {
-        Micros(ts.0 - ts.0.rem_euclid(self.0))
-    }
-}
-
 /// The aggregates that cost something; count, min and max always come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     pub sum: bool,
     pub first_last: bool,
-}
-
-/// One bucket of one series, or one raw point (then `count` is 1 and all values are the point's).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Bucket {
-    pub series_id: SeriesId,
-    /// The start of the bucket, or the point's time.
-    pub ts: Micros,
-    pub count: i64,
-    pub min: f64,
-    pub max: f64,
-    /// Only when wanted.
-    pub sum: Option<f64>,
-    /// Only when wanted; the value with the smallest time.
-    pub first: Option<f64>,
-    pub last: Option<f64>,
-}
-
-impl Bucket {
-    /// Only when the sum was wanted.
-    pub fn avg(&self) -> Option<f64> {
-        // Exact up to 2^53 points in a bucket.
-        self.sum.map(|sum| sum / self.count as f64)
-    }
 }
 
 impl Reader {
@@ -122,7 +77,7 @@ impl Reader {
                 let query = query
                     .bind::<Bool, _>(wanted.sum)
                     .bind::<Bool, _>(wanted.first_last)
-                    .bind::<Interval, _>(PgInterval::from_microseconds(step.0))
+                    .bind::<Interval, _>(PgInterval::from_microseconds(step.micros()))
                     .bind::<Timestamptz, _>(to_pg(step.bucket(from)));
                 self.load(query).await?
             }

@@ -10,6 +10,7 @@ pub(super) mod rows;
 mod series;
 mod latest;
 mod history;
+mod windows;
 mod points;
 mod letters;
 mod overview;
@@ -24,7 +25,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 pub use error::ReadError;
-pub use history::{Bucket, Step, Wanted};
+pub use history::Wanted;
 pub use latest::LatestPoint;
 pub use letters::{DeadLetter, LetterFilter};
 pub use overview::{Gap, IngestOffset};

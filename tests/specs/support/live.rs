@@ -27,9 +27,9 @@ pub enum Event {
     Closed(u16),
 }
 
-pub const POINTS: &str = "subscription($selector: SeriesSelector!, $after: Cursor, $backfill: Duration, $every: Duration, $onOverflow: OverflowPolicy) {
-    points(selector: $selector, after: $after, backfill: $backfill, every: $every, onOverflow: $onOverflow) {
-        cursor conflated points { series { key } ts value } } }";
+pub const POINTS: &str = "subscription($selector: SeriesSelector!, $after: Cursor, $backfill: Duration, $every: Duration, $fold: Fold, $onOverflow: OverflowPolicy) {
+    points(selector: $selector, after: $after, backfill: $backfill, every: $every, fold: $fold, onOverflow: $onOverflow) {
+        cursor conflated points { series { key } ts value folded } } }";
 
 impl Subscriber {
     /// A bare connection: nothing has been said yet.
@@ -42,6 +42,14 @@ impl Subscriber {
             .connect()
             .await
             .expect("a WebSocket");
+        Self { socket, cursor: None }
+    }
+
+    /// The same at `/ws`, where no GraphQL is spoken.
+    pub async fn plain(node: &StreamSync) -> Self {
+        let url = node.url.replace("http://", "ws://") + "/ws";
+        let client = awc::Client::default();
+        let (_, socket) = client.ws(url).connect().await.expect("a WebSocket");
         Self { socket, cursor: None }
     }
 

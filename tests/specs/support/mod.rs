@@ -8,6 +8,7 @@ pub mod kafka;
 pub mod live;
 pub mod postgres;
 pub mod redis;
+pub mod streamed;
 pub mod streamsync;
 pub mod terminal;
 pub mod viewer;

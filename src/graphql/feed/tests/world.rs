@@ -145,6 +145,7 @@ impl World {
             selector: Selector::new(metric, Vec::new()),
             start,
             every: None,
+            fold: Fold::Newest,
             overflow: Overflow::Close,
             outbox_bytes: 1 << 20,
         };

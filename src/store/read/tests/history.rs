@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::super::{Bucket, Step, Wanted};
+use super::super::Wanted;
 use super::*;
+use crate::data::{Bucket, Step};
 
 const EVERYTHING: Wanted = Wanted {
     sum: true,

@@ -4,6 +4,7 @@ mod history;
 mod letters;
 mod points;
 mod series;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,0 +1,133 @@
+/**
+ * Continues a StreamSync subscription exactly where its connection broke.
+ *
+ * Clients that reconnect by themselves send again the variables they began with. Here the
+ * variables are getters, read whenever a client sends them, and `after` is then the cursor of the
+ * last message received. Nothing is compared or dropped: the server is exact.
+ *
+ * @module
+ */
+
+/**
+ * @typedef {object} Options
+ * @property {string} [after] the variable that takes the cursor; `after` when left out
+ * @property {string[]} [instead] variables that the cursor replaces; `backfill` when left out
+ * @property {(data: any) => string | undefined} [cursor] finds the cursor in the data of a message;
+ *   that of its only field when left out
+ * @property {(earliest: string) => string | void} [onGap] what came right after the last cursor is
+ *   gone. Return the cursor to go on from, such as `earliest`; without one the subscription ends
+ *   with the error `RESUME_GAP`.
+ */
+
+/**
+ * Wraps a client of graphql-ws or graphql-sse.
+ *
+ * @template {{ subscribe(payload: any, sink: any, ...rest: any[]): () => void }} Client
+ * @param {Client} client
+ * @param {Options} [options]
+ * @returns {Client & { iterate(payload: any): AsyncGenerator<any, void> }}
+ */
+export function resumable(client, options) {
+  const subscribe = (payload, sink, ...rest) => {
+    const place = placeOf(payload.variables, options);
+    const open = (inner) => client.subscribe({ ...payload, variables: place.variables }, inner, ...rest);
+    return follow(place, open, sink);
+  };
+  return { ...client, subscribe, iterate: (payload) => iterate(subscribe, payload) };
+}
+
+/**
+ * The handler of an Apollo link, to be put before the one that reconnects:
+ * `ApolloLink.from([new ApolloLink(resumeLink()), new RetryLink(), new HttpLink()])`.
+ *
+ * @param {Options} [options]
+ */
+export function resumeLink(options) {
+  return (operation, forward) => {
+    if (!operation.query.definitions.some((part) => part.operation === 'subscription')) return forward(operation);
+    const place = placeOf(operation.variables, options);
+    operation.variables = place.variables;
+    const source = forward(operation);
+    let opened = false;
+    const open = (inner) => {
+      const subscription = (opened ? forward(operation) : source).subscribe(inner);
+      opened = true;
+      return () => subscription.unsubscribe();
+    };
+    return new source.constructor((sink) => follow(place, open, sink));
+  };
+}
+
+/** Where a subscription stands: the variables that say so, and what moves them on. */
+function placeOf(given, options) {
+  const { after = 'after', instead = ['backfill'], cursor = ofOnlyField, onGap = () => {} } = options ?? {};
+  const variables = {};
+  let last;
+  for (const name of new Set([after, ...Object.keys(given ?? {})])) {
+    const resumed = () => (name === after ? last : instead.includes(name) ? undefined : given[name]);
+    const get = () => (last === undefined ? given?.[name] : resumed());
+    Object.defineProperty(variables, name, { get, enumerable: true });
+  }
+  return {
+    variables,
+    moveOn: ({ data }) => (last = cursor(data) ?? last),
+    /** Whether these errors tell of a gap that it is to go on behind. */
+    crosses: (errors) => {
+      const gap = Array.isArray(errors) && errors.find((error) => error.extensions?.code === 'RESUME_GAP');
+      const next = gap ? onGap(gap.extensions.earliestCursor) : undefined;
+      last = next ?? last;
+      return next !== undefined;
+    },
+  };
+}
+
+/** Runs the subscription that `open` opens, and another one behind each gap. */
+function follow(place, open, sink) {
+  let close;
+  let crossing = false;
+  let closed = false;
+  const start = () => {
+    crossing = false;
+    if (!closed) close = open(inner);
+  };
+  const inner = {
+    next(message) {
+      crossing ||= place.crosses(message.errors);
+      if (crossing) return;
+      place.moveOn(message);
+      sink.next(message);
+    },
+    error: (error) => (place.crosses(error?.errors ?? error) ? start() : sink.error(error)),
+    complete: () => (crossing ? start() : sink.complete()),
+  };
+  start();
+  return () => {
+    closed = true;
+    close();
+  };
+}
+
+const ofOnlyField = (data) => Object.values(data ?? {})[0]?.cursor;
+
+/** As `iterate` of graphql-ws: what came and was not taken yet waits here. */
+async function* iterate(subscribe, payload) {
+  const waiting = [];
+  let wake = () => {};
+  const put = (event) => wake(waiting.push(event));
+  const stop = subscribe(payload, {
+    next: (value) => put({ value }),
+    error: (error) => put({ error }),
+    complete: () => put({ done: true }),
+  });
+  try {
+    for (;;) {
+      if (waiting.length === 0) await new Promise((resolve) => (wake = resolve));
+      const event = waiting.shift();
+      if ('error' in event) throw event.error;
+      if (event.done) return;
+      yield event.value;
+    }
+  } finally {
+    stop();
+  }
+}

@@ -1,0 +1,135 @@
+//! `subscription { aggregates }`: windows of time as they fill, each equal to what `history` says.
+
+use std::time::Duration as Span;
+
+use async_graphql::{Context, Error, Result, SimpleObject, Subscription};
+use futures_util::Stream;
+use futures_util::stream::unfold;
+
+use super::errors::Code;
+use super::scalars::{Duration, Long};
+use super::selector::SeriesSelector;
+use super::services::{read_error, reader};
+use super::types::{Aggregate, HistoryPoint, Series, wanted};
+use crate::actors::aggregates::{AggregatesHandle, Request};
+use crate::data::{Micros, Step};
+use crate::live::windows::{End, Updates, Window};
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Aggregates;
+
+#[Subscription]
+impl Aggregates {
+    /// Aggregates over windows of event time, the same that `history` answers with `window` as its
+    /// `step`. First the current window of each matching series, then each window that changed, as a
+    /// whole: also one that had closed, when a late point or a correction comes. Of a window only the
+    /// newest state waits for a slow subscriber. To resume, subscribe again with `backfill`.
+    async fn aggregates(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which series.")] selector: SeriesSelector,
+        #[graphql(desc = "The length of a window, up to 100 years; windows are aligned to \
+                          1970-01-01T00:00Z.")]
+        window: Duration,
+        #[graphql(desc = "What to compute for each window; the first is also `value`.")] aggregate: Vec<
+            Aggregate,
+        >,
+        #[graphql(desc = "All windows of this span come first.")] backfill: Option<Duration>,
+        #[graphql(desc = "At most one message in this time; 100ms when left out or shorter.")] every: Option<
+            Duration,
+        >,
+    ) -> Result<impl Stream<Item = Result<AggregateBatch>>> {
+        if aggregate.is_empty() {
+            return Err(Code::BadUserInput.error("aggregate must name at least one"));
+        }
+        let step =
+            Step::new(window.0).ok_or_else(|| Code::BadUserInput.error("window must be 1us to 100 years"))?;
+        let since = backfill.map(|Duration(span)| step.bucket(Micros::now().minus(span)));
+        let request = Request {
+            selector: selector.into_selector()?,
+            window: step,
+            since,
+            every: every.map_or(Span::ZERO, |Duration(every)| every),
+        };
+        // Postgres may not have been migrated yet.
+        let reader = reader(ctx)?;
+        let handle = ctx
+            .data::<AggregatesHandle>()
+            .map_err(|_| Code::Internal.error("the schema was built without aggregates"))?;
+        let windows = handle.subscribe(request).await.map_err(error)?;
+        if let Some(since) = since {
+            // After the subscription, so that whatever comes later is an update.
+            let ids = windows.series();
+            let older = reader
+                .history(&ids, since, Micros::LAST, Some(step), wanted(&EVERYTHING))
+                .await;
+            windows.fill(older.map_err(read_error)?);
+        }
+        Ok(unfold(Some(windows), move |windows| {
+            let aggregate = aggregate.clone();
+            async move {
+                let mut windows = windows?;
+                match windows.next().await {
+                    Ok(updates) => Some((Ok(AggregateBatch::of(&updates, &aggregate)), Some(windows))),
+                    Err(end) => Some((Err(error(end)), None)),
+                }
+            }
+        }))
+    }
+}
+
+const EVERYTHING: [Aggregate; 2] = [Aggregate::Sum, Aggregate::Last];
+
+/// Windows that changed.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct AggregateBatch {
+    /// Those of one series by time; each as it stands now.
+    windows: Vec<AggregateWindow>,
+    /// How many states were left out before these, each of a window that changed again before it
+    /// could be sent.
+    conflated: Long,
+}
+
+/// One window of one series as it stands now.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct AggregateWindow {
+    series: Series,
+    /// The series has a point after the end of this window. A late one may still change it.
+    closed: bool,
+    /// How many points it has by now.
+    points: Long,
+    #[graphql(flatten)]
+    values: HistoryPoint,
+}
+
+impl AggregateBatch {
+    fn of(updates: &Updates, aggregates: &[Aggregate]) -> Self {
+        let windows = updates.windows.iter();
+        Self {
+            windows: windows.map(|w| AggregateWindow::of(w, aggregates)).collect(),
+            conflated: Long(updates.conflated.cast_signed()),
+        }
+    }
+}
+
+impl AggregateWindow {
+    fn of(window: &Window, aggregates: &[Aggregate]) -> Self {
+        Self {
+            series: Series(window.series.clone()),
+            closed: window.closed,
+            points: Long(window.bucket.count),
+            values: HistoryPoint::bucket(&window.bucket, aggregates),
+        }
+    }
+}
+
+fn error(end: End) -> Error {
+    let code = match end {
+        End::Overflow => Code::SlowClient,
+        End::TooManySeries => Code::TooManyRows,
+        End::TooLong => Code::QueryTimeout,
+        End::Unavailable => Code::Unavailable,
+        End::GoingAway => Code::GoingAway,
+    };
+    code.error(end.to_string())
+}

@@ -1,0 +1,22 @@
+//! `/ws`: the plain WebSocket, for clients without GraphQL.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::Worker;
+use super::graphql::is_websocket;
+use super::refusal::Refusal;
+use super::websocket::{self, Speech};
+use crate::graphql::Operations;
+
+pub(super) async fn get<E: Operations>(
+    request: HttpRequest,
+    body: web::Payload,
+    worker: web::Data<Worker<E>>,
+) -> HttpResponse {
+    if !is_websocket(&request) {
+        return Refusal::UpgradeRequired
+            .respond("this is a WebSocket; docs/websocket.md tells what it speaks");
+    }
+    let (schema, data) = (worker.schema.clone(), (worker.data)());
+    websocket::upgrade(&request, body, Speech::Plain, schema, data, &worker.keeper)
+}

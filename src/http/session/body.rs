@@ -1,0 +1,92 @@
+//! A session as the body of a response: written when the dispatcher pulls, ended when it lets go.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use actix_web::HttpRequest;
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::web::{Bytes, BytesMut};
+
+use super::Session;
+use super::clock::Clock;
+
+/// Chunks after which a connection that could go on lets others on its thread go first.
+const TURN: u32 = 16;
+
+/// What the body and the clock share.
+pub struct Shared<S: ?Sized> {
+    pub waker: RefCell<Option<Waker>>,
+    pub session: RefCell<S>,
+}
+
+impl<S: ?Sized> Shared<S> {
+    pub fn wake(&self) {
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+}
+
+pub struct Body<S: Session, G> {
+    shared: Rc<Shared<S>>,
+    chunks: u32,
+    /// What lasts as long as the connection.
+    _guards: G,
+}
+
+impl<S: Session, G> Body<S, G> {
+    pub fn start(request: &HttpRequest, clock: &Clock, session: S, guards: G) -> Self {
+        let shared = Rc::new(Shared {
+            waker: RefCell::new(None),
+            session: RefCell::new(session),
+        });
+        let weak = Rc::downgrade(&shared);
+        clock.add(request, weak);
+        Self {
+            shared,
+            chunks: 0,
+            _guards: guards,
+        }
+    }
+}
+
+impl<S: Session, G: Unpin> MessageBody for Body<S, G> {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        if self.chunks == TURN {
+            self.chunks = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let mut chunk = BytesMut::new();
+        let ended = self.shared.session.borrow_mut().poll_write(cx, &mut chunk);
+        if !chunk.is_empty() {
+            self.chunks += 1;
+            return Poll::Ready(Some(Ok(chunk.freeze())));
+        }
+        self.chunks = 0;
+        if ended.is_ready() {
+            return Poll::Ready(None);
+        }
+        let mut waker = self.shared.waker.borrow_mut();
+        match &mut *waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => *waker = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: Session, G> Drop for Body<S, G> {
+    fn drop(&mut self) {
+        self.shared.session.borrow_mut().abandon();
+    }
+}

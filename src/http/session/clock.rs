@@ -1,0 +1,157 @@
+//! One clock for all live connections of a worker: signs of life, time-outs, the farewell.
+//!
+//! It does not depend on the bodies being pulled. A dead or stuck peer is cut off by shutting its
+//! socket down; the dispatcher finds that out and lets go of the connection.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::dev::Extensions;
+use actix_web::rt::net::TcpStream;
+use rustix::net::Shutdown;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::body::Shared;
+use super::{Due, Limits, Session};
+
+/// Ticks are a fraction of the shortest limit, in these bounds.
+const TICK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
+
+pub struct Clock(Rc<Inner>);
+
+struct Inner {
+    limits: Limits,
+    draining: watch::Receiver<bool>,
+    connections: RefCell<Vec<Connection>>,
+    runs: Cell<bool>,
+}
+
+struct Connection {
+    socket: Option<RawFd>,
+    shared: Weak<Shared<dyn Session>>,
+}
+
+/// The descriptor of a connection, among what belongs to it.
+struct Socket(RawFd);
+
+/// Keeps the socket's descriptor with the connection; for `HttpServer::on_connect`.
+pub fn remember_socket(io: &dyn Any, extensions: &mut Extensions) {
+    if let Some(stream) = io.downcast_ref::<TcpStream>() {
+        extensions.insert(Socket(stream.as_fd().as_raw_fd()));
+    }
+}
+
+impl Clock {
+    pub fn new(limits: Limits, draining: watch::Receiver<bool>) -> Self {
+        Self(Rc::new(Inner {
+            limits,
+            draining,
+            connections: RefCell::default(),
+            runs: Cell::new(false),
+        }))
+    }
+
+    /// Keeps time for a session that answers this request, until its body is dropped.
+    pub fn add(&self, request: &HttpRequest, shared: Weak<Shared<dyn Session>>) {
+        let socket = request.conn_data::<Socket>().map(|socket| socket.0);
+        let connection = Connection { socket, shared };
+        // A peer that silently went away takes our signs of life for a quarter of an hour.
+        connection.with_socket(|socket| {
+            let millis = self.0.limits.dead_after.as_millis();
+            let millis = u32::try_from(millis).unwrap_or(u32::MAX);
+            #[cfg(target_os = "linux")]
+            let _ = rustix::net::sockopt::set_tcp_user_timeout(socket, millis);
+        });
+        if *self.0.draining.borrow() {
+            let now = Instant::now();
+            connection.with_session(|session| session.drain(now, now));
+        }
+        self.0.connections.borrow_mut().push(connection);
+        if !self.0.runs.replace(true) {
+            actix_web::rt::spawn(Inner::run(Rc::clone(&self.0)));
+        }
+    }
+}
+
+impl Inner {
+    /// Until there is no connection left.
+    async fn run(self: Rc<Self>) {
+        let limits = &self.limits;
+        let shortest = limits.init.min(limits.beat).min(limits.dead_after);
+        let shortest = shortest.min(limits.close).min(limits.drain);
+        let tick = (shortest / 4).clamp(TICK.0, TICK.1);
+        let mut draining = self.draining.clone();
+        // Whoever would say that we drain may be gone, as in tests.
+        let mut may_drain = true;
+        while self.runs.get() {
+            tokio::select! {
+                () = sleep(tick) => self.tick(),
+                drains = draining.wait_for(|drains| *drains), if may_drain => {
+                    may_drain = false;
+                    let drains = drains.is_ok();
+                    if drains {
+                        self.drain();
+                    }
+                }
+            }
+        }
+    }
+
+    fn tick(&self) {
+        let now = Instant::now();
+        let mut connections = self.connections.borrow_mut();
+        connections.retain(|connection| {
+            let Some(shared) = connection.shared.upgrade() else {
+                return false;
+            };
+            let due = shared.session.borrow_mut().on_time(now);
+            match due {
+                Due::Nothing => {}
+                Due::Write => shared.wake(),
+                Due::Cut => {
+                    connection.with_socket(|socket| {
+                        // Already shut is as good.
+                        let _ = rustix::net::shutdown(socket, Shutdown::Both);
+                    });
+                    shared.session.borrow_mut().abandon();
+                }
+            }
+            due != Due::Cut
+        });
+        if connections.is_empty() {
+            *connections = Vec::new();
+            self.runs.set(false);
+        }
+    }
+
+    fn drain(&self) {
+        let now = Instant::now();
+        let connections = self.connections.borrow();
+        let step = self.limits.farewell / u32::try_from(connections.len().max(1)).unwrap_or(u32::MAX);
+        for (nth, connection) in (0_u32..).zip(connections.iter()) {
+            connection.with_session(|session| session.drain(now, now + step * nth));
+        }
+    }
+}
+
+impl Connection {
+    fn with_session(&self, then: impl FnOnce(&mut dyn Session)) {
+        if let Some(shared) = self.shared.upgrade() {
+            then(&mut *shared.session.borrow_mut());
+        }
+    }
+
+    fn with_socket(&self, then: impl FnOnce(BorrowedFd<'_>)) {
+        let (Some(socket), Some(_alive)) = (self.socket, self.shared.upgrade()) else {
+            return;
+        };
+        // SAFETY: only the body keeps `shared` alive, and the dispatcher that owns the body owns the
+        // socket and closes it on this thread, together with the body; so it is open.
+        then(unsafe { BorrowedFd::borrow_raw(socket) });
+    }
+}

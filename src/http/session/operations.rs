@@ -1,0 +1,127 @@
+//! The operations that run on one connection, in turn, and only those that have something to say.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use futures_util::task::AtomicWaker;
+
+use crate::graphql::Payload;
+
+#[derive(Default)]
+pub struct Running {
+    list: Vec<Operation>,
+    /// Whose turn it is.
+    turn: usize,
+    connection: Arc<AtomicWaker>,
+}
+
+pub struct Operation {
+    pub id: Box<str>,
+    /// What goes before each of its payloads.
+    pub opening: Box<[u8]>,
+    payloads: BoxStream<'static, Payload>,
+    bell: Arc<Bell>,
+    /// Wakes through the bell; made once.
+    waker: Waker,
+    began: bool,
+}
+
+/// Rings the connection for one operation.
+struct Bell {
+    rung: AtomicBool,
+    connection: Arc<AtomicWaker>,
+}
+
+/// What an operation brought.
+pub struct Event {
+    /// Its place, valid until another call.
+    pub at: usize,
+    /// It brought nothing before.
+    pub first: bool,
+    /// `None` at its end.
+    pub payload: Option<Payload>,
+}
+
+impl Running {
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub fn find(&self, id: &str) -> Option<usize> {
+        self.list.iter().position(|operation| &*operation.id == id)
+    }
+
+    pub fn get(&self, at: usize) -> &Operation {
+        &self.list[at]
+    }
+
+    pub fn start(&mut self, id: &str, opening: Vec<u8>, payloads: BoxStream<'static, Payload>) {
+        let bell = Arc::new(Bell {
+            rung: AtomicBool::new(true),
+            connection: Arc::clone(&self.connection),
+        });
+        if self.list.is_empty() {
+            // Most connections have one operation.
+            self.list.reserve_exact(1);
+        }
+        self.list.push(Operation {
+            id: id.into(),
+            opening: opening.into(),
+            payloads,
+            waker: Waker::from(Arc::clone(&bell)),
+            bell,
+            began: false,
+        });
+    }
+
+    /// Drops it; its id is free again.
+    pub fn stop(&mut self, at: usize) -> Box<str> {
+        let operation = self.list.remove(at);
+        if at < self.turn {
+            self.turn -= 1;
+        }
+        operation.id
+    }
+
+    pub fn clear(&mut self) {
+        self.list = Vec::new();
+    }
+
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        self.connection.register(cx.waker());
+        for _ in 0..self.list.len() {
+            let at = self.turn % self.list.len();
+            self.turn = at + 1;
+            let operation = &mut self.list[at];
+            if !operation.bell.rung.swap(false, Ordering::AcqRel) {
+                continue;
+            }
+            let mut own = Context::from_waker(&operation.waker);
+            if let Poll::Ready(payload) = operation.payloads.poll_next_unpin(&mut own) {
+                // It may have more: asked again when its turn comes.
+                operation.bell.rung.store(true, Ordering::Release);
+                let first = !std::mem::replace(&mut operation.began, true);
+                return Poll::Ready(Event { at, first, payload });
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.rung.store(true, Ordering::Release);
+        self.connection.wake();
+    }
+}

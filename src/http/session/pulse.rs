@@ -1,0 +1,56 @@
+//! When a connection must give a sign of life, and since when its socket has taken none.
+
+use std::ops::ControlFlow;
+
+use tokio::time::Instant;
+
+use super::Limits;
+
+#[derive(Debug)]
+pub struct Pulse {
+    beat_at: Instant,
+    /// Since when something has been waiting for the socket.
+    waiting_since: Option<Instant>,
+    beat: bool,
+}
+
+impl Pulse {
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            beat_at: Instant::now() + limits.beat,
+            waiting_since: None,
+            beat: false,
+        }
+    }
+
+    /// The socket takes something again; true when a sign of life is due.
+    pub fn pulled(&mut self) -> bool {
+        self.waiting_since = None;
+        std::mem::take(&mut self.beat)
+    }
+
+    /// There is something to write since now, unless there was already.
+    pub fn wait(&mut self, now: Instant) {
+        self.waiting_since.get_or_insert(now);
+    }
+
+    pub fn is_waiting(&self) -> bool {
+        self.waiting_since.is_some()
+    }
+
+    /// Breaks when the socket is stuck.
+    pub fn on_time(&mut self, now: Instant, limits: &Limits) -> ControlFlow<()> {
+        if self
+            .waiting_since
+            .is_some_and(|since| now >= since + limits.dead_after)
+        {
+            return ControlFlow::Break(());
+        }
+        if now >= self.beat_at {
+            self.beat_at = now + limits.beat;
+            self.beat = true;
+            self.wait(now);
+        }
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,248 @@
+//! What one connection does: the rules of the protocols, and the operations that run on it.
+//!
+//! Knows nothing of sockets. Client messages go in as texts; what is to be sent is written where
+//! the caller wants it. Between two calls only the clock may act, and what it decides waits.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use actix_http::ws::CloseReason;
+use async_graphql::{Data, ErrorExtensionValues, Request, ServerError};
+use bytes::{Bytes, BytesMut};
+use tokio::time::Instant;
+
+use super::dialect::{ClientMessage, Dialect, ServerMessage, Wrong};
+use super::frames;
+use crate::graphql::{Operations, Payload, Then};
+use crate::http::session::operations::{Event, Running};
+use crate::http::session::{CHUNK, Settings};
+
+pub struct Conversation<E> {
+    executor: E,
+    dialect: Dialect,
+    settings: Rc<Settings>,
+    data: Readiness,
+    running: Running,
+    going_away: bool,
+    ending: Ending,
+}
+
+enum Readiness {
+    /// `connection_init` has not come yet.
+    Waiting(Data),
+    Ready(Arc<Data>),
+}
+
+#[derive(Clone, Copy)]
+enum Ending {
+    No,
+    /// The clock wants a close frame sent.
+    Soon(u16, &'static str, Instant),
+    /// Our close frame was written; nothing is sent after it.
+    Closed(Instant),
+}
+
+impl<E: Operations> Conversation<E> {
+    pub fn new(executor: E, dialect: Dialect, data: Data, settings: Rc<Settings>) -> Self {
+        Self {
+            executor,
+            dialect,
+            settings,
+            data: match dialect.needs_init() {
+                true => Readiness::Waiting(data),
+                false => Readiness::Ready(Arc::new(data)),
+            },
+            running: Running::default(),
+            going_away: false,
+            ending: Ending::No,
+        }
+    }
+
+    pub fn greet(&self, out: &mut BytesMut) {
+        self.say(&ServerMessage::Hello(&self.settings.limits), out);
+    }
+
+    pub fn receive(&mut self, text: &str, out: &mut BytesMut) {
+        match self.dialect.parse(text) {
+            Ok(ClientMessage::Init(payload)) => self.init(&payload, out),
+            Ok(ClientMessage::Ping(payload)) => self.say(&ServerMessage::Pong(payload.as_ref()), out),
+            Ok(ClientMessage::Pong) => {}
+            Ok(ClientMessage::Subscribe { id, request }) => self.subscribe(&id, *request, out),
+            Ok(ClientMessage::Complete { id }) => {
+                if let Some(at) = self.running.find(&id) {
+                    self.running.stop(at);
+                    self.say(&ServerMessage::Stopped(&id), out);
+                }
+            }
+            Ok(ClientMessage::Terminate) => self.close(1000, "", out),
+            Err(Wrong::Close(why)) => self.close(4400, why, out),
+            Err(Wrong::Say(id, why)) => self.say(&ServerMessage::Wrong(id.as_deref(), &why), out),
+        }
+    }
+
+    /// Writes what the operations have, up to about [`CHUNK`].
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) {
+        while self.is_open() && out.len() < CHUNK {
+            let Poll::Ready(event) = self.running.poll_next(cx) else {
+                break;
+            };
+            self.happened(event, out);
+        }
+        if self.going_away && self.running.is_empty() {
+            self.close(1001, "Going away", out);
+        }
+    }
+
+    pub fn ping(&self, out: &mut BytesMut) {
+        frames::ping(out);
+        if self.is_ready() {
+            self.say(&ServerMessage::KeepAlive, out);
+        }
+    }
+
+    pub fn pong(&self, payload: &Bytes, out: &mut BytesMut) {
+        frames::pong(out, payload);
+    }
+
+    pub fn is_ready(&self) -> bool {
+        matches!(self.data, Readiness::Ready(_))
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    pub fn is_open(&self) -> bool {
+        matches!(self.ending, Ending::No)
+    }
+
+    /// A close frame is due.
+    pub fn is_closing(&self) -> bool {
+        matches!(self.ending, Ending::Soon(..))
+    }
+
+    /// Since when a close frame is due or sent.
+    pub fn ending_since(&self) -> Option<Instant> {
+        match self.ending {
+            Ending::No => None,
+            Ending::Soon(.., since) | Ending::Closed(since) => Some(since),
+        }
+    }
+
+    pub fn close(&mut self, code: u16, why: &str, out: &mut BytesMut) {
+        if matches!(self.ending, Ending::Closed(_)) {
+            return;
+        }
+        let label = [("code", &*code.to_string())];
+        let metrics = &self.settings.metrics;
+        metrics.add(&metrics.closed, &label, 1);
+        frames::close(out, code, why);
+        self.end();
+    }
+
+    /// The same with the next [`Self::close_if_due`].
+    pub fn close_soon(&mut self, code: u16, why: &'static str, now: Instant) {
+        if self.is_open() {
+            self.running.clear();
+            self.ending = Ending::Soon(code, why, now);
+        }
+    }
+
+    pub fn close_if_due(&mut self, out: &mut BytesMut) {
+        if let Ending::Soon(code, why, _) = self.ending {
+            self.close(code, why, out);
+        }
+    }
+
+    /// The peer closed, for a reason to answer with.
+    pub fn peer_closed(&mut self, reason: Option<CloseReason>, out: &mut BytesMut) {
+        if !matches!(self.ending, Ending::Closed(_)) {
+            frames::close_too(out, reason);
+            self.end();
+        }
+    }
+
+    /// Drops everything that runs; nothing is sent any more.
+    pub fn end(&mut self) {
+        self.running.clear();
+        let since = self.ending_since().unwrap_or_else(Instant::now);
+        self.ending = Ending::Closed(since);
+    }
+
+    fn init(&mut self, payload: &serde_json::Value, out: &mut BytesMut) {
+        let Readiness::Waiting(data) = &mut self.data else {
+            return self.close(4429, "Too many initialisation requests", out);
+        };
+        let mut data = std::mem::take(data);
+        if let Some(on_init) = &self.settings.on_init
+            && let Err(why) = on_init(payload, &mut data)
+        {
+            self.say(&ServerMessage::InitRefused(&why), out);
+            return self.close(4403, &why, out);
+        }
+        self.data = Readiness::Ready(Arc::new(data));
+        self.say(&ServerMessage::Ack, out);
+        self.say(&ServerMessage::KeepAlive, out);
+    }
+
+    fn subscribe(&mut self, id: &str, request: Request, out: &mut BytesMut) {
+        let data = match &self.data {
+            Readiness::Ready(data) => Arc::clone(data),
+            Readiness::Waiting(_) => return self.close(4401, "Unauthorized", out),
+        };
+        if let Some(at) = self.running.find(id) {
+            match self.dialect {
+                Dialect::TransportWs => {
+                    return self.close(4409, &format!("Subscriber for {id} already exists"), out);
+                }
+                Dialect::Legacy => drop(self.running.stop(at)),
+                Dialect::Plain => return self.say(&ServerMessage::Duplicate(id), out),
+            }
+        }
+        let most = self.settings.limits.operations;
+        if self.running.len() >= most {
+            return self.say(&ServerMessage::Error(id, &[too_many(most)]), out);
+        }
+        let payloads = self.executor.payloads(request, Some(data));
+        self.running.start(id, self.dialect.opening(id), payloads);
+    }
+
+    fn happened(&mut self, Event { at, first, payload }: Event, out: &mut BytesMut) {
+        match payload {
+            None => {
+                let id = self.running.stop(at);
+                self.say(&ServerMessage::Complete(&id), out);
+            }
+            Some(Payload::Refused(errors)) => {
+                let id = self.running.stop(at);
+                self.say(&ServerMessage::Error(&id, &errors), out);
+            }
+            Some(Payload::Next(next)) => {
+                let operation = self.running.get(at);
+                let goes_on = self.dialect.next(operation, first, &next.json, out);
+                if !goes_on {
+                    self.running.stop(at);
+                }
+                match next.then {
+                    Then::GoOn => {}
+                    Then::TooSlow => self.close(1013, "Too slow; resume with the last cursor", out),
+                    Then::GoAway => self.going_away = true,
+                }
+            }
+        }
+    }
+
+    fn say(&self, message: &ServerMessage<'_>, out: &mut BytesMut) {
+        if let Some(text) = self.dialect.write(message) {
+            frames::text(out, &text);
+        }
+    }
+}
+
+fn too_many(most: usize) -> ServerError {
+    let mut error = ServerError::new(format!("more than {most} operations at once"), None);
+    let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+    extensions.set("code", "TOO_MANY_OPERATIONS");
+    error
+}

@@ -1,0 +1,176 @@
+//! Many points become few: one for each key, which is a series, or a series and a stretch of time.
+//!
+//! Points go in, in the order they were committed; a page with one point for each key comes out,
+//! and how many others each of them stands for. The same series and time again is a correction:
+//! the value before it is counted among those others, but is no value of the interval any more.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::values::Values;
+use super::page::{Page, Pick};
+use crate::data::{SeriesId, Stored, StoredPoint, StoredSeries};
+
+#[cfg(test)]
+mod tests;
+mod values;
+
+/// Which point stands for several of one series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fold {
+    #[default]
+    Newest,
+    /// The one with the smallest value; of equal ones the newest.
+    Min,
+    /// The one with the largest value; of equal ones the newest.
+    Max,
+    /// None of them: the mean of their values, at the newest time.
+    Mean,
+}
+
+#[derive(Clone, Debug)]
+pub struct Folded {
+    pub pick: Arc<Pick>,
+    /// All points beside those that came out.
+    pub conflated: u64,
+    /// The same for each point; `None`: each stands for itself alone.
+    pub folded: Option<Arc<[u64]>>,
+}
+
+#[derive(Debug)]
+pub struct Folding<K> {
+    fold: Fold,
+    places: HashMap<K, u32>,
+    /// The newest point of each place, which has the series of the same place.
+    stored: Stored,
+    folded: Vec<u64>,
+    conflated: u64,
+    /// Of each place; none where the newest is all that matters.
+    values: Vec<Values>,
+    values_bytes: usize,
+}
+
+/// Stored points, folded by series and stretches of `every` since the epoch.
+pub fn page(pick: &Pick, every: Duration, fold: Fold) -> Folded {
+    let every = i64::try_from(every.as_micros()).unwrap_or(i64::MAX).max(1);
+    let mut folding = Folding::<(SeriesId, i64)>::new(fold);
+    for point in pick.points() {
+        let series = pick.series(point);
+        folding.add((series.id, point.ts.0.div_euclid(every)), series, point);
+    }
+    folding.finish()
+}
+
+impl From<Arc<Pick>> for Folded {
+    fn from(pick: Arc<Pick>) -> Self {
+        Self {
+            pick,
+            conflated: 0,
+            folded: None,
+        }
+    }
+}
+
+impl<K: Eq + Hash> Folding<K> {
+    pub fn new(fold: Fold) -> Self {
+        Self {
+            fold,
+            places: HashMap::new(),
+            stored: Stored::default(),
+            folded: Vec::new(),
+            conflated: 0,
+            values: Vec::new(),
+            values_bytes: 0,
+        }
+    }
+
+    /// True when it was folded with one that was there.
+    pub fn add(&mut self, key: K, series: &StoredSeries, point: &StoredPoint) -> bool {
+        let Stored {
+            series: all, points, ..
+        } = &mut self.stored;
+        let next = points.len();
+        let (place, known) = match self.places.entry(key) {
+            Entry::Occupied(place) => (*place.get() as usize, true),
+            Entry::Vacant(free) => {
+                free.insert(next as u32);
+                all.push(series.clone());
+                points.push(StoredPoint {
+                    series: next as u32,
+                    ..*point
+                });
+                self.folded.push(0);
+                if self.fold != Fold::Newest {
+                    self.values.push(Values::default());
+                }
+                (next, false)
+            }
+        };
+        if let Some(values) = self.values.get_mut(place) {
+            self.values_bytes += values.put(point.ts, point.value);
+        }
+        if known {
+            self.folded[place] += 1;
+            self.conflated += 1;
+            let newest = &mut points[place];
+            if point.ts >= newest.ts {
+                *newest = StoredPoint {
+                    series: newest.series,
+                    ..*point
+                };
+            }
+        }
+        known
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// What it takes in memory.
+    pub fn bytes(&self) -> usize {
+        // A hash map is at most 7/8 full and has one byte of its own for each place.
+        let places = self.places.capacity() / 7 * 8 * (size_of::<(K, u32)>() + 1);
+        let Stored { series, points, .. } = &self.stored;
+        places
+            + series.capacity() * size_of::<StoredSeries>()
+            + points.capacity() * size_of::<StoredPoint>()
+            + self.folded.capacity() * size_of::<u64>()
+            + self.values.capacity() * size_of::<Values>()
+            + self.values_bytes
+    }
+
+    /// Makes do with less once the values take more than `most`. What they come to stays the same,
+    /// but if leaving out corrected ones is not enough, those so far can be corrected no more: a
+    /// correction counts as one more value then.
+    pub fn shrink(&mut self, most: usize) {
+        if self.values_bytes <= most {
+            return;
+        }
+        self.values_bytes = self.values.iter_mut().map(Values::settle).sum();
+        if self.values_bytes > most / 2 {
+            for values in &mut self.values {
+                values.forget(self.fold);
+            }
+            self.values_bytes = 0;
+        }
+    }
+
+    pub fn finish(mut self) -> Folded {
+        for (values, point) in mem::take(&mut self.values)
+            .into_iter()
+            .zip(&mut self.stored.points)
+        {
+            (point.ts, point.value) = values.result(self.fold, point.ts);
+        }
+        Folded {
+            pick: Pick::all(Page::new(Arc::new(self.stored))),
+            conflated: self.conflated,
+            folded: (self.conflated > 0).then(|| self.folded.into()),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The values of one interval: the smallest, the largest or the mean of what counts in the end.
+
+use crate::data::Micros;
+
+use super::Fold;
+
+/// What was put in, and in short what was put in before and forgotten.
+#[derive(Debug, Default)]
+pub struct Values {
+    /// As they came. The same time again replaces the value before it.
+    put: Vec<(Micros, f64)>,
+    forgotten: Option<Forgotten>,
+}
+
+/// A point, or the mean of several.
+#[derive(Clone, Copy, Debug)]
+struct Forgotten {
+    ts: Micros,
+    value: f64,
+    count: u64,
+}
+
+impl Values {
+    /// Returns by how many bytes it grew.
+    pub fn put(&mut self, ts: Micros, value: f64) -> usize {
+        let before = self.put.capacity();
+        self.put.push((ts, value));
+        (self.put.capacity() - before) * size_of::<(Micros, f64)>()
+    }
+
+    /// Leaves out what was replaced; returns how many bytes are in use.
+    pub fn settle(&mut self) -> usize {
+        self.drop_replaced();
+        self.put.shrink_to_fit();
+        self.put.capacity() * size_of::<(Micros, f64)>()
+    }
+
+    pub fn forget(&mut self, fold: Fold) {
+        self.forgotten = self.sum_up(fold);
+        self.put = Vec::new();
+    }
+
+    /// The time and the value that stand for all.
+    pub fn result(mut self, fold: Fold, newest: Micros) -> (Micros, f64) {
+        match self.sum_up(fold) {
+            Some(all) if fold == Fold::Mean => (newest, all.value),
+            Some(all) => (all.ts, all.value),
+            None => (newest, 0.0),
+        }
+    }
+
+    fn sum_up(&mut self, fold: Fold) -> Option<Forgotten> {
+        self.drop_replaced();
+        let put = self
+            .put
+            .iter()
+            .map(|&(ts, value)| Forgotten { ts, value, count: 1 });
+        let all = self.forgotten.into_iter().chain(put);
+        // Of equal ones the newest, which in both orders compares as the greatest.
+        match fold {
+            Fold::Newest => all.max_by_key(|one| one.ts),
+            Fold::Max => all.max_by(|a, b| a.value.total_cmp(&b.value).then(a.ts.cmp(&b.ts))),
+            Fold::Min => all.max_by(|a, b| b.value.total_cmp(&a.value).then(a.ts.cmp(&b.ts))),
+            Fold::Mean => mean(all),
+        }
+    }
+
+    fn drop_replaced(&mut self) {
+        // Stable: of equal times the last to come stays last, and its value is the one that is kept.
+        self.put.sort_by_key(|(ts, _)| *ts);
+        self.put.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            if same {
+                kept.1 = later.1;
+            }
+            same
+        });
+    }
+}
+
+/// Exact but for the last digits, whatever the number of values, and without overflow.
+fn mean(parts: impl Iterator<Item = Forgotten> + Clone) -> Option<Forgotten> {
+    let count: u64 = parts.clone().map(|part| part.count).sum();
+    let ts = parts.clone().map(|part| part.ts).max()?;
+    let n = count as f64;
+    // Neumaier's sum: what an addition rounds away is kept aside.
+    let (mut sum, mut aside) = (0.0f64, 0.0f64);
+    for part in parts.clone() {
+        let term = part.value * part.count as f64;
+        let next = sum + term;
+        aside += if sum.abs() >= term.abs() {
+            (sum - next) + term
+        } else {
+            (term - next) + sum
+        };
+        sum = next;
+    }
+    let mut value = (sum + aside) / n;
+    if !value.is_finite() {
+        let share = |part: Forgotten| part.value * (part.count as f64 / n);
+        value = parts.map(share).sum::<f64>().clamp(f64::MIN, f64::MAX);
+    }
+    Some(Forgotten { ts, value, count })
+}

@@ -1,0 +1,179 @@
+//! Live windows of one length: points go in, windows that changed come out, whole and exact.
+//!
+//! A window is read from Postgres once. After that a point newer than all others in it is added
+//! here; any other point is late or a correction, and its window is read again. A read says up to
+//! which positions it holds everything, so that a point that comes after it, but was committed
+//! before, counts once. All windows of a turn are read together, however many points they got.
+
+mod audience;
+mod line;
+mod updates;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+use std::mem;
+use std::sync::Arc;
+
+pub use audience::{Audience, GroupId};
+pub use updates::{End, Receiver, Sender, Updates, updates};
+
+use self::line::{Added, Line};
+use crate::data::{Bucket, Micros, Positions, SeriesId, Step, StoredPoint, StoredSeries};
+
+/// A window as it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    pub series: StoredSeries,
+    pub bucket: Bucket,
+    /// The series has a point after its end.
+    pub closed: bool,
+}
+
+#[derive(Debug)]
+pub struct Windows {
+    step: Step,
+    lines: HashMap<SeriesId, Line>,
+    /// Series whose newest window has to be read, and other windows that have to.
+    unread: BTreeSet<SeriesId>,
+    stale: BTreeSet<(SeriesId, Micros)>,
+    /// Series with changed windows, and changed windows that are no longer kept.
+    touched: Vec<SeriesId>,
+    evicted: Vec<Arc<Window>>,
+}
+
+/// What to read from Postgres next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    pub newest_of: Vec<SeriesId>,
+    pub windows: Vec<(SeriesId, Micros)>,
+}
+
+impl Windows {
+    pub fn new(step: Step) -> Self {
+        Self {
+            step,
+            lines: HashMap::new(),
+            unread: BTreeSet::new(),
+            stale: BTreeSet::new(),
+            touched: Vec::new(),
+            evicted: Vec::new(),
+        }
+    }
+
+    /// From now on the series' windows are followed; false when they were already.
+    pub fn follow(&mut self, series: &StoredSeries) -> bool {
+        if self.lines.contains_key(&series.id) {
+            return false;
+        }
+        self.lines.insert(series.id, Line::new(series.clone()));
+        self.unread.insert(series.id)
+    }
+
+    pub fn forget(&mut self, id: SeriesId) {
+        self.lines.remove(&id);
+        self.unread.remove(&id);
+        let all = (id, Micros(i64::MIN))..=(id, Micros(i64::MAX));
+        let stale: Vec<_> = self.stale.range(all).copied().collect();
+        for place in stale {
+            self.stale.remove(&place);
+        }
+    }
+
+    /// Points must come in the order of their offsets within a partition.
+    pub fn add(&mut self, id: SeriesId, point: &StoredPoint) {
+        let Some(line) = self.lines.get_mut(&id) else {
+            return;
+        };
+        match line.add(self.step, point, &mut self.evicted) {
+            Added::Nothing => {}
+            Added::Changed => self.touched.push(id),
+            Added::MustRead(start) => {
+                self.stale.insert((id, start));
+            }
+        }
+    }
+
+    /// The first `most` of what has to be read, the series that wait for their first window before
+    /// all others.
+    pub fn reading(&self, most: usize) -> Reading {
+        let newest_of: Vec<_> = self.unread.iter().take(most).copied().collect();
+        let left = most - newest_of.len();
+        let windows = self.stale.iter().take(left).copied().collect();
+        Reading { newest_of, windows }
+    }
+
+    /// How many series are followed.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// How many reads are due.
+    pub fn unread(&self) -> usize {
+        self.unread.len() + self.stale.len()
+    }
+
+    /// What was read: each window with the time of its newest point. It holds everything that was
+    /// added before and everything below `as_of`.
+    pub fn install(&mut self, reading: &Reading, as_of: Positions, found: Vec<(Bucket, Micros)>) {
+        let as_of = Arc::new(as_of);
+        let mut gone: BTreeSet<_> = reading.windows.iter().copied().collect();
+        for (bucket, last_ts) in found {
+            let place = (bucket.series_id, bucket.ts);
+            gone.remove(&place);
+            self.stale.remove(&place);
+            if let Some(line) = self.lines.get_mut(&place.0)
+                && line.put(self.step, bucket, last_ts, &as_of, &mut self.evicted)
+            {
+                self.touched.push(place.0);
+            }
+        }
+        for (id, start) in gone {
+            self.stale.remove(&(id, start));
+            if let Some(line) = self.lines.get_mut(&id) {
+                line.drop_window(start);
+            }
+        }
+        for id in &reading.newest_of {
+            self.unread.remove(id);
+            if let Some(line) = self.lines.get_mut(id) {
+                line.was_read(&as_of);
+            }
+        }
+    }
+
+    /// The windows that changed since the last call, by series and time.
+    pub fn take_changed(&mut self) -> Vec<Arc<Window>> {
+        let mut changed = mem::take(&mut self.evicted);
+        for id in mem::take(&mut self.touched) {
+            if let Some(line) = self.lines.get_mut(&id) {
+                line.take_changed(self.step, &mut changed);
+            }
+        }
+        // Stable: of a window that was evicted and came back the newer one stays behind the older.
+        changed.sort_by_key(|window| (window.series.id, window.bucket.ts));
+        changed
+    }
+
+    pub fn is_read(&self, id: SeriesId) -> bool {
+        !self.unread.contains(&id)
+    }
+
+    /// The newest window of a series and, of those kept, the ones from `since` on.
+    pub fn current(&self, id: SeriesId, since: Option<Micros>) -> Vec<Arc<Window>> {
+        let line = self.lines.get(&id);
+        line.map(|line| line.current(self.step, since))
+            .unwrap_or_default()
+    }
+
+    /// Everything kept has to be read again.
+    pub fn distrust(&mut self) {
+        for (id, line) in &self.lines {
+            self.stale.extend(line.starts().map(|start| (*id, start)));
+        }
+    }
+}

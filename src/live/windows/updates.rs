@@ -1,0 +1,261 @@
+//! One subscriber's windows on their way: of each window the newest state, until it is taken.
+//!
+//! A subscriber that keeps up gets the very batch that its whole group gets. One that lags holds one
+//! update for each window and counts those that a newer one replaced.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::Window;
+use crate::data::{Bucket, Micros, SeriesId};
+
+/// The most windows of one message.
+const BATCH_MAX: usize = 1_000;
+/// The most windows that may wait for one subscriber.
+const WAITING_MAX: usize = 100_000;
+
+type Place = (SeriesId, Micros);
+
+/// Why there are no more updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum End {
+    #[error("this subscriber did not keep up; subscribe again, with backfill for what it missed")]
+    Overflow,
+    #[error("the windows of all subscribers together have too many series; narrow the selector")]
+    TooManySeries,
+    #[error("a window took too long to read; choose a shorter one")]
+    TooLong,
+    #[error("windows are not available now; subscribe again in a moment")]
+    Unavailable,
+    #[error("this server is about to stop; subscribe again elsewhere")]
+    GoingAway,
+}
+
+/// Windows, each with its state by now.
+#[derive(Clone, Debug, Default)]
+pub struct Updates {
+    pub windows: Arc<[Arc<Window>]>,
+    /// How many updates were replaced by newer ones before these.
+    pub conflated: u64,
+}
+
+/// The computing end. Dropping it ends the subscription.
+#[derive(Debug)]
+pub struct Sender(Arc<Shared>);
+
+/// The subscriber's end.
+#[derive(Debug)]
+pub struct Receiver {
+    shared: Arc<Shared>,
+    every: Duration,
+    not_before: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    held: Mutex<Held>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    opened: bool,
+    /// The first batch goes out even if it is empty.
+    greeted: bool,
+    /// One batch as it came, or else the newest of each window, those that wait longest first.
+    batch: Option<Arc<[Arc<Window>]>>,
+    windows: HashMap<Place, Arc<Window>>,
+    order: VecDeque<Place>,
+    conflated: u64,
+    ended: Option<End>,
+}
+
+/// `every`: at most one batch in this time.
+pub fn updates(every: Duration) -> (Sender, Receiver) {
+    let shared = Arc::new(Shared::default());
+    let receiver = Receiver {
+        shared: Arc::clone(&shared),
+        every,
+        not_before: Instant::now(),
+    };
+    (Sender(shared), receiver)
+}
+
+impl Sender {
+    /// Begins with these windows; nothing is taken before.
+    pub fn open(&self, windows: Vec<Arc<Window>>) {
+        self.0.lock().opened = true;
+        self.push(&windows.into());
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.0.lock().opened
+    }
+
+    /// Never waits.
+    pub fn push(&self, batch: &Arc<[Arc<Window>]>) {
+        let mut held = self.0.lock();
+        if held.opened && held.ended.is_none() {
+            held.push(batch);
+        }
+        drop(held);
+        self.0.changed.notify_one();
+    }
+
+    pub fn end(&self, why: End) {
+        self.0.lock().end(why);
+        self.0.changed.notify_one();
+    }
+
+    /// It ended or the subscriber has gone.
+    pub fn is_over(&self) -> bool {
+        Arc::strong_count(&self.0) == 1 || self.0.lock().ended.is_some()
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.end(End::Unavailable);
+    }
+}
+
+impl Receiver {
+    /// Waits until the first windows are there.
+    pub async fn opened(&self) -> Result<(), End> {
+        loop {
+            let (opened, ended) = {
+                let held = self.shared.lock();
+                (held.opened, held.ended)
+            };
+            match (ended, opened) {
+                (Some(end), _) => return Err(end),
+                (None, true) => return Ok(()),
+                (None, false) => self.shared.changed.notified().await,
+            }
+        }
+    }
+
+    /// The next batch; may be dropped while waiting without loss.
+    pub async fn next(&mut self) -> Result<Updates, End> {
+        sleep_until(self.not_before).await;
+        loop {
+            if let Some(taken) = self.shared.lock().take() {
+                self.not_before = Instant::now() + self.every;
+                return taken;
+            }
+            self.shared.changed.notified().await;
+        }
+    }
+
+    /// The series whose windows are waiting.
+    pub fn series(&self) -> BTreeSet<SeriesId> {
+        let mut held = self.shared.lock();
+        held.unpack();
+        held.windows.keys().map(|(id, _)| *id).collect()
+    }
+
+    /// Puts older windows before those that wait. A window that waits stays as it is, and one newer
+    /// than all of its series is left out: those are continued, and come in their turn.
+    pub fn fill(&self, older: Vec<Bucket>) {
+        let mut held = self.shared.lock();
+        held.unpack();
+        let mut newest: HashMap<SeriesId, Arc<Window>> = HashMap::new();
+        for window in held.windows.values() {
+            let newest = newest
+                .entry(window.series.id)
+                .or_insert_with(|| Arc::clone(window));
+            if newest.bucket.ts < window.bucket.ts {
+                *newest = Arc::clone(window);
+            }
+        }
+        for bucket in older {
+            let newest = newest.get(&bucket.series_id);
+            let Some(newest) = newest.filter(|newest| bucket.ts < newest.bucket.ts) else {
+                continue;
+            };
+            let place = (bucket.series_id, bucket.ts);
+            held.windows.entry(place).or_insert_with(|| {
+                Arc::new(Window {
+                    series: newest.series.clone(),
+                    bucket,
+                    closed: true,
+                })
+            });
+        }
+        let mut order: Vec<Place> = held.windows.keys().copied().collect();
+        order.sort_unstable();
+        held.order = order.into();
+    }
+}
+
+impl Held {
+    fn push(&mut self, batch: &Arc<[Arc<Window>]>) {
+        if self.batch.is_none() && self.windows.is_empty() && batch.len() <= BATCH_MAX {
+            self.batch = (!batch.is_empty()).then(|| Arc::clone(batch));
+            return;
+        }
+        self.unpack();
+        self.hold(batch);
+        if self.windows.len() > WAITING_MAX {
+            self.end(End::Overflow);
+        }
+    }
+
+    fn hold(&mut self, batch: &[Arc<Window>]) {
+        for window in batch {
+            let place = (window.series.id, window.bucket.ts);
+            match self.windows.insert(place, Arc::clone(window)) {
+                Some(_) => self.conflated += 1,
+                None => self.order.push_back(place),
+            }
+        }
+    }
+
+    fn unpack(&mut self) {
+        if let Some(batch) = self.batch.take() {
+            self.hold(&batch);
+        }
+    }
+
+    fn take(&mut self) -> Option<Result<Updates, End>> {
+        if let Some(end) = self.ended {
+            return Some(Err(end));
+        }
+        let windows = match self.batch.take() {
+            Some(batch) => batch,
+            None => {
+                let most = self.order.len().min(BATCH_MAX);
+                let places = self.order.drain(..most);
+                let windows = places.filter_map(|place| self.windows.remove(&place));
+                windows.collect()
+            }
+        };
+        if windows.is_empty() && (self.greeted || !self.opened) {
+            return None;
+        }
+        self.greeted = true;
+        Some(Ok(Updates {
+            windows,
+            conflated: std::mem::take(&mut self.conflated),
+        }))
+    }
+
+    fn end(&mut self, why: End) {
+        if self.ended.is_none() {
+            *self = Self {
+                ended: Some(why),
+                ..Self::default()
+            };
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

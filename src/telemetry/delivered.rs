@@ -1,0 +1,118 @@
+//! What became of the points that live subscriptions asked for: the sums behind `/metrics`.
+//!
+//! Each subscription counts for itself, under its own lock, so delivering touches nothing shared.
+//! A scrape adds up those that run and those that have gone. As the counts of each satisfy
+//! matched = sent + conflated + discarded + pending whenever they are read, so do the sums.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+/// How many points went which way so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub matched: u64,
+    /// Handed to the subscriber's connection, which takes points only when its socket has room.
+    pub sent: u64,
+    /// Stood for by a point that was sent or still waits.
+    pub conflated: u64,
+    /// Still waiting when the subscription ended.
+    pub discarded: u64,
+    pub pending: u64,
+}
+
+/// Something that counts. Its counts are consistent and never fall, but for `pending`.
+pub trait Counted: fmt::Debug + Send + Sync {
+    fn counts(&self) -> Counts;
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Delivered(Arc<Mutex<Sums>>);
+
+#[derive(Debug, Default)]
+struct Sums {
+    running: HashMap<u64, Arc<dyn Counted>>,
+    gone: Counts,
+    next_id: u64,
+}
+
+/// Keeps a subscription among those that run. Dropped when its counts are final.
+#[derive(Debug)]
+pub struct Place {
+    delivered: Delivered,
+    id: u64,
+}
+
+impl Delivered {
+    pub fn join(&self, subscription: Arc<dyn Counted>) -> Place {
+        let mut sums = self.lock();
+        let id = sums.next_id;
+        sums.next_id += 1;
+        sums.running.insert(id, subscription);
+        let delivered = self.clone();
+        Place { delivered, id }
+    }
+
+    /// Over all subscriptions there ever were.
+    pub fn counts(&self) -> Counts {
+        let sums = self.lock();
+        let running = sums.running.values().map(|one| one.counts());
+        running.fold(sums.gone, Counts::plus)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sums> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut sums = self.delivered.lock();
+        if let Some(one) = sums.running.remove(&self.id) {
+            sums.gone = sums.gone.plus(one.counts());
+        }
+    }
+}
+
+impl Counts {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            matched: self.matched + other.matched,
+            sent: self.sent + other.sent,
+            conflated: self.conflated + other.conflated,
+            discarded: self.discarded + other.discarded,
+            pending: self.pending + other.pending,
+        }
+    }
+}
+
+impl Collector for Delivered {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let counts = self.counts();
+        let help = "Points that live subscriptions asked for; sent + conflated + discarded + pending";
+        let matched = encoder.encode_descriptor("matched_points", help, None, MetricType::Counter)?;
+        ConstCounter::new(counts.matched).encode(matched)?;
+
+        let help = "Points at the subscribers by outcome";
+        let mut by_outcome =
+            encoder.encode_descriptor("delivered_points", help, None, MetricType::Counter)?;
+        for (outcome, points) in [
+            ("sent", counts.sent),
+            ("conflated", counts.conflated),
+            ("discarded", counts.discarded),
+        ] {
+            let labels = [("outcome", outcome)];
+            ConstCounter::new(points).encode(by_outcome.encode_family(&labels)?)?;
+        }
+
+        let help = "Points that wait for their subscribers";
+        let pending = encoder.encode_descriptor("pending_points", help, None, MetricType::Gauge)?;
+        ConstGauge::new(counts.pending).encode(pending)
+    }
+}
