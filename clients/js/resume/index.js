@@ -93,7 +93,7 @@ function follow(place, open, sink) {
   const inner = {
     next(message) {
       crossing ||= place.crosses(message.errors);
-      if (crossing) return;
+      if (crossing || isFarewell(message)) return;
       place.moveOn(message);
       sink.next(message);
     },
@@ -106,6 +106,10 @@ function follow(place, open, sink) {
     close();
   };
 }
+
+/** Says only that the connection is about to close, after which the client reconnects. */
+const isFarewell = ({ data, errors }) =>
+  !data && Boolean(errors?.every(({ extensions }) => ['GOING_AWAY', 'SLOW_CLIENT'].includes(extensions?.code)));
 
 const ofOnlyField = (data) => Object.values(data ?? {})[0]?.cursor;
 

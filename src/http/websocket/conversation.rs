@@ -221,7 +221,8 @@ impl<E: Operations> Conversation<E> {
             Some(Payload::Next(next)) => {
                 let operation = self.running.get(at);
                 let goes_on = self.dialect.next(operation, first, &next.json, out);
-                if !goes_on {
+                // Not completed: clients would take that for the end, and not come back.
+                if !goes_on || next.then == Then::GoAway {
                     self.running.stop(at);
                 }
                 match next.then {

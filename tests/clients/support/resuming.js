@@ -36,8 +36,8 @@ export async function survivesCuts(server, subscribe, { backfill } = {}) {
   cut.close();
 }
 
-/** Kills the server and starts it again: what came meanwhile comes too, and nothing twice. */
-export async function survivesKill(kafka, subscribe) {
+/** Ends the server and starts it again: what came meanwhile comes too, and nothing twice. */
+export async function survivesRestart(kafka, subscribe, end) {
   const [metric, inbox] = [unique('m'), inboxOf()];
   const server = await Server.start({ brokers: kafka.brokers, topic: kafka.topic });
   const { stop } = subscribe(server, { metric }, inbox.sink);
@@ -45,7 +45,7 @@ export async function survivesKill(kafka, subscribe) {
     await inbox.next();
     await kafka.publish(metric, 0, 10);
     await sees(inbox.next, 0, 10);
-    await server.kill();
+    await end(server);
     await kafka.publish(metric, 10, 20);
     await server.startAgain();
     await sees(inbox.next, 10, 20);
@@ -57,7 +57,7 @@ export async function survivesKill(kafka, subscribe) {
   }
 }
 
-/** A cursor that cannot be continued is said once; the client goes on where it was told to. */
+/** A cursor that cannot be continued is said; the client goes on where it was told to. */
 export async function crossesGap(subscribe) {
   const [metric, inbox] = [unique('m'), inboxOf()];
   // Its Kafka goes with it: offsets begin anew, so that no old cursor can be continued.
@@ -77,7 +77,6 @@ export async function crossesGap(subscribe) {
     assert.equal(typeof (await gaps.next('the gap')), 'string');
     await server.publish(metric, 5, 10);
     await sees(inbox.next, 5, 10);
-    assert.ok(gaps.isEmpty);
   } finally {
     stop();
     await server.stop();
@@ -91,6 +90,8 @@ export async function endsAtGap(subscribe) {
   const { stop } = subscribe(server, { metric }, inbox.sink);
   try {
     await inbox.next();
+    await server.publish(metric, 0, 5);
+    await sees(inbox.next, 0, 5);
     await server.kill();
     await server.startAgain();
     assert.equal(await inbox.refused(), 'RESUME_GAP');
