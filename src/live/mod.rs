@@ -6,6 +6,7 @@
 pub mod sequence;
 pub mod index;
 pub mod page;
+mod cut;
 mod picks;
 pub mod ring;
 pub mod fold;
@@ -14,6 +15,7 @@ pub mod outbox;
 pub mod json;
 pub mod windows;
 
+pub use cut::MESSAGE_MAX;
 pub use fold::Fold;
 pub use index::{Index, SubscriberId};
 pub use json::Json;

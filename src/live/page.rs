@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use bytes::Bytes;
 use prometheus_client::metrics::counter::Counter;
 
+use super::outbox::Delivery;
 use super::picks::Picks;
 use super::shape::{PointShape, Texts};
 use crate::data::stored::Range;
@@ -42,8 +43,9 @@ impl Page {
         })
     }
 
-    /// The points of these ranges that the selector selects, shared by all who ask for the same.
-    pub fn pick(self: &Arc<Self>, selector: &Selector, ranges: &[Range]) -> Arc<Pick> {
+    /// The points of these ranges that the selector selects, shared by all who ask for the same; in
+    /// parts when they are too many for one message. A mark in them knows of these ranges alone.
+    pub fn parts(self: &Arc<Self>, selector: &Selector, ranges: &[Range]) -> Arc<[Delivery]> {
         self.picks.get(self, selector, ranges)
     }
 

@@ -312,9 +312,10 @@ mod tests {
                         seen.insert(missing.partition_id, (from[&missing.partition_id]..missing.to).collect());
                     }
                     Recent::Page(page, ranges) => {
-                        let pick = page.pick(&Selector::default(), &ranges);
-                        for point in pick.points() {
-                            seen.entry(point.partition_id).or_default().push(point.offset);
+                        for part in page.parts(&Selector::default(), &ranges).iter() {
+                            for point in part.pick.points() {
+                                seen.entry(point.partition_id).or_default().push(point.offset);
+                            }
                         }
                         for range in ranges {
                             prop_assert_eq!(at.insert(range.partition_id, range.to), Some(range.from));

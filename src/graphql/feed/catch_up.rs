@@ -6,22 +6,21 @@
 //! proves it complete. Only a cursor that names other partitions than the hub does is judged by
 //! Postgres before anything is read.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Error, ErrorExtensions, Result, Value};
 
-use super::batches::{advanced, folded, split};
+use super::batches::{advanced, folded};
 use super::live::Live;
-use super::{BATCH_MAX, Batch, Feed, Request, Start, State, going_away};
+use super::{Batch, Feed, Request, Start, State, going_away};
 use crate::actors::archive::{Archive, Away};
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::cursor::Backfill;
 use crate::data::stored::Range;
 use crate::data::{Cursor, Mark, Positions, Selector};
 use crate::graphql::errors::Code;
-use crate::live::{Fold, Options, Overflow, Pick, Recent};
+use crate::live::{Delivery, Fold, Options, Overflow, Recent};
 use crate::store::tail::{Horizon, Names, ResumeGap};
 
 /// What a feed was asked for, and whom it asks.
@@ -39,8 +38,8 @@ pub struct CatchUp {
     asked: Box<Asked>,
     at: Arc<Mark>,
     stage: Stage,
-    /// What is left of a page that was cut.
-    parts: VecDeque<Batch>,
+    /// A page in parts, and how many of them have gone out.
+    parts: (Arc<[Delivery]>, usize),
 }
 
 enum Stage {
@@ -82,7 +81,7 @@ impl CatchUp {
             }),
             at: Arc::default(),
             stage: Stage::Seek,
-            parts: VecDeque::new(),
+            parts: (Arc::default(), 0),
         };
         match request.start {
             Start::Now => {
@@ -113,7 +112,7 @@ impl CatchUp {
             asked: live.asked,
             at: live.at,
             stage: Stage::Seek,
-            parts: VecDeque::new(),
+            parts: (Arc::default(), 0),
         }
     }
 
@@ -123,9 +122,18 @@ impl CatchUp {
                 let last = Batch::empty(self.at);
                 return (Some(Ok(last)), State::Failing(Box::new(going_away())));
             }
-            if let Some(part) = self.parts.pop_front() {
-                self.at = Arc::clone(&part.cursor);
-                return (Some(Ok(part)), self.into());
+            if let Some(part) = self.parts.0.get(self.parts.1) {
+                self.parts.1 += 1;
+                if !part.ranges.is_empty() {
+                    self.at = Mark::at(advanced(&self.at.positions, &part.ranges));
+                }
+                // Without points it only moved the cursor, which the next one does as well.
+                if !part.pick.is_empty() {
+                    let Asked { every, fold, .. } = *self.asked;
+                    let batch = folded(&self.at, Arc::clone(&part.pick), every, fold);
+                    return (Some(Ok(batch)), self.into());
+                }
+                continue;
             }
             let step = match std::mem::replace(&mut self.stage, Stage::Seek) {
                 Stage::Backfill(backfill, names) => self.backfill(backfill, names).await,
@@ -162,9 +170,8 @@ impl CatchUp {
             backfill: Some(backfill.clone()),
         });
         self.stage = Stage::Backfill(backfill, Some(names));
-        let pick = Pick::all(Arc::clone(&chapter.page));
-        self.parts
-            .extend(folded(&self.at, pick, self.asked.every, self.asked.fold));
+        // All of it was selected, and no position moves.
+        self.parts = (chapter.page.parts(&Selector::default(), &[]), 0);
         Ok(())
     }
 
@@ -195,8 +202,7 @@ impl CatchUp {
     async fn read(&mut self, mut read: Read) -> Result<Option<Subscription>> {
         match self.asked.hub.recent().after(&self.at.positions, &read.upto) {
             Recent::Page(page, ranges) => {
-                let pick = page.pick(&self.asked.selector, &ranges);
-                self.take(pick, &ranges);
+                self.parts = (page.parts(&self.asked.selector, &ranges), 0);
             }
             Recent::Forgotten(missing) => {
                 if read.names.is_none() && !self.asked.selector.selects_all() {
@@ -209,8 +215,7 @@ impl CatchUp {
                     to: missing.to.min(leaf.range.to),
                     ..missing
                 });
-                let pick = leaf.page.pick(&self.asked.selector, &[range]);
-                self.take(pick, &[range]);
+                self.parts = (leaf.page.parts(&self.asked.selector, &[range]), 0);
             }
             Recent::Level => match read.subscription {
                 Some(subscription) => {
@@ -233,22 +238,6 @@ impl CatchUp {
         }
         self.stage = Stage::Read(read);
         Ok(None)
-    }
-
-    /// These points are next, and these ranges behind them.
-    fn take(&mut self, pick: Arc<Pick>, ranges: &[Range]) {
-        if self.asked.every.is_some() {
-            let after = Mark::at(advanced(&self.at.positions, ranges));
-            self.parts
-                .extend(folded(&after, pick, self.asked.every, self.asked.fold));
-            self.at = after;
-        } else {
-            let parts = split(&self.at, pick, ranges, BATCH_MAX);
-            if parts.is_empty() {
-                self.at = Mark::at(advanced(&self.at.positions, ranges));
-            }
-            self.parts.extend(parts);
-        }
     }
 
     fn go_live(self, subscription: Subscription) -> State {
