@@ -171,7 +171,7 @@ impl Handler<Begin> for Aggregates {
             return;
         }
         if self.engines.len() >= ENGINES_MAX {
-            join.updates.end(End::TooManySeries);
+            join.updates.end(End::TooManyLengths);
             return;
         }
         let (sender, joins) = mpsc::channel(JOINS_MAX);

@@ -10,6 +10,7 @@ use super::errors::Code;
 use super::scalars::{Duration, Long};
 use super::selector::SeriesSelector;
 use super::services::{read_error, reader};
+use super::subscription::EVERY;
 use super::types::{Aggregate, HistoryPoint, Series, wanted};
 use crate::actors::aggregates::{AggregatesHandle, Request};
 use crate::data::{Micros, Step};
@@ -35,16 +36,20 @@ impl Aggregates {
             Aggregate,
         >,
         #[graphql(desc = "All windows of this span come first.")] backfill: Option<Duration>,
-        #[graphql(desc = "At most one message in this time; 100ms when left out or shorter.")] every: Option<
-            Duration,
-        >,
+        #[graphql(desc = "At most one message in this time (10ms to 1h); 100ms when left out or shorter.")]
+        every: Option<Duration>,
     ) -> Result<impl Stream<Item = Result<AggregateBatch>>> {
         if aggregate.is_empty() {
             return Err(Code::BadUserInput.error("aggregate must name at least one"));
         }
         let step =
             Step::new(window.0).ok_or_else(|| Code::BadUserInput.error("window must be 1us to 100 years"))?;
-        let since = backfill.map(|Duration(span)| step.bucket(Micros::now().minus(span)));
+        if every.is_some_and(|Duration(span)| !EVERY.contains(&span)) {
+            return Err(Code::BadUserInput.error("every must be 10ms to 1h"));
+        }
+        // The first whole window there can be.
+        let oldest = step.end(Micros::FIRST);
+        let since = backfill.map(|Duration(span)| step.bucket(Micros::now().minus(span).max(oldest)));
         let request = Request {
             selector: selector.into_selector()?,
             window: step,
@@ -126,7 +131,7 @@ impl AggregateWindow {
 fn error(end: End) -> Error {
     let code = match end {
         End::Overflow => Code::SlowClient,
-        End::TooManySeries => Code::TooManyRows,
+        End::TooManySeries | End::TooManyLengths => Code::TooManyRows,
         End::TooLong => Code::QueryTimeout,
         End::Unavailable => Code::Unavailable,
         End::GoingAway => Code::GoingAway,

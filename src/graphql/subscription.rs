@@ -22,7 +22,7 @@ use crate::store::tail::Tail;
 pub struct Subscription;
 
 /// Shorter would be a timer that never rests, longer is what rollups and aggregates are for.
-const EVERY: RangeInclusive<Span> = Span::from_millis(10)..=Span::from_secs(3_600);
+pub(super) const EVERY: RangeInclusive<Span> = Span::from_millis(10)..=Span::from_secs(3_600);
 
 /// What happens to a subscriber that does not keep up, so that its outbox overflows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]

@@ -285,22 +285,65 @@ async fn a_hundred_subscribers_cost_one_computation() {
 }
 
 #[actix_web::test]
-async fn every_holds_updates_back_and_counts_what_was_replaced() {
+async fn with_every_each_update_is_sent_or_counted_as_replaced() {
     let plan = StreamSync::plan().await;
     let node = plan.start().await;
     let base = whole_seconds_ago(500);
     let mut watcher = Watcher::of(&node, with(everything(), "every", json!("2s"))).await;
     let mut quick = Watcher::of(&node, everything()).await;
-    for n in 1..4 {
+    for n in 1..6 {
         store(&plan, &node, &[point("m", after(base, n), 1.0)]).await;
         while quick.counts() != [(n as i64, false)] {
             quick.next().await;
         }
     }
-    while watcher.counts() != [(3, false)] {
-        watcher.next().await;
+    let mut sent = 0;
+    while watcher.counts() != [(5, false)] {
+        sent += watcher.next().await as u64;
     }
-    assert!((1..=2).contains(&watcher.conflated), "{}", watcher.conflated);
+    assert_eq!(sent + watcher.conflated, 5);
+}
+
+#[actix_web::test]
+async fn a_client_that_stalls_finds_the_newest_state_of_each_window() {
+    let plan = StreamSync::plan().await;
+    let node = plan.start().await;
+    let base = whole_seconds_ago(500);
+    // A megabyte for each update: a few are more than any socket takes.
+    let keys: String = (0..300).map(|n| format!("key{n}: key ")).collect();
+    let wide = AGGREGATES.replace("{ key }", &format!("{{ key {keys} }}"));
+    let mut stalled = Watcher {
+        subscriber: Subscriber::subscribe(&node, &wide, everything()).await,
+        windows: Windows::new(),
+        conflated: 0,
+    };
+    stalled.next().await;
+    let mut quick = Watcher::of(&node, everything()).await;
+    let padding = "x".repeat(350);
+    for round in 0..30 {
+        let record = |n: usize| {
+            let metric = format!("m{n}");
+            labelled_point(
+                &metric,
+                &[("padding", &padding)],
+                after(base, round),
+                round as f64,
+            )
+        };
+        store(&plan, &node, &(0..10).map(record).collect::<Vec<_>>()).await;
+        let newest = (round % 10 + 1) as i64;
+        while quick
+            .counts()
+            .iter()
+            .filter(|(count, closed)| !closed && *count == newest)
+            .count()
+            < 10
+        {
+            quick.next().await;
+        }
+    }
+    stalled.agrees(&node, &everything()).await;
+    assert!(stalled.conflated > 0, "it was not stalled");
 }
 
 #[actix_web::test]
@@ -311,6 +354,7 @@ async fn what_cannot_be_aggregated_is_refused_with_a_code() {
         ("window", json!("1000000d")),
         ("aggregate", json!([])),
         ("backfill", json!("soon")),
+        ("every", json!("2h")),
         (
             "selector",
             json!({"labels": [{"name": "a", "op": "MATCHES", "value": "("}]}),

@@ -18,9 +18,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::stored::Range;
-use crate::data::{Micros, Positions, Selector, SeriesId, Step, Stored, StoredPoint, StoredSeries};
+use crate::data::{Micros, Positions, Selector, Step, Stored, StoredPoint, StoredSeries};
 use crate::live::windows::{Audience, End, GroupId, Sender, Windows};
-use crate::live::{Delivery, Options};
+use crate::live::{self, Delivery, Options};
 use crate::store::read::{ReadError, Reader};
 use crate::store::tail::{Names, Tail, TailError, Want};
 use crate::telemetry::Metrics;
@@ -109,8 +109,14 @@ impl Engine {
                 Some(join) = self.joins.recv() => self.join(join),
                 Some((group, found)) = self.matching.next() => self.matched(group, found),
                 delivery = next(&mut self.subscription), if room => match delivery {
-                    Some(delivery) => self.deliver(&delivery),
-                    None => self.reconnect().await,
+                    Ok(delivery) => self.deliver(&delivery),
+                    Err(end) => {
+                        // An epoch that ended may have left rows that nothing tells of.
+                        if end == live::End::Gap {
+                            self.windows.distrust();
+                        }
+                        self.reconnect().await;
+                    }
                 },
                 () = std::future::ready(()), if self.due > 0 => self.read().await,
                 _ = turn.tick() => {
@@ -167,19 +173,13 @@ impl Engine {
     }
 
     fn take<'a>(&mut self, stored: &Stored, points: impl Iterator<Item = &'a StoredPoint>, ranges: &[Range]) {
-        let wanted: Vec<Option<SeriesId>> = stored
-            .series
-            .iter()
-            .map(|series| {
-                self.audience
-                    .wants(series.id, &series.series)
-                    .then_some(series.id)
-            })
-            .collect();
+        let mut wanted = Vec::with_capacity(stored.series.len());
         for series in &stored.series {
-            if wanted.contains(&Some(series.id)) {
+            let wants = self.audience.wants(series.id, &series.series);
+            if wants {
                 self.follow(series);
             }
+            wanted.push(wants.then_some(series.id));
         }
         for point in points {
             if let Some(id) = wanted[point.series as usize] {
@@ -282,7 +282,6 @@ impl Engine {
             self.positions = Some(seam.clone());
             return;
         }
-        self.windows.distrust();
         let mut names = Names::default();
         loop {
             match self.page(seam, &mut names).await {
@@ -316,10 +315,9 @@ impl Drop for Engine {
     }
 }
 
-/// `None` when the subscription is at its end.
-async fn next(subscription: &mut Option<Subscription>) -> Option<Delivery> {
+async fn next(subscription: &mut Option<Subscription>) -> Result<Delivery, live::End> {
     match subscription {
-        Some(subscription) => subscription.receiver.next().await.ok(),
+        Some(subscription) => subscription.receiver.next().await,
         None => pending().await,
     }
 }

@@ -50,6 +50,10 @@ impl World {
                  update ingest_offsets set next_offset = {to}; commit;"
             ))
             .await;
+        self.stored(from, to)
+    }
+
+    fn stored(&self, from: i64, to: i64) -> Arc<Stored> {
         let point = |n: i64| StoredPoint {
             series: 0,
             ts: Micros(n * 1_000_000),
@@ -136,6 +140,32 @@ async fn what_an_engine_missed_while_offsets_were_lost_is_read_from_postgres() {
     let next = world.commit(14, 15).await;
     world.hub.publish(next);
     until(&mut subscription, 10, 3).await;
+}
+
+#[actix_web::test]
+async fn a_read_that_postgres_does_not_answer_is_tried_again_and_loses_nothing() {
+    let world = World::start().await;
+    world.commit(0, 5).await;
+    let mut subscription = world.subscribe(None).await.unwrap();
+    until(&mut subscription, 0, 5).await;
+    let other = crate::store::connect::connect(&world.db.url).await.unwrap();
+    // A late point, while somebody keeps everybody from reading.
+    let locked = "begin; lock table points in access exclusive mode; \
+        insert into points values (1, 1, to_timestamp(0.5), 1, 5, now()); \
+        update ingest_offsets set next_offset = 6;";
+    other.batch_execute(locked).await.unwrap();
+    let mut late = Stored::clone(&*world.stored(5, 6));
+    late.points[0].ts = Micros(500_000);
+    world.hub.publish(Arc::new(late));
+    let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' \
+        and datname = current_database() and query like '%ordinality%'";
+    for blocked in ["1", "0"] {
+        while world.db.rows(waiting).await != [blocked] {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    other.batch_execute("commit").await.unwrap();
+    until(&mut subscription, 0, 6).await;
 }
 
 #[actix_web::test]

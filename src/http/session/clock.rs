@@ -22,6 +22,9 @@ use super::{Due, Limits, Session};
 /// Ticks are a fraction of the shortest limit, in these bounds.
 const TICK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
 
+/// What the system holds for a client that reads slowly; Linux takes twice as much.
+const SEND_BUFFER: usize = 128 * 1024;
+
 pub struct Clock(Rc<Inner>);
 
 struct Inner {
@@ -60,13 +63,7 @@ impl Clock {
     pub fn add(&self, request: &HttpRequest, shared: Weak<Shared<dyn Session>>) {
         let socket = request.conn_data::<Socket>().map(|socket| socket.0);
         let connection = Connection { socket, shared };
-        // A peer that silently went away takes our signs of life for a quarter of an hour.
-        connection.with_socket(|socket| {
-            let millis = self.0.limits.dead_after.as_millis();
-            let millis = u32::try_from(millis).unwrap_or(u32::MAX);
-            #[cfg(target_os = "linux")]
-            let _ = rustix::net::sockopt::set_tcp_user_timeout(socket, millis);
-        });
+        connection.with_socket(|socket| prepare(socket, &self.0.limits));
         if *self.0.draining.borrow() {
             let now = Instant::now();
             connection.with_session(|session| session.drain(now, now));
@@ -137,6 +134,19 @@ impl Inner {
             connection.with_session(|session| session.drain(now, now + step * nth));
         }
     }
+}
+
+/// Only hints: without them the system's defaults do.
+fn prepare(socket: BorrowedFd<'_>, limits: &Limits) {
+    use rustix::net::sockopt;
+    // The system would take megabytes of what is stale by the time a slow client reads it.
+    let _ = sockopt::set_socket_send_buffer_size(socket, SEND_BUFFER);
+    // A peer that silently went away would take our signs of life for a quarter of an hour.
+    #[cfg(target_os = "linux")]
+    let _ = sockopt::set_tcp_user_timeout(
+        socket,
+        u32::try_from(limits.dead_after.as_millis()).unwrap_or(u32::MAX),
+    );
 }
 
 impl Connection {

@@ -13,6 +13,7 @@ pub type GroupId = u64;
 #[derive(Debug, Default)]
 pub struct Audience {
     groups: HashMap<GroupId, Group>,
+    by_selector: HashMap<Selector, GroupId>,
     wanted_by: HashMap<SeriesId, Vec<GroupId>>,
     /// Series that were seen and that no group wants.
     unwanted: HashSet<SeriesId>,
@@ -43,8 +44,8 @@ impl Audience {
         updates: Sender,
     ) -> Option<(GroupId, Selector)> {
         let member = Member { since, updates };
-        let mut groups = self.groups.values_mut();
-        if let Some(group) = groups.find(|group| group.selector == selector) {
+        let known = self.by_selector.get(&selector);
+        if let Some(group) = known.and_then(|id| self.groups.get_mut(id)) {
             group.members.push(member);
             return None;
         }
@@ -59,6 +60,7 @@ impl Audience {
             members: vec![member],
         };
         self.groups.insert(id, group);
+        self.by_selector.insert(selector.clone(), id);
         Some((id, selector))
     }
 
@@ -166,6 +168,7 @@ impl Audience {
         self.groups.retain(|id, group| {
             group.members.retain(|member| !member.updates.is_over());
             if group.members.is_empty() {
+                self.by_selector.remove(&group.selector);
                 dropped.push((*id, std::mem::take(&mut group.series)));
             }
             !group.members.is_empty()

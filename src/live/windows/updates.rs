@@ -27,6 +27,8 @@ pub enum End {
     Overflow,
     #[error("the windows of all subscribers together have too many series; narrow the selector")]
     TooManySeries,
+    #[error("too many window lengths are in use; choose one that others use")]
+    TooManyLengths,
     #[error("a window took too long to read; choose a shorter one")]
     TooLong,
     #[error("windows are not available now; subscribe again in a moment")]
