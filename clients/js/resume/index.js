@@ -73,7 +73,7 @@ function placeOf(given, options) {
     moveOn: ({ data }) => (last = cursor(data) ?? last),
     /** Whether these errors tell of a gap that it is to go on behind. */
     crosses: (errors) => {
-      const gap = Array.isArray(errors) && errors.find((error) => error.extensions?.code === 'RESUME_GAP');
+      const gap = errors?.find((error) => error?.extensions?.code === 'RESUME_GAP');
       const next = gap ? onGap(gap.extensions.earliestCursor) : undefined;
       last = next || last;
       return Boolean(next);
@@ -97,7 +97,7 @@ function follow(place, open, sink) {
       place.moveOn(message);
       sink.next(message);
     },
-    error: (error) => (place.crosses(error?.errors ?? error) ? start() : sink.error(error)),
+    error: (error) => (place.crosses(error?.errors ?? [error].flat()) ? start() : sink.error(error)),
     complete: () => (crossing ? start() : sink.complete()),
   };
   start();

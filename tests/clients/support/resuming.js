@@ -36,8 +36,8 @@ class Subscriber {
   async isRefused(code) {
     for (;;) {
       const { errors, error } = await this.#inbox.next(`${this.#name}: the refusal`);
-      const list = errors ?? error?.errors ?? error;
-      if (list) return assert.equal(list[0]?.extensions?.code, code, this.#name);
+      const list = errors ?? error?.errors ?? [error].flat();
+      if (list[0]) return assert.equal(list[0].extensions?.code, code, this.#name);
     }
   }
 
