@@ -28,9 +28,6 @@ mod live;
 #[cfg(test)]
 mod tests;
 
-/// The most points of one message, unless one record or one conflated interval has more.
-pub const BATCH_MAX: usize = 1_000;
-
 /// Where a feed begins.
 #[derive(Clone, Debug)]
 pub enum Start {

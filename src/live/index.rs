@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::outbox::{Delivery, End, Sender};
+use super::cut::cut;
+use super::outbox::{End, Sender};
 use super::page::{Page, Pick};
 use super::sequence::Accepted;
 use crate::data::{Selector, Series, SeriesId, Stored};
@@ -79,20 +80,19 @@ impl Index {
         if self.subscribers.is_empty() || accepted.ranges.is_empty() {
             return;
         }
-        // All picks before the first delivery: what is written for one serves the others.
-        let pick = |(group, points)| (group, Pick::new(Arc::clone(page), points));
-        let picks: Vec<_> = self.matched(stored, accepted).into_iter().map(pick).collect();
         let ranges: Arc<[_]> = accepted.ranges.as_slice().into();
-        for (group_id, pick) in &picks {
+        // All picks before the first delivery: what is written for one serves the others.
+        let parts = |(group, points)| {
+            let pick = Pick::new(Arc::clone(page), points);
+            (group, cut(pick, &ranges, accepted))
+        };
+        let parts: Vec<_> = self.matched(stored, accepted).into_iter().map(parts).collect();
+        for (group_id, parts) in &parts {
             let outboxes = self.groups.get(group_id).map(|group| group.outboxes.values());
             for outbox in outboxes.into_iter().flatten() {
-                outbox.push(Delivery {
-                    pick: Arc::clone(pick),
-                    ranges: Arc::clone(&ranges),
-                    mark: Arc::clone(&accepted.mark),
-                    conflated: 0,
-                    folded: None,
-                });
+                for part in parts {
+                    outbox.push(part.clone());
+                }
             }
         }
     }

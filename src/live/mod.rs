@@ -6,12 +6,14 @@
 pub mod sequence;
 pub mod index;
 pub mod page;
+mod cut;
 pub mod fold;
 mod shape;
 pub mod outbox;
 pub mod json;
 pub mod windows;
 
+pub use cut::MESSAGE_MAX;
 pub use fold::Fold;
 pub use index::{Index, SubscriberId};
 pub use json::Json;

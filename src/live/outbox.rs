@@ -37,7 +37,8 @@ pub enum Overflow {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// The most bytes the outbox may hold, and again as many that it may keep alive by reference.
+    /// The most bytes the outbox may hold beside its newest batch, and again as many that it may
+    /// keep alive by reference.
     pub limit: usize,
     pub overflow: Overflow,
     /// At most one delivery in this time, with one point of each series.

@@ -8,12 +8,12 @@ use async_graphql::{Error, ErrorExtensions, Result, Value};
 
 use super::batches::{advanced, folded};
 use super::live::Live;
-use super::{BATCH_MAX, Batch, Request, Start, State, going_away};
+use super::{Batch, Request, Start, State, going_away};
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::cursor::Backfill;
 use crate::data::{Cursor, Mark, Micros, Positions, Selector, SeriesId, Stored};
 use crate::graphql::errors::Code;
-use crate::live::{Fold, Options, Overflow, Page, Pick};
+use crate::live::{Fold, MESSAGE_MAX, Options, Overflow, Page, Pick};
 use crate::store::tail::{Horizon, Names, ResumeGap, Tail, TailError, Want};
 
 /// What a feed was asked for, and whom it asks.
@@ -141,7 +141,7 @@ impl CatchUp {
         let page = self
             .asked
             .tail
-            .backfill(backfill.since, backfill.done, seam, BATCH_MAX, &names)
+            .backfill(backfill.since, backfill.done, seam, MESSAGE_MAX, &names)
             .await
             .map_err(unavailable)?;
         let Some((stored, done)) = page else {
@@ -190,7 +190,7 @@ impl CatchUp {
     async fn read(&mut self, mut read: Read) -> Result<Result<Option<Batch>, Subscription>> {
         let want = Want {
             only: read.only.as_deref(),
-            rows: BATCH_MAX,
+            rows: MESSAGE_MAX,
         };
         let from = &self.at.positions;
         let page = self.asked.tail.page(from, &read.upto, want, &mut read.names);

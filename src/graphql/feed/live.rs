@@ -4,7 +4,6 @@
 //! and takes the next one's as it is. One that came from another node, which may be ahead, counts
 //! its own positions until they are the hub's.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,9 +12,9 @@ use std::time::Duration;
 use async_graphql::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::batches::{split, whole};
+use super::batches::advanced;
 use super::catch_up::Asked;
-use super::{BATCH_MAX, Batch, going_away};
+use super::{Batch, going_away};
 use crate::actors::hub::Subscription;
 use crate::data::Mark;
 use crate::graphql::errors::Code;
@@ -29,8 +28,6 @@ pub struct Live {
     pub at: Arc<Mark>,
     subscription: Subscription,
     level: bool,
-    /// What is left of a delivery that was cut.
-    parts: VecDeque<Batch>,
     spoke: Instant,
     /// Set anew only when it goes off.
     alarm: Option<Pin<Box<Sleep>>>,
@@ -53,42 +50,34 @@ impl Live {
             at,
             subscription,
             level,
-            parts: VecDeque::new(),
             spoke: Instant::now(),
             alarm: None,
         }
     }
 
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        loop {
-            if let Some(part) = self.parts.pop_front() {
-                return Poll::Ready(self.say(part));
+        let ended = match self.subscription.receiver.poll_next(cx) {
+            Poll::Ready(Ok(delivery)) => {
+                let batch = self.take(delivery);
+                return Poll::Ready(self.say(batch));
             }
-            let ended = match self.subscription.receiver.poll_next(cx) {
-                Poll::Ready(Ok(delivery)) => {
-                    if let Some(batch) = self.take(delivery) {
-                        return Poll::Ready(self.say(batch));
-                    }
-                    continue;
-                }
-                Poll::Ready(Err(ended)) => ended,
-                Poll::Pending => {
-                    ready!(self.poll_silence(cx));
-                    self.keep_up();
-                    return Poll::Ready(self.say(Batch::empty(Arc::clone(&self.at))));
-                }
-            };
-            let error = match ended {
-                End::Gap => return Poll::Ready(Event::Behind),
-                End::Overflow => {
-                    let slow = "this subscriber did not keep up; resume with the last cursor";
-                    Code::SlowClient.error(slow)
-                }
-                End::GoingAway => going_away(),
-            };
-            let last = Batch::empty(Arc::clone(&self.at));
-            return Poll::Ready(Event::Ended(last, error));
-        }
+            Poll::Ready(Err(ended)) => ended,
+            Poll::Pending => {
+                ready!(self.poll_silence(cx));
+                self.keep_up();
+                return Poll::Ready(self.say(Batch::empty(Arc::clone(&self.at))));
+            }
+        };
+        let error = match ended {
+            End::Gap => return Poll::Ready(Event::Behind),
+            End::Overflow => {
+                let slow = "this subscriber did not keep up; resume with the last cursor";
+                Code::SlowClient.error(slow)
+            }
+            End::GoingAway => going_away(),
+        };
+        let last = Batch::empty(Arc::clone(&self.at));
+        Poll::Ready(Event::Ended(last, error))
     }
 
     fn say(&mut self, batch: Batch) -> Event {
@@ -97,29 +86,21 @@ impl Live {
         Event::Batch(batch)
     }
 
-    /// The first batch of a delivery; the others become parts.
-    fn take(&mut self, delivery: Delivery) -> Option<Batch> {
-        let in_one = delivery.conflated > 0 || self.asked.every.is_some();
-        if self.level && (in_one || delivery.pick.len() <= BATCH_MAX) {
-            return Some(Batch {
-                cursor: delivery.mark,
-                pick: delivery.pick,
-                conflated: delivery.conflated,
-                folded: delivery.folded,
-            });
-        }
-        if in_one {
-            self.parts.push_back(whole(&self.at, &delivery));
-        } else {
-            self.parts.extend(split(&self.at, &delivery, BATCH_MAX));
-        }
-        if let Some(last) = self.parts.back_mut() {
-            self.level |= last.cursor.positions == delivery.mark.positions;
-            if self.level {
-                last.cursor = delivery.mark;
+    fn take(&mut self, delivery: Delivery) -> Batch {
+        let mut cursor = delivery.mark;
+        if !self.level {
+            let positions = advanced(&self.at.positions, &delivery.ranges);
+            self.level = positions == cursor.positions;
+            if !self.level {
+                cursor = Mark::at(positions);
             }
         }
-        self.parts.pop_front()
+        Batch {
+            cursor,
+            pick: delivery.pick,
+            conflated: delivery.conflated,
+            folded: delivery.folded,
+        }
     }
 
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -28,6 +28,7 @@ pub struct Queue {
     /// Bytes that this subscriber alone keeps alive, and those it may share with others.
     own_bytes: usize,
     shared_bytes: usize,
+    newest_page: usize,
     ended: Option<End>,
     counts: Counts,
 }
@@ -57,19 +58,24 @@ impl Queue {
             seen: Positions::new(),
             own_bytes: 0,
             shared_bytes: 0,
+            newest_page: 0,
             ended: None,
             counts: Counts::default(),
         }
     }
 
     pub fn push(&mut self, delivery: Delivery) {
+        let page = Arc::as_ptr(&delivery.pick.page).addr();
+        // Nobody can take one part of a batch before the next one is here.
+        if mem::replace(&mut self.newest_page, page) != page {
+            self.fit();
+        }
         if self.ended.is_some() {
             return;
         }
         self.counts.matched += delivery.pick.len() as u64;
         self.counts.pending += delivery.pick.len() as u64;
         self.add(delivery);
-        self.fit();
     }
 
     /// The next delivery. `early`: a conflated one has to wait, unless it fills half the outbox or
@@ -112,7 +118,6 @@ impl Queue {
             for entry in mem::take(&mut self.entries) {
                 self.add(entry.delivery);
             }
-            self.fit();
         }
         self.ended != Some(End::Overflow)
     }
@@ -166,12 +171,22 @@ impl Queue {
         if self.folding {
             return self.fold(&delivery);
         }
+        // The last part of a page keeps all of it alive.
+        if let Some(before) = self.entries.back_mut()
+            && Arc::ptr_eq(&before.delivery.pick.page, &delivery.pick.page)
+        {
+            let page = weight(&before.delivery.pick.page);
+            before.shared -= page;
+            self.shared_bytes -= page;
+        }
         let entry = Entry::shared(delivery);
         self.own_bytes += entry.own;
         self.shared_bytes += entry.shared;
         self.entries.push_back(entry);
     }
 
+    /// Makes do with the limit. Called before a batch is added, so that one which is larger than
+    /// that reaches a subscriber that keeps up.
     fn fit(&mut self) {
         if self.shared_bytes > self.options.limit {
             self.copy_out();
@@ -226,10 +241,10 @@ impl Queue {
 
 impl Entry {
     fn shared(delivery: Delivery) -> Self {
+        let Pick { page, points, .. } = &*delivery.pick;
         Self {
             own: size_of::<Self>(),
-            shared: weight(&delivery.pick)
-                + TEXT_BYTES * (delivery.pick.page.stored.points.len() + delivery.pick.len()),
+            shared: weight(page) + size_of::<Pick>() + points.len() * (size_of::<u32>() + TEXT_BYTES),
             delivery,
         }
     }
@@ -245,6 +260,8 @@ impl Entry {
             });
             stored.points.push(StoredPoint { series, ..*point });
         }
+        let own = size_of_val(&stored.series[..])
+            + stored.points.len() * (size_of::<StoredPoint>() + size_of::<u32>());
         let delivery = Delivery {
             pick: Pick::all(Page::new(Arc::new(stored))),
             ranges: Arc::clone(&from.ranges),
@@ -253,7 +270,7 @@ impl Entry {
             folded: from.folded.clone(),
         };
         Self {
-            own: size_of::<Self>() + weight(&delivery.pick),
+            own: size_of::<Self>() + size_of::<Pick>() + size_of::<Page>() + own,
             shared: 0,
             delivery,
         }
@@ -320,11 +337,8 @@ fn unseen(seen: &Positions, pick: &Arc<Pick>) -> Arc<Pick> {
     Pick::new(Arc::clone(&pick.page), rest)
 }
 
-fn weight(pick: &Pick) -> usize {
-    let Stored { series, points, .. } = &*pick.page.stored;
-    size_of::<Pick>()
-        + size_of::<Page>()
-        + size_of_val(&pick.points[..])
-        + size_of_val(&points[..])
-        + size_of_val(&series[..])
+/// With the texts that its points may have been given.
+fn weight(page: &Page) -> usize {
+    let Stored { series, points, .. } = &*page.stored;
+    size_of::<Page>() + size_of_val(&series[..]) + points.len() * (size_of::<StoredPoint>() + TEXT_BYTES)
 }

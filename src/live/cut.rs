@@ -1,0 +1,132 @@
+//! What everyone of one selector is given of a batch: one delivery, or several when it would be too
+//! long for one message. Cut here once, so that the parts are shared as well.
+
+use std::sync::Arc;
+
+use super::outbox::Delivery;
+use super::page::Pick;
+use super::sequence::Accepted;
+use crate::data::Mark;
+use crate::data::stored::Range;
+
+/// The most points of one message, unless one record or one conflated interval has more.
+pub const MESSAGE_MAX: usize = 1_000;
+
+/// Cuts between records, in the order of offsets; each part says where the hub stands after it.
+pub fn cut(pick: Arc<Pick>, ranges: &Arc<[Range]>, accepted: &Accepted) -> Vec<Delivery> {
+    let part = |pick, ranges, mark| Delivery {
+        pick,
+        ranges,
+        mark,
+        conflated: 0,
+        folded: None,
+    };
+    if pick.len() <= MESSAGE_MAX {
+        return vec![part(pick, Arc::clone(ranges), Arc::clone(&accepted.mark))];
+    }
+    let place = |at: &u32| {
+        let point = &pick.page.stored.points[*at as usize];
+        (point.partition_id, point.offset)
+    };
+    let mut points = pick.points.clone();
+    points.sort_by_key(place);
+    let mut parts = Vec::new();
+    let mut so_far = accepted.mark.positions.clone();
+    for range in ranges.iter().rev() {
+        so_far.insert(range.partition_id, range.from);
+    }
+    let mut rest = &points[..];
+    while !rest.is_empty() {
+        let mut end = MESSAGE_MAX.min(rest.len());
+        while end < rest.len() && place(&rest[end]) == place(&rest[end - 1]) {
+            end += 1;
+        }
+        let (now, later) = rest.split_at(end);
+        let pick = Pick::new(Arc::clone(&pick.page), now.to_vec());
+        if later.is_empty() {
+            parts.push(part(pick, Arc::clone(ranges), Arc::clone(&accepted.mark)));
+            break;
+        }
+        let (partition_id, offset) = place(&now[end - 1]);
+        let mut reached: Vec<Range> = ranges.to_vec();
+        reached.retain(|range| range.partition_id < partition_id);
+        let of_the_last = ranges.iter().find(|range| range.partition_id == partition_id);
+        reached.push(Range {
+            partition_id,
+            from: of_the_last.map_or(offset, |range| range.from),
+            to: offset + 1,
+        });
+        so_far.extend(reached.iter().map(|range| (range.partition_id, range.to)));
+        parts.push(part(pick, reached.into(), Mark::at(so_far.clone())));
+        rest = later;
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::data::{Micros, Positions, Series, Stored, StoredPoint, StoredSeries};
+    use crate::live::{Page, Sequence};
+
+    /// One record for each entry: its partition and how many points it has.
+    fn stored(records: &[(i32, usize)]) -> Stored {
+        let mut stored = Stored::default();
+        let series = Arc::new(Series::new("m", Vec::<(&str, &str)>::new()));
+        stored.series.push(StoredSeries { id: 1, series });
+        let mut next = Positions::new();
+        for (partition_id, points) in records {
+            let offset = next.entry(*partition_id).or_insert(5);
+            let point = StoredPoint {
+                series: 0,
+                ts: Micros(*offset),
+                value: 1.0,
+                partition_id: *partition_id,
+                offset: *offset,
+            };
+            stored.points.extend(std::iter::repeat_n(point, *points));
+            *offset += 1;
+        }
+        let range = |(partition_id, to)| Range {
+            partition_id,
+            from: 5,
+            to,
+        };
+        stored.ranges = next.into_iter().map(range).collect();
+        // As the writer leaves them: not in the order of offsets.
+        stored.points.sort_by_key(|point| -point.offset);
+        stored
+    }
+
+    proptest! {
+        #[test]
+        fn parts_hold_each_point_once_and_no_cursor_passes_one_that_has_yet_to_come(
+            records in prop::collection::vec((1i32..4, 0usize..700), 1..12),
+        ) {
+            let stored = Arc::new(stored(&records));
+            let known = stored.ranges.iter().map(|range| (range.partition_id, 5)).chain([(9, 77)]);
+            let accepted = Sequence::new(known.collect()).accept(&stored.ranges);
+            let pick = Pick::all(Page::new(Arc::clone(&stored)));
+            let ranges: Arc<[Range]> = accepted.ranges.as_slice().into();
+            let parts = cut(Arc::clone(&pick), &ranges, &accepted);
+
+            let mut seen = 0;
+            for (nth, part) in parts.iter().enumerate() {
+                seen += part.pick.len();
+                prop_assert!(part.pick.len() < MESSAGE_MAX + 700);
+                let behind = |point: &StoredPoint| point.offset < part.mark.positions[&point.partition_id];
+                prop_assert!(parts[..=nth].iter().flat_map(|p| p.pick.points()).all(behind));
+                prop_assert!(!parts[nth + 1..].iter().flat_map(|p| p.pick.points()).any(behind));
+                for range in part.ranges.iter() {
+                    prop_assert_eq!(range.to, part.mark.positions[&range.partition_id]);
+                }
+                prop_assert_eq!(part.mark.positions[&9], 77);
+            }
+            prop_assert_eq!(seen, pick.len());
+            let last = parts.last().unwrap();
+            prop_assert_eq!(&last.mark.positions, &accepted.mark.positions);
+        }
+    }
+}
