@@ -130,7 +130,6 @@ impl Engine {
 
     fn join(&mut self, join: Join) {
         let Some((group, selector)) = self.audience.join(join.selector, join.since, join.updates) else {
-            self.audience.open(&self.windows);
             return;
         };
         let reader = self.shared.reader.clone();
@@ -202,6 +201,7 @@ impl Engine {
         let count = &self.shared.series;
         count.set(count.get() - (before - self.windows.len()));
         self.hand_out();
+        self.audience.open(&self.windows);
         if self.due == 0 && Instant::now() >= self.not_before {
             self.due = self.windows.unread();
         }

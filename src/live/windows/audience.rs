@@ -1,7 +1,7 @@
 //! Who wants which windows: subscribers with the same selector are one group, and a selector is
 //! judged once for each pair of series and group.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::updates::{End, Sender};
@@ -14,6 +14,8 @@ pub type GroupId = u64;
 pub struct Audience {
     groups: HashMap<GroupId, Group>,
     by_selector: HashMap<Selector, GroupId>,
+    /// Groups with subscribers that have not begun yet.
+    waiting: BTreeSet<GroupId>,
     wanted_by: HashMap<SeriesId, Vec<GroupId>>,
     /// Series that were seen and that no group wants.
     unwanted: HashSet<SeriesId>,
@@ -26,13 +28,9 @@ struct Group {
     series: Vec<SeriesId>,
     /// Postgres has told which series there are.
     matched: bool,
-    members: Vec<Member>,
-}
-
-#[derive(Debug)]
-struct Member {
-    since: Option<Micros>,
-    updates: Sender,
+    members: Vec<Sender>,
+    /// From when on each wants the windows that are kept.
+    waiting: Vec<(Option<Micros>, Sender)>,
 }
 
 impl Audience {
@@ -43,10 +41,10 @@ impl Audience {
         since: Option<Micros>,
         updates: Sender,
     ) -> Option<(GroupId, Selector)> {
-        let member = Member { since, updates };
-        let known = self.by_selector.get(&selector);
-        if let Some(group) = known.and_then(|id| self.groups.get_mut(id)) {
-            group.members.push(member);
+        let known = self.by_selector.get(&selector).copied();
+        if let Some((id, group)) = known.and_then(|id| Some((id, self.groups.get_mut(&id)?))) {
+            group.waiting.push((since, updates));
+            self.waiting.insert(id);
             return None;
         }
         let id = self.next_group;
@@ -57,10 +55,12 @@ impl Audience {
             selector: selector.clone(),
             series: Vec::new(),
             matched: false,
-            members: vec![member],
+            members: Vec::new(),
+            waiting: vec![(since, updates)],
         };
         self.groups.insert(id, group);
         self.by_selector.insert(selector.clone(), id);
+        self.waiting.insert(id);
         Some((id, selector))
     }
 
@@ -121,31 +121,30 @@ impl Audience {
             let batch = batch.into();
             let group = self.groups.get(&id);
             for member in group.iter().flat_map(|group| &group.members) {
-                member.updates.push(&batch);
+                member.push(&batch);
             }
         }
     }
 
-    /// Begins for those who wait until all their series have been read.
-    pub fn open(&self, windows: &Windows) {
-        for group in self.groups.values().filter(|group| group.matched) {
-            let mut waiting = group.members.iter().filter(|m| !m.updates.is_open()).peekable();
-            if waiting.peek().is_none() || !group.series.iter().all(|id| windows.is_read(*id)) {
-                continue;
+    /// Begins for those who wait, once all their series have been read.
+    pub fn open(&mut self, windows: &Windows) {
+        let (groups, waiting) = (&mut self.groups, &mut self.waiting);
+        waiting.retain(|id| {
+            let Some(group) = groups.get_mut(id) else {
+                return false;
+            };
+            if !group.matched || !group.series.iter().all(|id| windows.is_read(*id)) {
+                return true;
             }
-            let mut series = group.series.clone();
-            series.sort_unstable();
-            for member in waiting {
-                let current = series.iter().flat_map(|id| windows.current(*id, member.since));
-                member.updates.open(current.collect());
-            }
-        }
+            group.open(windows);
+            false
+        });
     }
 
     pub fn end_group(&self, id: GroupId, why: End) {
         let group = self.groups.get(&id);
-        for member in group.iter().flat_map(|group| &group.members) {
-            member.updates.end(why);
+        for member in group.iter().flat_map(|group| group.everyone()) {
+            member.end(why);
         }
     }
 
@@ -156,22 +155,18 @@ impl Audience {
         }
     }
 
-    pub fn end_all(&self, why: End) {
-        for id in self.groups.keys() {
-            self.end_group(*id, why);
-        }
-    }
-
     /// Forgets who has gone; the series that nobody wants any more.
     pub fn sweep(&mut self) -> Vec<SeriesId> {
         let mut dropped = Vec::new();
         self.groups.retain(|id, group| {
-            group.members.retain(|member| !member.updates.is_over());
-            if group.members.is_empty() {
+            group.members.retain(|member| !member.is_over());
+            group.waiting.retain(|(_, member)| !member.is_over());
+            let left = group.everyone().next().is_some();
+            if !left {
                 self.by_selector.remove(&group.selector);
                 dropped.push((*id, std::mem::take(&mut group.series)));
             }
-            !group.members.is_empty()
+            left
         });
         let mut unwanted = Vec::new();
         for (group, series) in dropped {
@@ -190,5 +185,26 @@ impl Audience {
 
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
+    }
+}
+
+impl Group {
+    fn everyone(&self) -> impl Iterator<Item = &Sender> {
+        let waiting = self.waiting.iter().map(|(_, member)| member);
+        self.members.iter().chain(waiting)
+    }
+
+    /// Those who want the same share their first batch.
+    fn open(&mut self, windows: &Windows) {
+        self.series.sort_unstable();
+        let mut first: HashMap<Option<Micros>, Arc<[Arc<Window>]>> = HashMap::new();
+        for (since, member) in self.waiting.drain(..) {
+            let current = || {
+                let series = self.series.iter();
+                series.flat_map(|id| windows.current(*id, since)).collect()
+            };
+            member.open(first.entry(since).or_insert_with(current));
+            self.members.push(member);
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::data::{PartitionId, Series};
+use crate::data::{PartitionId, Selector, Series};
 
 const STEP: i64 = 10;
 
@@ -272,7 +272,7 @@ fn told(updates: &Updates) -> Vec<(i64, i64)> {
 #[tokio::test]
 async fn a_slow_subscriber_gets_the_newest_of_each_window_and_a_quick_one_the_very_batch() {
     let (sender, mut receiver) = updates(Duration::ZERO);
-    sender.open(vec![window(1, 0, 1)]);
+    sender.open(&vec![window(1, 0, 1)].into());
     assert_eq!(told(&receiver.next().await.unwrap()), [(0, 1)]);
     let batch: Arc<[_]> = vec![window(1, 0, 2)].into();
     sender.push(&batch);
@@ -287,7 +287,7 @@ async fn a_slow_subscriber_gets_the_newest_of_each_window_and_a_quick_one_the_ve
 #[tokio::test]
 async fn a_backfill_comes_first_and_never_hides_what_waits() {
     let (sender, mut receiver) = updates(Duration::ZERO);
-    sender.open(vec![window(1, 20, 5)]);
+    sender.open(&vec![window(1, 20, 5)].into());
     sender.push(&vec![window(1, 10, 9)].into());
     let older = [0, 10, 20, 30].map(|start| window(1, start, 4).bucket);
     receiver.fill(older.to_vec());
@@ -297,7 +297,7 @@ async fn a_backfill_comes_first_and_never_hides_what_waits() {
 #[tokio::test]
 async fn an_outbox_nobody_takes_from_is_bounded() {
     let (sender, mut receiver) = updates(Duration::ZERO);
-    sender.open(Vec::new());
+    sender.open(&Arc::default());
     for batch in 0..101 {
         let windows: Vec<_> = (0..1_000).map(|n| window(1, batch * 1_000 + n, 1)).collect();
         sender.push(&windows.into());
@@ -309,8 +309,46 @@ async fn an_outbox_nobody_takes_from_is_bounded() {
 #[tokio::test]
 async fn the_first_batch_comes_even_if_it_is_empty_and_an_end_is_told() {
     let (sender, mut receiver) = updates(Duration::ZERO);
-    sender.open(Vec::new());
+    sender.open(&Arc::default());
     assert!(receiver.next().await.unwrap().windows.is_empty());
     drop(sender);
     assert_eq!(receiver.next().await.unwrap_err(), End::Unavailable);
+}
+
+#[tokio::test]
+async fn a_series_that_one_group_found_in_postgres_is_judged_for_all_groups() {
+    let mut audience = Audience::default();
+    let mut windows = Windows::new(step());
+    let mut join = |metric: Option<&str>| {
+        let (sender, receiver) = updates(Duration::ZERO);
+        let selector = Selector::new(metric.map(str::to_owned), Vec::new());
+        (audience.join(selector, None, sender), receiver)
+    };
+    let ((all, mut early), (some, mut late)) = (join(None), join(Some("m1")));
+    let (same, mut third) = join(Some("m1"));
+    assert!(same.is_none());
+    // The first group asked before the series was stored, the second after.
+    audience.matched(all.unwrap().0, &[]);
+    audience.matched(some.unwrap().0, &[series(1)]);
+    windows.follow(&series(1));
+    audience.open(&windows);
+    assert!(audience.wants(1, &series(1).series));
+    assert!(audience.wants(2, &series(2).series));
+    windows.install(
+        &windows.reading(9),
+        Positions::new(),
+        vec![(window(1, 0, 1).bucket, Micros(0))],
+    );
+    audience.open(&windows);
+    let first = [&early, &late, &third].map(|receiver| receiver.series().len());
+    assert_eq!(first, [1, 1, 1]);
+    audience.deliver(&[window(1, 0, 2), window(2, 0, 7)]);
+    assert_eq!(told(&early.next().await.unwrap()), [(0, 2), (0, 7)]);
+    assert_eq!(told(&late.next().await.unwrap()), [(0, 2)]);
+    assert_eq!(told(&third.next().await.unwrap()), [(0, 2)]);
+    drop((early, late));
+    assert_eq!(audience.sweep(), [2]);
+    drop(third);
+    assert_eq!(audience.sweep(), [1]);
+    assert!(audience.is_empty());
 }

@@ -89,19 +89,15 @@ pub fn updates(every: Duration) -> (Sender, Receiver) {
 
 impl Sender {
     /// Begins with these windows; nothing is taken before.
-    pub fn open(&self, windows: Vec<Arc<Window>>) {
+    pub fn open(&self, windows: &Arc<[Arc<Window>]>) {
         self.0.lock().opened = true;
-        self.push(&windows.into());
-    }
-
-    pub fn is_open(&self) -> bool {
-        self.0.lock().opened
+        self.push(windows);
     }
 
     /// Never waits.
     pub fn push(&self, batch: &Arc<[Arc<Window>]>) {
         let mut held = self.0.lock();
-        if held.opened && held.ended.is_none() {
+        if held.ended.is_none() {
             held.push(batch);
         }
         drop(held);
