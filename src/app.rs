@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::actors::aggregates::{Aggregates, AggregatesHandle};
+use crate::actors::archive::Archive;
 use crate::actors::generation::Pipeline;
 use crate::actors::hub::{Hub, HubHandle};
 use crate::actors::supervisor::{Stop, Supervisor};
@@ -29,7 +30,6 @@ use crate::store::connect::DatabaseUrl;
 use crate::store::embedded::Embedded;
 use crate::store::maintain::Keep;
 use crate::store::read::{ReadLimits, Reader};
-use crate::store::tail::Tail;
 use crate::telemetry::{Metrics, Status};
 
 /// Everything must have stopped by then; what has not is read again at the next start.
@@ -41,8 +41,6 @@ const STOP_REPORT_EVERY: Duration = Duration::from_secs(5);
 pub const PRODUCE_PATIENCE: Duration = Duration::from_secs(30);
 /// Series the in-process cache of latest values holds: some 60 MB when full.
 const LATEST_IN_PROCESS: usize = 1_000_000;
-/// Connections with which each HTTP worker lets subscribers catch up.
-const TAIL_CONNECTIONS_PER_WORKER: usize = 2;
 
 /// A running StreamSync.
 #[allow(
@@ -90,7 +88,9 @@ impl App {
             None => LatestCache::local(LATEST_IN_PROCESS),
         };
         let (counted, shown) = (Arc::clone(&metrics), Arc::clone(&status));
-        let hub = Hub::start(database.clone(), latest.clone(), counted, shown);
+        let recent = config.pipeline.recent_mib << 20;
+        let hub = Hub::start(database.clone(), recent, latest.clone(), counted, shown);
+        let archive = Archive::start(&database, &metrics);
         let aggregates = Aggregates::start(database.clone(), hub.clone(), Arc::clone(&metrics))?;
         let bus = match &redis {
             Some(redis) => Some(bus(redis, &hub, &metrics, &status)?),
@@ -150,7 +150,7 @@ impl App {
             http_config(config),
             http::Parts {
                 schema: graphql::Api::new(services),
-                per_worker: per_worker(&database, &hub, &aggregates)?,
+                per_worker: per_worker(&database, &hub, &archive, &aggregates)?,
                 live: session::Settings {
                     limits: limits(config),
                     metrics: Arc::clone(&metrics),
@@ -316,21 +316,22 @@ fn limits(config: &Config) -> session::Limits {
 fn per_worker(
     database: &DatabaseUrl,
     hub: &HubHandle,
+    archive: &Archive,
     aggregates: &AggregatesHandle,
 ) -> Result<Arc<dyn Fn() -> http::RequestData + Send + Sync>> {
     // Checked here: in a worker there is nobody to tell.
     Reader::new(database.clone(), ReadLimits::default())?;
-    let (database, hub, aggregates) = (database.clone(), hub.clone(), aggregates.clone());
+    let (database, hub) = (database.clone(), hub.clone());
+    let (archive, aggregates) = (archive.clone(), aggregates.clone());
     Ok(Arc::new(move || {
         let reader = Reader::new(database.clone(), ReadLimits::default());
-        let tail = Tail::new(database.clone(), TAIL_CONNECTIONS_PER_WORKER);
-        let (hub, aggregates) = (hub.clone(), aggregates.clone());
+        let (hub, archive, aggregates) = (hub.clone(), archive.clone(), aggregates.clone());
         Rc::new(move || {
             let mut data = async_graphql::Data::default();
             if let Ok(reader) = &reader {
                 data.insert(reader.clone());
             }
-            data.insert(tail.clone());
+            data.insert(archive.clone());
             data.insert(hub.clone());
             data.insert(aggregates.clone());
             data

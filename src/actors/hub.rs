@@ -60,14 +60,15 @@ struct Look {
 }
 
 impl Hub {
-    /// Starts the hub on the current arbiter.
+    /// Starts the hub on the current arbiter; it keeps so many bytes of what it published last.
     pub fn start(
         url: DatabaseUrl,
+        recent: usize,
         latest: LatestCache,
         metrics: Arc<Metrics>,
         status: Arc<Status>,
     ) -> HubHandle {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::new(recent));
         let hub = Self {
             tail: Tail::new(url, 1),
             latest,
@@ -101,8 +102,10 @@ impl Hub {
             return;
         }
         let accepted = sequence.accept(&stored.ranges);
-        self.index.deliver(&Page::new(Arc::clone(stored)), &accepted);
+        let page = Page::new(Arc::clone(stored));
+        self.index.deliver(&page, &accepted);
         if !accepted.ranges.is_empty() {
+            self.shared.recent.push(&page, &accepted.ranges);
             self.shared.publish(accepted.mark);
         }
         if accepted.behind {
@@ -161,6 +164,7 @@ impl Hub {
             let at = |(id, next)| (id, sequence.position(id).max(next));
             *sequence = Sequence::new(next.into_iter().map(at).collect());
             self.latest.invalidate();
+            self.shared.recent.clear();
             // Before the new positions are shown: an idle feed would take them for its own.
             for id in self.index.ids() {
                 self.index.end(id, End::Gap);
@@ -235,7 +239,7 @@ async fn look(
     mut names: Names,
 ) -> (Result<Look, TailError>, Names) {
     let looked = async {
-        let horizon = tail.horizon(&published.clone().unwrap_or_default()).await?;
+        let horizon = tail.horizon().await?;
         let proven = published.as_ref().is_none_or(|p| horizon.check(p).is_ok());
         let page = match published.filter(|_| proven) {
             Some(from) => {
@@ -243,7 +247,8 @@ async fn look(
                     only: None,
                     rows: PAGE,
                 };
-                let upto = horizon.next_offsets();
+                let mut upto = horizon.next_offsets();
+                horizon.stop_at_gaps(&from, &mut upto);
                 tail.page(&from, &upto, want, &mut names).await?
             }
             None => None,

@@ -13,6 +13,7 @@ pub mod transformer;
 pub mod writer;
 mod failing;
 pub mod hub;
+pub mod archive;
 pub mod aggregates;
 pub mod generation;
 pub mod supervisor;

@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::stored::{PartitionId, SeriesId};
+use super::stored::{PartitionId, Range, SeriesId};
 use super::time::Micros;
 
 /// The longest cursor accepted, in bytes: some ten thousand partitions.
@@ -36,6 +36,18 @@ pub struct Backfill {
     pub since: Micros,
     #[serde(rename = "d")]
     pub done: Option<(SeriesId, Micros)>,
+}
+
+/// What is missing, at the first partition that stands before `upto`.
+pub fn behind(at: &Positions, upto: &Positions) -> Option<Range> {
+    upto.iter().find_map(|(id, to)| {
+        let from = at.get(id).copied().unwrap_or(0);
+        (from < *to).then_some(Range {
+            partition_id: *id,
+            from,
+            to: *to,
+        })
+    })
 }
 
 /// A cursor that is shared by all who stand there; its text is written once.

@@ -29,11 +29,17 @@ pub struct StoredPoint {
 }
 
 /// A committed range of one partition: exactly the compare-and-set pair of its commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
     pub partition_id: PartitionId,
     pub from: i64,
     pub to: i64,
+}
+
+impl Range {
+    pub fn contains(&self, point: &StoredPoint) -> bool {
+        self.partition_id == point.partition_id && (self.from..self.to).contains(&point.offset)
+    }
 }
 
 /// One committed batch: the points that won, and the ranges of offsets that are now history.

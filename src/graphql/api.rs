@@ -23,7 +23,7 @@ pub type Schema = async_graphql::Schema<Query, Mutation, Subscriptions>;
 pub struct Subscriptions(Subscription, Aggregates);
 
 /// The schema of a running server, for any transport. Each request brings its worker's `Reader`
-/// and, for subscriptions, its `HubHandle` and `Tail` (`request.data(reader)`); every error it
+/// and, for subscriptions, its `HubHandle` and `Archive` (`request.data(reader)`); every error it
 /// answers with has a code.
 #[derive(Clone)]
 pub struct Api(Schema);

@@ -17,10 +17,10 @@ use futures_util::future::BoxFuture;
 use self::catch_up::CatchUp;
 use self::live::{Event, Live};
 use super::errors::Code;
+use crate::actors::archive::Archive;
 use crate::actors::hub::{HubHandle, SubscribeError};
 use crate::data::{Cursor, Mark, Selector};
 use crate::live::{Fold, Overflow, Pick};
-use crate::store::tail::Tail;
 
 mod batches;
 mod catch_up;
@@ -62,8 +62,8 @@ pub struct Batch {
 /// Ends after its first error.
 #[allow(missing_debug_implementations, reason = "it may hold a future")]
 pub struct Feed {
-    /// Goes out before anything else: the first message is empty and carries the cursor.
-    first: Option<Batch>,
+    /// Goes out before anything else, the last of them first.
+    ahead: Vec<Batch>,
     state: State,
 }
 
@@ -76,20 +76,26 @@ enum State {
 
 /// # Errors
 /// `RESUME_GAP` when the cursor cannot be continued, `UNAVAILABLE`, `GOING_AWAY`.
-pub async fn open(hub: HubHandle, tail: Tail, request: Request) -> Result<Feed> {
-    let (at, state) = CatchUp::open(hub, tail, request).await?;
-    Ok(Feed {
-        first: Some(Batch::empty(at)),
-        state,
-    })
+pub async fn open(hub: HubHandle, archive: Archive, request: Request) -> Result<Feed> {
+    CatchUp::open(hub, archive, request).await
+}
+
+impl Feed {
+    /// The first message is empty and carries the cursor.
+    fn new(at: Arc<Mark>, then: Option<Batch>, state: State) -> Self {
+        let mut ahead = Vec::from_iter(then);
+        ahead.push(Batch::empty(at));
+        Self { ahead, state }
+    }
 }
 
 impl Stream for Feed {
     type Item = Result<Batch>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(Ok(first)));
+        if let Some(batch) = self.ahead.pop() {
+            self.ahead.shrink_to_fit();
+            return Poll::Ready(Some(Ok(batch)));
         }
         loop {
             let batch = match &mut self.state {

@@ -13,10 +13,10 @@ use super::scalars::{Cursor, DateTime, Duration, Long};
 use super::selector::SeriesSelector;
 use super::services::services;
 use super::types::Series;
+use crate::actors::archive::Archive;
 use crate::actors::hub::HubHandle;
 use crate::data::{self, StoredPoint, StoredSeries};
 use crate::live::{Fold, Overflow};
-use crate::store::tail::Tail;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Subscription;
@@ -92,8 +92,8 @@ impl Subscription {
             outbox_bytes: services(ctx)?.outbox_bytes,
         };
         let hub = ctx.data::<HubHandle>().map_err(|_| missing("hub"))?;
-        let tail = ctx.data::<Tail>().map_err(|_| missing("tail reader"))?;
-        let batches = feed::open(hub.clone(), tail.clone(), request).await?;
+        let archive = ctx.data::<Archive>().map_err(|_| missing("archive"))?;
+        let batches = feed::open(hub.clone(), archive.clone(), request).await?;
         Ok(match direct::hand_over(ctx, batches.boxed()) {
             Some(batches) => batches.map(|batch| batch.map(PointBatch)).boxed(),
             None => stream::empty().boxed(),

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use super::outbox::Delivery;
 use super::page::Pick;
-use super::sequence::Accepted;
 use crate::data::Mark;
 use crate::data::stored::Range;
 
 /// The most points of one message, unless one record or one conflated interval has more.
 pub const MESSAGE_MAX: usize = 1_000;
 
-/// Cuts between records, in the order of offsets; each part says where the hub stands after it.
-pub fn cut(pick: Arc<Pick>, ranges: &Arc<[Range]>, accepted: &Accepted) -> Vec<Delivery> {
+/// Cuts between records, in the order of offsets; each part says where the hub stands after it, and
+/// `mark` where it stands after all of them.
+pub fn cut(pick: Arc<Pick>, ranges: &Arc<[Range]>, mark: &Arc<Mark>) -> Vec<Delivery> {
     let part = |pick, ranges, mark| Delivery {
         pick,
         ranges,
@@ -22,7 +22,7 @@ pub fn cut(pick: Arc<Pick>, ranges: &Arc<[Range]>, accepted: &Accepted) -> Vec<D
         folded: None,
     };
     if pick.len() <= MESSAGE_MAX {
-        return vec![part(pick, Arc::clone(ranges), Arc::clone(&accepted.mark))];
+        return vec![part(pick, Arc::clone(ranges), Arc::clone(mark))];
     }
     let place = |at: &u32| {
         let point = &pick.page.stored.points[*at as usize];
@@ -31,7 +31,7 @@ pub fn cut(pick: Arc<Pick>, ranges: &Arc<[Range]>, accepted: &Accepted) -> Vec<D
     let mut points = pick.points.clone();
     points.sort_by_key(place);
     let mut parts = Vec::new();
-    let mut so_far = accepted.mark.positions.clone();
+    let mut so_far = mark.positions.clone();
     for range in ranges.iter().rev() {
         so_far.insert(range.partition_id, range.from);
     }
@@ -44,7 +44,7 @@ pub fn cut(pick: Arc<Pick>, ranges: &Arc<[Range]>, accepted: &Accepted) -> Vec<D
         let (now, later) = rest.split_at(end);
         let pick = Pick::new(Arc::clone(&pick.page), now.to_vec());
         if later.is_empty() {
-            parts.push(part(pick, Arc::clone(ranges), Arc::clone(&accepted.mark)));
+            parts.push(part(pick, Arc::clone(ranges), Arc::clone(mark)));
             break;
         }
         let (partition_id, offset) = place(&now[end - 1]);
@@ -110,7 +110,7 @@ mod tests {
             let accepted = Sequence::new(known.collect()).accept(&stored.ranges);
             let pick = Pick::all(Page::new(Arc::clone(&stored)));
             let ranges: Arc<[Range]> = accepted.ranges.as_slice().into();
-            let parts = cut(Arc::clone(&pick), &ranges, &accepted);
+            let parts = cut(Arc::clone(&pick), &ranges, &accepted.mark);
 
             let mut seen = 0;
             for (nth, part) in parts.iter().enumerate() {

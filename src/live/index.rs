@@ -84,7 +84,7 @@ impl Index {
         // All picks before the first delivery: what is written for one serves the others.
         let parts = |(group, points)| {
             let pick = Pick::new(Arc::clone(page), points);
-            (group, cut(pick, &ranges, accepted))
+            (group, cut(pick, &ranges, &accepted.mark))
         };
         let parts: Vec<_> = self.matched(stored, accepted).into_iter().map(parts).collect();
         for (group_id, parts) in &parts {

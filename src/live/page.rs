@@ -9,8 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use bytes::Bytes;
 use prometheus_client::metrics::counter::Counter;
 
+use super::outbox::Delivery;
+use super::picks::Picks;
 use super::shape::{PointShape, Texts};
-use crate::data::{Stored, StoredPoint, StoredSeries};
+use crate::data::stored::Range;
+use crate::data::{Selector, Stored, StoredPoint, StoredSeries};
 
 /// Points of one committed batch, or of one page from Postgres.
 #[derive(Debug, Default)]
@@ -18,6 +21,7 @@ pub struct Page {
     pub stored: Arc<Stored>,
     /// Kept by the picks, so that a page kept in memory does not keep its texts.
     texts: Mutex<Weak<Texts>>,
+    picks: Picks,
 }
 
 /// Some points of a page, in the order in which they are delivered.
@@ -35,7 +39,14 @@ impl Page {
         Arc::new(Self {
             stored,
             texts: Mutex::default(),
+            picks: Picks::default(),
         })
+    }
+
+    /// The points of these ranges that the selector selects, shared by all who ask for the same; in
+    /// parts when they are too many for one message. A mark in them knows of these ranges alone.
+    pub fn parts(self: &Arc<Self>, selector: &Selector, ranges: &[Range]) -> Arc<[Delivery]> {
+        self.picks.get(self, selector, ranges)
     }
 
     fn texts(&self) -> Arc<Texts> {

@@ -80,10 +80,7 @@ impl Sequence {
 
 impl Accepted {
     pub fn contains(&self, point: &StoredPoint) -> bool {
-        self.whole
-            || self.ranges.iter().any(|range| {
-                range.partition_id == point.partition_id && (range.from..range.to).contains(&point.offset)
-            })
+        self.whole || self.ranges.iter().any(|range| range.contains(point))
     }
 }
 

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 
 use super::connect::{ConnectError, DatabaseUrl, connect_to_read};
 use super::read::rows::stored_series;
+use crate::data::stored::Range;
 use crate::data::{Micros, PartitionId, Positions, Selector, Series, SeriesId, Stored};
 
 mod pages;
@@ -56,8 +57,8 @@ pub struct Bounds {
 #[derive(Clone, Debug, Default)]
 pub struct Horizon {
     pub partitions: BTreeMap<PartitionId, Bounds>,
-    /// `(partition, from, to)`, all above the positions that were asked about.
-    pub gaps: Vec<(PartitionId, i64, i64)>,
+    /// By partition and offset.
+    pub gaps: Vec<Range>,
 }
 
 /// Why a cursor cannot be continued, and the nearest positions that can.
@@ -84,7 +85,7 @@ impl Horizon {
         self.partitions.iter().map(next).collect()
     }
 
-    /// Whether everything after `positions` can still be told without a hole.
+    /// Whether what comes next after `positions` can still be told, up to the next gaps.
     pub fn check(&self, positions: &Positions) -> Result<(), ResumeGap> {
         let mut earliest = positions.clone();
         earliest.retain(|id, _| self.partitions.contains_key(id));
@@ -94,16 +95,34 @@ impl Horizon {
                 earliest.insert(*id, bounds.resume_from);
             }
         }
-        for (id, _, to) in &self.gaps {
-            let at = earliest.get(id).copied().unwrap_or(0);
-            if at < *to {
-                earliest.insert(*id, *to);
+        for gap in &self.gaps {
+            let at = earliest.get(&gap.partition_id).copied().unwrap_or(0);
+            if (gap.from..gap.to).contains(&at) {
+                earliest.insert(gap.partition_id, gap.to);
             }
         }
         if earliest == *positions {
             Ok(())
         } else {
             Err(ResumeGap { earliest })
+        }
+    }
+
+    /// The part of a range that lies before the first gap in it.
+    pub fn before_gap(&self, range: Range) -> Range {
+        let mut upto = Positions::from([(range.partition_id, range.to)]);
+        self.stop_at_gaps(&Positions::from([(range.partition_id, range.from)]), &mut upto);
+        let to = upto.into_values().next().unwrap_or(range.to);
+        Range { to, ..range }
+    }
+
+    /// Lowers `upto` to where the next gap after `from` begins.
+    pub fn stop_at_gaps(&self, from: &Positions, upto: &mut Positions) {
+        for gap in &self.gaps {
+            let at = from.get(&gap.partition_id).copied().unwrap_or(0);
+            if let Some(to) = upto.get_mut(&gap.partition_id).filter(|_| gap.from >= at) {
+                *to = (*to).min(gap.from);
+            }
         }
     }
 }
@@ -118,9 +137,8 @@ impl Tail {
         }
     }
 
-    /// The current epochs, with the gaps above `positions`.
-    pub async fn horizon(&self, positions: &Positions) -> Result<Horizon, TailError> {
-        let (ids, offsets) = columns(positions);
+    /// The current epochs with their gaps.
+    pub async fn horizon(&self) -> Result<Horizon, TailError> {
         self.with(async |conn| {
             let rows: Vec<EpochRow> = sql_query(
                 "select distinct on (topic, partition) partition_id, next_offset, resume_from \
@@ -129,12 +147,8 @@ impl Tail {
             .load(conn)
             .await?;
             let gaps: Vec<GapRow> = sql_query(
-                "select g.partition_id, g.from_offset, g.to_offset from gaps g \
-                 left join unnest($1, $2) as at(id, position) on at.id = g.partition_id \
-                 where g.to_offset > coalesce(at.position, 0) order by g.id",
+                "select partition_id, from_offset, to_offset from gaps order by partition_id, from_offset",
             )
-            .bind::<Array<Integer>, _>(&ids)
-            .bind::<Array<BigInt>, _>(&offsets)
             .load(conn)
             .await?;
             let bounds = |row: EpochRow| {
@@ -148,11 +162,63 @@ impl Tail {
             let gaps = gaps
                 .into_iter()
                 .filter(|gap| partitions.contains_key(&gap.partition_id))
-                .map(|gap| (gap.partition_id, gap.from_offset, gap.to_offset))
+                .map(GapRow::into_range)
                 .collect();
             Ok(Horizon { partitions, gaps })
         })
         .await
+    }
+
+    /// Every series that each of the selectors selects now, in their order.
+    pub async fn matching_each(&self, selectors: &[Selector]) -> Result<Vec<Names>, TailError> {
+        let mut names = Vec::new();
+        names.resize_with(selectors.len(), Names::default);
+        let (mut places, mut metrics, mut required) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, selector) in selectors.iter().enumerate() {
+            match &selector.metric {
+                // Without one it is a look at every series; they are not looked at side by side.
+                None => names[place] = self.matching(selector).await?,
+                Some(metric) if selector.can_match() => {
+                    places.push(place);
+                    metrics.push(metric.as_str());
+                    required.push(required_labels(selector));
+                }
+                Some(_) => {}
+            }
+        }
+        if places.is_empty() {
+            return Ok(names);
+        }
+        let rows: Vec<FoundRow> = self
+            .with(async |conn| {
+                sql_query(
+                    "select asked.nr, s.id, s.metric, s.labels \
+                     from unnest($1, $2) with ordinality as asked(metric, labels, nr) \
+                     join series s on s.metric = asked.metric and s.labels @> asked.labels",
+                )
+                .bind::<Array<Text>, _>(&metrics)
+                .bind::<Array<Jsonb>, _>(&required)
+                .load(conn)
+                .await
+            })
+            .await?;
+        // Many may have asked for the same series.
+        let mut known = Names::default();
+        for row in rows {
+            let place = usize::try_from(row.nr - 1)
+                .ok()
+                .and_then(|nr| places.get(nr).copied());
+            let Some(place) = place else { continue };
+            let (id, series) = match known.get(&row.series.id) {
+                Some(series) => (row.series.id, Arc::clone(series)),
+                None => row.series.into_series(),
+            };
+            known.insert(id, Arc::clone(&series));
+            if selectors[place].matches(&series) {
+                names[place].insert(id, series);
+            }
+        }
+        Ok(names)
     }
 
     /// Every series that the selector selects now.
@@ -160,11 +226,7 @@ impl Tail {
         if !selector.can_match() {
             return Ok(Names::default());
         }
-        let required: serde_json::Map<String, Value> = selector
-            .required_labels()
-            .map(|(name, value)| (name.to_owned(), Value::from(value)))
-            .collect();
-        let required = Value::Object(required);
+        let required = required_labels(selector);
         let rows: Vec<SeriesRow> = self
             .with(async |conn| {
                 sql_query(
@@ -255,6 +317,13 @@ impl std::fmt::Debug for Tail {
     }
 }
 
+/// The labels that a selected series must carry, for Postgres to look up.
+fn required_labels(selector: &Selector) -> Value {
+    let required = selector.required_labels();
+    let required = required.map(|(name, value)| (name.to_owned(), Value::from(value)));
+    Value::Object(required.collect())
+}
+
 fn columns(positions: &Positions) -> (Vec<PartitionId>, Vec<i64>) {
     positions.iter().map(|(id, at)| (*id, *at)).unzip()
 }
@@ -279,6 +348,16 @@ struct GapRow {
     to_offset: i64,
 }
 
+impl GapRow {
+    fn into_range(self) -> Range {
+        Range {
+            partition_id: self.partition_id,
+            from: self.from_offset,
+            to: self.to_offset,
+        }
+    }
+}
+
 #[derive(QueryableByName)]
 struct SeriesRow {
     #[diesel(sql_type = Integer)]
@@ -287,6 +366,14 @@ struct SeriesRow {
     metric: String,
     #[diesel(sql_type = Jsonb)]
     labels: Value,
+}
+
+#[derive(QueryableByName)]
+struct FoundRow {
+    #[diesel(sql_type = BigInt)]
+    nr: i64,
+    #[diesel(embed)]
+    series: SeriesRow,
 }
 
 impl SeriesRow {

@@ -50,6 +50,8 @@ pub struct Metrics {
     pub encoded: Counter,
     /// WebSocket connections closed by the server, by close code.
     pub closed: Counters,
+    /// Statements of the subscribers who catch up, by kind: `horizon`, `series`, `page` or `history`.
+    pub catch_up_reads: Counters,
     /// Live connections that were not let in, by reason.
     pub refused: Counters,
     /// Ranges the hub read from Postgres because they did not reach it in memory.
@@ -84,6 +86,7 @@ impl Default for Metrics {
             connections: Gauges::default(),
             encoded: Counter::default(),
             closed: Counters::default(),
+            catch_up_reads: Counters::default(),
             refused: Counters::default(),
             tail_reads: Counter::default(),
             window_updates: Counter::default(),
@@ -151,6 +154,11 @@ impl Default for Metrics {
             "closed_connections",
             "Connections closed by the server",
             metrics.closed.clone(),
+        );
+        r.register(
+            "catch_up_reads",
+            "Statements shared by the subscribers who catch up",
+            metrics.catch_up_reads.clone(),
         );
         r.register(
             "refused_connections",

@@ -6,6 +6,7 @@ use streamsync::data::Micros;
 use crate::live::{after, history};
 use crate::support::kafka::{self, Record, point};
 use crate::support::live::Subscriber;
+use crate::support::postgres::OwnServer;
 use crate::support::streamsync::Plan;
 use crate::support::{StreamSync, command, eventually, seconds_ago};
 
@@ -149,7 +150,7 @@ async fn a_backfill_that_breaks_off_is_continued_by_its_cursor() {
 #[actix_web::test]
 async fn a_cursor_beyond_the_resume_horizon_is_told_where_it_can_continue() {
     let plan = StreamSync::plan().await;
-    let node = plan.start().await;
+    let mut node = plan.start().await;
     let base = seconds_ago(1_000);
     let cursor = first_cursor(&node, json!({})).await;
     plan.send(&points(base, 0..30)).await;
@@ -158,13 +159,16 @@ async fn a_cursor_beyond_the_resume_horizon_is_told_where_it_can_continue() {
     plan.database
         .run("update ingest_offsets set resume_from = 10")
         .await;
+    // In its memory the node may still have them.
+    assert!(node.terminate().await.success());
+    let node = plan.start().await;
     earliest_brings(&node, &cursor, 10..30).await;
 }
 
 #[actix_web::test]
-async fn a_cursor_before_lost_offsets_is_told_where_it_can_continue() {
+async fn a_cursor_before_lost_offsets_gets_what_is_before_them_and_is_told_where_it_can_continue() {
     let plan = StreamSync::plan().await;
-    let node = plan.start().await;
+    let mut node = plan.start().await;
     let base = seconds_ago(1_000);
     let cursor = first_cursor(&node, json!({})).await;
     plan.send(&points(base, 0..30)).await;
@@ -172,7 +176,11 @@ async fn a_cursor_before_lost_offsets_is_told_where_it_can_continue() {
     let gap = "insert into gaps (partition_id, from_offset, to_offset)
         select partition_id, 5, 12 from ingest_offsets where topic not like 'streamsync.%'";
     plan.database.run(gap).await;
-    earliest_brings(&node, &cursor, 12..30).await;
+    assert!(node.terminate().await.success());
+    let node = plan.start().await;
+    let mut resumed = Subscriber::points(&node, json!({"after": cursor})).await;
+    assert_eq!(values(&resumed.collect(5).await), (0..5).collect::<Vec<_>>());
+    earliest_brings(&node, &resumed.cursor.expect("a cursor"), 12..30).await;
 }
 
 #[actix_web::test]
@@ -211,4 +219,78 @@ async fn earliest_brings(node: &StreamSync, cursor: &str, expected: std::ops::Ra
     let mut resumed = Subscriber::points(node, json!({"after": earliest})).await;
     let lines = resumed.collect(expected.len()).await;
     assert_eq!(values(&lines), expected.collect::<Vec<_>>());
+}
+
+#[actix_web::test]
+async fn who_comes_back_soon_is_served_from_memory_even_while_postgres_is_away() {
+    let mut server = OwnServer::start().await;
+    let plan = StreamSync::plan().await.partitions(3).database(server.database());
+    let node = plan.start().await;
+    let base = seconds_ago(1_000);
+    let mut witness = Subscriber::points(&node, json!({})).await;
+    witness.batch().await;
+    plan.send(&points(base, 0..100)).await;
+    witness.collect(100).await;
+    let cursor = first_cursor(&node, json!({})).await;
+    plan.send(&points(base, 100..500)).await;
+    witness.collect(400).await;
+    let statements = node.metric("streamsync_catch_up_reads_total", "").await;
+    server.kill().await;
+    for selected in 0..4 {
+        let variables = json!({"after": cursor, "selector": {"metric": format!("m{selected}")}});
+        let mut subscriber = Subscriber::points(&node, variables).await;
+        let expected: Vec<usize> = (100 + selected..500).step_by(4).collect();
+        assert_eq!(values(&subscriber.collect(100).await), expected);
+    }
+    let now = node.metric("streamsync_catch_up_reads_total", "").await;
+    assert_eq!(now, statements, "nothing was asked of postgres");
+    // What is older than the memory has to wait for it, and says so.
+    let mut older = Subscriber::points(&node, json!({"backfill": "1h"})).await;
+    assert_eq!(older.refusal().await.0, "UNAVAILABLE");
+    server.start_again().await;
+    node.ready().await;
+    plan.send(&points(base, 500..600)).await;
+    assert_eq!(
+        values(&witness.collect(100).await),
+        (500..600).collect::<Vec<_>>()
+    );
+}
+
+#[actix_web::test]
+async fn many_who_come_back_to_a_node_that_was_killed_share_what_is_read() {
+    let plan = StreamSync::plan().await.partitions(3);
+    let node = plan.start().await;
+    let base = seconds_ago(10_000);
+    let cursors = async |node: &StreamSync| {
+        let mut cursors = Vec::new();
+        for _ in 0..5 {
+            cursors.push(first_cursor(node, json!({})).await);
+        }
+        cursors
+    };
+    let mut witness = Subscriber::points(&node, json!({})).await;
+    // They left at different times.
+    let mut left = Vec::new();
+    for round in 0..4 {
+        left.extend(
+            cursors(&node)
+                .await
+                .into_iter()
+                .map(|cursor| (round * 500, cursor)),
+        );
+        plan.send(&points(base, round * 500..round * 500 + 500)).await;
+        witness.collect(500).await;
+    }
+    node.kill().await;
+    let node = plan.start().await;
+    let come_back = left.iter().enumerate().map(async |(n, (seen, cursor))| {
+        let selected = n % 4;
+        let variables = json!({"after": cursor, "selector": {"metric": format!("m{selected}")}});
+        let mut subscriber = Subscriber::points(&node, variables).await;
+        let expected: Vec<usize> = (*seen..2_000).filter(|n| n % 4 == selected).collect();
+        assert_eq!(values(&subscriber.collect(expected.len()).await), expected);
+    });
+    futures_util::future::join_all(come_back).await;
+    let pages = node.metric("streamsync_catch_up_reads_total", "page").await;
+    assert!((1.0..=20.0).contains(&pages), "{pages} pages for 20 subscribers");
 }

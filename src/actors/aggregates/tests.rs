@@ -26,7 +26,13 @@ impl World {
         .await;
         let metrics = Arc::new(Metrics::default());
         let cache = LatestCache::local(1_000);
-        let hub = Hub::start(db.url.clone(), cache, Arc::clone(&metrics), Arc::default());
+        let hub = Hub::start(
+            db.url.clone(),
+            1 << 20,
+            cache,
+            Arc::clone(&metrics),
+            Arc::default(),
+        );
         let handle = Aggregates::start(db.url.clone(), hub.clone(), Arc::clone(&metrics)).unwrap();
         Self {
             db,

@@ -10,7 +10,7 @@ use tokio::sync::{oneshot, watch};
 use super::Hub;
 use crate::actors::messages::CatchUp;
 use crate::data::{Mark, Selector, Stored};
-use crate::live::{Options, Receiver, SubscriberId};
+use crate::live::{Options, Receiver, Ring, SubscriberId};
 
 /// How long a subscriber waits for the hub to know where everything stands.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -74,6 +74,11 @@ impl HubHandle {
         self.shared.published()
     }
 
+    /// What was published last.
+    pub fn recent(&self) -> &Ring {
+        &self.shared.recent
+    }
+
     /// Never waits: while the hub lags, a batch is left to its tail reader.
     pub fn publish(&self, stored: Arc<Stored>) {
         let ticket = Ticket::new(&self.shared);
@@ -131,11 +136,21 @@ impl Drop for Subscription {
 #[derive(Debug)]
 pub(super) struct Shared {
     published: Mutex<Option<Arc<Mark>>>,
+    pub recent: Ring,
     draining: watch::Sender<bool>,
     offers: AtomicUsize,
 }
 
 impl Shared {
+    pub fn new(recent: usize) -> Self {
+        Self {
+            published: Mutex::default(),
+            recent: Ring::new(recent),
+            draining: watch::Sender::new(false),
+            offers: AtomicUsize::new(0),
+        }
+    }
+
     /// Called after the outboxes have what lies before these positions.
     pub fn publish(&self, mark: Arc<Mark>) {
         *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
@@ -150,16 +165,6 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
-    }
-}
-
-impl Default for Shared {
-    fn default() -> Self {
-        Self {
-            published: Mutex::default(),
-            draining: watch::Sender::new(false),
-            offers: AtomicUsize::new(0),
-        }
     }
 }
 

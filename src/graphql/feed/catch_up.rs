@@ -1,5 +1,10 @@
-//! The way from a cursor to the hub's seam: what is stored of a span, then page after page, each
-//! proven to be without a hole, until the outbox has what comes next.
+//! The way from a cursor to the hub's seam: what is stored of a span, then page after page, until
+//! the outbox has what comes next.
+//!
+//! What the hub published lately lies in memory, and continues without a hole up to where the hub
+//! stands. What is older comes from Postgres, each page with a horizon that was read after it and
+//! proves it complete. Only a cursor that names other partitions than the hub does is judged by
+//! Postgres before anything is read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,19 +13,21 @@ use async_graphql::{Error, ErrorExtensions, Result, Value};
 
 use super::batches::{advanced, folded};
 use super::live::Live;
-use super::{Batch, Request, Start, State, going_away};
+use super::{Batch, Feed, Request, Start, State, going_away};
+use crate::actors::archive::{Archive, Away};
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::cursor::Backfill;
-use crate::data::{Cursor, Mark, Micros, Positions, Selector, SeriesId, Stored};
+use crate::data::stored::Range;
+use crate::data::{Cursor, Mark, Positions, Selector};
 use crate::graphql::errors::Code;
-use crate::live::{Fold, MESSAGE_MAX, Options, Overflow, Page, Pick};
-use crate::store::tail::{Horizon, Names, ResumeGap, Tail, TailError, Want};
+use crate::live::{Delivery, Fold, Options, Overflow, Recent};
+use crate::store::tail::{Horizon, Names, ResumeGap};
 
 /// What a feed was asked for, and whom it asks.
 pub struct Asked {
     pub hub: HubHandle,
-    pub tail: Tail,
-    pub selector: Selector,
+    archive: Archive,
+    selector: Selector,
     pub every: Option<Duration>,
     fold: Fold,
     overflow: Overflow,
@@ -31,19 +38,21 @@ pub struct CatchUp {
     asked: Box<Asked>,
     at: Arc<Mark>,
     stage: Stage,
+    /// A page in parts, and how many of them have gone out.
+    parts: (Arc<[Delivery]>, usize),
 }
 
 enum Stage {
-    Backfill(Backfill, Option<Names>),
-    /// Checks the cursor against Postgres, then reads on towards the hub.
+    Backfill(Backfill, Option<Arc<Names>>),
+    /// Reads on towards the hub.
     Seek,
     Read(Read),
 }
 
 struct Read {
     upto: Positions,
-    only: Option<Vec<SeriesId>>,
-    names: Names,
+    /// Looked up when Postgres is first asked: all that have points before `upto` are there.
+    names: Option<Arc<Names>>,
     /// Present when `upto` is its seam.
     subscription: Option<Subscription>,
 }
@@ -55,12 +64,15 @@ impl From<CatchUp> for State {
 }
 
 impl CatchUp {
-    /// Where the feed begins, and what it does first.
-    pub async fn open(hub: HubHandle, tail: Tail, request: Request) -> Result<(Arc<Mark>, State)> {
-        let mut feed = Self {
+    /// Where the feed begins. Comes back when the first points are there, or the outbox is.
+    pub async fn open(hub: HubHandle, archive: Archive, request: Request) -> Result<Feed> {
+        if hub.is_draining() {
+            return Err(going_away());
+        }
+        let mut catch_up = Self {
             asked: Box::new(Asked {
                 hub,
-                tail,
+                archive,
                 selector: request.selector,
                 every: request.every,
                 fold: request.fold,
@@ -69,35 +81,29 @@ impl CatchUp {
             }),
             at: Arc::default(),
             stage: Stage::Seek,
+            parts: (Arc::default(), 0),
         };
         match request.start {
             Start::Now => {
-                let subscription = feed.subscribe().await?;
+                let subscription = catch_up.subscribe().await?;
                 let seam = Arc::clone(&subscription.seam);
-                feed.at = Arc::clone(&seam);
-                return Ok((seam, feed.go_live(subscription)));
+                catch_up.at = Arc::clone(&seam);
+                return Ok(Feed::new(seam, None, catch_up.go_live(subscription)));
             }
-            Start::After(cursor) => {
-                feed.check(&cursor.positions).await?;
-                if let Some(backfill) = cursor.backfill.clone() {
-                    feed.stage = Stage::Backfill(backfill, None);
-                }
-                feed.at = Mark::new(cursor);
-            }
+            Start::After(cursor) => catch_up.at = Mark::new(cursor),
             Start::Backfill(span) => {
-                let seam = feed.asked.tail.horizon(&Positions::new()).await;
-                let backfill = Backfill {
-                    since: Micros::now().minus(span),
-                    done: None,
-                };
-                feed.at = Mark::new(Cursor {
-                    positions: seam.map_err(unavailable)?.next_offsets(),
-                    backfill: Some(backfill.clone()),
-                });
-                feed.stage = Stage::Backfill(backfill, None);
+                let begin = catch_up.asked.archive.begin(span).await;
+                catch_up.at = begin.map_err(unavailable)?;
             }
         }
-        Ok((Arc::clone(&feed.at), feed.into()))
+        if let Some(backfill) = catch_up.at.backfill.clone() {
+            // Points of the past are told only to whom the rest can be told afterwards.
+            catch_up.check().await?;
+            catch_up.stage = Stage::Backfill(backfill, None);
+        }
+        let at = Arc::clone(&catch_up.at);
+        let (first, state) = catch_up.step().await;
+        Ok(Feed::new(at, first.transpose()?, state))
     }
 
     /// Goes on from where a live feed lost its thread.
@@ -106,6 +112,7 @@ impl CatchUp {
             asked: live.asked,
             at: live.at,
             stage: Stage::Seek,
+            parts: (Arc::default(), 0),
         }
     }
 
@@ -115,106 +122,122 @@ impl CatchUp {
                 let last = Batch::empty(self.at);
                 return (Some(Ok(last)), State::Failing(Box::new(going_away())));
             }
+            if let Some(part) = self.parts.0.get(self.parts.1) {
+                self.parts.1 += 1;
+                if !part.ranges.is_empty() {
+                    self.at = Mark::at(advanced(&self.at.positions, &part.ranges));
+                }
+                // Without points it only moved the cursor, which the next one does as well.
+                if !part.pick.is_empty() {
+                    let Asked { every, fold, .. } = *self.asked;
+                    let batch = folded(&self.at, Arc::clone(&part.pick), every, fold);
+                    return (Some(Ok(batch)), self.into());
+                }
+                continue;
+            }
             let step = match std::mem::replace(&mut self.stage, Stage::Seek) {
                 Stage::Backfill(backfill, names) => self.backfill(backfill, names).await,
                 Stage::Seek => self.seek().await,
                 Stage::Read(read) => match self.read(read).await {
-                    Ok(Ok(batch)) => Ok(batch),
-                    Ok(Err(subscription)) => return (None, self.go_live(subscription)),
+                    Ok(Some(subscription)) => return (None, self.go_live(subscription)),
+                    Ok(None) => Ok(()),
                     Err(error) => Err(error),
                 },
             };
-            match step {
-                Ok(None) => {}
-                Ok(Some(batch)) => return (Some(Ok(batch)), self.into()),
-                Err(error) => return (Some(Err(error)), State::Over),
+            if let Err(error) = step {
+                return (Some(Err(error)), State::Over);
             }
         }
     }
 
-    async fn backfill(&mut self, mut backfill: Backfill, names: Option<Names>) -> Result<Option<Batch>> {
+    async fn backfill(&mut self, mut backfill: Backfill, names: Option<Arc<Names>>) -> Result<()> {
         let names = match names {
             Some(names) => names,
             None => self.matching().await?,
         };
-        let seam = &self.at.positions;
-        let page = self
-            .asked
-            .tail
-            .backfill(backfill.since, backfill.done, seam, MESSAGE_MAX, &names)
-            .await
-            .map_err(unavailable)?;
-        let Some((stored, done)) = page else {
-            self.at = Mark::at(seam.clone());
-            return Ok(None);
+        let Asked {
+            archive, selector, ..
+        } = &*self.asked;
+        let chapter = archive.history(selector, &names, &self.at, &backfill).await;
+        let positions = self.at.positions.clone();
+        let Some(chapter) = chapter.map_err(unavailable)? else {
+            self.at = Mark::at(positions);
+            return Ok(());
         };
-        backfill.done = Some(done);
+        backfill.done = Some(chapter.done);
         self.at = Mark::new(Cursor {
-            positions: seam.clone(),
+            positions,
             backfill: Some(backfill.clone()),
         });
         self.stage = Stage::Backfill(backfill, Some(names));
-        Ok(self.page(stored))
+        // All of it was selected, and no position moves.
+        self.parts = (chapter.page.parts(&Selector::default(), &[]), 0);
+        Ok(())
     }
 
     /// First reads up to what the hub has published, then subscribes and reads the little rest.
-    async fn seek(&mut self) -> Result<Option<Batch>> {
-        let horizon = self.check(&self.at.positions).await?;
-        let published = self.asked.hub.published();
-        let mut upto = published.map_or_else(Positions::new, |mark| mark.positions.clone());
-        // An epoch that ended is behind every cursor that could be continued.
-        upto.retain(|id, _| horizon.partitions.contains_key(id));
-        self.aim(upto, None).await?;
-        Ok(None)
-    }
-
-    async fn aim(&mut self, upto: Positions, subscription: Option<Subscription>) -> Result<()> {
-        let behind = |(id, to): (&i32, &i64)| self.at.positions.get(id).unwrap_or(&0) < to;
-        // Series are looked up after the aim is fixed: all that have points before it are there.
-        let (only, names) = if self.asked.selector.selects_all() || !upto.iter().any(behind) {
-            (None, Names::default())
-        } else {
-            let names = self.matching().await?;
-            (Some(names.keys().copied().collect()), names)
-        };
+    async fn seek(&mut self) -> Result<()> {
+        let published = self.asked.hub.published().unwrap_or_default();
+        let upto = self.aim(&published).await?;
         self.stage = Stage::Read(Read {
             upto,
-            only,
-            names,
-            subscription,
+            names: None,
+            subscription: None,
         });
         Ok(())
     }
 
-    /// A page, or, when nothing is left to read, the subscription to go live with.
-    async fn read(&mut self, mut read: Read) -> Result<Result<Option<Batch>, Subscription>> {
-        let want = Want {
-            only: read.only.as_deref(),
-            rows: MESSAGE_MAX,
-        };
-        let from = &self.at.positions;
-        let page = self.asked.tail.page(from, &read.upto, want, &mut read.names);
-        if let Some(stored) = page.await.map_err(unavailable)? {
-            // Still provable: no gap, no new epoch, and the commits were there while we read.
-            self.check(&self.at.positions).await?;
-            self.at = Mark::at(advanced(&self.at.positions, &stored.ranges));
-            self.stage = Stage::Read(read);
-            return Ok(Ok(self.page(stored)));
+    /// How far to read. An epoch that ended is behind every cursor that could be continued; the hub
+    /// may know it a moment longer than Postgres does.
+    async fn aim(&self, mark: &Mark) -> Result<Positions> {
+        let mut upto = mark.positions.clone();
+        if !upto.keys().eq(self.at.positions.keys()) {
+            let horizon = self.check().await?;
+            upto.retain(|id, _| horizon.partitions.contains_key(id));
         }
-        if let Some(subscription) = read.subscription {
-            let mut positions = self.at.positions.clone();
-            for (id, at) in &read.upto {
-                positions.entry(*id).or_insert(*at);
+        Ok(upto)
+    }
+
+    /// Reads a page, or brings, when nothing is left to read, the subscription to go live with.
+    async fn read(&mut self, mut read: Read) -> Result<Option<Subscription>> {
+        match self.asked.hub.recent().after(&self.at.positions, &read.upto) {
+            Recent::Page(page, ranges) => {
+                self.parts = (page.parts(&self.asked.selector, &ranges), 0);
             }
-            self.at = Mark::at(positions);
-            return Ok(Err(subscription));
+            Recent::Forgotten(missing) => {
+                if read.names.is_none() && !self.asked.selector.selects_all() {
+                    read.names = Some(self.matching().await?);
+                }
+                let leaf = self.asked.archive.page(missing, read.names.clone()).await;
+                let leaf = leaf.map_err(unavailable)?;
+                leaf.horizon.check(&self.at.positions).map_err(resume_gap)?;
+                let range = leaf.horizon.before_gap(Range {
+                    to: missing.to.min(leaf.range.to),
+                    ..missing
+                });
+                self.parts = (leaf.page.parts(&self.asked.selector, &[range]), 0);
+            }
+            Recent::Level => match read.subscription {
+                Some(subscription) => {
+                    let mut positions = self.at.positions.clone();
+                    for (id, at) in &read.upto {
+                        positions.entry(*id).or_insert(*at);
+                    }
+                    self.at = Mark::at(positions);
+                    return Ok(Some(subscription));
+                }
+                None => {
+                    let subscription = self.subscribe().await?;
+                    read = Read {
+                        upto: self.aim(&subscription.seam).await?,
+                        names: None,
+                        subscription: Some(subscription),
+                    };
+                }
+            },
         }
-        let subscription = self.subscribe().await?;
-        let horizon = self.check(&self.at.positions).await?;
-        let mut upto = subscription.seam.positions.clone();
-        upto.retain(|id, _| horizon.partitions.contains_key(id));
-        self.aim(upto, Some(subscription)).await?;
-        Ok(Ok(None))
+        self.stage = Stage::Read(read);
+        Ok(None)
     }
 
     fn go_live(self, subscription: Subscription) -> State {
@@ -241,22 +264,15 @@ impl CatchUp {
         }
     }
 
-    async fn check(&self, positions: &Positions) -> Result<Horizon> {
-        let horizon = self.asked.tail.horizon(positions).await.map_err(unavailable)?;
-        horizon.check(positions).map_err(resume_gap)?;
+    async fn check(&self) -> Result<Arc<Horizon>> {
+        let horizon = self.asked.archive.horizon().await.map_err(unavailable)?;
+        horizon.check(&self.at.positions).map_err(resume_gap)?;
         Ok(horizon)
     }
 
-    async fn matching(&self) -> Result<Names> {
-        let names = self.asked.tail.matching(&self.asked.selector).await;
+    async fn matching(&self) -> Result<Arc<Names>> {
+        let names = self.asked.archive.matching(&self.asked.selector).await;
         names.map_err(unavailable)
-    }
-
-    /// A page from Postgres with the cursor as it stands; nothing when it has no points.
-    fn page(&self, stored: Stored) -> Option<Batch> {
-        let pick = Pick::all(Page::new(stored.into()));
-        let batch = folded(&self.at, pick, self.asked.every, self.asked.fold);
-        (!batch.pick.is_empty()).then_some(batch)
     }
 }
 
@@ -267,7 +283,6 @@ fn resume_gap(gap: ResumeGap) -> Error {
         .extend_with(|_, e| e.set("earliestCursor", Value::from(earliest.clone())))
 }
 
-fn unavailable(error: TailError) -> Error {
-    tracing::warn!(%error, "a subscription could not read from postgres");
+fn unavailable(_: Away) -> Error {
     Code::Unavailable.error("postgres is away; resume with the last cursor in a moment")
 }

@@ -1,116 +1,15 @@
 //! Feeds over a real hub and a real Postgres: every point once, whatever way it comes.
 
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
-
 use async_graphql::Value;
+use futures_util::StreamExt;
 
+use self::world::{World, code, next, read};
 use super::*;
-use crate::actors::hub::Hub;
-use crate::cache::LatestCache;
-use crate::data::stored::Range;
-use crate::data::{Micros, Positions, Series, Stored, StoredPoint, StoredSeries};
-use crate::store::testing::Database;
-use crate::telemetry::Metrics;
+use crate::data::Positions;
 
-struct World {
-    db: Database,
-    hub: HubHandle,
-    tail: Tail,
-}
-
-impl World {
-    async fn start() -> Self {
-        let db = Database::create().await;
-        db.run(
-            "create table points_all partition of points default; \
-             insert into series (key, metric, labels, stream) values ('m{}', 'm', '{}', 's'); \
-             insert into ingest_offsets (stream, topic, partition, epoch, topic_id, next_offset) \
-             values ('s', 't', 0, 1, 'x', 0);",
-        )
-        .await;
-        let hub = Hub::start(
-            db.url.clone(),
-            LatestCache::local(1_000),
-            Arc::new(Metrics::default()),
-            Arc::default(),
-        );
-        let tail = Tail::new(db.url.clone(), 2);
-        Self { db, hub, tail }
-    }
-
-    /// One point for each offset, committed as the writer does; returned for the hub.
-    async fn commit(&self, from: i64, to: i64) -> Arc<Stored> {
-        let last = to - 1;
-        self.db
-            .run(&format!(
-                "begin; \
-                 insert into points select 1, 1, to_timestamp(n), n, n, now() \
-                 from generate_series({from}, {last}) n; \
-                 insert into commits (partition_id, from_offset, to_offset, min_ts, max_ts, points, series_ids) \
-                 values (1, {from}, {to}, to_timestamp({from}), to_timestamp({last}), {to} - {from}, '{{1}}'); \
-                 update ingest_offsets set next_offset = {to}; commit;"
-            ))
-            .await;
-        let point = |n: i64| StoredPoint {
-            series: 0,
-            ts: Micros(n * 1_000_000),
-            value: 1.0,
-            partition_id: 1,
-            offset: n,
-        };
-        Arc::new(Stored {
-            ranges: vec![Range {
-                partition_id: 1,
-                from,
-                to,
-            }],
-            series: vec![StoredSeries {
-                id: 1,
-                series: Arc::new(Series::new("m", Vec::<(&str, &str)>::new())),
-            }],
-            points: (from..to).map(point).collect(),
-        })
-    }
-
-    async fn open(&self, start: Start) -> Result<BoxStream<'static, Result<Batch>>> {
-        let request = Request {
-            selector: Selector {
-                metric: Some("m".to_owned()),
-                labels: Vec::new(),
-            },
-            start,
-            every: None,
-            fold: Fold::Newest,
-            overflow: Overflow::Close,
-            outbox_bytes: 1 << 20,
-        };
-        let feed = open(self.hub.clone(), self.tail.clone(), request).await?;
-        Ok(feed.boxed())
-    }
-}
-
-async fn next(feed: &mut BoxStream<'static, Result<Batch>>) -> Result<Batch> {
-    let patience = Duration::from_secs(10);
-    let batch = tokio::time::timeout(patience, feed.next()).await;
-    batch.expect("a batch in time").expect("the feed goes on")
-}
-
-/// Reads `n` points and returns their offsets with the last cursor.
-async fn read(feed: &mut BoxStream<'static, Result<Batch>>, n: usize) -> (Vec<i64>, Cursor) {
-    let (mut offsets, mut cursor) = (Vec::new(), Cursor::default());
-    while offsets.len() < n {
-        let batch = next(feed).await.unwrap();
-        offsets.extend(batch.pick.points().map(|point| point.offset));
-        cursor = Cursor::clone(&batch.cursor);
-    }
-    (offsets, cursor)
-}
-
-fn code(error: &Error) -> String {
-    let code = error.extensions.as_ref().and_then(|e| e.get("code"));
-    code.map(ToString::to_string).unwrap_or_default()
-}
+mod many;
+mod random;
+mod world;
 
 #[actix_web::test]
 async fn batches_that_come_late_or_never_are_read_from_postgres_once_and_in_order() {
@@ -205,4 +104,67 @@ async fn a_drain_gives_the_last_cursor_before_the_end() {
         .unwrap();
     let refused = world.open(Start::Now).await.err().unwrap();
     assert_eq!(code(&refused), "\"GOING_AWAY\"");
+}
+
+#[actix_web::test]
+async fn whoever_comes_back_soon_is_served_from_memory() {
+    let world = World::of(3, 4).await;
+    let mut feed = world.open_series(None, Start::Now).await.unwrap();
+    let start = next(&mut feed).await.unwrap().cursor;
+    let (mut seen, mut cursor) = (0, start);
+    for round in 0..50 {
+        for partition in 1..4 {
+            let stored = world.commit_in(partition, round * 4, round * 4 + 4).await;
+            world.hub.publish(stored);
+        }
+        // Every other time it is away while they come.
+        if round % 2 == 0 {
+            seen += read(&mut feed, 12).await.0.len();
+            continue;
+        }
+        world.published(3 * 4 * (round + 1)).await;
+        let start = Start::After(Cursor::clone(&cursor));
+        feed = world.open_series(None, start).await.unwrap();
+        let (offsets, after) = read(&mut feed, 24).await;
+        cursor = Mark::new(after);
+        seen += offsets.len() - 12;
+    }
+    assert_eq!(seen, 50 * 12);
+    assert_eq!(world.reads(), 0, "nothing of it came from postgres");
+}
+
+#[actix_web::test]
+async fn what_comes_before_lost_offsets_is_told_before_the_loss() {
+    let world = World::start().await;
+    world.commit(0, 10).await;
+    world
+        .db
+        .run(
+            "begin; insert into gaps (partition_id, from_offset, to_offset) values (1, 10, 50), (1, 60, 70); \
+             update ingest_offsets set next_offset = 50; commit",
+        )
+        .await;
+    world.commit(50, 60).await;
+    world.db.run("update ingest_offsets set next_offset = 70").await;
+    world.commit(70, 80).await;
+    world.published(80).await;
+    let mut start = Cursor::default();
+    for (from, to, gap_ends) in [(0, 10, 50), (50, 60, 70)] {
+        let mut feed = world.open(Start::After(start)).await.unwrap();
+        let (offsets, _) = read(&mut feed, 10).await;
+        assert_eq!(offsets, (from..to).collect::<Vec<_>>());
+        let error = next(&mut feed).await.unwrap_err();
+        assert_eq!(code(&error), "\"RESUME_GAP\"");
+        start = Cursor::at(Positions::from([(1, gap_ends)]));
+        let told = error.extensions.as_ref().and_then(|e| e.get("earliestCursor"));
+        assert_eq!(told, Some(&Value::from(start.encode())));
+    }
+    let mut feed = world.open(Start::After(start)).await.unwrap();
+    assert_eq!(read(&mut feed, 10).await.0, (70..80).collect::<Vec<_>>());
+}
+
+#[actix_web::test]
+async fn a_live_feed_is_small() {
+    let live = size_of::<Feed>() + size_of::<super::catch_up::Asked>();
+    assert!(live <= 512, "{live} bytes");
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::{Delivery, End, Options, Overflow};
 use crate::data::stored::Range;
@@ -28,7 +28,8 @@ pub struct Queue {
     /// Bytes that this subscriber alone keeps alive, and those it may share with others.
     own_bytes: usize,
     shared_bytes: usize,
-    newest_page: usize,
+    /// Weak, and still no other page can have its address meanwhile.
+    newest_page: Weak<Page>,
     ended: Option<End>,
     counts: Counts,
 }
@@ -58,16 +59,17 @@ impl Queue {
             seen: Positions::new(),
             own_bytes: 0,
             shared_bytes: 0,
-            newest_page: 0,
+            newest_page: Weak::new(),
             ended: None,
             counts: Counts::default(),
         }
     }
 
     pub fn push(&mut self, delivery: Delivery) {
-        let page = Arc::as_ptr(&delivery.pick.page).addr();
+        let page = Arc::downgrade(&delivery.pick.page);
         // Nobody can take one part of a batch before the next one is here.
-        if mem::replace(&mut self.newest_page, page) != page {
+        if !page.ptr_eq(&self.newest_page) {
+            self.newest_page = page;
             self.fit();
         }
         if self.ended.is_some() {

@@ -9,6 +9,7 @@ use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::{Names, SeriesRow, Want, columns};
+use crate::data::cursor::behind;
 use crate::data::stored::Range;
 use crate::data::{Micros, PartitionId, Positions, SeriesId, Stored, StoredPoint, StoredSeries};
 use crate::store::timestamp::POSTGRES_EPOCH;
@@ -49,18 +50,8 @@ pub async fn next(
     want: Want<'_>,
     names: &mut Names,
 ) -> Answer<Option<Stored>> {
-    let position = |id| from.get(&id).copied().unwrap_or(0);
-    let Some((partition_id, seam)) = upto
-        .iter()
-        .map(|(id, to)| (*id, *to))
-        .find(|(id, to)| position(*id) < *to)
-    else {
+    let Some(mut range) = behind(from, upto) else {
         return Ok(None);
-    };
-    let mut range = Range {
-        partition_id,
-        from: position(partition_id),
-        to: seam,
     };
     range.to = window(conn, range, want).await?;
     let mut rows = points(conn, range, want).await?;
@@ -108,7 +99,7 @@ async fn points(conn: &mut AsyncPgConnection, range: Range, want: Want<'_>) -> A
            and p.\"offset\" >= c.from_offset and p.\"offset\" < c.to_offset \
          where c.partition_id = $1 and c.to_offset > $2 and c.from_offset < $3 \
            and p.\"offset\" >= $2 and p.\"offset\" < $3 \
-           and ($4 is null or s.id = any($4)) \
+           and ($4 is null or s.id in (select unnest($4))) \
          order by p.\"offset\", p.series_id, p.ts limit $5",
     )
     .bind::<Integer, _>(range.partition_id)

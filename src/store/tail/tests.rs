@@ -107,14 +107,25 @@ async fn a_cursor_is_continued_only_when_nothing_can_be_missing() {
     let (db, tail) = setup().await;
     let check = async |at: &[(i32, i64)]| {
         let positions: Positions = at.iter().copied().collect();
-        let horizon = tail.horizon(&positions).await.unwrap();
+        let horizon = tail.horizon().await.unwrap();
         horizon.check(&positions).map_err(|gap| gap.earliest)
     };
     assert_eq!(check(&[(1, 4)]).await, Ok(()));
     assert_eq!(check(&[]).await, Ok(()));
     db.run("insert into gaps (partition_id, from_offset, to_offset) values (1, 5, 7)")
         .await;
-    assert_eq!(check(&[(1, 4)]).await, Err(Positions::from([(1, 7)])));
+    // What lies before the gap can be told.
+    assert_eq!(check(&[(1, 4)]).await, Ok(()));
+    let horizon = tail.horizon().await.unwrap();
+    let range = |from, to| Range {
+        partition_id: 1,
+        from,
+        to,
+    };
+    assert_eq!(horizon.before_gap(range(0, 4)), range(0, 4));
+    assert_eq!(horizon.before_gap(range(4, 9)), range(4, 5));
+    assert_eq!(check(&[(1, 5)]).await, Err(Positions::from([(1, 7)])));
+    assert_eq!(check(&[(1, 6)]).await, Err(Positions::from([(1, 7)])));
     assert_eq!(check(&[(1, 7)]).await, Ok(()));
     db.run("update ingest_offsets set resume_from = 9").await;
     assert_eq!(check(&[(1, 8)]).await, Err(Positions::from([(1, 9)])));
@@ -125,4 +136,27 @@ async fn a_cursor_is_continued_only_when_nothing_can_be_missing() {
     .await;
     assert_eq!(check(&[(1, 10)]).await, Err(Positions::new()));
     assert_eq!(check(&[(2, 0)]).await, Ok(()));
+}
+
+#[tokio::test]
+async fn selectors_are_looked_up_side_by_side() {
+    let (_db, tail) = setup().await;
+    let site = |value: &str| LabelMatcher::new("site".to_owned(), MatchOp::Equal, value.to_owned()).unwrap();
+    let of = |metric: Option<&str>, labels| Selector::new(metric.map(str::to_owned), labels);
+    let selectors = [
+        of(Some("m"), vec![site("b")]),
+        of(None, vec![site("a")]),
+        of(Some("other"), Vec::new()),
+        of(Some("m\0"), Vec::new()),
+        of(Some("m"), Vec::new()),
+        Selector::default(),
+    ];
+    let found = tail.matching_each(&selectors).await.unwrap();
+    let ids = |names: &Names| {
+        let mut ids: Vec<_> = names.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    };
+    let found: Vec<Vec<SeriesId>> = found.iter().map(ids).collect();
+    assert_eq!(found, [vec![2], vec![1], vec![], vec![], vec![1, 2], vec![1, 2]]);
 }

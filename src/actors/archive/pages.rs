@@ -1,0 +1,323 @@
+//! The lane for pages: the next read begins at whoever waited longest, takes along all who wait
+//! nearby, and brings the series of all of them. Whoever stands within the page gets it, stands at
+//! its end afterwards, and so travels on with the others.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::{Away, Desk, Reply, WAITING_MAX, away};
+use crate::data::stored::Range;
+use crate::data::{Positions, SeriesId, StoredPoint, StoredSeries};
+use crate::live::Page;
+use crate::store::tail::{Horizon, Names, TailError, Want};
+
+/// Points of a page.
+const ROWS: usize = 5_000;
+/// How far apart two may stand to be served by one read, until a page has shown how far one goes.
+const REACH: i64 = 100_000;
+/// Beyond this many series a page brings all there are.
+const SERIES_MAX: usize = 20_000;
+/// What is kept of the last pages for whoever comes a little later.
+const KEPT_BYTES: usize = 16 << 20;
+const KEPT_FOR: Duration = Duration::from_secs(30);
+/// After this time those who arrived somewhere have asked for what they want next.
+const TRAVEL: Duration = Duration::from_secs(1);
+/// Names kept from one read to the next.
+const NAMES_MAX: usize = 100_000;
+
+/// A page from Postgres, complete for its range and its series.
+#[derive(Debug)]
+pub struct Leaf {
+    pub page: Arc<Page>,
+    pub range: Range,
+    /// As it was after the page was read: what it says of the range holds for the page.
+    pub horizon: Arc<Horizon>,
+    only: Only,
+    read: Instant,
+}
+
+#[derive(Debug)]
+pub struct Question {
+    missing: Range,
+    names: Option<Arc<Names>>,
+    reply: Reply<Arc<Leaf>>,
+    /// A read began before it, for the sake of others, and did not come as far.
+    passed_over: bool,
+}
+
+/// Some series, or all.
+#[derive(Clone, Debug, PartialEq)]
+enum Only {
+    These(HashSet<SeriesId>),
+    All,
+}
+
+/// Who waits, and the last pages with the series for which they were given out.
+#[derive(Debug)]
+struct Waiting {
+    questions: VecDeque<Question>,
+    kept: VecDeque<(Arc<Leaf>, Only)>,
+    kept_bytes: usize,
+    reach: i64,
+    /// The series of those who came to their end of a partition, and when the last of them did:
+    /// they are about to ask for the next one.
+    arrived: (Only, Instant),
+}
+
+/// What the next statement reads.
+#[derive(Clone, Debug, PartialEq)]
+struct Plan {
+    range: Range,
+    only: Only,
+}
+
+pub async fn serve(desk: Desk, mut asked: mpsc::Receiver<Question>) {
+    let mut waiting = Waiting::default();
+    let mut names = Names::default();
+    let mut new = Vec::new();
+    loop {
+        if waiting.questions.is_empty() && asked.recv_many(&mut new, WAITING_MAX).await == 0 {
+            return;
+        }
+        while let Some(question) = asked.try_recv().ok().filter(|_| new.len() < WAITING_MAX) {
+            new.push(question);
+        }
+        waiting.forget_old();
+        for question in new.drain(..) {
+            waiting.add(question);
+        }
+        let Some(plan) = waiting.plan() else { continue };
+        match read(&desk, plan, &mut names).await {
+            Ok(leaf) => waiting.settle(&Arc::new(leaf)),
+            Err(error) => waiting.fail(away(&error)),
+        }
+        if names.len() > NAMES_MAX {
+            names.clear();
+        }
+    }
+}
+
+async fn read(desk: &Desk, plan: Plan, names: &mut Names) -> Result<Leaf, TailError> {
+    let Range {
+        partition_id,
+        from,
+        to,
+    } = plan.range;
+    let only: Option<Vec<SeriesId>> = match &plan.only {
+        Only::These(ids) => Some(ids.iter().copied().collect()),
+        Only::All => None,
+    };
+    let want = Want {
+        only: only.as_deref(),
+        rows: ROWS,
+    };
+    let (from, upto) = (
+        Positions::from([(partition_id, from)]),
+        Positions::from([(partition_id, to)]),
+    );
+    desk.count("page");
+    let stored = desk
+        .tail
+        .page(&from, &upto, want, names)
+        .await?
+        .unwrap_or_default();
+    // Still provable: no gap, no new epoch, and the commits were there while we read.
+    let horizon = desk.tail.horizon().await?;
+    Ok(Leaf {
+        range: stored.ranges.first().copied().unwrap_or(plan.range),
+        page: Page::new(Arc::new(stored)),
+        horizon: Arc::new(horizon),
+        only: plan.only,
+        read: Instant::now(),
+    })
+}
+
+impl Question {
+    pub fn new(missing: Range, names: Option<Arc<Names>>, reply: Reply<Arc<Leaf>>) -> Self {
+        Self {
+            missing,
+            names,
+            reply,
+            passed_over: false,
+        }
+    }
+}
+
+impl Only {
+    fn none() -> Self {
+        Self::These(HashSet::new())
+    }
+
+    /// Without names: all.
+    fn add(&mut self, names: Option<&Names>) {
+        match (&mut *self, names) {
+            (Self::These(ids), Some(names)) if ids.len() + names.len() <= SERIES_MAX => {
+                ids.extend(names.keys());
+            }
+            _ => *self = Self::All,
+        }
+    }
+
+    fn unite(&mut self, other: &Self) {
+        match (&mut *self, other) {
+            (Self::These(ids), Self::These(others)) if ids.len() + others.len() <= SERIES_MAX => {
+                ids.extend(others);
+            }
+            _ => *self = Self::All,
+        }
+    }
+}
+
+impl Leaf {
+    fn answers(&self, question: &Question) -> bool {
+        let missing = question.missing;
+        self.range.partition_id == missing.partition_id
+            && (self.range.from..self.range.to).contains(&missing.from)
+            && match (&self.only, &question.names) {
+                (Only::All, _) => true,
+                (Only::These(_), None) => false,
+                (Only::These(ids), Some(names)) => names.keys().all(|id| ids.contains(id)),
+            }
+    }
+
+    fn bytes(&self) -> usize {
+        let stored = &self.page.stored;
+        // Once for the page, once for those it was given to.
+        let ids = match &self.only {
+            Only::These(ids) => 2 * ids.len(),
+            Only::All => 0,
+        };
+        stored.points.len() * size_of::<StoredPoint>()
+            + stored.series.len() * size_of::<StoredSeries>()
+            + ids * size_of::<SeriesId>()
+            + size_of::<Self>()
+    }
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self {
+            questions: VecDeque::new(),
+            kept: VecDeque::new(),
+            kept_bytes: 0,
+            reach: REACH,
+            arrived: (Only::none(), Instant::now()),
+        }
+    }
+}
+
+impl Waiting {
+    fn add(&mut self, question: Question) {
+        let mut kept = self.kept.iter_mut().rev();
+        match kept.find(|(leaf, _)| leaf.answers(&question)) {
+            Some((leaf, given)) => {
+                let leaf = Arc::clone(leaf);
+                given.add(question.names.as_deref());
+                self.arrived(&leaf, &question);
+                let _ = question.reply.send(Ok(leaf));
+            }
+            None => self.questions.push_back(question),
+        }
+    }
+
+    fn arrived(&mut self, leaf: &Leaf, question: &Question) {
+        if leaf.range.to >= question.missing.to {
+            self.arrived.0.add(question.names.as_deref());
+            self.arrived.1 = Instant::now();
+        }
+    }
+
+    /// For whoever waited longest, from the first position on that waits a little before it.
+    fn plan(&mut self) -> Option<Plan> {
+        self.questions.retain(|question| !question.reply.is_closed());
+        let head = self.questions.front_mut()?;
+        let missing = head.missing;
+        // Once it may be passed over, not twice.
+        let back = if std::mem::replace(&mut head.passed_over, true) {
+            0
+        } else {
+            self.reach
+        };
+        let near = missing.from.saturating_sub(back)..=missing.from.saturating_add(self.reach);
+        let mut plan = Plan {
+            range: missing,
+            only: Only::none(),
+        };
+        let riders = self.questions.iter().filter(|question| {
+            let range = question.missing;
+            range.partition_id == missing.partition_id && near.contains(&range.from)
+        });
+        for rider in riders {
+            plan.range.from = plan.range.from.min(rider.missing.from);
+            plan.range.to = plan.range.to.max(rider.missing.to);
+            plan.only.add(rider.names.as_deref());
+        }
+        // Those who got the page before this one are about to ask as well.
+        for (leaf, given) in &self.kept {
+            if leaf.range.partition_id == missing.partition_id && leaf.range.to == plan.range.from {
+                plan.only.unite(given);
+            }
+        }
+        if self.arrived.1.elapsed() > TRAVEL {
+            self.arrived.0 = Only::none();
+        } else if plan.range.to - plan.range.from <= self.reach {
+            plan.only.unite(&self.arrived.0);
+        }
+        Some(plan)
+    }
+
+    /// Gives the page to all whom it serves, and keeps it.
+    fn settle(&mut self, leaf: &Arc<Leaf>) {
+        let length = leaf.range.to - leaf.range.from;
+        // A page that is not full says nothing of how far one goes.
+        self.reach = if leaf.page.stored.points.len() < ROWS / 2 {
+            self.reach.max(length)
+        } else {
+            length
+        };
+        let mut given = Only::none();
+        for question in std::mem::take(&mut self.questions) {
+            if leaf.answers(&question) {
+                self.arrived(leaf, &question);
+                given.add(question.names.as_deref());
+                let _ = question.reply.send(Ok(Arc::clone(leaf)));
+            } else {
+                self.questions.push_back(question);
+            }
+        }
+        self.kept_bytes += leaf.bytes();
+        self.kept.push_back((Arc::clone(leaf), given));
+        while self.kept_bytes > KEPT_BYTES {
+            self.forget_oldest();
+        }
+    }
+
+    /// Nobody waits for the same failure again.
+    fn fail(&mut self, away: Away) {
+        for question in self.questions.drain(..) {
+            let _ = question.reply.send(Err(away));
+        }
+    }
+
+    /// A page is not kept long: series may be deleted.
+    fn forget_old(&mut self) {
+        while self
+            .kept
+            .front()
+            .is_some_and(|(leaf, _)| leaf.read.elapsed() > KEPT_FOR)
+        {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        match self.kept.pop_front() {
+            Some((oldest, _)) => self.kept_bytes -= oldest.bytes(),
+            None => self.kept_bytes = 0,
+        }
+    }
+}
