@@ -6,19 +6,18 @@
 //
 //   ROWS=1000000 ROUNDS=3 CONTESTANTS=copy,peer,streamsync,upsert BACKLOG=10 (million records, off by
 //   default) PEER_DIR=../shared/peers/node STREAMSYNC=target/release/streamsync
-import { createWriteStream, cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createWriteStream, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Rows, SERIES, seriesKey } from './rows.mjs';
-import { brokers, createTopic, end, freePort, logTail, produce, root, run, say, scratch, sql, start, startPostgres, stop, url } from './servers.mjs';
+import { brokers, createTopic, end, freePort, installPeer, logTail, peerDir, produce, root, run, say, scratch, sql, start, startPostgres, stop, url } from './servers.mjs';
 
 const PARTITIONS = 4;
 const ROWS = Number(process.env.ROWS ?? 1_000_000);
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const BACKLOG = Number(process.env.BACKLOG ?? 0) * 1_000_000;
 const binary = resolve(process.env.STREAMSYNC ?? join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'release/streamsync'));
-const peerDir = resolve(process.env.PEER_DIR ?? join(root, '../shared/peers/node'));
 const LIMIT = 1_800_000;
 
 const rows = new Rows(ROWS);
@@ -82,18 +81,12 @@ async function copy() {
   return { seconds };
 }
 
-let peerCopy;
 async function peer() {
   const db = freshDatabase();
-  if (!peerCopy) {
-    peerCopy = join(scratch, 'peer');
-    cpSync(peerDir, peerCopy, { recursive: true, filter: (path) => !path.includes('node_modules') });
-    run('chmod', ['-R', 'u+w', peerCopy]);
-    run('npm', ['ci', '--silent', '--no-audit', '--no-fund'], { cwd: peerCopy });
-  }
+  const cwd = installPeer();
   const env = { ...process.env, KAFKA_BROKERS: brokers, TOPIC: 'bench', GROUP: `peer-${runs}`, DATABASE_URL: url(db), PORT: String(await freePort()) };
   const began = performance.now();
-  const child = start('peer', process.execPath, ['server.mjs'], { cwd: peerCopy, env });
+  const child = start('peer', process.execPath, ['server.mjs'], { cwd, env });
   // Its rows take 52 bytes of an 8 KiB page; counting is dear, so it waits until most are there.
   const full = (ROWS / 157) * 8192 * 0.97;
   const size = `select coalesce(pg_relation_size(to_regclass('peer_points')), 0)`;

@@ -1,10 +1,10 @@
 // What the benchmark runs beside the contestants: a private Postgres, and Kafka's own tools on the
 // broker that `scripts/kafka run` started. Everything started here is stopped by stop().
 import { spawn, spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, cpSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -91,6 +91,18 @@ export async function startPostgres() {
 
 export const url = (database) => `postgres://postgres@127.0.0.1:${port}/${database}`;
 export const sql = (database, query) => run('psql', ['-qAtX', '-v', 'ON_ERROR_STOP=1', url(database)], { input: query });
+
+// ---- the Node.js peer, which is not part of this repository: a copy with its packages ------------
+export const peerDir = resolve(process.env.PEER_DIR ?? join(root, '../shared/peers/node'));
+
+export function installPeer() {
+  const copy = join(scratch, 'peer');
+  if (existsSync(copy)) return copy;
+  cpSync(peerDir, copy, { recursive: true, filter: (path) => !path.includes('node_modules') });
+  run('chmod', ['-R', 'u+w', copy]);
+  run('npm', ['ci', '--silent', '--no-audit', '--no-fund'], { cwd: copy });
+  return copy;
+}
 
 // ---- Kafka ------------------------------------------------------------------------------------
 const tool = (name) => [join(root, 'scripts/kafka'), ['tool', `org.apache.kafka.tools.${name}`, '--bootstrap-server', brokers]];

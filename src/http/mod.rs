@@ -12,6 +12,8 @@ mod plain;
 mod refusal;
 mod resume;
 pub mod session;
+#[cfg(feature = "stock-websocket")]
+mod stock;
 mod streamed;
 #[cfg(test)]
 mod tests;
@@ -155,6 +157,8 @@ fn routes<E: Operations>(
     });
     let (metrics, status) = (Arc::clone(&parts.metrics), Arc::clone(&parts.status));
     move |app| {
+        #[cfg(feature = "stock-websocket")]
+        app.route("/stock", web::get().to(stock::upgrade::<E>));
         app.app_data(worker)
             .app_data(web::Data::from(metrics))
             .app_data(web::Data::from(status))

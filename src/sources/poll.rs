@@ -1,13 +1,13 @@
 //! The loop of the poll thread: records in, batches under credits out.
 //!
-//! There is no linger time. While nothing is in flight, what is there goes out at once; while
-//! something is, records are collected until it is committed or the batch is full. Without
+//! While nothing is in flight, what is there goes out after a moment's linger; while something is,
+//! records are collected until it is committed or the batch is full. Without
 //! credits the loop waits a second without polling (pausing throws the prefetch away), then pauses
 //! the partitions and polls for rebalances only.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -26,6 +26,10 @@ const IDLE: Duration = Duration::from_millis(100);
 
 /// How soon more records are looked for while a batch is in flight.
 const GLANCE: Duration = Duration::from_millis(2);
+
+/// What a producer sends at once comes partition by partition, and should stay together: for each
+/// batch a transaction is made and every subscriber is woken.
+const LINGER: Duration = Duration::from_millis(2);
 
 /// How long to wait for credits before the partitions are paused.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -141,9 +145,15 @@ impl<'c> Reader<'c> {
         } else {
             Duration::ZERO
         };
+        let mut linger_until = None;
         for _ in 0..BURST {
             if !self.poll(patience)? {
-                return self.nothing_more();
+                let now = Instant::now();
+                patience = linger_until.get_or_insert(now + LINGER).duration_since(now);
+                if patience.is_zero() || self.builder.is_empty() {
+                    return self.nothing_more();
+                }
+                continue;
             }
             let (records, bytes) = (self.config.batch_records, self.config.batch_bytes);
             if self.builder.is_full(records, bytes) {

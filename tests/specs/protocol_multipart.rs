@@ -82,7 +82,6 @@ async fn a_node_that_stops_says_so_as_an_error_of_the_transport() {
     assert_eq!(stream.rest().await, "--\r\n");
     assert!(leaving.ended().await.success(), "{}", leaving.log());
 
-    plan.topics().await;
     plan.send(&[point("m", seconds_ago(100), 2.5)]).await;
     let node = plan.start().await;
     let mut stream = Streamed::points(&node, MULTIPART, json!({"after": cursor})).await;
