@@ -92,6 +92,13 @@ impl Pick {
         &self.page.stored.series[point.series as usize]
     }
 
+    /// What its lists take, and the texts of its page. Never waits for one that is being written.
+    pub fn text_bytes(&self) -> (usize, usize) {
+        let lists = self.lists.try_lock();
+        let lists = lists.map_or(0, |lists| lists.values().map(Bytes::len).sum());
+        (lists, self.texts.bytes())
+    }
+
     /// The points as JSON, with commas between them; written once for all who see them alike.
     pub fn texts(&self, shape: &PointShape, encoded: &Counter) -> Bytes {
         if self.is_empty() {

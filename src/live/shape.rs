@@ -276,6 +276,16 @@ struct Written {
 }
 
 impl Texts {
+    pub fn bytes(&self) -> usize {
+        let Ok(shapes) = self.0.try_lock() else {
+            return 0;
+        };
+        let written = shapes.values().filter_map(|written| written.try_lock().ok());
+        written
+            .map(|written| written.text.capacity() + size_of_val(&written.spans[..]))
+            .sum()
+    }
+
     /// The texts of some points of a page with commas between them.
     pub fn list(&self, pick: &Pick, shape: &PointShape, encoded: &Counter) -> Bytes {
         let written = {

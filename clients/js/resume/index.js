@@ -73,10 +73,10 @@ function placeOf(given, options) {
     moveOn: ({ data }) => (last = cursor(data) ?? last),
     /** Whether these errors tell of a gap that it is to go on behind. */
     crosses: (errors) => {
-      const gap = Array.isArray(errors) && errors.find((error) => error.extensions?.code === 'RESUME_GAP');
+      const gap = errors?.find((error) => error?.extensions?.code === 'RESUME_GAP');
       const next = gap ? onGap(gap.extensions.earliestCursor) : undefined;
-      last = next ?? last;
-      return next !== undefined;
+      last = next || last;
+      return Boolean(next);
     },
   };
 }
@@ -97,7 +97,7 @@ function follow(place, open, sink) {
       place.moveOn(message);
       sink.next(message);
     },
-    error: (error) => (place.crosses(error?.errors ?? error) ? start() : sink.error(error)),
+    error: (error) => (place.crosses(error?.errors ?? [error].flat()) ? start() : sink.error(error)),
     complete: () => (crossing ? start() : sink.complete()),
   };
   start();
@@ -114,16 +114,20 @@ const isFarewell = ({ data, errors }) =>
 const ofOnlyField = (data) => Object.values(data ?? {})[0]?.cursor;
 
 /** As `iterate` of graphql-ws: what came and was not taken yet waits here. */
-async function* iterate(subscribe, payload) {
+function iterate(subscribe, payload) {
   const waiting = [];
+  /** @type {(value?: any) => void} */
   let wake = () => {};
-  const put = (event) => wake(waiting.push(event));
+  const put = (event) => {
+    waiting.push(event);
+    wake();
+  };
   const stop = subscribe(payload, {
     next: (value) => put({ value }),
     error: (error) => put({ error }),
     complete: () => put({ done: true }),
   });
-  try {
+  const results = (async function* () {
     for (;;) {
       if (waiting.length === 0) await new Promise((resolve) => (wake = resolve));
       const event = waiting.shift();
@@ -131,7 +135,13 @@ async function* iterate(subscribe, payload) {
       if (event.done) return;
       yield event.value;
     }
-  } finally {
+  })();
+  const leave = results.return.bind(results);
+  results.return = (value) => {
     stop();
-  }
+    // For who waits at this moment.
+    put({ done: true });
+    return leave(value);
+  };
+  return results;
 }

@@ -66,7 +66,9 @@ impl Clock {
         connection.with_socket(|socket| prepare(socket, &self.0.limits));
         if *self.0.draining.borrow() {
             let now = Instant::now();
-            connection.with_session(|session| session.drain(now, now));
+            // Time to be greeted: clients that were not do not subscribe again when they come back.
+            let idle_at = now + self.0.limits.close;
+            connection.with_session(|session| session.drain(now, idle_at));
         }
         self.0.connections.borrow_mut().push(connection);
         if !self.0.runs.replace(true) {

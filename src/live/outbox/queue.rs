@@ -13,9 +13,6 @@ use crate::live::fold::{Fold, Folded, Folding};
 use crate::live::page::{Page, Pick};
 use crate::telemetry::Counts;
 
-/// About what the texts of a point take, which are made when it is first sent and then shared.
-const TEXT_BYTES: usize = 128;
-
 #[derive(Debug)]
 pub struct Queue {
     options: Options,
@@ -70,6 +67,7 @@ impl Queue {
         // Nobody can take one part of a batch before the next one is here.
         if !page.ptr_eq(&self.newest_page) {
             self.newest_page = page;
+            self.measure_newest();
             self.fit();
         }
         if self.ended.is_some() {
@@ -187,6 +185,33 @@ impl Queue {
         self.entries.push_back(entry);
     }
 
+    /// The texts of a batch are written while it is the newest: by now they are there.
+    fn measure_newest(&mut self) {
+        let Some(newest) = self
+            .entries
+            .back()
+            .map(|entry| Arc::clone(&entry.delivery.pick.page))
+        else {
+            return;
+        };
+        let mut page = true;
+        for entry in self.entries.iter_mut().rev() {
+            let pick = &entry.delivery.pick;
+            if entry.shared == 0 || !Arc::ptr_eq(&pick.page, &newest) {
+                return;
+            }
+            let (lists, texts) = pick.text_bytes();
+            let kept = if mem::take(&mut page) {
+                weight(&newest) + texts
+            } else {
+                0
+            };
+            let shared = references(pick) + lists + kept;
+            self.shared_bytes = self.shared_bytes - entry.shared + shared;
+            entry.shared = shared;
+        }
+    }
+
     /// Makes do with the limit. Called before a batch is added, so that one which is larger than
     /// that reaches a subscriber that keeps up.
     fn fit(&mut self) {
@@ -243,10 +268,9 @@ impl Queue {
 
 impl Entry {
     fn shared(delivery: Delivery) -> Self {
-        let Pick { page, points, .. } = &*delivery.pick;
         Self {
             own: size_of::<Self>(),
-            shared: weight(page) + size_of::<Pick>() + points.len() * (size_of::<u32>() + TEXT_BYTES),
+            shared: references(&delivery.pick) + weight(&delivery.pick.page),
             delivery,
         }
     }
@@ -339,8 +363,11 @@ fn unseen(seen: &Positions, pick: &Arc<Pick>) -> Arc<Pick> {
     Pick::new(Arc::clone(&pick.page), rest)
 }
 
-/// With the texts that its points may have been given.
+fn references(pick: &Pick) -> usize {
+    size_of::<Pick>() + size_of_val(&pick.points[..])
+}
+
 fn weight(page: &Page) -> usize {
     let Stored { series, points, .. } = &*page.stored;
-    size_of::<Page>() + size_of_val(&series[..]) + points.len() * (size_of::<StoredPoint>() + TEXT_BYTES)
+    size_of::<Page>() + size_of_val(&series[..]) + size_of_val(&points[..])
 }

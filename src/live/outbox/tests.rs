@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use proptest::prelude::*;
 
 use super::queue::Queue;
 use super::*;
 use crate::data::{Micros, Series, Stored, StoredPoint, StoredSeries};
-use crate::live::Page;
+use crate::live::{BatchField, Page, PointField, SeriesField, Shapes};
 
 fn delivery(series: &[i32], from: i64) -> Delivery {
     let points = (0..)
@@ -311,4 +312,32 @@ fn the_sums_hold_at_every_instant_whoever_comes_and_goes() {
         (all.sent + all.conflated + all.discarded, 0),
         (all.matched, all.pending)
     );
+}
+
+#[tokio::test]
+async fn texts_that_a_lagging_subscriber_would_keep_alive_are_bounded_as_well() {
+    let options = Options {
+        limit: 20_000,
+        ..Options::default()
+    };
+    let shapes = Shapes::new(Counter::default());
+    let key = vec![("key".to_owned(), SeriesField::Key)];
+    let wide = (0..500).map(|n| (format!("s{n}"), PointField::Series(key.clone())));
+    let points = vec![("points".to_owned(), BatchField::Points(wide.collect()))];
+    let shape = shapes.shape("", points, "");
+    let (sender, mut receiver) = outbox(options, &Delivered::default());
+    let mut picks = Vec::new();
+    for at in 0..20 {
+        let delivery = delivery(&[1], at);
+        picks.push(Arc::downgrade(&delivery.pick));
+        sender.push(delivery.clone());
+        // Somebody quick has it written.
+        assert!(shape.write("c", 0, &delivery.pick, None).len() > 5_000);
+    }
+    let alive = picks.iter().filter(|pick| pick.strong_count() > 0).count();
+    assert!(alive < 5, "{alive} texts are kept");
+    for at in 0..20 {
+        let got = receiver.next().await.unwrap();
+        assert_eq!(got.pick.points().next().map(|point| point.ts), Some(Micros(at)));
+    }
 }

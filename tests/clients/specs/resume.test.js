@@ -1,28 +1,45 @@
 // clients/js/resume: exact continuation after a broken connection, in every client.
 
 import { after, before, describe, test } from 'node:test';
+import assert from 'node:assert/strict';
 
-import { resuming } from '../support/clients.js';
-import { crossesGap, endsAtGap, survivesCuts, survivesRestart } from '../support/resuming.js';
+import { resumable } from '../../../clients/js/resume/index.js';
+import { resuming, websocketClient } from '../support/clients.js';
+import { Inbox } from '../support/inbox.js';
+import { POINTS } from '../support/points.js';
+import { noticesGaps, survivesCuts, survivesRestart } from '../support/resuming.js';
 import { Server } from '../support/server.js';
+import { unique } from '../support/wait.js';
 
-// Those that differ in how they reconnect and how they are told of errors.
-const representatives = ['graphql-ws', 'graphql-sse', 'Apollo over WebSocket', 'Apollo over multipart'];
-
-describe('resuming', { concurrency: 3 }, () => {
+describe('with the helper every client resumes exactly', { concurrency: 4 }, () => {
+  const clients = Object.entries(resuming);
   let server;
   before(async () => (server = await Server.start()));
   after(() => server.stop());
 
-  for (const [name, subscribe] of Object.entries(resuming)) {
-    test(`${name}: cuts lose no point and repeat none`, () => survivesCuts(server, subscribe));
-    test(`${name}: nor do they after stored points`, () => survivesCuts(server, subscribe, { backfill: '2h' }));
-    if (!representatives.includes(name)) continue;
-    test(`${name}: nor does a killed server that comes back`, () =>
-      survivesRestart(server, subscribe, (ending) => ending.kill()));
-    test(`${name}: nor one that sends its clients away and comes back`, () =>
-      survivesRestart(server, subscribe, (ending) => ending.terminate()));
-    test(`${name}: a gap is told, and then crossed`, () => crossesGap(subscribe));
-    test(`${name}: a gap that nobody crosses is an error`, () => endsAtGap(subscribe));
+  for (const client of clients) {
+    test(`${client[0]}: when its connection breaks`, () => survivesCuts(server, client));
+    test(`${client[0]}: when it has begun with stored points`, () => survivesCuts(server, client, { backfill: '2h' }));
   }
+
+  test('graphql-ws by iteration: leaving ends the subscription, also while it waits', async () => {
+    for (const waits of [true, false]) {
+      const closed = new Inbox();
+      const client = resumable(websocketClient(server, { on: { closed: (event) => closed.push(event.code) } }));
+      const results = client.iterate({ query: POINTS, variables: { metric: unique('m') } });
+      await results.next();
+      const waiting = waits && results.next();
+      await results.return();
+      if (waiting) assert.equal((await waiting).done, true);
+      assert.equal(await closed.next('the close'), 1000);
+    }
+  });
+
+  test('all: when the server is killed and comes back', () =>
+    survivesRestart(server, clients, (ending) => ending.kill()));
+
+  test('all: when the server sends its clients away and comes back', () =>
+    survivesRestart(server, clients, (ending) => ending.terminate()));
+
+  test('all: or is told that it cannot, and where it can go on', () => noticesGaps(clients));
 });

@@ -156,7 +156,7 @@ describe('GraphQL over SSE', { concurrency: true }, () => {
         source.addEventListener('next', ({ data }) => sink.next(JSON.parse(data)));
         return { stop: () => source.close() };
       };
-      await survivesCuts(server, subscribe);
+      await survivesCuts(server, ['EventSource', subscribe]);
     });
 
     test('the id of an event is its cursor', async () => {

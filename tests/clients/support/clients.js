@@ -1,5 +1,4 @@
-// The clients people use, each with the helper of clients/js/resume: functions that subscribe to
-// points as `resuming.js` asks for.
+// The clients people use, as they are and with the helper of clients/js/resume.
 
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from '@apollo/client';
 import { RetryLink } from '@apollo/client/link/retry';
@@ -46,6 +45,11 @@ export function urqlClient({ graphql }, client) {
   return new Urql({ url: graphql, preferGetMethod: false, fetchSubscriptions: !client, exchanges: [...live, fetchExchange] });
 }
 
+/**
+ * Functions that subscribe to points with the helper: (where to connect, variables, sink, options
+ * of the helper), and give what stops the client. A sink gets results, `{ data, errors }`, and at
+ * most one error: a list of GraphQL errors, or what has one as `errors`.
+ */
 export const resuming = {
   'graphql-ws': (server, variables, sink, options) => {
     const client = resumable(websocketClient(server), options);

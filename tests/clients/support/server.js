@@ -26,9 +26,8 @@ export class Server {
    * @param {object} plan
    * @param {string} [plan.brokers] of a Kafka that outlives the server; else it embeds its own
    * @param {string} [plan.topic]
-   * @param {string} [plan.settings] more lines of `streamsync.toml`
    */
-  static async start({ brokers, topic = unique('points'), settings = '' } = {}) {
+  static async start({ brokers, topic = unique('points') } = {}) {
     const server = new Server();
     server.topic = topic;
     server.port = 0;
@@ -40,8 +39,8 @@ export class Server {
     const session = process.env.STREAMSYNC_TEST_KAFKA ? '6s' : '2s';
     writeFileSync(
       server.#config,
-      `[kafka]\n${kafka}group_id = "${unique('clients')}"\nsession_timeout = "${session}"\n${settings}\n` +
-        `[[stream]]\nname = "${STREAM}"\ntopic = "${topic}"\npartitions = 2\n`,
+      `[kafka]\n${kafka}group_id = "${unique('clients')}"\nsession_timeout = "${session}"\n` +
+        `[http]\ndrain = "1s"\n[[stream]]\nname = "${STREAM}"\ntopic = "${topic}"\npartitions = 2\n`,
     );
     await server.startAgain();
     return server;
