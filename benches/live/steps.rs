@@ -36,8 +36,10 @@ pub async fn run(load: Load) -> Result<()> {
         clients,
     };
     // The first points of all are slow, and measurements before this one may have left some behind.
-    run.source.rate(&load, WARM).await?;
-    sleep(SETTLE).await;
+    if let Source::Kafka(producer) = &run.source {
+        producer.rate(WARM);
+        sleep(SETTLE).await;
+    }
     run.recover().await?;
     for &rate in &load.rates {
         run.step(rate, "rate").await?;
