@@ -101,7 +101,7 @@ impl Run<'_> {
         let mut rate = from;
         while rate <= RATE_MAX {
             self.clients.start_capture();
-            if self.step(rate, "search").await? {
+            if self.keeps(rate).await? {
                 kept = rate;
                 if let (Some(path), Source::Kafka(_)) = (&self.load.capture, &self.source) {
                     self.clients.save_capture(path)?;
@@ -127,6 +127,12 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// One miss may be somebody else's doing.
+    async fn keeps(&self, rate: u32) -> Result<bool> {
+        Ok(self.step(rate, "search").await?
+            || (self.recover().await? && self.step(rate, "search again").await?))
     }
 
     /// After a rate that was too high: waits until everything has arrived and everybody is back.
