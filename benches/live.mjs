@@ -6,7 +6,7 @@
 //
 //   make bench-live                  (builds both programs, then runs this on core 1)
 //
-//   QUICK=1 (3 minutes instead of 10) CLIENTS=500 IDLE=10000 KEEP=100 (ms that p99 may take)
+//   QUICK=1 (5 minutes instead of 12) CLIENTS=500 IDLE=10000 KEEP=100 (ms that p99 may take)
 //   CONTESTANTS=ours,stock,peerGraphql,peerRaw,oursPlain,bound,stall,idle PEER_DIR=../shared/peers/node
 //   STREAMSYNC=… GENERATOR=… (the two programs, instead of asking cargo for them)
 import { spawn, spawnSync } from 'node:child_process';
