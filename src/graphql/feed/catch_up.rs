@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Error, ErrorExtensions, Result, Value};
+use tokio::time::Instant;
 
 use super::batches::{advanced, folded};
 use super::live::Live;
@@ -22,6 +23,11 @@ use crate::data::{Cursor, Mark, Positions, Selector};
 use crate::graphql::errors::Code;
 use crate::live::{Delivery, Fold, Options, Overflow, Recent};
 use crate::store::tail::{Horizon, Names, ResumeGap};
+
+/// While it finds nothing it says this often how far it came, and the first time sooner: a
+/// subscriber waits for its first message.
+const SILENCE: Duration = Duration::from_secs(5);
+const FIRST_SILENCE: Duration = Duration::from_secs(1);
 
 /// What a feed was asked for, and whom it asks.
 pub struct Asked {
@@ -40,6 +46,8 @@ pub struct CatchUp {
     stage: Stage,
     /// A page in parts, and how many of them have gone out.
     parts: (Arc<[Delivery]>, usize),
+    /// When the next batch is due, with points or without.
+    due: Instant,
 }
 
 enum Stage {
@@ -64,7 +72,8 @@ impl From<CatchUp> for State {
 }
 
 impl CatchUp {
-    /// Where the feed begins. Comes back when the first points are there, or the outbox is.
+    /// Where the feed begins. Comes back when the first points are there, the outbox is, or the
+    /// way to them turns out to be long.
     pub async fn open(hub: HubHandle, archive: Archive, request: Request) -> Result<Feed> {
         if hub.is_draining() {
             return Err(going_away());
@@ -82,6 +91,7 @@ impl CatchUp {
             at: Arc::default(),
             stage: Stage::Seek,
             parts: (Arc::default(), 0),
+            due: Instant::now() + FIRST_SILENCE,
         };
         match request.start {
             Start::Now => {
@@ -113,6 +123,7 @@ impl CatchUp {
             at: live.at,
             stage: Stage::Seek,
             parts: (Arc::default(), 0),
+            due: Instant::now() + SILENCE,
         }
     }
 
@@ -131,9 +142,14 @@ impl CatchUp {
                 if !part.pick.is_empty() {
                     let Asked { every, fold, .. } = *self.asked;
                     let batch = folded(&self.at, Arc::clone(&part.pick), every, fold);
+                    self.due = Instant::now() + SILENCE;
                     return (Some(Ok(batch)), self.into());
                 }
                 continue;
+            }
+            if Instant::now() >= self.due {
+                self.due = Instant::now() + SILENCE;
+                return (Some(Ok(Batch::empty(Arc::clone(&self.at)))), self.into());
             }
             let step = match std::mem::replace(&mut self.stage, Stage::Seek) {
                 Stage::Backfill(backfill, names) => self.backfill(backfill, names).await,
@@ -210,8 +226,12 @@ impl CatchUp {
                 }
                 let leaf = self.asked.archive.page(missing, read.names.clone()).await;
                 let leaf = leaf.map_err(unavailable)?;
-                leaf.horizon.check(&self.at.positions).map_err(resume_gap)?;
-                let range = leaf.horizon.before_gap(Range {
+                // A page may have been kept for a while, and the cursor be younger.
+                let horizon = match leaf.horizon.check(&self.at.positions) {
+                    Ok(()) => Arc::clone(&leaf.horizon),
+                    Err(_) => self.check().await?,
+                };
+                let range = horizon.before_gap(Range {
                     to: missing.to.min(leaf.range.to),
                     ..missing
                 });
