@@ -309,8 +309,9 @@ async fn a_client_that_stalls_finds_the_newest_state_of_each_window() {
     let plan = StreamSync::plan().await;
     let node = plan.start().await;
     let base = whole_seconds_ago(500);
-    // A megabyte for each update: a few are more than any socket takes.
-    let keys: String = (0..300).map(|n| format!("key{n}: key ")).collect();
+    // Three megabytes for each update: a few are more than any socket takes, and come before the
+    // client counts as dead.
+    let keys: String = (0..900).map(|n| format!("key{n}: key ")).collect();
     let wide = AGGREGATES.replace("{ key }", &format!("{{ key {keys} }}"));
     let mut stalled = Watcher {
         subscriber: Subscriber::subscribe(&node, &wide, everything()).await,
@@ -320,25 +321,15 @@ async fn a_client_that_stalls_finds_the_newest_state_of_each_window() {
     stalled.next().await;
     let mut quick = Watcher::of(&node, everything()).await;
     let padding = "x".repeat(350);
-    for round in 0..30 {
+    for round in 0..8 {
         let record = |n: usize| {
             let metric = format!("m{n}");
-            labelled_point(
-                &metric,
-                &[("padding", &padding)],
-                after(base, round),
-                round as f64,
-            )
+            let at = after(base, round);
+            labelled_point(&metric, &[("padding", &padding)], at, round as f64)
         };
         store(&plan, &node, &(0..10).map(record).collect::<Vec<_>>()).await;
-        let newest = (round % 10 + 1) as i64;
-        while quick
-            .counts()
-            .iter()
-            .filter(|(count, closed)| !closed && *count == newest)
-            .count()
-            < 10
-        {
+        let newest = (round + 1) as i64;
+        while quick.counts() != [(newest, false); 10] {
             quick.next().await;
         }
     }
