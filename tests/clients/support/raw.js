@@ -3,6 +3,7 @@
 import WebSocket from 'ws';
 
 import { Inbox } from './inbox.js';
+import { unique } from './wait.js';
 
 export class Raw {
   #socket;
@@ -57,7 +58,7 @@ export class Raw {
 
   /** Everything that comes before the answer to a ping sent now. */
   async untilPong() {
-    const payload = { mark: Math.random() };
+    const payload = { mark: unique('ping') };
     this.say({ type: 'ping', payload });
     const heard = [];
     for (;;) {
