@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::batches::{advanced, folded};
 use super::live::Live;
-use super::{Batch, Feed, Request, Start, State, going_away};
+use super::{Batch, Feed, HEARTBEAT, Request, Start, State, going_away};
 use crate::actors::archive::{Archive, Away};
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::cursor::Backfill;
@@ -23,11 +23,6 @@ use crate::data::{Cursor, Mark, Positions, Selector};
 use crate::graphql::errors::Code;
 use crate::live::{Delivery, Fold, Options, Overflow, Recent};
 use crate::store::tail::{Horizon, Names, ResumeGap};
-
-/// While it finds nothing it says this often how far it came, and the first time sooner: a
-/// subscriber waits for its first message.
-const SILENCE: Duration = Duration::from_secs(5);
-const FIRST_SILENCE: Duration = Duration::from_secs(1);
 
 /// What a feed was asked for, and whom it asks.
 pub struct Asked {
@@ -46,8 +41,7 @@ pub struct CatchUp {
     stage: Stage,
     /// A page in parts, and how many of them have gone out.
     parts: (Arc<[Delivery]>, usize),
-    /// When the next batch is due, with points or without.
-    due: Instant,
+    spoke: Instant,
 }
 
 enum Stage {
@@ -72,8 +66,7 @@ impl From<CatchUp> for State {
 }
 
 impl CatchUp {
-    /// Where the feed begins. Comes back when the first points are there, the outbox is, or the
-    /// way to them turns out to be long.
+    /// Where the feed begins. Comes back when the first page is there, or the outbox is.
     pub async fn open(hub: HubHandle, archive: Archive, request: Request) -> Result<Feed> {
         if hub.is_draining() {
             return Err(going_away());
@@ -91,7 +84,7 @@ impl CatchUp {
             at: Arc::default(),
             stage: Stage::Seek,
             parts: (Arc::default(), 0),
-            due: Instant::now() + FIRST_SILENCE,
+            spoke: Instant::now(),
         };
         match request.start {
             Start::Now => {
@@ -123,7 +116,7 @@ impl CatchUp {
             at: live.at,
             stage: Stage::Seek,
             parts: (Arc::default(), 0),
-            due: Instant::now() + SILENCE,
+            spoke: Instant::now(),
         }
     }
 
@@ -139,17 +132,13 @@ impl CatchUp {
                     self.at = Mark::at(advanced(&self.at.positions, &part.ranges));
                 }
                 // Without points it only moved the cursor, which the next one does as well.
-                if !part.pick.is_empty() {
-                    let Asked { every, fold, .. } = *self.asked;
-                    let batch = folded(&self.at, Arc::clone(&part.pick), every, fold);
-                    self.due = Instant::now() + SILENCE;
-                    return (Some(Ok(batch)), self.into());
+                if part.pick.is_empty() && self.spoke.elapsed() < HEARTBEAT {
+                    return (None, self.into());
                 }
-                continue;
-            }
-            if Instant::now() >= self.due {
-                self.due = Instant::now() + SILENCE;
-                return (Some(Ok(Batch::empty(Arc::clone(&self.at)))), self.into());
+                self.spoke = Instant::now();
+                let Asked { every, fold, .. } = *self.asked;
+                let batch = folded(&self.at, Arc::clone(&part.pick), every, fold);
+                return (Some(Ok(batch)), self.into());
             }
             let step = match std::mem::replace(&mut self.stage, Stage::Seek) {
                 Stage::Backfill(backfill, names) => self.backfill(backfill, names).await,
@@ -226,12 +215,12 @@ impl CatchUp {
                 }
                 let leaf = self.asked.archive.page(missing, read.names.clone()).await;
                 let leaf = leaf.map_err(unavailable)?;
-                // A page may have been kept for a while, and the cursor be younger.
-                let horizon = match leaf.horizon.check(&self.at.positions) {
-                    Ok(()) => Arc::clone(&leaf.horizon),
-                    Err(_) => self.check().await?,
-                };
-                let range = horizon.before_gap(Range {
+                if !leaf.horizon.proves(missing) {
+                    // A new horizon says so as well, and where all partitions can be continued.
+                    self.check().await?;
+                    return Err(unavailable(Away));
+                }
+                let range = leaf.horizon.before_gap(Range {
                     to: missing.to.min(leaf.range.to),
                     ..missing
                 });
