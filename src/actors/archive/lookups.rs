@@ -30,6 +30,7 @@ pub async fn horizons(desk: &Desk, asked: &mut mpsc::Receiver<Reply<Arc<Horizon>
 pub async fn series(desk: &Desk, asked: &mut mpsc::Receiver<(Selector, Reply<Matching>)>) {
     let mut waiting = Vec::new();
     while asked.recv_many(&mut waiting, WAITING_MAX).await > 0 {
+        #[allow(clippy::mutable_key_type, reason = "what is compiled is no part of the key")]
         let mut selectors: HashMap<Selector, Vec<Reply<Matching>>> = HashMap::new();
         for (selector, reply) in waiting.drain(..) {
             selectors.entry(selector).or_default().push(reply);

@@ -1,7 +1,7 @@
 //! The tail reader against a real Postgres, with rows as the writer leaves them.
 
 use super::*;
-use crate::data::{LabelMatcher, MatchOp};
+use crate::data::{LabelMatcher, MatchOp, Selector};
 use crate::store::testing::Database;
 
 /// Partition 1 has three commits of two series, with the record at offset 3 in two points.
