@@ -6,10 +6,12 @@
 //! So load grows with what is asked for, not with how many ask.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::Arbiter;
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -67,14 +69,19 @@ impl Archive {
         let (lookups, looked_up) = mpsc::channel(WAITING_MAX);
         let (pages, turned) = mpsc::channel(WAITING_MAX);
         let (histories, told) = mpsc::channel(WAITING_MAX);
-        let lanes = (
-            lookups::serve(desk(), looked_up),
-            pages::serve(desk(), turned),
-            histories::serve(desk(), told),
-        );
-        Arbiter::new().spawn(async move {
-            tokio::join!(lanes.0, lanes.1, lanes.2);
-            Arbiter::current().stop();
+        let desks = [desk(), desk(), desk()];
+        Arbiter::new().spawn_fn(move || {
+            actix::spawn(async move {
+                let [series, page, history] = &desks;
+                tokio::join!(
+                    lane("series", looked_up, async |asked| lookups::serve(series, asked)
+                        .await),
+                    lane("page", turned, async |asked| pages::serve(page, asked).await),
+                    lane("history", told, async |asked| histories::serve(history, asked)
+                        .await),
+                );
+                Arbiter::current().stop();
+            });
         });
         Self {
             lookups,
@@ -155,6 +162,14 @@ impl Desk {
     }
 }
 
+/// Serves until nobody can ask any more. A mistake of ours costs those who waited then an answer, not
+/// everybody for as long as this process lives.
+async fn lane<Q>(name: &str, mut asked: mpsc::Receiver<Q>, serve: impl AsyncFn(&mut mpsc::Receiver<Q>)) {
+    while AssertUnwindSafe(serve(&mut asked)).catch_unwind().await.is_err() {
+        tracing::error!(lane = name, "a lane of the archive failed, it begins anew");
+    }
+}
+
 async fn ask<Q, A>(lane: &mpsc::Sender<Q>, question: impl FnOnce(Reply<A>) -> Q) -> Result<A, Away> {
     let (reply, answer) = oneshot::channel();
     lane.send(question(reply)).await.map_err(|_| Away)?;
@@ -165,4 +180,24 @@ async fn ask<Q, A>(lane: &mpsc::Sender<Q>, question: impl FnOnce(Reply<A>) -> Q)
 fn away(error: &TailError) -> Away {
     tracing::warn!(%error, "subscribers could not read from postgres");
     Away
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lane_that_fails_serves_whoever_asks_next() {
+        let (asks, asked) = mpsc::channel::<Option<Reply<()>>>(1);
+        let serve = async |asked: &mut mpsc::Receiver<Option<Reply<()>>>| {
+            while let Some(question) = asked.recv().await {
+                let _ = question.expect("a question").send(Ok(()));
+            }
+        };
+        let asking = async move {
+            asks.send(None).await.unwrap();
+            assert_eq!(ask(&asks, Some).await, Ok(()));
+        };
+        tokio::join!(lane("test", asked, serve), asking);
+    }
 }

@@ -26,7 +26,7 @@ struct Asked {
     selectors: HashMap<Selector, Vec<Reply<Arc<Names>>>>,
 }
 
-pub async fn serve(desk: Desk, mut asked: mpsc::Receiver<Lookup>) {
+pub async fn serve(desk: &Desk, asked: &mut mpsc::Receiver<Lookup>) {
     let mut waiting = Vec::new();
     while asked.recv_many(&mut waiting, WAITING_MAX).await > 0 {
         let Asked { horizons, selectors } = waiting.drain(..).collect();

@@ -50,6 +50,8 @@ pub struct Question {
     reply: Reply<Arc<Leaf>>,
     /// A read began before it, for the sake of others, and did not come as far.
     passed_over: bool,
+    /// The last plan was made for it as well.
+    planned: bool,
 }
 
 /// Some series, or all.
@@ -78,7 +80,7 @@ struct Plan {
     only: Only,
 }
 
-pub async fn serve(desk: Desk, mut asked: mpsc::Receiver<Question>) {
+pub async fn serve(desk: &Desk, asked: &mut mpsc::Receiver<Question>) {
     let mut waiting = Waiting::default();
     let mut names = Names::default();
     let mut new = Vec::new();
@@ -94,9 +96,12 @@ pub async fn serve(desk: Desk, mut asked: mpsc::Receiver<Question>) {
             waiting.add(question);
         }
         let Some(plan) = waiting.plan() else { continue };
-        match read(&desk, plan, &mut names).await {
+        match read(desk, plan, &mut names).await {
             Ok(leaf) => waiting.settle(&Arc::new(leaf)),
-            Err(error) => waiting.fail(away(&error)),
+            Err(error) => {
+                let all = matches!(error, TailError::Connect(_));
+                waiting.fail(away(&error), all);
+            }
         }
         if names.len() > NAMES_MAX {
             names.clear();
@@ -146,6 +151,7 @@ impl Question {
             names,
             reply,
             passed_over: false,
+            planned: false,
         }
     }
 }
@@ -250,11 +256,12 @@ impl Waiting {
             range: missing,
             only: Only::none(),
         };
-        let riders = self.questions.iter().filter(|question| {
-            let range = question.missing;
-            range.partition_id == missing.partition_id && near.contains(&range.from)
-        });
-        for rider in riders {
+        for rider in &mut self.questions {
+            let range = rider.missing;
+            rider.planned = range.partition_id == missing.partition_id && near.contains(&range.from);
+            if !rider.planned {
+                continue;
+            }
             plan.range.from = plan.range.from.min(rider.missing.from);
             plan.range.to = plan.range.to.max(rider.missing.to);
             plan.only.add(rider.names.as_deref());
@@ -299,10 +306,15 @@ impl Waiting {
         }
     }
 
-    /// Nobody waits for the same failure again.
-    fn fail(&mut self, away: Away) {
-        for question in self.questions.drain(..) {
-            let _ = question.reply.send(Err(away));
+    /// Nobody waits for the same failure again: those the plan was for, or `all` when it would be
+    /// the same for everybody.
+    fn fail(&mut self, away: Away, all: bool) {
+        for question in std::mem::take(&mut self.questions) {
+            if all || question.planned {
+                let _ = question.reply.send(Err(away));
+            } else {
+                self.questions.push_back(question);
+            }
         }
     }
 
