@@ -38,8 +38,11 @@ pub struct Archive {
     lookups: mpsc::Sender<Lookup>,
     pages: mpsc::Sender<pages::Question>,
     histories: mpsc::Sender<histories::Question>,
-    begun: Arc<Mutex<HashMap<Duration, (Instant, Arc<Mark>)>>>,
+    begun: Arc<Mutex<Begun>>,
 }
+
+/// Where the backfills of each span began last, and when.
+type Begun = HashMap<Duration, (Instant, Arc<Mark>)>;
 
 /// Postgres did not answer; the lane has logged why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -108,6 +108,15 @@ impl Horizon {
         }
     }
 
+    /// Whether what comes next at the beginning of this range can be told. Of other partitions it
+    /// says nothing: they may be newer than this horizon.
+    pub fn proves(&self, range: Range) -> bool {
+        let bounds = self.partitions.get(&range.partition_id);
+        let lost =
+            |gap: &Range| gap.partition_id == range.partition_id && (gap.from..gap.to).contains(&range.from);
+        bounds.is_some_and(|bounds| bounds.resume_from <= range.from) && !self.gaps.iter().any(lost)
+    }
+
     /// The part of a range that lies before the first gap in it.
     pub fn before_gap(&self, range: Range) -> Range {
         let mut upto = Positions::from([(range.partition_id, range.to)]);

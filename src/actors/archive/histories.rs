@@ -40,14 +40,19 @@ pub struct Question {
 
 type Answer = Option<Arc<Chapter>>;
 
+#[derive(Default)]
+struct Kept {
+    chapters: HashMap<Key, Answer>,
+    order: VecDeque<Key>,
+}
+
 pub async fn serve(desk: Desk, mut asked: mpsc::Receiver<Question>) {
-    let mut kept: HashMap<Key, Answer> = HashMap::new();
-    let mut order: VecDeque<Key> = VecDeque::new();
+    let mut kept = Kept::default();
     let mut waiting = Vec::new();
     while asked.recv_many(&mut waiting, WAITING_MAX).await > 0 {
         let mut away = None;
         for Question { key, names, reply } in waiting.drain(..) {
-            let answer = match (kept.get(&key), away) {
+            let answer = match (kept.chapters.get(&key), away) {
                 (Some(answer), _) => Ok(answer.clone()),
                 (None, Some(away)) => Err(away),
                 // Whoever asked has gone.
@@ -55,18 +60,22 @@ pub async fn serve(desk: Desk, mut asked: mpsc::Receiver<Question>) {
                 (None, None) => read(&desk, &key, &names).await,
             };
             match &answer {
-                Ok(answer) if !kept.contains_key(&key) => {
-                    kept.insert(key.clone(), answer.clone());
-                    order.push_back(key);
-                }
-                Ok(_) => {}
+                Ok(answer) => kept.keep(key, answer),
                 // Those who waited with it need not wait for the same again.
                 Err(error) => away = Some(*error),
             }
             let _ = reply.send(answer);
-            while order.len() > KEPT {
-                order.pop_front().map(|oldest| kept.remove(&oldest));
-            }
+        }
+    }
+}
+
+impl Kept {
+    fn keep(&mut self, key: Key, answer: &Answer) {
+        if self.chapters.insert(key.clone(), answer.clone()).is_none() {
+            self.order.push_back(key);
+        }
+        while self.order.len() > KEPT {
+            self.order.pop_front().map(|oldest| self.chapters.remove(&oldest));
         }
     }
 }

@@ -19,17 +19,17 @@ pub enum Lookup {
     Matching(Selector, Reply<Arc<Names>>),
 }
 
+/// The same questions together.
+#[derive(Default)]
+struct Asked {
+    horizons: Vec<Reply<Arc<Horizon>>>,
+    selectors: HashMap<Selector, Vec<Reply<Arc<Names>>>>,
+}
+
 pub async fn serve(desk: Desk, mut asked: mpsc::Receiver<Lookup>) {
     let mut waiting = Vec::new();
     while asked.recv_many(&mut waiting, WAITING_MAX).await > 0 {
-        let mut horizons = Vec::new();
-        let mut selectors: HashMap<Selector, Vec<Reply<Arc<Names>>>> = HashMap::new();
-        for lookup in waiting.drain(..) {
-            match lookup {
-                Lookup::Horizon(reply) => horizons.push(reply),
-                Lookup::Matching(selector, reply) => selectors.entry(selector).or_default().push(reply),
-            }
-        }
+        let Asked { horizons, selectors } = waiting.drain(..).collect();
         if !horizons.is_empty() {
             desk.count("horizon");
             let horizon = desk.tail.horizon().await;
@@ -55,6 +55,21 @@ pub async fn serve(desk: Desk, mut asked: mpsc::Receiver<Lookup>) {
                 }
             }
         }
+    }
+}
+
+impl FromIterator<Lookup> for Asked {
+    fn from_iter<I: IntoIterator<Item = Lookup>>(lookups: I) -> Self {
+        let mut asked = Self::default();
+        for lookup in lookups {
+            match lookup {
+                Lookup::Horizon(reply) => asked.horizons.push(reply),
+                Lookup::Matching(selector, reply) => {
+                    asked.selectors.entry(selector).or_default().push(reply);
+                }
+            }
+        }
+        asked
     }
 }
 

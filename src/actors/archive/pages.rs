@@ -15,6 +15,9 @@ use crate::data::{Positions, SeriesId, StoredPoint, StoredSeries};
 use crate::live::Page;
 use crate::store::tail::{Horizon, Names, TailError, Want};
 
+#[cfg(test)]
+mod tests;
+
 /// Points of a page.
 const ROWS: usize = 5_000;
 /// How far apart two may stand to be served by one read, until a page has shown how far one goes.

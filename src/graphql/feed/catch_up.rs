@@ -10,10 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Error, ErrorExtensions, Result, Value};
+use tokio::time::Instant;
 
 use super::batches::{advanced, folded};
 use super::live::Live;
-use super::{Batch, Feed, Request, Start, State, going_away};
+use super::{Batch, Feed, HEARTBEAT, Request, Start, State, going_away};
 use crate::actors::archive::{Archive, Away};
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::cursor::Backfill;
@@ -40,6 +41,7 @@ pub struct CatchUp {
     stage: Stage,
     /// A page in parts, and how many of them have gone out.
     parts: (Arc<[Delivery]>, usize),
+    spoke: Instant,
 }
 
 enum Stage {
@@ -64,7 +66,7 @@ impl From<CatchUp> for State {
 }
 
 impl CatchUp {
-    /// Where the feed begins. Comes back when the first points are there, or the outbox is.
+    /// Where the feed begins. Comes back when the first page is there, or the outbox is.
     pub async fn open(hub: HubHandle, archive: Archive, request: Request) -> Result<Feed> {
         if hub.is_draining() {
             return Err(going_away());
@@ -82,6 +84,7 @@ impl CatchUp {
             at: Arc::default(),
             stage: Stage::Seek,
             parts: (Arc::default(), 0),
+            spoke: Instant::now(),
         };
         match request.start {
             Start::Now => {
@@ -113,6 +116,7 @@ impl CatchUp {
             at: live.at,
             stage: Stage::Seek,
             parts: (Arc::default(), 0),
+            spoke: Instant::now(),
         }
     }
 
@@ -128,12 +132,13 @@ impl CatchUp {
                     self.at = Mark::at(advanced(&self.at.positions, &part.ranges));
                 }
                 // Without points it only moved the cursor, which the next one does as well.
-                if !part.pick.is_empty() {
-                    let Asked { every, fold, .. } = *self.asked;
-                    let batch = folded(&self.at, Arc::clone(&part.pick), every, fold);
-                    return (Some(Ok(batch)), self.into());
+                if part.pick.is_empty() && self.spoke.elapsed() < HEARTBEAT {
+                    return (None, self.into());
                 }
-                continue;
+                self.spoke = Instant::now();
+                let Asked { every, fold, .. } = *self.asked;
+                let batch = folded(&self.at, Arc::clone(&part.pick), every, fold);
+                return (Some(Ok(batch)), self.into());
             }
             let step = match std::mem::replace(&mut self.stage, Stage::Seek) {
                 Stage::Backfill(backfill, names) => self.backfill(backfill, names).await,
@@ -210,7 +215,11 @@ impl CatchUp {
                 }
                 let leaf = self.asked.archive.page(missing, read.names.clone()).await;
                 let leaf = leaf.map_err(unavailable)?;
-                leaf.horizon.check(&self.at.positions).map_err(resume_gap)?;
+                if !leaf.horizon.proves(missing) {
+                    // A new horizon says so as well, and where all partitions can be continued.
+                    self.check().await?;
+                    return Err(unavailable(Away));
+                }
                 let range = leaf.horizon.before_gap(Range {
                     to: missing.to.min(leaf.range.to),
                     ..missing

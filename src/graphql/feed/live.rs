@@ -7,21 +7,17 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use async_graphql::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::batches::advanced;
 use super::catch_up::Asked;
-use super::{Batch, going_away};
+use super::{Batch, HEARTBEAT, going_away};
 use crate::actors::hub::Subscription;
 use crate::data::Mark;
 use crate::graphql::errors::Code;
 use crate::live::{Delivery, End};
-
-/// An idle subscription gets an empty batch with its cursor this often.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 pub struct Live {
     pub asked: Box<Asked>,
