@@ -60,7 +60,7 @@ struct Look {
 }
 
 impl Hub {
-    /// Starts the hub on the current arbiter; it keeps so many bytes of what it published last.
+    /// Starts the hub on a thread of its own; it keeps so many bytes of what it published last.
     pub fn start(
         url: DatabaseUrl,
         recent: usize,
@@ -85,7 +85,8 @@ impl Hub {
             away: false,
             drained: Vec::new(),
         };
-        HubHandle::new(Actor::start(hub), shared)
+        let addr = Self::start_in_arbiter(&Arbiter::new().handle(), |_| hub);
+        HubHandle::new(addr, shared)
     }
 
     fn publish(&mut self, stored: &Arc<Stored>, ctx: &mut Context<Self>) {

@@ -3,7 +3,8 @@
 //! Complexity counts fields, and weighs a list by the work behind it: a page by its length, the
 //! questions over many series by a flat sum. Rows and statement time are bounded by the store.
 
-use async_graphql::Result;
+use async_graphql::parser::types::Selection;
+use async_graphql::{Request, Result};
 
 use super::errors::Code;
 
@@ -12,6 +13,10 @@ pub const DEPTH: usize = 15;
 pub const COMPLEXITY: usize = 1_000;
 /// Directives on one field.
 pub const DIRECTIVES: usize = 10;
+
+/// Bytes of an alias, and of all aliases of a document: they come back with every row.
+pub const ALIAS_MAX: usize = 128;
+pub const ALIASES_MAX: usize = 4_096;
 
 /// The weight of `latest` and `history`, whose answers are bounded by the row limit alone.
 pub const WHOLE_ANSWER: usize = 100;
@@ -26,6 +31,40 @@ pub const REDRIVE_MAX: usize = 1_000;
 pub const PUBLISH_MAX: usize = 10_000;
 /// Bytes of a cursor, a prefix or a name.
 pub const TEXT_MAX: usize = 64 * 1024;
+
+/// Whether a document keeps to the bounds on aliases; one that does not parse is judged elsewhere.
+pub fn names_are_short(request: &mut Request) -> bool {
+    let Ok(document) = request.parsed_query() else {
+        return true;
+    };
+    let operations = document
+        .operations
+        .iter()
+        .map(|(_, operation)| &operation.node.selection_set);
+    let fragments = document
+        .fragments
+        .values()
+        .map(|fragment| &fragment.node.selection_set);
+    let mut sets: Vec<_> = operations.chain(fragments).collect();
+    let mut all = 0;
+    while let Some(set) = sets.pop() {
+        for selection in &set.node.items {
+            match &selection.node {
+                Selection::Field(field) => {
+                    let alias = field.node.alias.as_ref().map_or(0, |alias| alias.node.len());
+                    all += alias;
+                    if alias > ALIAS_MAX || all > ALIASES_MAX {
+                        return false;
+                    }
+                    sets.push(&field.node.selection_set);
+                }
+                Selection::InlineFragment(fragment) => sets.push(&fragment.node.selection_set),
+                Selection::FragmentSpread(_) => {}
+            }
+        }
+    }
+    true
+}
 
 /// What a page weighs for each field selected in it: one, and one more for every hundred rows.
 pub fn page_weight(first: Option<i32>) -> usize {
