@@ -1,7 +1,7 @@
 //! What was committed and lies behind, read once for all who ask: thousands of subscribers who come
 //! back at the same moment share the statements.
 //!
-//! Three lanes, each a task with one connection of its own, on a thread of their own. Whoever asks
+//! Four lanes, each a task with one connection of its own, on a thread of their own. Whoever asks
 //! while a statement runs waits, and what the waiting have in common is answered by the next one.
 //! So load grows with what is asked for, not with how many ask.
 
@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::histories::Chapter;
-use self::lookups::Lookup;
+use self::lookups::Matching;
 use self::pages::Leaf;
 use crate::data::cursor::Backfill;
 use crate::data::stored::Range;
@@ -31,13 +31,16 @@ mod pages;
 
 /// Questions that may wait to be looked at; whoever asks beyond waits with its own.
 const WAITING_MAX: usize = 16_384;
+/// Beyond this many series of a selector a page brings all there are.
+pub const SERIES_MAX: usize = 20_000;
 /// Backfills of the same span that begin within this time begin alike, so that they can share.
 const BEGIN_ALIKE: Duration = Duration::from_secs(1);
 
 /// Clones ask the same lanes.
 #[derive(Clone, Debug)]
 pub struct Archive {
-    lookups: mpsc::Sender<Lookup>,
+    horizons: mpsc::Sender<Reply<Arc<Horizon>>>,
+    series: mpsc::Sender<(Selector, Reply<Matching>)>,
     pages: mpsc::Sender<pages::Question>,
     histories: mpsc::Sender<histories::Question>,
     begun: Arc<Mutex<Begun>>,
@@ -66,25 +69,26 @@ impl Archive {
             tail: Tail::new(url.clone(), 1),
             metrics: Arc::clone(metrics),
         };
-        let (lookups, looked_up) = mpsc::channel(WAITING_MAX);
+        let (horizons, stands) = mpsc::channel(WAITING_MAX);
+        let (series, looked_up) = mpsc::channel(WAITING_MAX);
         let (pages, turned) = mpsc::channel(WAITING_MAX);
         let (histories, told) = mpsc::channel(WAITING_MAX);
-        let desks = [desk(), desk(), desk()];
+        let desks = [desk(), desk(), desk(), desk()];
         Arbiter::new().spawn_fn(move || {
             actix::spawn(async move {
-                let [series, page, history] = &desks;
+                let [a, b, c, d] = &desks;
                 tokio::join!(
-                    lane("series", looked_up, async |asked| lookups::serve(series, asked)
-                        .await),
-                    lane("page", turned, async |asked| pages::serve(page, asked).await),
-                    lane("history", told, async |asked| histories::serve(history, asked)
-                        .await),
+                    lane("horizon", stands, async |asked| lookups::horizons(a, asked).await),
+                    lane("series", looked_up, async |asked| lookups::series(b, asked).await),
+                    lane("page", turned, async |asked| pages::serve(c, asked).await),
+                    lane("history", told, async |asked| histories::serve(d, asked).await),
                 );
                 Arbiter::current().stop();
             });
         });
         Self {
-            lookups,
+            horizons,
+            series,
             pages,
             histories,
             begun: Arc::default(),
@@ -93,12 +97,13 @@ impl Archive {
 
     /// The current epochs and their gaps, by a statement that began after this call.
     pub async fn horizon(&self) -> Result<Arc<Horizon>, Away> {
-        ask(&self.lookups, Lookup::Horizon).await
+        ask(&self.horizons, |reply| reply).await
     }
 
-    /// Every series that the selector selects, by a statement that began after this call.
-    pub async fn matching(&self, selector: &Selector) -> Result<Arc<Names>, Away> {
-        ask(&self.lookups, |reply| Lookup::Matching(selector.clone(), reply)).await
+    /// Every series that the selector selects, by a statement that began after this call; `None`:
+    /// more than [`SERIES_MAX`].
+    pub async fn matching(&self, selector: &Selector) -> Result<Matching, Away> {
+        ask(&self.series, |reply| (selector.clone(), reply)).await
     }
 
     /// A page that has what was committed from `missing.from` on, with at least these series, and

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Away, Desk, Reply, WAITING_MAX, away};
+use super::{Away, Desk, Reply, SERIES_MAX, WAITING_MAX, away};
 use crate::data::stored::Range;
 use crate::data::{Positions, SeriesId, StoredPoint, StoredSeries};
 use crate::live::Page;
@@ -22,8 +22,6 @@ mod tests;
 const ROWS: usize = 5_000;
 /// How far apart two may stand to be served by one read, until a page has shown how far one goes.
 const REACH: i64 = 100_000;
-/// Beyond this many series a page brings all there are.
-const SERIES_MAX: usize = 20_000;
 /// What is kept of the last pages for whoever comes a little later.
 const KEPT_BYTES: usize = 16 << 20;
 /// What a page counts for at least, so that there are not too many to look through.

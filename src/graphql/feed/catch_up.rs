@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::batches::{advanced, folded};
 use super::live::Live;
 use super::{Batch, Feed, HEARTBEAT, Request, Start, State, going_away};
-use crate::actors::archive::{Archive, Away};
+use crate::actors::archive::{Archive, Away, SERIES_MAX};
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::cursor::Backfill;
 use crate::data::stored::Range;
@@ -53,8 +53,10 @@ enum Stage {
 
 struct Read {
     upto: Positions,
-    /// Looked up when Postgres is first asked: all that have points before `upto` are there.
+    /// Looked up when Postgres is first asked: all that have points before `upto` are there. `None`:
+    /// all series, of which the selector picks its own.
     names: Option<Arc<Names>>,
+    looked_up: bool,
     /// Present when `upto` is its seam.
     subscription: Option<Subscription>,
 }
@@ -158,7 +160,7 @@ impl CatchUp {
     async fn backfill(&mut self, mut backfill: Backfill, names: Option<Arc<Names>>) -> Result<()> {
         let names = match names {
             Some(names) => names,
-            None => self.matching().await?,
+            None => self.matching().await?.ok_or_else(too_many)?,
         };
         let Asked {
             archive, selector, ..
@@ -187,6 +189,7 @@ impl CatchUp {
         self.stage = Stage::Read(Read {
             upto,
             names: None,
+            looked_up: false,
             subscription: None,
         });
         Ok(())
@@ -210,8 +213,8 @@ impl CatchUp {
                 self.parts = (page.parts(&self.asked.selector, &ranges), 0);
             }
             Recent::Forgotten(missing) => {
-                if read.names.is_none() && !self.asked.selector.selects_all() {
-                    read.names = Some(self.matching().await?);
+                if !std::mem::replace(&mut read.looked_up, true) && !self.asked.selector.selects_all() {
+                    read.names = self.matching().await?;
                 }
                 let leaf = self.asked.archive.page(missing, read.names.clone()).await;
                 let leaf = leaf.map_err(unavailable)?;
@@ -240,6 +243,7 @@ impl CatchUp {
                     read = Read {
                         upto: self.aim(&subscription.seam).await?,
                         names: None,
+                        looked_up: false,
                         subscription: Some(subscription),
                     };
                 }
@@ -279,7 +283,7 @@ impl CatchUp {
         Ok(horizon)
     }
 
-    async fn matching(&self) -> Result<Arc<Names>> {
+    async fn matching(&self) -> Result<Option<Arc<Names>>> {
         let names = self.asked.archive.matching(&self.asked.selector).await;
         names.map_err(unavailable)
     }
@@ -290,6 +294,12 @@ fn resume_gap(gap: ResumeGap) -> Error {
     Code::ResumeGap
         .error("points after this cursor are missing here; earliestCursor can be continued")
         .extend_with(|_, e| e.set("earliestCursor", Value::from(earliest.clone())))
+}
+
+fn too_many() -> Error {
+    Code::TooManyRows.error(format!(
+        "a backfill may be of at most {SERIES_MAX} series; select fewer, or begin without one"
+    ))
 }
 
 fn unavailable(_: Away) -> Error {
