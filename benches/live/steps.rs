@@ -14,6 +14,8 @@ use crate::{Load, bound};
 
 /// Before each measurement, at its rate.
 const SETTLE: Duration = Duration::from_millis(1500);
+/// Points per second to begin with.
+const WARM: u32 = 20;
 /// A rate counts as kept when this share of it arrived.
 const ARRIVED: f64 = 0.97;
 /// The search ends when the highest kept and the lowest missed rate are this close.
@@ -33,7 +35,9 @@ pub async fn run(load: Load) -> Result<()> {
         source,
         clients,
     };
-    // Whatever measurements before this one left behind.
+    // The first points of all are slow, and measurements before this one may have left some behind.
+    run.source.rate(&load, WARM).await?;
+    sleep(SETTLE).await;
     run.recover().await?;
     for &rate in &load.rates {
         run.step(rate, "rate").await?;

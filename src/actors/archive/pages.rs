@@ -24,6 +24,8 @@ const ROWS: usize = 5_000;
 const REACH: i64 = 100_000;
 /// What is kept of the last pages for whoever comes a little later.
 const KEPT_BYTES: usize = 16 << 20;
+/// What a page counts for at least, so that there are not too many to look through.
+const LEAF_BYTES: usize = 16 << 10;
 const KEPT_FOR: Duration = Duration::from_secs(30);
 /// After this time those who arrived somewhere have asked for what they want next.
 const TRAVEL: Duration = Duration::from_secs(1);
@@ -86,7 +88,9 @@ pub async fn serve(desk: &Desk, asked: &mut mpsc::Receiver<Question>) {
         if waiting.questions.is_empty() && asked.recv_many(&mut new, WAITING_MAX).await == 0 {
             return;
         }
-        while let Some(question) = asked.try_recv().ok().filter(|_| new.len() < WAITING_MAX) {
+        while new.len() < WAITING_MAX
+            && let Ok(question) = asked.try_recv()
+        {
             new.push(question);
         }
         waiting.forget_old();
@@ -201,7 +205,7 @@ impl Leaf {
         stored.points.len() * size_of::<StoredPoint>()
             + stored.series.len() * size_of::<StoredSeries>()
             + ids * size_of::<SeriesId>()
-            + size_of::<Self>()
+            + LEAF_BYTES
     }
 }
 
