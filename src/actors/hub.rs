@@ -215,12 +215,10 @@ impl Hub {
         let id = self.next_id;
         self.next_id += 1;
         let subscription = Subscription::new(receiver, seam, id, ctx.address());
-        // Nobody waits any more when the subscriber has gone or lost its patience.
-        if request.reply.send(Ok(subscription)).is_err() {
-            return;
-        }
         self.index.subscribe(id, request.selector, sender);
         self.metrics.subscribers.set(gauge(self.index.len()));
+        // Whoever has gone or lost its patience drops it, and so unsubscribes.
+        let _ = request.reply.send(Ok(subscription));
     }
 
     fn unsubscribe(&mut self, id: SubscriberId) {

@@ -149,3 +149,17 @@ fn compile(label: &str, pattern: &str) -> Result<Arc<Regex>, BadMatcher> {
     build(pattern)?;
     build(&format!("^(?s:{pattern})$")).map(Arc::new)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_the_whole_value_and_cannot_leave_its_anchors() {
+        let matcher = |pattern: &str| LabelMatcher::new("l".to_owned(), MatchOp::Matches, pattern.to_owned());
+        let either = matcher("a|b").unwrap();
+        assert!(either.matches("a") && either.matches("b"));
+        assert!(!either.matches("axyz") && !either.matches("xyzb"));
+        assert!(matcher("a)|(b").is_err());
+    }
+}

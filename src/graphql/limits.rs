@@ -92,3 +92,30 @@ pub fn at_most(what: &str, given: usize, max: usize) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_are_bounded_one_by_one_and_together_wherever_they_stand() {
+        let short = |query: String| names_are_short(&mut Request::new(query));
+        let long = "x".repeat(ALIAS_MAX + 1);
+        assert!(short("{ a: metrics { b: name } }".to_owned()));
+        assert!(!short(format!("{{ {long}: metrics {{ name }} }}")));
+        assert!(!short(format!(
+            "{{ metrics {{ ... on Metric {{ {long}: name }} }} }}"
+        )));
+        assert!(!short(format!(
+            "{{ metrics {{ ...F }} }} fragment F on Metric {{ {long}: name }}"
+        )));
+        let many = |n: usize| (0..n).map(|n| format!("a{n:099}: name ")).collect::<String>();
+        assert!(short(format!("{{ metrics {{ {} }} }}", many(ALIASES_MAX / 100))));
+        assert!(!short(format!(
+            "{{ metrics {{ {} }} }}",
+            many(ALIASES_MAX / 100 + 1)
+        )));
+        // What does not parse is refused by who parses.
+        assert!(short("{".to_owned()));
+    }
+}
