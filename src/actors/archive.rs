@@ -1,20 +1,22 @@
 //! What was committed and lies behind, read once for all who ask: thousands of subscribers who come
 //! back at the same moment share the statements.
 //!
-//! Three lanes, each a task with one connection of its own, on a thread of their own. Whoever asks
+//! Four lanes, each a task with one connection of its own, on a thread of their own. Whoever asks
 //! while a statement runs waits, and what the waiting have in common is answered by the next one.
 //! So load grows with what is asked for, not with how many ask.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::Arbiter;
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::histories::Chapter;
-use self::lookups::Lookup;
+use self::lookups::Matching;
 use self::pages::Leaf;
 use crate::data::cursor::Backfill;
 use crate::data::stored::Range;
@@ -29,13 +31,16 @@ mod pages;
 
 /// Questions that may wait to be looked at; whoever asks beyond waits with its own.
 const WAITING_MAX: usize = 16_384;
+/// Beyond this many series of a selector a page brings all there are.
+pub const SERIES_MAX: usize = 20_000;
 /// Backfills of the same span that begin within this time begin alike, so that they can share.
 const BEGIN_ALIKE: Duration = Duration::from_secs(1);
 
 /// Clones ask the same lanes.
 #[derive(Clone, Debug)]
 pub struct Archive {
-    lookups: mpsc::Sender<Lookup>,
+    horizons: mpsc::Sender<Reply<Arc<Horizon>>>,
+    series: mpsc::Sender<(Selector, Reply<Matching>)>,
     pages: mpsc::Sender<pages::Question>,
     histories: mpsc::Sender<histories::Question>,
     begun: Arc<Mutex<Begun>>,
@@ -64,20 +69,26 @@ impl Archive {
             tail: Tail::new(url.clone(), 1),
             metrics: Arc::clone(metrics),
         };
-        let (lookups, looked_up) = mpsc::channel(WAITING_MAX);
+        let (horizons, stands) = mpsc::channel(WAITING_MAX);
+        let (series, looked_up) = mpsc::channel(WAITING_MAX);
         let (pages, turned) = mpsc::channel(WAITING_MAX);
         let (histories, told) = mpsc::channel(WAITING_MAX);
-        let lanes = (
-            lookups::serve(desk(), looked_up),
-            pages::serve(desk(), turned),
-            histories::serve(desk(), told),
-        );
-        Arbiter::new().spawn(async move {
-            tokio::join!(lanes.0, lanes.1, lanes.2);
-            Arbiter::current().stop();
+        let desks = [desk(), desk(), desk(), desk()];
+        Arbiter::new().spawn_fn(move || {
+            actix::spawn(async move {
+                let [a, b, c, d] = &desks;
+                tokio::join!(
+                    lane("horizon", stands, async |asked| lookups::horizons(a, asked).await),
+                    lane("series", looked_up, async |asked| lookups::series(b, asked).await),
+                    lane("page", turned, async |asked| pages::serve(c, asked).await),
+                    lane("history", told, async |asked| histories::serve(d, asked).await),
+                );
+                Arbiter::current().stop();
+            });
         });
         Self {
-            lookups,
+            horizons,
+            series,
             pages,
             histories,
             begun: Arc::default(),
@@ -86,12 +97,13 @@ impl Archive {
 
     /// The current epochs and their gaps, by a statement that began after this call.
     pub async fn horizon(&self) -> Result<Arc<Horizon>, Away> {
-        ask(&self.lookups, Lookup::Horizon).await
+        ask(&self.horizons, |reply| reply).await
     }
 
-    /// Every series that the selector selects, by a statement that began after this call.
-    pub async fn matching(&self, selector: &Selector) -> Result<Arc<Names>, Away> {
-        ask(&self.lookups, |reply| Lookup::Matching(selector.clone(), reply)).await
+    /// Every series that the selector selects, by a statement that began after this call; `None`:
+    /// more than [`SERIES_MAX`].
+    pub async fn matching(&self, selector: &Selector) -> Result<Matching, Away> {
+        ask(&self.series, |reply| (selector.clone(), reply)).await
     }
 
     /// A page that has what was committed from `missing.from` on, with at least these series, and
@@ -155,6 +167,14 @@ impl Desk {
     }
 }
 
+/// Serves until nobody can ask any more. A mistake of ours costs those who waited then an answer, not
+/// everybody for as long as this process lives.
+async fn lane<Q>(name: &str, mut asked: mpsc::Receiver<Q>, serve: impl AsyncFn(&mut mpsc::Receiver<Q>)) {
+    while AssertUnwindSafe(serve(&mut asked)).catch_unwind().await.is_err() {
+        tracing::error!(lane = name, "a lane of the archive failed, it begins anew");
+    }
+}
+
 async fn ask<Q, A>(lane: &mpsc::Sender<Q>, question: impl FnOnce(Reply<A>) -> Q) -> Result<A, Away> {
     let (reply, answer) = oneshot::channel();
     lane.send(question(reply)).await.map_err(|_| Away)?;
@@ -165,4 +185,24 @@ async fn ask<Q, A>(lane: &mpsc::Sender<Q>, question: impl FnOnce(Reply<A>) -> Q)
 fn away(error: &TailError) -> Away {
     tracing::warn!(%error, "subscribers could not read from postgres");
     Away
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lane_that_fails_serves_whoever_asks_next() {
+        let (asks, asked) = mpsc::channel::<Option<Reply<()>>>(1);
+        let serve = async |asked: &mut mpsc::Receiver<Option<Reply<()>>>| {
+            while let Some(question) = asked.recv().await {
+                let _ = question.expect("a question").send(Ok(()));
+            }
+        };
+        let asking = async move {
+            asks.send(None).await.unwrap();
+            assert_eq!(ask(&asks, Some).await, Ok(()));
+        };
+        tokio::join!(lane("test", asked, serve), asking);
+    }
 }

@@ -60,7 +60,7 @@ struct Look {
 }
 
 impl Hub {
-    /// Starts the hub on the current arbiter; it keeps so many bytes of what it published last.
+    /// Starts the hub on a thread of its own; it keeps so many bytes of what it published last.
     pub fn start(
         url: DatabaseUrl,
         recent: usize,
@@ -85,7 +85,8 @@ impl Hub {
             away: false,
             drained: Vec::new(),
         };
-        HubHandle::new(Actor::start(hub), shared)
+        let addr = Self::start_in_arbiter(&Arbiter::new().handle(), |_| hub);
+        HubHandle::new(addr, shared)
     }
 
     fn publish(&mut self, stored: &Arc<Stored>, ctx: &mut Context<Self>) {
@@ -214,12 +215,10 @@ impl Hub {
         let id = self.next_id;
         self.next_id += 1;
         let subscription = Subscription::new(receiver, seam, id, ctx.address());
-        // Nobody waits any more when the subscriber has gone or lost its patience.
-        if request.reply.send(Ok(subscription)).is_err() {
-            return;
-        }
         self.index.subscribe(id, request.selector, sender);
         self.metrics.subscribers.set(gauge(self.index.len()));
+        // Whoever has gone or lost its patience drops it, and so unsubscribes.
+        let _ = request.reply.send(Ok(subscription));
     }
 
     fn unsubscribe(&mut self, id: SubscriberId) {

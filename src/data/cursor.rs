@@ -79,7 +79,9 @@ impl Cursor {
             return Err(BadCursor);
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadCursor)?;
-        serde_json::from_slice(&bytes).map_err(|_| BadCursor)
+        let cursor: Self = serde_json::from_slice(&bytes).map_err(|_| BadCursor)?;
+        let real = cursor.positions.values().all(|at| *at >= 0);
+        real.then_some(cursor).ok_or(BadCursor)
     }
 }
 
@@ -112,5 +114,21 @@ impl Deref for Mark {
 
     fn deref(&self) -> &Cursor {
         &self.cursor
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_back_and_one_before_the_first_offset_is_refused() {
+        let at = |position| Cursor::at(Positions::from([(1, position), (2, 7)]));
+        for position in [0, i64::MAX] {
+            assert_eq!(Cursor::decode(&at(position).encode()), Ok(at(position)));
+        }
+        for position in [-1, i64::MIN] {
+            assert_eq!(Cursor::decode(&at(position).encode()), Err(BadCursor));
+        }
     }
 }

@@ -4,14 +4,16 @@
 //! both select the same series. A label that a series lacks counts as the empty string.
 
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
 use super::series::Series;
 
-/// The longest regular expression accepted, in bytes, and the most memory its program may take.
+/// The longest regular expression accepted, in bytes, and the most memory its program may take, and
+/// again what it remembers of its work.
 const REGEX_MAX_BYTES: usize = 1_024;
-const REGEX_MAX_PROGRAM: usize = 1 << 20;
+const REGEX_MAX_PROGRAM: usize = 1 << 18;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MatchOp {
@@ -26,7 +28,7 @@ pub struct LabelMatcher {
     pub name: String,
     pub op: MatchOp,
     pub value: String,
-    regex: Option<Regex>,
+    regex: Option<Arc<Regex>>,
 }
 
 /// All matchers must hold; an empty selector selects every series.
@@ -128,7 +130,7 @@ impl Selector {
     }
 }
 
-fn compile(label: &str, pattern: &str) -> Result<Regex, BadMatcher> {
+fn compile(label: &str, pattern: &str) -> Result<Arc<Regex>, BadMatcher> {
     let refuse = |why: String| BadMatcher {
         label: label.to_owned(),
         why,
@@ -136,8 +138,28 @@ fn compile(label: &str, pattern: &str) -> Result<Regex, BadMatcher> {
     if pattern.len() > REGEX_MAX_BYTES {
         return Err(refuse(format!("longer than {REGEX_MAX_BYTES} bytes")));
     }
-    RegexBuilder::new(&format!("^(?s:{pattern})$"))
-        .size_limit(REGEX_MAX_PROGRAM)
-        .build()
-        .map_err(|error| refuse(error.to_string()))
+    let build = |pattern: &str| {
+        RegexBuilder::new(pattern)
+            .size_limit(REGEX_MAX_PROGRAM)
+            .dfa_size_limit(REGEX_MAX_PROGRAM)
+            .build()
+            .map_err(|error| refuse(error.to_string()))
+    };
+    // By itself first: `a)|(b` would escape from the anchors.
+    build(pattern)?;
+    build(&format!("^(?s:{pattern})$")).map(Arc::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_the_whole_value_and_cannot_leave_its_anchors() {
+        let matcher = |pattern: &str| LabelMatcher::new("l".to_owned(), MatchOp::Matches, pattern.to_owned());
+        let either = matcher("a|b").unwrap();
+        assert!(either.matches("a") && either.matches("b"));
+        assert!(!either.matches("axyz") && !either.matches("xyzb"));
+        assert!(matcher("a)|(b").is_err());
+    }
 }

@@ -140,6 +140,14 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_the_double_nearest_to_its_text() {
+        let Ok(Value::Object(object)) = decode(br#"{"v":9038037.342105303}"#) else {
+            panic!("an object");
+        };
+        assert_eq!(object.get("v"), Some(&Value::Float(9_038_037.342_105_303)));
+    }
+
+    #[test]
     fn what_is_not_json_is_said_to_be_so() {
         for bad in [
             "",

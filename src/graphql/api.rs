@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Data, Executor, MergedSubscription, Request, Response, SDLExportOptions, SchemaBuilder};
+use async_graphql::{
+    Data, Executor, MergedSubscription, Request, Response, SDLExportOptions, SchemaBuilder, ServerError,
+};
 use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
 
 use super::aggregates::Aggregates;
 use super::direct::{self, Slot};
@@ -36,16 +38,22 @@ impl Api {
 }
 
 impl Executor for Api {
-    async fn execute(&self, request: Request) -> Response {
+    async fn execute(&self, mut request: Request) -> Response {
+        if !limits::names_are_short(&mut request) {
+            return long_names();
+        }
         // Boxed: the state of a whole query is large.
         coded(Box::pin(self.0.execute(request)).await)
     }
 
     fn execute_stream(
         &self,
-        request: Request,
+        mut request: Request,
         session_data: Option<Arc<Data>>,
     ) -> BoxStream<'static, Response> {
+        if !limits::names_are_short(&mut request) {
+            return stream::iter([long_names()]).boxed();
+        }
         let responses = Executor::execute_stream(&self.0, request, session_data);
         responses.map(coded).boxed()
     }
@@ -77,6 +85,12 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscriptions> {
         .limit_depth(limits::DEPTH)
         .limit_complexity(limits::COMPLEXITY)
         .limit_directives(limits::DIRECTIVES)
+}
+
+fn long_names() -> Response {
+    let (one, all) = (limits::ALIAS_MAX, limits::ALIASES_MAX);
+    let why = format!("an alias is longer than {one} bytes, or all are longer than {all}");
+    coded(Response::from_errors(vec![ServerError::new(why, None)]))
 }
 
 fn coded(mut response: Response) -> Response {

@@ -28,6 +28,9 @@ mod live;
 #[cfg(test)]
 mod tests;
 
+/// A subscription that has nothing to say gets an empty batch with its cursor this often.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
 /// Where a feed begins.
 #[derive(Clone, Debug)]
 pub enum Start {

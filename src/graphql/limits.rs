@@ -3,7 +3,8 @@
 //! Complexity counts fields, and weighs a list by the work behind it: a page by its length, the
 //! questions over many series by a flat sum. Rows and statement time are bounded by the store.
 
-use async_graphql::Result;
+use async_graphql::parser::types::Selection;
+use async_graphql::{Request, Result};
 
 use super::errors::Code;
 
@@ -12,6 +13,10 @@ pub const DEPTH: usize = 15;
 pub const COMPLEXITY: usize = 1_000;
 /// Directives on one field.
 pub const DIRECTIVES: usize = 10;
+
+/// Bytes of an alias, and of all aliases of a document: they come back with every row.
+pub const ALIAS_MAX: usize = 128;
+pub const ALIASES_MAX: usize = 4_096;
 
 /// The weight of `latest` and `history`, whose answers are bounded by the row limit alone.
 pub const WHOLE_ANSWER: usize = 100;
@@ -26,6 +31,40 @@ pub const REDRIVE_MAX: usize = 1_000;
 pub const PUBLISH_MAX: usize = 10_000;
 /// Bytes of a cursor, a prefix or a name.
 pub const TEXT_MAX: usize = 64 * 1024;
+
+/// Whether a document keeps to the bounds on aliases; one that does not parse is judged elsewhere.
+pub fn names_are_short(request: &mut Request) -> bool {
+    let Ok(document) = request.parsed_query() else {
+        return true;
+    };
+    let operations = document
+        .operations
+        .iter()
+        .map(|(_, operation)| &operation.node.selection_set);
+    let fragments = document
+        .fragments
+        .values()
+        .map(|fragment| &fragment.node.selection_set);
+    let mut sets: Vec<_> = operations.chain(fragments).collect();
+    let mut all = 0;
+    while let Some(set) = sets.pop() {
+        for selection in &set.node.items {
+            match &selection.node {
+                Selection::Field(field) => {
+                    let alias = field.node.alias.as_ref().map_or(0, |alias| alias.node.len());
+                    all += alias;
+                    if alias > ALIAS_MAX || all > ALIASES_MAX {
+                        return false;
+                    }
+                    sets.push(&field.node.selection_set);
+                }
+                Selection::InlineFragment(fragment) => sets.push(&fragment.node.selection_set),
+                Selection::FragmentSpread(_) => {}
+            }
+        }
+    }
+    true
+}
 
 /// What a page weighs for each field selected in it: one, and one more for every hundred rows.
 pub fn page_weight(first: Option<i32>) -> usize {
@@ -52,4 +91,31 @@ pub fn at_most(what: &str, given: usize, max: usize) -> Result<()> {
         return Err(Code::BadUserInput.error(format!("more than {max} {what} at once")));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_are_bounded_one_by_one_and_together_wherever_they_stand() {
+        let short = |query: String| names_are_short(&mut Request::new(query));
+        let long = "x".repeat(ALIAS_MAX + 1);
+        assert!(short("{ a: metrics { b: name } }".to_owned()));
+        assert!(!short(format!("{{ {long}: metrics {{ name }} }}")));
+        assert!(!short(format!(
+            "{{ metrics {{ ... on Metric {{ {long}: name }} }} }}"
+        )));
+        assert!(!short(format!(
+            "{{ metrics {{ ...F }} }} fragment F on Metric {{ {long}: name }}"
+        )));
+        let many = |n: usize| (0..n).map(|n| format!("a{n:099}: name ")).collect::<String>();
+        assert!(short(format!("{{ metrics {{ {} }} }}", many(ALIASES_MAX / 100))));
+        assert!(!short(format!(
+            "{{ metrics {{ {} }} }}",
+            many(ALIASES_MAX / 100 + 1)
+        )));
+        // What does not parse is refused by who parses.
+        assert!(short("{".to_owned()));
+    }
 }

@@ -5,8 +5,11 @@ use async_graphql::{Enum, InputObject, Result};
 use super::errors::Code;
 use crate::data::{self, MatchOp};
 
-/// The most label matchers one selector may have.
+/// The most label matchers one selector may have, and how many of them may be regular expressions.
 const MATCHERS_MAX: usize = 32;
+const REGEX_MAX: usize = 8;
+/// Bytes of all its texts: no series has a longer key.
+const TEXT_MAX: usize = 4_096;
 
 /// All conditions must hold; an empty selector selects every series.
 #[derive(Clone, Debug, Default, InputObject)]
@@ -45,12 +48,26 @@ impl SeriesSelector {
         if matchers.len() > MATCHERS_MAX {
             return Err(Code::BadUserInput.error(format!("more than {MATCHERS_MAX} label matchers")));
         }
+        let regexes = matchers.iter().filter(|m| m.op.is_regex()).count();
+        if regexes > REGEX_MAX {
+            return Err(Code::BadUserInput.error(format!("more than {REGEX_MAX} regular expressions")));
+        }
+        let texts = matchers.iter().map(|m| m.name.len() + m.value.len());
+        if texts.sum::<usize>() + self.metric.as_ref().map_or(0, String::len) > TEXT_MAX {
+            return Err(Code::BadUserInput.error(format!("a selector of more than {TEXT_MAX} bytes")));
+        }
         let labels = matchers
             .into_iter()
             .map(|m| data::LabelMatcher::new(m.name, m.op.into(), m.value))
             .collect::<std::result::Result<_, _>>()
             .map_err(|bad| Code::BadUserInput.error(bad.to_string()))?;
         Ok(data::Selector::new(self.metric, labels))
+    }
+}
+
+impl LabelOp {
+    const fn is_regex(self) -> bool {
+        matches!(self, Self::Matches | Self::NotMatches)
     }
 }
 

@@ -203,6 +203,13 @@ impl Pace {
     }
 }
 
+/// A hub that is no more cannot prove anything.
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.end(End::Gap);
+    }
+}
+
 impl Drop for Receiver {
     fn drop(&mut self) {
         let mut state = self.shared.lock();

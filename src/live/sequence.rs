@@ -18,7 +18,7 @@ pub struct Sequence {
 /// The part of a batch that may be delivered now.
 #[derive(Clone, Debug)]
 pub struct Accepted {
-    /// The ranges that are published with this batch, by partition.
+    /// The ranges that are published with this batch, one for each partition.
     pub ranges: Vec<Range>,
     /// Where everything stands after them.
     pub mark: Arc<Mark>,
@@ -68,7 +68,11 @@ impl Sequence {
             if range.to <= at {
                 continue;
             }
-            accepted.ranges.push(Range { from: at, ..range });
+            match accepted.ranges.last_mut() {
+                // A batch may have several ranges of a partition; those accepted continue each other.
+                Some(last) if last.partition_id == range.partition_id => last.to = range.to,
+                _ => accepted.ranges.push(Range { from: at, ..range }),
+            }
             self.published.insert(range.partition_id, range.to);
         }
         if !accepted.ranges.is_empty() {
@@ -109,6 +113,20 @@ mod tests {
         assert_eq!(cut.ranges, [range(1, 20, 30)]);
         assert!(!cut.whole);
         assert!(sequence.accept(&[range(1, 0, 30)]).ranges.is_empty());
+    }
+
+    #[test]
+    fn ranges_of_a_partition_that_follow_each_other_are_one() {
+        let mut sequence = Sequence::new(Positions::from([(1, 10), (2, 0)]));
+        let accepted = sequence.accept(&[
+            range(1, 15, 16),
+            range(2, 0, 3),
+            range(1, 10, 15),
+            range(1, 18, 20),
+        ]);
+        assert_eq!(accepted.ranges, [range(1, 10, 16), range(2, 0, 3)]);
+        assert!(accepted.behind && !accepted.whole);
+        assert_eq!(sequence.positions(), &Positions::from([(1, 16), (2, 3)]));
     }
 
     #[test]

@@ -272,7 +272,7 @@ pub(super) struct Texts(Mutex<HashMap<u64, Arc<Mutex<Written>>>>);
 #[derive(Debug, Default)]
 struct Written {
     text: Vec<u8>,
-    spans: Vec<(u32, u32)>,
+    spans: Vec<(usize, usize)>,
 }
 
 impl Texts {
@@ -300,15 +300,15 @@ impl Texts {
         for (at, point) in pick.points.iter().zip(pick.points()) {
             let span = &mut written.spans[*at as usize];
             if span.1 == 0 {
-                span.0 = written.text.len() as u32;
+                span.0 = written.text.len();
                 shape.write(point, pick.series(point), 0, &mut written.text);
-                span.1 = written.text.len() as u32;
+                span.1 = written.text.len();
                 new += 1;
             }
             if !list.is_empty() {
                 list.push(b',');
             }
-            list.extend_from_slice(&written.text[span.0 as usize..span.1 as usize]);
+            list.extend_from_slice(&written.text[span.0..span.1]);
         }
         encoded.inc_by(new);
         list.into()

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text};
+use diesel::sql_types::{BigInt, Integer, Jsonb, Text};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -19,15 +19,15 @@ use tokio::sync::Semaphore;
 use super::connect::{ConnectError, DatabaseUrl, connect_to_read};
 use super::read::rows::stored_series;
 use crate::data::stored::Range;
-use crate::data::{Micros, PartitionId, Positions, Selector, Series, SeriesId, Stored};
+use crate::data::{Micros, PartitionId, Positions, Series, SeriesId, Stored};
 
+mod matching;
 mod pages;
 #[cfg(test)]
 mod tests;
 
 /// No statement of the tail reader may take longer.
 const PATIENCE: Duration = Duration::from_secs(10);
-
 #[derive(Debug, thiserror::Error)]
 pub enum TailError {
     #[error(transparent)]
@@ -108,6 +108,15 @@ impl Horizon {
         }
     }
 
+    /// Whether what comes next at the beginning of this range can be told. Of other partitions it
+    /// says nothing: they may be newer than this horizon.
+    pub fn proves(&self, range: Range) -> bool {
+        let bounds = self.partitions.get(&range.partition_id);
+        let lost =
+            |gap: &Range| gap.partition_id == range.partition_id && (gap.from..gap.to).contains(&range.from);
+        bounds.is_some_and(|bounds| bounds.resume_from <= range.from) && !self.gaps.iter().any(lost)
+    }
+
     /// The part of a range that lies before the first gap in it.
     pub fn before_gap(&self, range: Range) -> Range {
         let mut upto = Positions::from([(range.partition_id, range.to)]);
@@ -167,83 +176,6 @@ impl Tail {
             Ok(Horizon { partitions, gaps })
         })
         .await
-    }
-
-    /// Every series that each of the selectors selects now, in their order.
-    pub async fn matching_each(&self, selectors: &[Selector]) -> Result<Vec<Names>, TailError> {
-        let mut names = Vec::new();
-        names.resize_with(selectors.len(), Names::default);
-        let (mut places, mut metrics, mut required) = (Vec::new(), Vec::new(), Vec::new());
-        for (place, selector) in selectors.iter().enumerate() {
-            match &selector.metric {
-                // Without one it is a look at every series; they are not looked at side by side.
-                None => names[place] = self.matching(selector).await?,
-                Some(metric) if selector.can_match() => {
-                    places.push(place);
-                    metrics.push(metric.as_str());
-                    required.push(required_labels(selector));
-                }
-                Some(_) => {}
-            }
-        }
-        if places.is_empty() {
-            return Ok(names);
-        }
-        let rows: Vec<FoundRow> = self
-            .with(async |conn| {
-                sql_query(
-                    "select asked.nr, s.id, s.metric, s.labels \
-                     from unnest($1, $2) with ordinality as asked(metric, labels, nr) \
-                     join series s on s.metric = asked.metric and s.labels @> asked.labels",
-                )
-                .bind::<Array<Text>, _>(&metrics)
-                .bind::<Array<Jsonb>, _>(&required)
-                .load(conn)
-                .await
-            })
-            .await?;
-        // Many may have asked for the same series.
-        let mut known = Names::default();
-        for row in rows {
-            let place = usize::try_from(row.nr - 1)
-                .ok()
-                .and_then(|nr| places.get(nr).copied());
-            let Some(place) = place else { continue };
-            let (id, series) = match known.get(&row.series.id) {
-                Some(series) => (row.series.id, Arc::clone(series)),
-                None => row.series.into_series(),
-            };
-            known.insert(id, Arc::clone(&series));
-            if selectors[place].matches(&series) {
-                names[place].insert(id, series);
-            }
-        }
-        Ok(names)
-    }
-
-    /// Every series that the selector selects now.
-    pub async fn matching(&self, selector: &Selector) -> Result<Names, TailError> {
-        if !selector.can_match() {
-            return Ok(Names::default());
-        }
-        let required = required_labels(selector);
-        let rows: Vec<SeriesRow> = self
-            .with(async |conn| {
-                sql_query(
-                    "select id, metric, labels from series \
-                     where ($1 is null or metric = $1) and labels @> $2",
-                )
-                .bind::<Nullable<Text>, _>(selector.metric.as_deref())
-                .bind::<Jsonb, _>(&required)
-                .load(conn)
-                .await
-            })
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(SeriesRow::into_series)
-            .filter(|(_, series)| selector.matches(series))
-            .collect())
     }
 
     /// The next page of the first partition that is behind: what was committed after `from` and
@@ -317,13 +249,6 @@ impl std::fmt::Debug for Tail {
     }
 }
 
-/// The labels that a selected series must carry, for Postgres to look up.
-fn required_labels(selector: &Selector) -> Value {
-    let required = selector.required_labels();
-    let required = required.map(|(name, value)| (name.to_owned(), Value::from(value)));
-    Value::Object(required.collect())
-}
-
 fn columns(positions: &Positions) -> (Vec<PartitionId>, Vec<i64>) {
     positions.iter().map(|(id, at)| (*id, *at)).unzip()
 }
@@ -366,14 +291,6 @@ struct SeriesRow {
     metric: String,
     #[diesel(sql_type = Jsonb)]
     labels: Value,
-}
-
-#[derive(QueryableByName)]
-struct FoundRow {
-    #[diesel(sql_type = BigInt)]
-    nr: i64,
-    #[diesel(embed)]
-    series: SeriesRow,
 }
 
 impl SeriesRow {

@@ -309,9 +309,9 @@ async fn a_client_that_stalls_finds_the_newest_state_of_each_window() {
     let plan = StreamSync::plan().await;
     let node = plan.start().await;
     let base = whole_seconds_ago(500);
-    // Three megabytes for each update: a few are more than any socket takes, and come before the
+    // Two megabytes for each update: a few are more than any socket takes, and come before the
     // client counts as dead.
-    let keys: String = (0..900).map(|n| format!("key{n}: key ")).collect();
+    let keys: String = (0..600).map(|n| format!("key{n}: key ")).collect();
     let wide = AGGREGATES.replace("{ key }", &format!("{{ key {keys} }}"));
     let mut stalled = Watcher {
         subscriber: Subscriber::subscribe(&node, &wide, everything()).await,

@@ -46,7 +46,7 @@ struct Kept {
     order: VecDeque<Key>,
 }
 
-pub async fn serve(desk: Desk, mut asked: mpsc::Receiver<Question>) {
+pub async fn serve(desk: &Desk, asked: &mut mpsc::Receiver<Question>) {
     let mut kept = Kept::default();
     let mut waiting = Vec::new();
     while asked.recv_many(&mut waiting, WAITING_MAX).await > 0 {
@@ -57,7 +57,7 @@ pub async fn serve(desk: Desk, mut asked: mpsc::Receiver<Question>) {
                 (None, Some(away)) => Err(away),
                 // Whoever asked has gone.
                 (None, None) if reply.is_closed() => continue,
-                (None, None) => read(&desk, &key, &names).await,
+                (None, None) => read(desk, &key, &names).await,
             };
             match &answer {
                 Ok(answer) => kept.keep(key, answer),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Away, Desk, Reply, WAITING_MAX, away};
+use super::{Away, Desk, Reply, SERIES_MAX, WAITING_MAX, away};
 use crate::data::stored::Range;
 use crate::data::{Positions, SeriesId, StoredPoint, StoredSeries};
 use crate::live::Page;
@@ -22,10 +22,10 @@ mod tests;
 const ROWS: usize = 5_000;
 /// How far apart two may stand to be served by one read, until a page has shown how far one goes.
 const REACH: i64 = 100_000;
-/// Beyond this many series a page brings all there are.
-const SERIES_MAX: usize = 20_000;
 /// What is kept of the last pages for whoever comes a little later.
 const KEPT_BYTES: usize = 16 << 20;
+/// What a page counts for at least, so that there are not too many to look through.
+const LEAF_BYTES: usize = 16 << 10;
 const KEPT_FOR: Duration = Duration::from_secs(30);
 /// After this time those who arrived somewhere have asked for what they want next.
 const TRAVEL: Duration = Duration::from_secs(1);
@@ -50,6 +50,8 @@ pub struct Question {
     reply: Reply<Arc<Leaf>>,
     /// A read began before it, for the sake of others, and did not come as far.
     passed_over: bool,
+    /// The last plan was made for it as well.
+    planned: bool,
 }
 
 /// Some series, or all.
@@ -78,7 +80,7 @@ struct Plan {
     only: Only,
 }
 
-pub async fn serve(desk: Desk, mut asked: mpsc::Receiver<Question>) {
+pub async fn serve(desk: &Desk, asked: &mut mpsc::Receiver<Question>) {
     let mut waiting = Waiting::default();
     let mut names = Names::default();
     let mut new = Vec::new();
@@ -86,7 +88,9 @@ pub async fn serve(desk: Desk, mut asked: mpsc::Receiver<Question>) {
         if waiting.questions.is_empty() && asked.recv_many(&mut new, WAITING_MAX).await == 0 {
             return;
         }
-        while let Some(question) = asked.try_recv().ok().filter(|_| new.len() < WAITING_MAX) {
+        while new.len() < WAITING_MAX
+            && let Ok(question) = asked.try_recv()
+        {
             new.push(question);
         }
         waiting.forget_old();
@@ -94,9 +98,12 @@ pub async fn serve(desk: Desk, mut asked: mpsc::Receiver<Question>) {
             waiting.add(question);
         }
         let Some(plan) = waiting.plan() else { continue };
-        match read(&desk, plan, &mut names).await {
+        match read(desk, plan, &mut names).await {
             Ok(leaf) => waiting.settle(&Arc::new(leaf)),
-            Err(error) => waiting.fail(away(&error)),
+            Err(error) => {
+                let all = matches!(error, TailError::Connect(_));
+                waiting.fail(away(&error), all);
+            }
         }
         if names.len() > NAMES_MAX {
             names.clear();
@@ -146,6 +153,7 @@ impl Question {
             names,
             reply,
             passed_over: false,
+            planned: false,
         }
     }
 }
@@ -197,7 +205,7 @@ impl Leaf {
         stored.points.len() * size_of::<StoredPoint>()
             + stored.series.len() * size_of::<StoredSeries>()
             + ids * size_of::<SeriesId>()
-            + size_of::<Self>()
+            + LEAF_BYTES
     }
 }
 
@@ -250,11 +258,12 @@ impl Waiting {
             range: missing,
             only: Only::none(),
         };
-        let riders = self.questions.iter().filter(|question| {
-            let range = question.missing;
-            range.partition_id == missing.partition_id && near.contains(&range.from)
-        });
-        for rider in riders {
+        for rider in &mut self.questions {
+            let range = rider.missing;
+            rider.planned = range.partition_id == missing.partition_id && near.contains(&range.from);
+            if !rider.planned {
+                continue;
+            }
             plan.range.from = plan.range.from.min(rider.missing.from);
             plan.range.to = plan.range.to.max(rider.missing.to);
             plan.only.add(rider.names.as_deref());
@@ -299,10 +308,15 @@ impl Waiting {
         }
     }
 
-    /// Nobody waits for the same failure again.
-    fn fail(&mut self, away: Away) {
-        for question in self.questions.drain(..) {
-            let _ = question.reply.send(Err(away));
+    /// Nobody waits for the same failure again: those the plan was for, or `all` when it would be
+    /// the same for everybody.
+    fn fail(&mut self, away: Away, all: bool) {
+        for question in std::mem::take(&mut self.questions) {
+            if all || question.planned {
+                let _ = question.reply.send(Err(away));
+            } else {
+                self.questions.push_back(question);
+            }
         }
     }
 

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Error, ErrorExtensions, Result, Value};
+use tokio::time::Instant;
 
 use super::batches::{advanced, folded};
 use super::live::Live;
-use super::{Batch, Feed, Request, Start, State, going_away};
-use crate::actors::archive::{Archive, Away};
+use super::{Batch, Feed, HEARTBEAT, Request, Start, State, going_away};
+use crate::actors::archive::{Archive, Away, SERIES_MAX};
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::cursor::Backfill;
 use crate::data::stored::Range;
@@ -40,6 +41,7 @@ pub struct CatchUp {
     stage: Stage,
     /// A page in parts, and how many of them have gone out.
     parts: (Arc<[Delivery]>, usize),
+    spoke: Instant,
 }
 
 enum Stage {
@@ -51,8 +53,10 @@ enum Stage {
 
 struct Read {
     upto: Positions,
-    /// Looked up when Postgres is first asked: all that have points before `upto` are there.
+    /// Looked up when Postgres is first asked: all that have points before `upto` are there. `None`:
+    /// all series, of which the selector picks its own.
     names: Option<Arc<Names>>,
+    looked_up: bool,
     /// Present when `upto` is its seam.
     subscription: Option<Subscription>,
 }
@@ -64,7 +68,7 @@ impl From<CatchUp> for State {
 }
 
 impl CatchUp {
-    /// Where the feed begins. Comes back when the first points are there, or the outbox is.
+    /// Where the feed begins. Comes back when the first page is there, or the outbox is.
     pub async fn open(hub: HubHandle, archive: Archive, request: Request) -> Result<Feed> {
         if hub.is_draining() {
             return Err(going_away());
@@ -82,6 +86,7 @@ impl CatchUp {
             at: Arc::default(),
             stage: Stage::Seek,
             parts: (Arc::default(), 0),
+            spoke: Instant::now(),
         };
         match request.start {
             Start::Now => {
@@ -113,6 +118,7 @@ impl CatchUp {
             at: live.at,
             stage: Stage::Seek,
             parts: (Arc::default(), 0),
+            spoke: Instant::now(),
         }
     }
 
@@ -128,12 +134,13 @@ impl CatchUp {
                     self.at = Mark::at(advanced(&self.at.positions, &part.ranges));
                 }
                 // Without points it only moved the cursor, which the next one does as well.
-                if !part.pick.is_empty() {
-                    let Asked { every, fold, .. } = *self.asked;
-                    let batch = folded(&self.at, Arc::clone(&part.pick), every, fold);
-                    return (Some(Ok(batch)), self.into());
+                if part.pick.is_empty() && self.spoke.elapsed() < HEARTBEAT {
+                    return (None, self.into());
                 }
-                continue;
+                self.spoke = Instant::now();
+                let Asked { every, fold, .. } = *self.asked;
+                let batch = folded(&self.at, Arc::clone(&part.pick), every, fold);
+                return (Some(Ok(batch)), self.into());
             }
             let step = match std::mem::replace(&mut self.stage, Stage::Seek) {
                 Stage::Backfill(backfill, names) => self.backfill(backfill, names).await,
@@ -153,7 +160,7 @@ impl CatchUp {
     async fn backfill(&mut self, mut backfill: Backfill, names: Option<Arc<Names>>) -> Result<()> {
         let names = match names {
             Some(names) => names,
-            None => self.matching().await?,
+            None => self.matching().await?.ok_or_else(too_many)?,
         };
         let Asked {
             archive, selector, ..
@@ -182,6 +189,7 @@ impl CatchUp {
         self.stage = Stage::Read(Read {
             upto,
             names: None,
+            looked_up: false,
             subscription: None,
         });
         Ok(())
@@ -205,12 +213,16 @@ impl CatchUp {
                 self.parts = (page.parts(&self.asked.selector, &ranges), 0);
             }
             Recent::Forgotten(missing) => {
-                if read.names.is_none() && !self.asked.selector.selects_all() {
-                    read.names = Some(self.matching().await?);
+                if !std::mem::replace(&mut read.looked_up, true) && !self.asked.selector.selects_all() {
+                    read.names = self.matching().await?;
                 }
                 let leaf = self.asked.archive.page(missing, read.names.clone()).await;
                 let leaf = leaf.map_err(unavailable)?;
-                leaf.horizon.check(&self.at.positions).map_err(resume_gap)?;
+                if !leaf.horizon.proves(missing) {
+                    // A new horizon says so as well, and where all partitions can be continued.
+                    self.check().await?;
+                    return Err(unavailable(Away));
+                }
                 let range = leaf.horizon.before_gap(Range {
                     to: missing.to.min(leaf.range.to),
                     ..missing
@@ -231,6 +243,7 @@ impl CatchUp {
                     read = Read {
                         upto: self.aim(&subscription.seam).await?,
                         names: None,
+                        looked_up: false,
                         subscription: Some(subscription),
                     };
                 }
@@ -270,7 +283,7 @@ impl CatchUp {
         Ok(horizon)
     }
 
-    async fn matching(&self) -> Result<Arc<Names>> {
+    async fn matching(&self) -> Result<Option<Arc<Names>>> {
         let names = self.asked.archive.matching(&self.asked.selector).await;
         names.map_err(unavailable)
     }
@@ -281,6 +294,12 @@ fn resume_gap(gap: ResumeGap) -> Error {
     Code::ResumeGap
         .error("points after this cursor are missing here; earliestCursor can be continued")
         .extend_with(|_, e| e.set("earliestCursor", Value::from(earliest.clone())))
+}
+
+fn too_many() -> Error {
+    Code::TooManyRows.error(format!(
+        "a backfill may be of at most {SERIES_MAX} series; select fewer, or begin without one"
+    ))
 }
 
 fn unavailable(_: Away) -> Error {

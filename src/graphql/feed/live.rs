@@ -2,26 +2,24 @@
 //!
 //! Usually it is level with the hub: it holds the very mark that the hub set at the last delivery,
 //! and takes the next one's as it is. One that came from another node, which may be ahead, counts
-//! its own positions until they are the hub's.
+//! its own positions until they are the hub's: whatever lies before a mark of the hub has been
+//! handed out, so only where it is ahead does it stand elsewhere.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use async_graphql::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::batches::advanced;
 use super::catch_up::Asked;
-use super::{Batch, going_away};
+use super::{Batch, HEARTBEAT, going_away};
 use crate::actors::hub::Subscription;
 use crate::data::Mark;
+use crate::data::stored::Range;
 use crate::graphql::errors::Code;
 use crate::live::{Delivery, End};
-
-/// An idle subscription gets an empty batch with its cursor this often.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 pub struct Live {
     pub asked: Box<Asked>,
@@ -87,16 +85,8 @@ impl Live {
     }
 
     fn take(&mut self, delivery: Delivery) -> Batch {
-        let mut cursor = delivery.mark;
-        if !self.level {
-            let positions = advanced(&self.at.positions, &delivery.ranges);
-            self.level = positions == cursor.positions;
-            if !self.level {
-                cursor = Mark::at(positions);
-            }
-        }
         Batch {
-            cursor,
+            cursor: self.follow(delivery.mark, &delivery.ranges),
             pick: delivery.pick,
             conflated: delivery.conflated,
             folded: delivery.folded,
@@ -122,15 +112,25 @@ impl Live {
         let Some(published) = published.filter(|_| self.subscription.receiver.is_idle()) else {
             return;
         };
+        self.at = self.follow(published, &[]);
+    }
+
+    /// Where it stands once it has all that the hub had handed out at this mark.
+    fn follow(&mut self, hub: Arc<Mark>, ranges: &[Range]) -> Arc<Mark> {
         if self.level {
-            self.at = published;
-            return;
+            return hub;
         }
-        // Only what it holds: the hub may know an epoch for a moment longer than Postgres does.
-        let mut positions = self.at.positions.clone();
-        for (id, held) in &mut positions {
-            *held = published.positions.get(id).map_or(*held, |at| (*held).max(*at));
+        let mut positions = advanced(&self.at.positions, ranges);
+        for (id, at) in &hub.positions {
+            if let Some(held) = positions.get_mut(id) {
+                *held = (*held).max(*at);
+            // Of what it does not hold only what began since: at its seam the hub may have known an
+            // epoch for a moment longer than Postgres did.
+            } else if !self.subscription.seam.positions.contains_key(id) {
+                positions.insert(*id, *at);
+            }
         }
-        self.at = Mark::at(positions);
+        self.level = positions == hub.positions;
+        if self.level { hub } else { Mark::at(positions) }
     }
 }

@@ -134,6 +134,59 @@ async fn whoever_comes_back_soon_is_served_from_memory() {
 }
 
 #[actix_web::test]
+async fn a_feed_from_a_node_that_was_ahead_follows_the_hub_where_it_is_given_nothing() {
+    let world = World::of(2, 2).await;
+    let from = |second| Start::After(Cursor::at(Positions::from([(1, 0), (2, second)])));
+    let mut ahead = world.open(from(5)).await.unwrap();
+    let mut far_ahead = world.open(from(100)).await.unwrap();
+    for feed in [&mut ahead, &mut far_ahead] {
+        next(feed).await.unwrap();
+    }
+    // All that either selects of it lies before its cursor.
+    let unseen = world.commit_in(2, 0, 6).await;
+    world.hub.publish(unseen);
+    world.published(6).await;
+    for round in 0..2 {
+        let stored = world.commit_in(1, round * 2, round * 2 + 2).await;
+        world.hub.publish(stored);
+        for (feed, second) in [(&mut ahead, 6), (&mut far_ahead, 100)] {
+            let batch = next(feed).await.unwrap();
+            assert_eq!(batch.pick.len(), 1);
+            assert_eq!(
+                batch.cursor.positions,
+                Positions::from([(1, round * 2 + 2), (2, second)])
+            );
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_page_that_was_read_for_others_says_nothing_of_partitions_that_began_later() {
+    let mut world = World::of(2, 1).await;
+    world.commit_in(1, 0, 100).await;
+    world.commit_in(2, 0, 100).await;
+    world.restart();
+    world.published(200).await;
+    let first = Cursor::at(Positions::from([(1, 0), (2, 0)]));
+    let mut feed = world.open(Start::After(first)).await.unwrap();
+    assert_eq!(read(&mut feed, 200).await.0.len(), 200);
+    let pages = world.reads_of("page");
+    world
+        .db
+        .run(
+            "insert into ingest_offsets (stream, topic, partition, epoch, topic_id, next_offset) \
+             values ('s', 't', 7, 1, 'x', 0)",
+        )
+        .await;
+    world.commit_in(3, 0, 10).await;
+    world.published(210).await;
+    let second = Cursor::at(Positions::from([(1, 50), (2, 100), (3, 10)]));
+    let mut feed = world.open(Start::After(second)).await.unwrap();
+    assert_eq!(read(&mut feed, 50).await.0, (50..100).collect::<Vec<_>>());
+    assert_eq!(world.reads_of("page"), pages, "the pages were still there");
+}
+
+#[actix_web::test]
 async fn what_comes_before_lost_offsets_is_told_before_the_loss() {
     let world = World::start().await;
     world.commit(0, 10).await;

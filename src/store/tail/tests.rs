@@ -1,7 +1,7 @@
 //! The tail reader against a real Postgres, with rows as the writer leaves them.
 
 use super::*;
-use crate::data::{LabelMatcher, MatchOp};
+use crate::data::{LabelMatcher, MatchOp, Selector};
 use crate::store::testing::Database;
 
 /// Partition 1 has three commits of two series, with the record at offset 3 in two points.
@@ -70,7 +70,7 @@ async fn a_page_brings_only_the_series_that_are_wanted() {
         metric: Some("m".to_owned()),
         labels: vec![site],
     };
-    let names = tail.matching(&selector).await.unwrap();
+    let names = tail.matching(&selector, 10).await.unwrap().unwrap();
     assert_eq!(names.keys().copied().collect::<Vec<_>>(), [2]);
     let want = Want {
         only: Some(&[2]),
@@ -82,13 +82,20 @@ async fn a_page_brings_only_the_series_that_are_wanted() {
         .flat_map(|(_, o)| o)
         .collect();
     assert_eq!(offsets, [1, 3]);
-    assert_eq!(tail.matching(&Selector::default()).await.unwrap().len(), 2);
+    assert_eq!(
+        tail.matching(&Selector::default(), 10)
+            .await
+            .unwrap()
+            .unwrap()
+            .len(),
+        2
+    );
 }
 
 #[tokio::test]
 async fn a_backfill_goes_by_series_and_time_and_stops_below_the_seam() {
     let (_db, tail) = setup().await;
-    let names = tail.matching(&Selector::default()).await.unwrap();
+    let names = tail.matching(&Selector::default(), 10).await.unwrap().unwrap();
     let since = Micros::from_rfc3339("2026-01-01T00:00:01Z").unwrap();
     for rows in [1, 2, 100] {
         let seam = Positions::from([(1, 8)]);
@@ -151,12 +158,22 @@ async fn selectors_are_looked_up_side_by_side() {
         of(Some("m"), Vec::new()),
         Selector::default(),
     ];
-    let found = tail.matching_each(&selectors).await.unwrap();
-    let ids = |names: &Names| {
-        let mut ids: Vec<_> = names.keys().copied().collect();
-        ids.sort_unstable();
-        ids
+    let ids = async |limit| {
+        let found = tail.matching_each(&selectors, limit).await.unwrap();
+        let ids = |names: &Option<Names>| {
+            let mut ids: Vec<_> = names.as_ref()?.keys().copied().collect();
+            ids.sort_unstable();
+            Some(ids)
+        };
+        found.iter().map(ids).collect::<Vec<Option<Vec<SeriesId>>>>()
     };
-    let found: Vec<Vec<SeriesId>> = found.iter().map(ids).collect();
-    assert_eq!(found, [vec![2], vec![1], vec![], vec![], vec![1, 2], vec![1, 2]]);
+    let found = [vec![2], vec![1], vec![], vec![], vec![1, 2], vec![1, 2]].map(Some);
+    assert_eq!(ids(10).await, found);
+    // Together and one by one, those that select more are told so, and the others are found.
+    let [b, a, other, nul, ..] = found;
+    for limit in [1, 0] {
+        let within = |ids: &Option<Vec<SeriesId>>| ids.clone().filter(|ids| ids.len() <= limit);
+        let [b, a] = [within(&b), within(&a)];
+        assert_eq!(ids(limit).await, [b, a, other.clone(), nul.clone(), None, None]);
+    }
 }

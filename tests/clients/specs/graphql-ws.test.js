@@ -8,7 +8,7 @@ import WebSocket from 'ws';
 
 import { Cut } from '../support/cut.js';
 import { Inbox } from '../support/inbox.js';
-import { POINTS, range, sees, values } from '../support/points.js';
+import { POINTS, sees, values } from '../support/points.js';
 import { Server } from '../support/server.js';
 import { unique } from '../support/wait.js';
 

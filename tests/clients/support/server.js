@@ -81,10 +81,6 @@ export class Server {
     return this.#log.match(/kafka="([^"]+)"/)[1];
   }
 
-  get log() {
-    return this.#log;
-  }
-
   async query(query, variables = {}) {
     const response = await fetch(this.graphql, {
       method: 'POST',

@@ -62,7 +62,7 @@ async fn those_who_wait_nearby_share_a_page_and_the_series_of_all() {
 }
 
 #[tokio::test]
-async fn whoever_failed_to_be_served_fails_once_for_all_and_who_left_is_not_read_for() {
+async fn a_read_that_fails_fails_those_it_was_for_and_who_left_is_not_read_for() {
     let mut waiting = Waiting::default();
     let (gone, answer) = question(range(0, 10), &[1]);
     waiting.add(gone);
@@ -72,10 +72,12 @@ async fn whoever_failed_to_be_served_fails_once_for_all_and_who_left_is_not_read
     let (two, mut b) = question(range(REACH * 2, REACH * 3), &[1]);
     waiting.add(one);
     waiting.add(two);
-    waiting.fail(Away);
-    for answer in [&mut a, &mut b] {
-        assert_eq!(answer.try_recv().unwrap().unwrap_err(), Away);
-    }
+    assert_eq!(waiting.plan().unwrap().range, range(0, 10));
+    waiting.fail(Away, false);
+    assert_eq!(a.try_recv().unwrap().unwrap_err(), Away);
+    assert!(b.try_recv().is_err(), "another read may well succeed");
+    waiting.fail(Away, true);
+    assert_eq!(b.try_recv().unwrap().unwrap_err(), Away);
 }
 
 proptest! {
