@@ -11,7 +11,7 @@ import { cpus, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Rows, SERIES, seriesKey } from './rows.mjs';
-import { brokers, createTopic, end, freePort, installPeer, logTail, peerDir, produce, root, run, say, scratch, sql, start, startPostgres, stop, url } from './servers.mjs';
+import { brokers, createTopic, end, freePort, installPeer, logTail, peerDir, produce, root, run, say, scratch, sql, start, startPostgres, runToEnd, url } from './servers.mjs';
 
 const PARTITIONS = 4;
 const ROWS = Number(process.env.ROWS ?? 1_000_000);
@@ -211,14 +211,4 @@ async function main() {
   if (BACKLOG) await backlog();
 }
 
-let status = 0;
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stop().finally(() => process.exit(130)));
-try {
-  await main();
-} catch (error) {
-  status = 1;
-  say(error.message);
-} finally {
-  await stop();
-}
-process.exit(status);
+await runToEnd(main);

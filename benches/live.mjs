@@ -15,7 +15,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { brokers, createTopic, end, freePort, installPeer, logTail, peerDir, root, run, say, scratch, sql, start, startPostgres, stop, url } from './servers.mjs';
+import { brokers, createTopic, end, freePort, installPeer, logTail, peerDir, root, run, say, scratch, sql, start, startPostgres, runToEnd, url } from './servers.mjs';
 
 const QUICK = Boolean(process.env.QUICK);
 const CLIENTS = Number(process.env.CLIENTS ?? 500);
@@ -255,14 +255,4 @@ async function main() {
   report(results);
 }
 
-let status = 0;
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stop().finally(() => process.exit(130)));
-try {
-  await main();
-} catch (error) {
-  status = 1;
-  say(error.stack);
-} finally {
-  await stop();
-}
-process.exit(status);
+await runToEnd(main);

@@ -42,6 +42,21 @@ export async function stop() {
   rmSync(scratch, { recursive: true, force: true });
 }
 
+// Runs the benchmark; whatever happens, nothing that was started stays.
+export async function runToEnd(main) {
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stop().finally(() => process.exit(130)));
+  let status = 0;
+  try {
+    await main();
+  } catch (error) {
+    status = 1;
+    say(error.stack);
+  } finally {
+    await stop();
+  }
+  process.exit(status);
+}
+
 export const logTail = (name) => readFileSync(join(scratch, `${name}.log`), 'utf8').slice(-2000);
 
 export async function freePort() {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::parser::types::OperationType;
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Data, Executor, ObjectType, Request, Response, ServerError, SubscriptionType, Value};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -87,21 +87,34 @@ pub fn is_subscription(request: &mut Request) -> bool {
     let name = request.operation_name.clone();
     // Parsed once: executing the request finds the document in it.
     request.parsed_query().is_ok_and(|document| {
-        let mut operations = document.operations.iter();
-        operations.any(|(known, operation)| {
-            let wanted = name.is_none() || known.map(|known| known.as_str()) == name.as_deref();
-            wanted && operation.node.ty == OperationType::Subscription
-        })
+        operation(document, name.as_deref()).is_some_and(|found| found.ty == OperationType::Subscription)
     })
 }
 
-/// An error of the request itself has no path. One of a subscription's field is as early when
-/// nothing came before it: the field gives the stream, not its items.
+/// The one that would be executed.
+pub fn operation<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Option<&'a OperationDefinition> {
+    let mut operations = document.operations.iter();
+    operations
+        .find(|(given, _)| name.is_none() || name == given.map(|given| given.as_str()))
+        .map(|(_, operation)| &operation.node)
+}
+
+/// An error of the request itself has no path: no field was resolved.
+pub fn never_executed(response: &Response) -> bool {
+    only_errors(response) && response.errors.iter().all(|error| error.path.is_empty())
+}
+
+/// An error of a subscription's field is as early when nothing came before it: the field gives the
+/// stream, not its items.
 fn never_began(response: &Response, live: bool) -> bool {
-    response.data == Value::Null
-        && !response.errors.is_empty()
-        && then(response) == Then::GoOn
-        && (live || response.errors.iter().all(|error| error.path.is_empty()))
+    then(response) == Then::GoOn && (never_executed(response) || (live && only_errors(response)))
+}
+
+fn only_errors(response: &Response) -> bool {
+    response.data == Value::Null && !response.errors.is_empty()
 }
 
 fn then(response: &Response) -> Then {

@@ -6,7 +6,7 @@
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, UPGRADE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
-use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response, Variables};
 use async_graphql_actix_web::GraphQLResponse;
 use futures_util::stream::{self, StreamExt};
@@ -18,6 +18,7 @@ use super::accept::{Accepted, Choice, Media};
 use super::refusal::Refusal;
 use super::websocket::{self, Speech};
 use super::{resume, streamed};
+use crate::graphql::payload::{never_executed, operation};
 use crate::graphql::{Operations, Payload};
 
 /// The parameters of a request; unknown ones are ignored, as the specification wants.
@@ -169,14 +170,6 @@ async fn execute<E: Operations>(
     }
 }
 
-/// The one that would be executed.
-fn operation<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
-    let mut operations = document.operations.iter();
-    operations
-        .find(|(given, _)| name.is_none() || name == given.map(|given| given.as_str()))
-        .map(|(_, operation)| &operation.node)
-}
-
 fn respond(http: &HttpRequest, media: Media, response: Response) -> HttpResponse {
     if never_executed(&response) {
         let status = match media {
@@ -195,13 +188,6 @@ fn respond(http: &HttpRequest, media: Media, response: Response) -> HttpResponse
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
     answer
-}
-
-/// An error of the request itself has no path: no field was resolved.
-fn never_executed(response: &Response) -> bool {
-    response.data == async_graphql::Value::Null
-        && !response.errors.is_empty()
-        && response.errors.iter().all(|error| error.path.is_empty())
 }
 
 fn from_url(query: &str) -> Result<Params, String> {

@@ -64,7 +64,7 @@ impl Queue {
 
     pub fn push(&mut self, delivery: Delivery) {
         let page = Arc::downgrade(&delivery.pick.page);
-        // Nobody can take one part of a batch before the next one is here.
+        // The parts of one batch are judged together.
         if !page.ptr_eq(&self.newest_page) {
             self.newest_page = page;
             self.measure_newest();
