@@ -318,23 +318,25 @@ fn per_worker(
     hub: &HubHandle,
     archive: &Archive,
     aggregates: &AggregatesHandle,
-) -> Result<Arc<dyn Fn() -> http::RequestData + Send + Sync>> {
+) -> Result<Arc<dyn Fn() -> http::PerWorker + Send + Sync>> {
     // Checked here: in a worker there is nobody to tell.
     Reader::new(database.clone(), ReadLimits::default())?;
     let (database, hub) = (database.clone(), hub.clone());
     let (archive, aggregates) = (archive.clone(), aggregates.clone());
     Ok(Arc::new(move || {
-        let reader = Reader::new(database.clone(), ReadLimits::default());
+        let reader = Reader::new(database.clone(), ReadLimits::default()).ok();
+        let for_data = reader.clone();
         let (hub, archive, aggregates) = (hub.clone(), archive.clone(), aggregates.clone());
-        Rc::new(move || {
+        let data = Rc::new(move || {
             let mut data = async_graphql::Data::default();
-            if let Ok(reader) = &reader {
+            if let Some(reader) = &for_data {
                 data.insert(reader.clone());
             }
             data.insert(archive.clone());
             data.insert(hub.clone());
             data.insert(aggregates.clone());
             data
-        })
+        });
+        http::PerWorker { data, reader }
     }))
 }

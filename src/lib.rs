@@ -15,8 +15,9 @@ pub mod store;
 pub mod cache;
 pub mod live;
 
-// Floor 2: who runs when.
+// Floor 2: who runs when, and what a question about the past comes to.
 pub mod actors;
+pub mod history;
 
 // Floor 3: what a client may ask.
 pub mod graphql;

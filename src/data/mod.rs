@@ -14,12 +14,18 @@ pub mod credits;
 pub mod value;
 pub mod headers;
 pub mod bucket;
+pub mod aggregate;
+pub mod grid;
+pub mod line;
 
+pub use aggregate::Aggregate;
 pub use batch::{Assigned, Batch, Header, Point, RawBatch, RawRecord, Share};
 pub use bucket::{Bucket, Step};
 pub use claim::{Claim, Claimed, Place};
 pub use credits::{Credits, Permit};
 pub use cursor::{Cursor, Mark, Positions};
+pub use grid::Grid;
+pub use line::Line;
 pub use reject::{Reason, Rejected};
 pub use selector::{LabelMatcher, MatchOp, Selector};
 pub use series::Series;

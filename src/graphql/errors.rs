@@ -13,6 +13,9 @@ pub enum Code {
     TooManyRows,
     /// The query ran into the statement time-out.
     QueryTimeout,
+    /// Retention has dropped what the answer needs; `extensions.earliest` says from when on it can
+    /// be given, `extensions.archived` whether the archive has the rest.
+    NotAvailableAtThisAge,
     /// No such stream, dead letter, …
     NotFound,
     /// The cursor cannot be continued without a hole; `extensions.earliestCursor` can.
@@ -36,6 +39,7 @@ impl Code {
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::TooManyRows => "TOO_MANY_ROWS",
             Self::QueryTimeout => "QUERY_TIMEOUT",
+            Self::NotAvailableAtThisAge => "NOT_AVAILABLE_AT_THIS_AGE",
             Self::NotFound => "NOT_FOUND",
             Self::ResumeGap => "RESUME_GAP",
             Self::SlowClient => "SLOW_CLIENT",

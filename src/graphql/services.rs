@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use async_graphql::{Context, Error, Result};
+use async_graphql::{Context, Error, ErrorExtensions, Result};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -153,6 +153,20 @@ pub fn read_error(error: ReadError) -> Error {
         ReadError::TooManySeries { limit } => Code::TooManyRows.error(format!(
             "the selector matches more than {limit} series; narrow it, or page through series"
         )),
+        ReadError::NotAvailable { earliest, archived } => {
+            let restore = if archived {
+                "; the archive has it, see `streamsync restore`"
+            } else {
+                ""
+            };
+            let error = Code::NotAvailableAtThisAge.error(format!(
+                "what this needs is kept only from {earliest} on{restore}"
+            ));
+            error.extend_with(|_, extensions| {
+                extensions.set("earliest", earliest.to_string());
+                extensions.set("archived", archived);
+            })
+        }
         ReadError::Other(why) => {
             tracing::error!(%why, "a query failed");
             Code::Internal.error("the query failed; the server's log says why")

@@ -34,6 +34,7 @@ use async_graphql::Data;
 pub use guard::Guard;
 
 use crate::graphql::Operations;
+use crate::store::read::Reader;
 use crate::telemetry::{Metrics, Status};
 
 #[derive(Clone, Debug)]
@@ -75,11 +76,25 @@ impl Default for HttpConfig {
 /// request and each WebSocket.
 pub type RequestData = Rc<dyn Fn() -> Data>;
 
+/// What belongs to one worker thread.
+#[derive(Clone)]
+pub struct PerWorker {
+    pub data: RequestData,
+    /// For what is no GraphQL.
+    pub reader: Option<Reader>,
+}
+
+impl fmt::Debug for PerWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PerWorker").finish_non_exhaustive()
+    }
+}
+
 /// What is served. `E` is the schema.
 pub struct Parts<E> {
     pub schema: E,
     /// Called once in each worker thread, inside its runtime.
-    pub per_worker: Arc<dyn Fn() -> RequestData + Send + Sync>,
+    pub per_worker: Arc<dyn Fn() -> PerWorker + Send + Sync>,
     pub live: session::Settings,
     pub metrics: Arc<Metrics>,
     pub status: Arc<Status>,
@@ -107,6 +122,7 @@ impl<E> fmt::Debug for Parts<E> {
 struct Worker<E> {
     schema: E,
     data: RequestData,
+    reader: Option<Reader>,
     keeper: session::Keeper,
     body_limit: usize,
     body_timeout: Duration,
@@ -148,9 +164,11 @@ fn routes<E: Operations>(
     config: &HttpConfig,
     parts: &Parts<E>,
 ) -> impl FnOnce(&mut web::ServiceConfig) + use<E> {
+    let own = (parts.per_worker)();
     let worker = web::Data::new(Worker {
         schema: parts.schema.clone(),
-        data: (parts.per_worker)(),
+        data: own.data,
+        reader: own.reader,
         keeper: session::Keeper::new(parts.live.clone()),
         body_limit: config.body_limit,
         body_timeout: config.request_timeout,

@@ -75,12 +75,13 @@ impl Running {
         let status = Arc::<Status>::default();
         let parts = Parts {
             schema: Schema::new(Query, Mutation, EmptySubscription),
-            per_worker: Arc::new(|| {
-                Rc::new(|| {
+            per_worker: Arc::new(|| PerWorker {
+                data: Rc::new(|| {
                     let mut data = Data::default();
                     data.insert("a worker's own");
                     data
-                })
+                }),
+                reader: None,
             }),
             live: session::Settings {
                 limits: session::Limits::default(),

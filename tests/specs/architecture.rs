@@ -8,8 +8,16 @@ use std::path::{Path, PathBuf};
 /// Top-level modules by floor; siblings of floor 1 do not import each other.
 const FLOORS: [&[&str]; 6] = [
     &["data", "telemetry"],
-    &["sources", "decode", "transform", "store", "cache", "live"],
-    &["actors"],
+    &[
+        "sources",
+        "decode",
+        "transform",
+        "store",
+        "cache",
+        "live",
+        "formats",
+    ],
+    &["actors", "history", "cold"],
     &["graphql"],
     &["http"],
     &[

@@ -1,5 +1,6 @@
 //! What can go wrong with a read, as far as a caller can do something about it.
 
+use crate::data::Micros;
 use diesel::result::{DatabaseErrorKind, Error};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +17,10 @@ pub enum ReadError {
     /// The selector matches more series than this.
     #[error("the selector matches more than {limit} series")]
     TooManySeries { limit: usize },
+    /// Retention has dropped what the answer needs; from `earliest` on it can be given. `archived`:
+    /// all of it is in the archive and can be restored.
+    #[error("not available at this age; the earliest that is: {earliest}")]
+    NotAvailable { earliest: Micros, archived: bool },
     #[error("postgres refused the query: {0}")]
     Other(String),
 }

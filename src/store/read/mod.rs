@@ -10,6 +10,7 @@ pub(super) mod rows;
 mod series;
 mod latest;
 mod history;
+mod lines;
 mod windows;
 mod points;
 mod letters;

@@ -1,0 +1,46 @@
+//! The buckets of one question: all of one width, or as long as the calendar says.
+
+use std::sync::Arc;
+
+use super::bucket::Step;
+use super::time::Micros;
+
+/// Half-open buckets that follow each other without a gap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grid {
+    /// Aligned to 1970-01-01T00:00Z.
+    Even(Step),
+    /// The bounds, ascending: bucket `i` is `[bounds[i], bounds[i + 1])`. They reach beyond the
+    /// span of the question on both sides, and there are at least two.
+    Calendar(Arc<[Micros]>),
+}
+
+impl Grid {
+    /// The start of the bucket that holds `ts`; of calendar bounds the nearest bucket.
+    pub fn bucket(&self, ts: Micros) -> Micros {
+        match self {
+            Self::Even(step) => step.bucket(ts),
+            Self::Calendar(bounds) => bounds[Self::index(bounds, ts)],
+        }
+    }
+
+    /// The first moment after the bucket that begins at `start`.
+    pub fn end(&self, start: Micros) -> Micros {
+        match self {
+            Self::Even(step) => step.end(start),
+            Self::Calendar(bounds) => bounds[Self::index(bounds, start) + 1],
+        }
+    }
+
+    /// The starts of all buckets that overlap `from..to`, ascending.
+    pub fn starts(&self, from: Micros, to: Micros) -> impl Iterator<Item = Micros> + '_ {
+        let first = (from < to).then(|| self.bucket(from));
+        std::iter::successors(first, |start| Some(self.end(*start)).filter(|end| end > start))
+            .take_while(move |start| *start < to)
+    }
+
+    fn index(bounds: &[Micros], ts: Micros) -> usize {
+        let after = bounds.partition_point(|bound| *bound <= ts);
+        after.clamp(1, bounds.len() - 1) - 1
+    }
+}

@@ -1,0 +1,44 @@
+//! A question about the past, and what it comes to: the series are looked up, their points or
+//! aggregates read, then grouped, filled and thinned. GraphQL and HTTP ask alike.
+
+mod question;
+
+pub use question::{
+    Across, Answer, AnswerLine, BadQuestion, CalendarUnit, Fill, Group, Question, Step, Subject, What,
+};
+
+use crate::store::read::{ReadError, Reader};
+
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum HistoryError {
+    #[error(transparent)]
+    Bad(#[from] BadQuestion),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// The whole answer, or an error; never a cut one.
+pub async fn answer(reader: &Reader, question: &Question) -> Result<Answer, HistoryError> {
+    let series = reader.matching(&question.selector).await?;
+    let ids: Vec<_> = series.iter().map(|s| s.id).collect();
+    let (from, to) = (question.from, question.to);
+    let lines = match &question.what {
+        What::Points { .. } => reader.stored(&ids, from, to).await?,
+        What::Buckets { step, aggregates } => {
+            let grid = step.grid(from, to)?;
+            reader.aggregated(&ids, from, to, &grid, aggregates).await?
+        }
+    };
+    let mut series = series.into_iter();
+    let line = |(id, line)| {
+        let of = series.find(|s| s.id == id)?;
+        Some(AnswerLine {
+            subject: Subject::Series(of),
+            line,
+        })
+    };
+    Ok(Answer {
+        columns: question.what.columns(),
+        lines: lines.into_iter().filter_map(line).collect(),
+    })
+}
