@@ -5,7 +5,7 @@ FEATURES := --features failpoints
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-kafka test test-clients test-kafka repeat check lint licences bench bench-live schema fmt doc clean
+.PHONY: help setup run run-kafka test test-clients test-kafka repeat check lint licences bench bench-history bench-live schema fmt doc clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,11 @@ licences: ## Licences, bans and sources of the dependencies (cargo-deny)
 bench: setup ## Ingest benchmark on Apache Kafka; see docs/benchmarks.md
 	$(CARGO) build --release --locked
 	scripts/kafka run node benches/ingest.mjs
+
+bench-history: setup ## Benchmark of questions about the past; see docs/benchmarks.md
+	$(CARGO) build --release --locked
+	node benches/history.mjs
+	ROWS=$${ROWS:-5000000} CONTESTANTS=streamsync,plain scripts/kafka run node benches/ingest.mjs
 
 # The server under test has core 0 to itself; all else is started on core 1.
 LIVE := $(CARGO) build --release --locked --features stock-websocket --bin streamsync --bench live

@@ -4,7 +4,7 @@
 //
 //   make bench            (= scripts/kafka run node benches/ingest.mjs, after a release build)
 //
-//   ROWS=1000000 ROUNDS=3 CONTESTANTS=copy,peer,streamsync,upsert BACKLOG=10 (million records, off by
+//   ROWS=1000000 ROUNDS=3 CONTESTANTS=copy,peer,streamsync,plain,upsert BACKLOG=10 (million records, off by
 //   default) PEER_DIR=../shared/peers/node STREAMSYNC=target/release/streamsync
 import { createWriteStream, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
@@ -103,10 +103,10 @@ function memory(pid, field = 'VmHWM') {
   return Math.round(Number(status.match(new RegExp(`${field}:\\s+(\\d+)`))[1]) / 1024);
 }
 
-async function streamsync(topic, count, what, onPoll = () => {}) {
+async function streamsync(topic, count, what, { rollups = true, onPoll = () => {} } = {}) {
   const db = freshDatabase();
   const config = join(scratch, `${topic}.toml`);
-  writeFileSync(config, `[kafka]\ngroup_id = "bench-${runs}"\n[[stream]]\nname = "${topic}"\npartitions = ${PARTITIONS}\n`);
+  writeFileSync(config, `[rollups]\nenabled = ${rollups}\n[kafka]\ngroup_id = "bench-${runs}"\n[[stream]]\nname = "${topic}"\npartitions = ${PARTITIONS}\n`);
   const { REDIS_URL, ...env } = process.env;
   const began = performance.now();
   const child = start('streamsync', binary, ['serve', '--config', config, '--kafka-brokers', brokers, '--database-url', url(db), '--listen', `127.0.0.1:${await freePort()}`], { env });
@@ -129,6 +129,7 @@ const contestants = {
   copy: { title: '`psql \\copy` of the same rows', run: copy },
   peer: { title: 'Node.js peer', run: peer },
   streamsync: { title: 'StreamSync', run: () => streamsync('bench', ROWS, 'in-order') },
+  plain: { title: 'StreamSync without rollups', run: () => streamsync('bench', ROWS, 'in-order', { rollups: false }) },
   upsert: { title: 'StreamSync, late and repeated points', run: () => streamsync('bench-late', ROWS, 'late') },
 };
 
@@ -172,7 +173,7 @@ function report(names, results) {
     console.log(`| ${contestants[name].title} | ${seconds.map((s) => s.toFixed(1)).join(' | ')} | ${rate(median(seconds))} | ${peaks.length ? Math.max(...peaks) : ''} |`);
   }
   const ratio = (a, b) => median(results[b].map((r, i) => r.seconds / results[a][i].seconds)).toFixed(2);
-  const pairs = [['streamsync', 'copy'], ['streamsync', 'peer'], ['upsert', 'streamsync'], ['upsert', 'copy'], ['peer', 'copy']].filter((pair) => pair.every((name) => names.includes(name)));
+  const pairs = [['streamsync', 'copy'], ['streamsync', 'peer'], ['streamsync', 'plain'], ['upsert', 'streamsync'], ['upsert', 'copy'], ['peer', 'copy']].filter((pair) => pair.every((name) => names.includes(name)));
   console.log('\n| speed, median of the rounds | ratio |\n|---|---|');
   for (const [a, b] of pairs) console.log(`| ${contestants[a].title} : ${contestants[b].title} | ${ratio(a, b)} |`);
 }
@@ -180,11 +181,11 @@ function report(names, results) {
 async function backlog() {
   const samples = [];
   let next = 0;
-  const { seconds, memory: peak } = await streamsync('bench-backlog', BACKLOG, 'backlog', (pid, read) => {
+  const { seconds, memory: peak } = await streamsync('bench-backlog', BACKLOG, 'backlog', { onPoll: (pid, read) => {
     if (read < next) return;
     samples.push([read, memory(pid, 'VmRSS'), memory(pid)]);
     next += BACKLOG / 10;
-  });
+  } });
   console.log(`\nA backlog of ${BACKLOG.toLocaleString('en')} records: ${seconds.toFixed(0)} s, peak ${peak} MiB.\n\n| records stored | resident, MiB | peak so far, MiB |\n|---|---|---|`);
   for (const sample of samples) console.log(`| ${sample[0].toLocaleString('en')} | ${sample[1]} | ${sample[2]} |`);
 }

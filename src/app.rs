@@ -19,6 +19,7 @@ use crate::actors::aggregates::{Aggregates, AggregatesHandle};
 use crate::actors::archive::Archive;
 use crate::actors::generation::Pipeline;
 use crate::actors::hub::{Hub, HubHandle};
+use crate::actors::refresher::{self, RefresherHandle};
 use crate::actors::supervisor::{Stop, Supervisor};
 use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
 use crate::config::Config;
@@ -54,6 +55,7 @@ pub struct App {
     pub producer: Arc<Producer>,
     pub status: Arc<Status>,
     supervisor: Addr<Supervisor>,
+    refresher: Option<RefresherHandle>,
     hub: HubHandle,
     http: ServerHandle,
     embedded: Option<Embedded>,
@@ -134,6 +136,10 @@ impl App {
         };
         let supervisor = Supervisor::new(Arc::new(pipeline), to_fatal).start();
 
+        let refresher = config.rollups.enabled.then(|| {
+            let (metrics, status) = (Arc::clone(&metrics), Arc::clone(&status));
+            refresher::start(database.clone(), config.rollups.settings(), metrics, status)
+        });
         let services = services::Services {
             status: Arc::clone(&status),
             metrics: Arc::clone(&metrics),
@@ -170,6 +176,7 @@ impl App {
             producer,
             status,
             supervisor,
+            refresher,
             hub,
             http,
             embedded,
@@ -190,6 +197,7 @@ impl App {
     /// deadline. Says whether everything had been stored and said good-bye to by then.
     pub async fn stop(self) -> bool {
         self.status.update(|snapshot| snapshot.stopping = true);
+        drop(self.refresher);
         // Those who listen hear of it even if Postgres is away and nothing more can be stored.
         let farewell = self.drain + FAREWELL;
         let stopped = stage("the pipeline", self.supervisor.send(Stop));

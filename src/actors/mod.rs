@@ -15,5 +15,6 @@ mod failing;
 pub mod hub;
 pub mod archive;
 pub mod aggregates;
+pub mod refresher;
 pub mod generation;
 pub mod supervisor;

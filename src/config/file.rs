@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::store::connect::DatabaseUrl;
+use crate::store::rollups::RollupConfig;
 use crate::transform::humantime_text;
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +88,18 @@ pub struct PipelineConfig {
     pub recent_mib: usize,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RollupsConfig {
+    pub enabled: bool,
+    /// Points that come later than this are rolled up once more.
+    #[serde(with = "humantime_text")]
+    pub lag: Duration,
+    /// How often rollups are made.
+    #[serde(with = "humantime_text")]
+    pub every: Duration,
+}
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Default for KafkaConfig {
@@ -131,6 +144,35 @@ impl Default for HttpConfig {
             operations_per_connection: 100,
             message_kib: 256,
             init_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for RollupsConfig {
+    fn default() -> Self {
+        let RollupConfig {
+            enabled, lag, every, ..
+        } = RollupConfig::default();
+        Self { enabled, lag, every }
+    }
+}
+
+impl RollupsConfig {
+    pub fn settings(&self) -> RollupConfig {
+        RollupConfig {
+            enabled: self.enabled,
+            lag: self.lag,
+            every: self.every,
+            ..RollupConfig::default()
+        }
+    }
+
+    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+        if !(Duration::from_millis(100)..=Duration::from_secs(3_600)).contains(&self.every) {
+            mistakes.push("rollups.every: must be 100ms to 1h".to_owned());
+        }
+        if self.lag > DAY {
+            mistakes.push("rollups.lag: must be at most 1day".to_owned());
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::data::{Selector, Series, SeriesId};
 use super::connect::{ConnectError, DatabaseUrl, connect};
 use super::error::describe;
 use super::locks;
+use super::rollups::TABLES;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
@@ -114,6 +115,10 @@ pub async fn delete_series(url: &DatabaseUrl, selector: &Selector) -> Result<Del
         deleted.points += transaction
             .execute("delete from points where series_id = any($1)", &[&ids])
             .await?;
+        for (table, _) in TABLES {
+            let delete = format!("delete from {table} where series_id = any($1)");
+            transaction.execute(&delete, &[&ids]).await?;
+        }
         deleted.series += transaction
             .execute("delete from series where id = any($1)", &[&ids])
             .await?;

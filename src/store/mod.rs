@@ -13,6 +13,7 @@ pub mod tail;
 pub mod ledger;
 pub mod write;
 pub mod admin;
+pub mod rollups;
 pub mod maintain;
 
 mod catalogue;

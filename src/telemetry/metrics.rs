@@ -61,6 +61,12 @@ pub struct Metrics {
     pub window_reads: Counter,
     /// Reads and writes of the cache of latest values that fell back to Postgres.
     pub cache_errors: Counter,
+    /// Rows written to the rollups, by level: `1m`, `1h` or `1d`.
+    pub rollups: Counters,
+    /// What each pass over the invalidation log took.
+    pub rollup_seconds: Histogram,
+    /// Seconds since the epoch: everything before is rolled up, but for late points still waiting.
+    pub rollup_edge: Gauge,
     /// Wall clock of the last commit in milliseconds since the epoch; 0 before the first.
     pub last_commit_millis: AtomicU64,
 }
@@ -92,6 +98,9 @@ impl Default for Metrics {
             window_updates: Counter::default(),
             window_reads: Counter::default(),
             cache_errors: Counter::default(),
+            rollups: Counters::default(),
+            rollup_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
+            rollup_edge: Gauge::default(),
             last_commit_millis: AtomicU64::new(0),
             registry: Registry::default(),
         };
@@ -108,6 +117,23 @@ impl Default for Metrics {
             "consumer_lag_records",
             "Records not yet committed to Postgres",
             metrics.lag.clone(),
+        );
+        r.register(
+            "rollup_rows",
+            "Rows written to the rollups",
+            metrics.rollups.clone(),
+        );
+        r.register_with_unit(
+            "rollup_pass",
+            "Time of a pass over the invalidation log",
+            Unit::Seconds,
+            metrics.rollup_seconds.clone(),
+        );
+        r.register_with_unit(
+            "rollup_edge_timestamp",
+            "Everything before is rolled up, but for late points",
+            Unit::Seconds,
+            metrics.rollup_edge.clone(),
         );
         r.register_with_unit(
             "batch",
