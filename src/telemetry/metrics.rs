@@ -61,6 +61,9 @@ pub struct Metrics {
     pub window_reads: Counter,
     /// Reads and writes of the cache of latest values that fell back to Postgres.
     pub cache_errors: Counter,
+    /// Days that this node put into the archive, and failures that are tried again.
+    pub archived_days: Counter,
+    pub archive_errors: Counter,
     /// Wall clock of the last commit in milliseconds since the epoch; 0 before the first.
     pub last_commit_millis: AtomicU64,
 }
@@ -92,6 +95,8 @@ impl Default for Metrics {
             window_updates: Counter::default(),
             window_reads: Counter::default(),
             cache_errors: Counter::default(),
+            archived_days: Counter::default(),
+            archive_errors: Counter::default(),
             last_commit_millis: AtomicU64::new(0),
             registry: Registry::default(),
         };
@@ -184,6 +189,16 @@ impl Default for Metrics {
             "cache_errors",
             "Cache failures answered by Postgres",
             metrics.cache_errors.clone(),
+        );
+        r.register(
+            "archived_days",
+            "Days put into the archive",
+            metrics.archived_days.clone(),
+        );
+        r.register(
+            "archive_errors",
+            "Failures of archiving, to be tried again",
+            metrics.archive_errors.clone(),
         );
         Self { registry, ..metrics }
     }
