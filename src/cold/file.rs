@@ -24,7 +24,7 @@ use super::digest::Sum;
 use super::target::Target;
 
 /// Rows that are encoded together, some 10 MB in memory: the bound for a day of any size.
-const ROW_GROUP: usize = 128 * 1_024;
+pub(super) const ROW_GROUP: usize = 128 * 1_024;
 /// Rows that come back at once.
 const PAGE: usize = 8_192;
 /// Of a multipart upload, of which two are under way at once.
