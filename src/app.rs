@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, Addr};
+use actix::{Actor, Addr, Arbiter};
 use actix_web::dev::ServerHandle;
 use anyhow::{Context, Result};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -22,6 +22,7 @@ use crate::actors::hub::{Hub, HubHandle};
 use crate::actors::refresher::{self, RefresherHandle};
 use crate::actors::supervisor::{Stop, Supervisor};
 use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
+use crate::cold::{Schedule, Target};
 use crate::config::Config;
 use crate::graphql::{self, services};
 use crate::http::{self, session};
@@ -59,6 +60,7 @@ pub struct App {
     hub: HubHandle,
     http: ServerHandle,
     embedded: Option<Embedded>,
+    archiver: Option<Arbiter>,
     fatal: mpsc::Receiver<String>,
     drain: Duration,
 }
@@ -140,6 +142,7 @@ impl App {
             let (metrics, status) = (Arc::clone(&metrics), Arc::clone(&status));
             refresher::start(database.clone(), config.rollups.settings(), metrics, status)
         });
+        let archiver = archiver(config, &database, &metrics)?;
         let services = services::Services {
             status: Arc::clone(&status),
             metrics: Arc::clone(&metrics),
@@ -180,6 +183,7 @@ impl App {
             hub,
             http,
             embedded,
+            archiver,
             fatal,
             drain: config.http.drain,
         })
@@ -198,6 +202,10 @@ impl App {
     pub async fn stop(self) -> bool {
         self.status.update(|snapshot| snapshot.stopping = true);
         drop(self.refresher);
+        if let Some(archiver) = &self.archiver {
+            // At whatever it is: a copy that was not recorded is made again.
+            archiver.stop();
+        }
         // Those who listen hear of it even if Postgres is away and nothing more can be stored.
         let farewell = self.drain + FAREWELL;
         let stopped = stage("the pipeline", self.supervisor.send(Stop));
@@ -250,6 +258,23 @@ fn database(config: &Config) -> Result<(DatabaseUrl, Option<Embedded>)> {
     }
     let embedded = Embedded::start(&config.data_dir.0)?;
     Ok((embedded.url().parse()?, Some(embedded)))
+}
+
+/// On a thread of its own: it compresses whole days.
+fn archiver(config: &Config, database: &DatabaseUrl, metrics: &Arc<Metrics>) -> Result<Option<Arbiter>> {
+    let Some(url) = &config.archive.url else {
+        return Ok(None);
+    };
+    let schedule = Schedule {
+        database: database.clone(),
+        target: Target::open(url, &config.archive.s3())?,
+        after: config.archive.after,
+        every: config.archive.every,
+        metrics: Arc::clone(metrics),
+    };
+    let arbiter = Arbiter::new();
+    arbiter.spawn(schedule.run());
+    Ok(Some(arbiter))
 }
 
 pub fn broker(config: &Config) -> Result<Broker> {

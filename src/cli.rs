@@ -50,6 +50,10 @@ enum Command {
     Rewind(offline::RewindArgs),
     /// Delete series with all their points
     DeleteSeries(offline::DeleteArgs),
+    /// Copy whole days that are due, or a range of them, to the archive
+    Archive(offline::cold::ArchiveArgs),
+    /// Bring days back from the archive
+    Restore(offline::cold::RestoreArgs),
 }
 
 #[derive(Args, Debug)]
@@ -79,6 +83,14 @@ impl Cli {
             Command::Tail(args) => in_system(terminal::tail(args)),
             Command::Produce(args) => in_system(offline::produce(load()?, args)),
             Command::Rewind(args) => in_system(offline::rewind(load()?, args)),
+            Command::Archive(args) => {
+                let config = load()?;
+                in_system(offline::cold::archive(&config, database_url(&config)?, args))
+            }
+            Command::Restore(args) => {
+                let config = load()?;
+                in_system(offline::cold::restore(&config, database_url(&config)?, args))
+            }
             Command::DeleteSeries(args) => in_system(offline::delete_series(database_url(&load()?)?, args)),
         }
     }
@@ -173,6 +185,7 @@ fn check(config: &Config) -> Result<()> {
         part(config.redis.url.is_some(), "redis", "in this process")
     );
     println!("  listen    {}", config.http.listen);
+    println!("  archive   {}", config.archive.url.as_deref().unwrap_or("none"));
     for stream in &config.streams {
         println!(
             "  stream    {} from topic {} ({} partitions)",

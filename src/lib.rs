@@ -15,9 +15,10 @@ pub mod store;
 pub mod cache;
 pub mod live;
 
-// Floor 2: who runs when, and what a question about the past comes to.
+// Floor 2: who runs when, what a question about the past comes to, and what is archived.
 pub mod actors;
 pub mod history;
+pub mod cold;
 
 // Floor 3: what a client may ask.
 pub mod graphql;

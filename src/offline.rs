@@ -14,6 +14,8 @@ use crate::store::connect::DatabaseUrl;
 use crate::store::{admin, migrate};
 use crate::telemetry::Status;
 
+pub mod cold;
+
 #[derive(Args, Debug)]
 pub struct ProduceArgs {
     /// The stream to send to [default: the only one]

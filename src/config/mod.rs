@@ -2,6 +2,7 @@
 //!
 //! Every mistake is collected and explained; nothing starts with a configuration that has one.
 
+mod archive;
 mod file;
 mod streams;
 mod text;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+pub use archive::ArchiveConfig;
 pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisConfig, RollupsConfig};
 pub use streams::{StartAt, StreamConfig};
 
@@ -72,6 +74,7 @@ pub struct Config {
     pub http: HttpConfig,
     pub pipeline: PipelineConfig,
     pub rollups: RollupsConfig,
+    pub archive: ArchiveConfig,
     #[serde(rename = "stream")]
     pub streams: Vec<StreamConfig>,
 }
@@ -152,6 +155,7 @@ impl Config {
         self.http.check(mistakes);
         self.pipeline.check(mistakes);
         self.rollups.check(mistakes);
+        self.archive.check(mistakes);
         streams::check(&self.streams, mistakes);
     }
 }

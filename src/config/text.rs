@@ -33,6 +33,7 @@ pub fn parse(text: &str, mistakes: &mut Vec<String>) -> Config {
     config.http = read_section("http", section("http"), mistakes);
     config.pipeline = read_section("pipeline", section("pipeline"), mistakes);
     config.rollups = read_section("rollups", section("rollups"), mistakes);
+    config.archive = read_section("archive", section("archive"), mistakes);
     config.streams = match section("stream") {
         None => Vec::new(),
         Some(Value::Array(streams)) => (1..)

@@ -3,6 +3,7 @@
 //! Nothing here does I/O and nothing here imports another part of StreamSync.
 
 pub mod time;
+pub mod day;
 pub mod series;
 pub mod selector;
 pub mod batch;
@@ -24,6 +25,7 @@ pub use bucket::{Bucket, Step};
 pub use claim::{Claim, Claimed, Place};
 pub use credits::{Credits, Permit};
 pub use cursor::{Cursor, Mark, Positions};
+pub use day::Day;
 pub use grid::Grid;
 pub use line::Line;
 pub use reject::{Reason, Rejected};

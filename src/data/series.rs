@@ -36,6 +36,15 @@ impl Series {
         }
     }
 
+    /// The labels as one JSON object, as they stand in Postgres and in the archive.
+    pub fn labels_json(&self) -> String {
+        let labels = self.labels.iter();
+        let map: serde_json::Map<String, serde_json::Value> = labels
+            .map(|(name, value)| (name.to_string(), (&**value).into()))
+            .collect();
+        serde_json::Value::Object(map).to_string()
+    }
+
     pub fn label(&self, name: &str) -> Option<&str> {
         self.labels
             .binary_search_by(|(n, _)| (**n).cmp(name))

@@ -37,7 +37,7 @@ const FIND: &str = "select s.id, s.key, newest.ts from series s
     ) newest on true
     where s.key = any($1)";
 
-const INSERT: &str = "insert into series (key, metric, labels, stream)
+pub(super) const INSERT: &str = "insert into series (key, metric, labels, stream)
     select key, metric, labels::jsonb, stream
     from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as s(key, metric, labels, stream)
     order by key
@@ -201,7 +201,7 @@ impl Catalogue {
         }
         let keys: Vec<&str> = new.keys().copied().collect();
         let metrics: Vec<&str> = new.values().map(|(series, _)| &*series.metric).collect();
-        let labels: Vec<String> = new.values().map(|(series, _)| labels_json(series)).collect();
+        let labels: Vec<String> = new.values().map(|(series, _)| series.labels_json()).collect();
         let streams: Vec<&str> = new.values().map(|(_, stream)| *stream).collect();
         let created = client
             .query(INSERT, &[&keys, &metrics, &labels, &streams])
@@ -214,14 +214,6 @@ impl Catalogue {
         }
         self.find(client, &keys).await
     }
-}
-
-fn labels_json(series: &Series) -> String {
-    let labels = series.labels.iter();
-    let map: serde_json::Map<String, serde_json::Value> = labels
-        .map(|(name, value)| (name.to_string(), (&**value).into()))
-        .collect();
-    serde_json::Value::Object(map).to_string()
 }
 
 fn too_many(record: u32, stream: &str, limit: u64) -> Rejected {

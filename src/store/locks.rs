@@ -12,3 +12,5 @@ pub(super) const PARTITIONS: i64 = 0x5753_0004;
 pub(super) const MAINTAIN: i64 = 0x5753_0005;
 /// Taken while rollups are made, and while retention deletes what they are made from.
 pub(super) const ROLLUPS: i64 = 0x5753_0006;
+/// Taken by the one node that writes to the archive.
+pub(super) const ARCHIVE: i64 = 0x5753_0007;

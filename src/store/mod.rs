@@ -15,6 +15,7 @@ pub mod write;
 pub mod admin;
 pub mod rollups;
 pub mod maintain;
+pub mod cold;
 
 mod catalogue;
 mod copy;

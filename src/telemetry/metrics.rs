@@ -67,6 +67,9 @@ pub struct Metrics {
     pub rollup_seconds: Histogram,
     /// Seconds since the epoch: everything before is rolled up, but for late points still waiting.
     pub rollup_edge: Gauge,
+    /// Days that this node put into the archive, and failures that are tried again.
+    pub archived_days: Counter,
+    pub archive_errors: Counter,
     /// Wall clock of the last commit in milliseconds since the epoch; 0 before the first.
     pub last_commit_millis: AtomicU64,
 }
@@ -101,6 +104,8 @@ impl Default for Metrics {
             rollups: Counters::default(),
             rollup_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
             rollup_edge: Gauge::default(),
+            archived_days: Counter::default(),
+            archive_errors: Counter::default(),
             last_commit_millis: AtomicU64::new(0),
             registry: Registry::default(),
         };
@@ -210,6 +215,16 @@ impl Default for Metrics {
             "cache_errors",
             "Cache failures answered by Postgres",
             metrics.cache_errors.clone(),
+        );
+        r.register(
+            "archived_days",
+            "Days put into the archive",
+            metrics.archived_days.clone(),
+        );
+        r.register(
+            "archive_errors",
+            "Failures of archiving, to be tried again",
+            metrics.archive_errors.clone(),
         );
         Self { registry, ..metrics }
     }

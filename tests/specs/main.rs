@@ -12,6 +12,7 @@ mod aggregates;
 mod architecture;
 mod bad_input;
 mod cache;
+mod cold;
 mod commands;
 mod connections;
 mod crashes;

@@ -1,0 +1,96 @@
+//! Where the archive is: a `file://` or `s3://` URL, as a store and a path in it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+
+use crate::data::Day;
+
+/// What the configuration says of S3 beside the URL. Keys come from the usual `AWS_*` variables
+/// only, or from the machine's role.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct S3 {
+    /// `https://…`, or `http://…` where the network may be trusted; unset means Amazon's.
+    pub endpoint: Option<String>,
+    pub region: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum BadTarget {
+    #[error("write file:///folder or s3://bucket/prefix")]
+    Form,
+    #[error("keys belong into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, not into the url")]
+    Credentials,
+    #[error("{0}")]
+    Store(#[from] object_store::Error),
+    #[error("not a usable path: {0}")]
+    Path(#[from] object_store::path::Error),
+}
+
+/// A folder or prefix of the archive, or one of its files.
+#[derive(Clone)]
+pub struct Target {
+    pub url: String,
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) path: Path,
+}
+
+impl Target {
+    /// Connects to nothing yet.
+    pub fn open(url: &str, s3: &S3) -> Result<Self, BadTarget> {
+        let url = url.trim_end_matches('/');
+        let (scheme, rest) = url.split_once("://").ok_or(BadTarget::Form)?;
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        if host.contains('@') {
+            return Err(BadTarget::Credentials);
+        }
+        let store: Arc<dyn ObjectStore> = match scheme {
+            "file" if host.is_empty() && !path.is_empty() => {
+                Arc::new(LocalFileSystem::new().with_fsync(true))
+            }
+            "s3" if !host.is_empty() => Arc::new(bucket(host, s3)?),
+            _ => return Err(BadTarget::Form),
+        };
+        Ok(Self {
+            url: url.to_owned(),
+            store,
+            path: Path::parse(path)?,
+        })
+    }
+
+    /// The file of a day in this state of it.
+    pub(super) fn of_day(&self, day: Day, version: i64) -> Self {
+        let name = format!("points/{}-v{version}.parquet", day.to_string().replace('-', "/"));
+        Self {
+            url: format!("{}/{name}", self.url),
+            store: Arc::clone(&self.store),
+            path: name
+                .split('/')
+                .fold(self.path.clone(), |path, part| path.join(part)),
+        }
+    }
+}
+
+fn bucket(name: &str, s3: &S3) -> Result<object_store::aws::AmazonS3, object_store::Error> {
+    let mut builder = AmazonS3Builder::from_env().with_bucket_name(name);
+    if let Some(endpoint) = &s3.endpoint {
+        builder = builder.with_endpoint(endpoint);
+    }
+    if let Some(region) = &s3.region {
+        builder = builder.with_region(region);
+    }
+    let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
+    builder
+        .with_allow_http(endpoint.is_some_and(|url| url.starts_with("http://")))
+        .build()
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Target").field(&self.url).finish()
+    }
+}

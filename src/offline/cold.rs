@@ -1,0 +1,152 @@
+//! `archive` and `restore`: whole days to the archive and back, without a running server.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cold::{self, Target};
+use crate::config::Config;
+use crate::data::{Day, Micros};
+use crate::store::cold::{Archived, Standing, alone, archives, days};
+use crate::store::connect::{DatabaseUrl, connect};
+
+#[derive(Args, Debug)]
+pub struct ArchiveArgs {
+    /// From the day of this time on (RFC 3339, or 2026-11-01), also days younger than `after`
+    #[arg(long, value_parser = time)]
+    from: Option<Micros>,
+    /// Up to this time
+    #[arg(long, value_parser = time)]
+    to: Option<Micros>,
+    /// Say only which days would be archived
+    #[arg(long)]
+    dry_run: bool,
+    /// Say only what the archive holds
+    #[arg(long, conflicts_with = "dry_run")]
+    list: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct RestoreArgs {
+    /// From the day of this time on (RFC 3339, or 2026-11-01)
+    #[arg(long, value_parser = time)]
+    from: Micros,
+    /// Up to this time
+    #[arg(long, value_parser = time)]
+    to: Micros,
+    /// For how long retention leaves these days alone
+    #[arg(long, default_value = "7d", value_parser = humantime::parse_duration)]
+    keep: Duration,
+}
+
+pub async fn archive(config: &Config, database: DatabaseUrl, args: &ArchiveArgs) -> Result<()> {
+    let is_range = args.from.is_some() || args.to.is_some();
+    let from = args.from.map_or(Micros::FIRST, |from| Day::of(from).start());
+    let end = match args.to {
+        Some(to) => Day::not_before(to).start(),
+        None if is_range || args.list => Micros::LAST,
+        None => Day::of(Micros::now().minus(config.archive.after)).start(),
+    };
+    if args.list {
+        let client = connect(&database).await?;
+        for copy in archives(&client, from, end).await? {
+            println!("{} {}", line(&copy), copy.url);
+        }
+        return Ok(());
+    }
+    let url = config
+        .archive
+        .url
+        .as_deref()
+        .context("no archive: set url in the [archive] section of streamsync.toml")?;
+    let target = Target::open(url, &config.archive.s3())?;
+    let mut client = alone(&database)
+        .await?
+        .context("a node is writing to the archive at the moment; try again later")?;
+    for state in days(&client, from, end).await? {
+        match state.standing {
+            Standing::Due if args.dry_run => println!("{} would be archived", state.day),
+            Standing::Due => {
+                let bar = bar(state.day, None);
+                let copy = cold::archive(&mut client, state.day, &target, |rows| bar.inc(rows as u64)).await;
+                bar.finish_and_clear();
+                if let Some(copy) = copy.with_context(|| format!("cannot archive {}", state.day))? {
+                    println!("{}", line(&copy));
+                }
+            }
+            Standing::Thinned => println!(
+                "{} has late points that are not in the archive, and other points only there: restore it first",
+                state.day
+            ),
+            Standing::Open if is_range => {
+                println!(
+                    "{} is not over, or has changes that are not taken in yet",
+                    state.day
+                );
+            }
+            Standing::Archived if is_range => println!("{} is in the archive as it is", state.day),
+            Standing::Open | Standing::Archived => {}
+        }
+    }
+    Ok(())
+}
+
+pub async fn restore(config: &Config, database: DatabaseUrl, args: &RestoreArgs) -> Result<()> {
+    let (from, to) = (Day::of(args.from).start(), Day::not_before(args.to).start());
+    let copies = archives(&connect(&database).await?, from, to).await?;
+    if copies.is_empty() {
+        bail!("the archive holds nothing of {} to {}", args.from, args.to);
+    }
+    for copy in copies {
+        let bar = bar(copy.day, Some(copy.rows));
+        let came = |rows| bar.inc(rows as u64);
+        let restored = cold::restore(&database, &copy, &config.archive.s3(), args.keep, came).await;
+        bar.finish_and_clear();
+        let missing = restored.with_context(|| format!("cannot restore {}", copy.day))?;
+        println!(
+            "{} {} rows, {missing} of them restored, kept for {}",
+            copy.day,
+            copy.rows,
+            humantime::format_duration(args.keep)
+        );
+    }
+    Ok(())
+}
+
+fn line(copy: &Archived) -> String {
+    format!(
+        "{} v{} {} rows {} bytes {}",
+        copy.day, copy.version, copy.rows, copy.bytes, copy.checksum
+    )
+}
+
+fn time(text: &str) -> Result<Micros, &'static str> {
+    Micros::from_rfc3339(text)
+        .or_else(|| Micros::from_rfc3339(&format!("{text}T00:00:00Z")))
+        .ok_or("write an RFC 3339 time or a day such as 2026-11-01")
+}
+
+/// Nothing when standard error is no terminal.
+fn bar(day: Day, rows: Option<u64>) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let (bar, template) = match rows {
+        Some(rows) => (
+            ProgressBar::new(rows),
+            "{msg} {bar:40} {percent:>3} %  {human_pos} rows  {eta} left",
+        ),
+        None => (
+            ProgressBar::new_spinner(),
+            "{spinner} {msg} {human_pos} rows  {per_sec}",
+        ),
+    };
+    let bar = match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    };
+    bar.with_message(day.to_string())
+}
