@@ -129,7 +129,7 @@ impl Reader {
             .one_too_many()
             .saturating_add_unsigned(plan.pieces.len() as u64);
         let statement = Statement::new(&plan.pieces, grid, from, limit);
-        let rows = loan.load(statement.aggregates(&needs)).await?;
+        let rows = loan.load(statement.aggregates("", &needs)).await?;
         let partials = partial::joined(rows, &plan.pieces);
         let partials = self.whole(partials)?;
         Ok(partial::lines(&partials, grid, wanted))
@@ -159,7 +159,7 @@ async fn plan(
     to: Micros,
     levels: &[Level],
 ) -> Result<Plan, ReadError> {
-    let rows = loan.load(state::query(ids, from, to)).await?;
+    let rows = loan.load(state::query("", ids, from, to)).await?;
     let plan = Plan::new(ids, from, to, levels, &State::from_rows(rows));
     match plan.missing.clone() {
         None => Ok(plan),

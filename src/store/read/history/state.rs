@@ -54,12 +54,14 @@ pub(super) struct State {
     restored: BTreeSet<i64>,
 }
 
+/// Behind `explain`, which is empty but in tests.
 pub(super) fn query(
+    explain: &str,
     ids: &[SeriesId],
     from: Micros,
     to: Micros,
 ) -> BoxedSqlQuery<'static, diesel::pg::Pg, SqlQuery> {
-    diesel::sql_query(STATE)
+    diesel::sql_query(format!("{explain}{STATE}"))
         .into_boxed()
         .bind::<Array<Integer>, _>(ids.to_vec())
         .bind::<Timestamptz, _>(to_pg(from))

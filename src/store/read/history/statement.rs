@@ -77,12 +77,8 @@ impl<'a> Statement<'a> {
         }
     }
 
-    pub fn aggregates(&self, needs: &Needs) -> Query {
-        self.explained("", needs)
-    }
-
-    /// The statement behind `explain`, which is empty but in tests.
-    pub fn explained(&self, explain: &str, needs: &Needs) -> Query {
+    /// Behind `explain`, which is empty but in tests.
+    pub fn aggregates(&self, explain: &str, needs: &Needs) -> Query {
         let percentiles = (!needs.percentiles.is_empty()).then(|| needs.percentiles.clone());
         let shared = 1 + self.grid_parameters() + usize::from(percentiles.is_some());
         let mut text = explain.to_owned();
