@@ -33,7 +33,9 @@ create table rollup_1m (
     -- When the extremes were first reached.
     min_at timestamptz not null,
     max_at timestamptz not null,
-    primary key (series_id, ts)
+    -- Rows come in order of time and are read by series: without what most questions want in the
+    -- index, each row of a series is a page of its own.
+    primary key (series_id, ts) include (count, sum, min, max, min_at, max_at)
 ) partition by range (ts);
 create table rollup_1h (like rollup_1m, primary key (series_id, ts)) partition by range (ts);
 create table rollup_1d (like rollup_1m, primary key (series_id, ts)) partition by range (ts);

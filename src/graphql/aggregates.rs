@@ -11,7 +11,7 @@ use super::scalars::{Duration, Long};
 use super::selector::SeriesSelector;
 use super::services::{read_error, reader};
 use super::subscription::EVERY;
-use super::types::{Aggregate, HistoryPoint, Series, wanted};
+use super::types::{Aggregate, HistoryPoint, Series};
 use crate::actors::aggregates::{AggregatesHandle, Request};
 use crate::data::{Micros, Step};
 use crate::live::windows::{End, Updates, Window};
@@ -65,9 +65,7 @@ impl Aggregates {
         if let Some(since) = since {
             // After the subscription, so that whatever comes later is an update.
             let ids = windows.series();
-            let older = reader
-                .history(&ids, since, Micros::LAST, Some(step), wanted(&EVERYTHING))
-                .await;
+            let older = reader.buckets(&ids, since, Micros::LAST, step).await;
             windows.fill(older.map_err(read_error)?);
         }
         Ok(unfold(Some(windows), move |windows| {
@@ -82,8 +80,6 @@ impl Aggregates {
         }))
     }
 }
-
-const EVERYTHING: [Aggregate; 2] = [Aggregate::Sum, Aggregate::Last];
 
 /// Windows that changed.
 #[derive(Clone, Debug, SimpleObject)]

@@ -8,7 +8,7 @@ use super::rows::from_pg;
 use super::{ReadError, Reader};
 use crate::data::{Micros, PartitionId, SeriesId};
 
-const NEWEST: &str = r#"
+pub(super) const NEWEST: &str = r#"
 select s.id as series_id, p.ts, p.value, p.partition_id, p."offset" as record_offset
 from unnest($1) as s(id)
 cross join lateral (

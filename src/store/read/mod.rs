@@ -10,7 +10,6 @@ pub(super) mod rows;
 mod series;
 mod latest;
 mod history;
-mod lines;
 mod windows;
 mod points;
 mod letters;
@@ -18,10 +17,10 @@ mod overview;
 #[cfg(test)]
 mod tests;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use diesel_async::AsyncPgConnection;
 use diesel_async::methods::LoadQuery;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -33,6 +32,7 @@ pub use overview::{Gap, IngestOffset};
 pub use points::{PointKey, PointRow};
 pub use series::MetricInfo;
 
+use self::pool::Loan;
 use super::connect::DatabaseUrl;
 
 /// What one read may cost.
@@ -80,6 +80,9 @@ impl<T> Page<T> {
 pub struct Reader {
     pool: pool::Connections,
     limits: ReadLimits,
+    /// How many statements were sent, so that tests can tell that no question sends one a series.
+    #[cfg(test)]
+    statements: std::sync::Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl Reader {
@@ -90,37 +93,32 @@ impl Reader {
     pub fn new(url: DatabaseUrl, limits: ReadLimits) -> Result<Self, ReadError> {
         let pool = pool::build(url, limits.connections, limits.statement_timeout)
             .map_err(|error| ReadError::Other(error.to_string()))?;
-        Ok(Self { pool, limits })
+        Ok(Self {
+            pool,
+            limits,
+            #[cfg(test)]
+            statements: std::sync::Arc::default(),
+        })
     }
 
     pub fn limits(&self) -> ReadLimits {
         self.limits
     }
 
-    // Boxed, over queries that own what they bind: the compiler cannot show that an `async fn` is
-    // Send whose callers hold diesel's query types across an await.
+    // Boxed for the reason given at `Loan::load`.
     fn load<Q, U>(&self, query: Q) -> BoxFuture<'_, Result<Vec<U>, ReadError>>
     where
         Q: LoadQuery<'static, AsyncPgConnection, U> + Send + 'static,
         U: Send + 'static,
     {
-        // Postgres gives up first; ours is for a server or a network that no longer answers.
-        let patience = self.limits.statement_timeout + Duration::from_secs(2);
-        async move {
-            let mut loan = pool::Loan::from(&self.pool).await?;
-            let started = Instant::now();
-            let answer = tokio::time::timeout(patience, query.load(loan.connection()?)).await;
-            let Ok(answer) = answer else {
-                return Err(ReadError::Timeout);
-            };
-            let timed_out = started.elapsed() >= self.limits.statement_timeout;
-            if answer.is_err() && !timed_out && loan.is_broken().await {
-                return Err(ReadError::Unavailable("the connection broke".to_owned()));
-            }
-            loan.give_back();
-            answer.map_err(|error| ReadError::from_statement(error, timed_out))
-        }
-        .boxed()
+        async move { self.loan().await?.load(query).await }.boxed()
+    }
+
+    async fn loan(&self) -> Result<Loan, ReadError> {
+        let loan = Loan::from(&self.pool, self.limits.statement_timeout).await?;
+        #[cfg(test)]
+        let loan = loan.counting(&self.statements);
+        Ok(loan)
     }
 
     /// Refuses an answer that was asked for with a limit of one row more than allowed.

@@ -4,13 +4,15 @@
 //! the statement time-out set, so that no read outlives its welcome, and asks Postgres to notice
 //! when we are gone.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::{ConnectionError, ConnectionResult};
+use diesel_async::methods::LoadQuery;
 use diesel_async::pooled_connection::deadpool::{BuildError, Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 use super::error::ReadError;
 use crate::store::connect::{DatabaseUrl, connect_to_read};
@@ -35,21 +37,108 @@ pub(super) fn build(
     Pool::builder(manager).max_size(size).build()
 }
 
-/// A connection on loan. Dropped before [`Loan::give_back`], in the middle of a statement, it is
-/// closed: the next borrower must not wait for an answer nobody wants.
-pub(super) struct Loan(Option<Object<AsyncPgConnection>>);
+/// A connection on loan. Dropped in the middle of a statement or of a transaction, it is closed: the
+/// next borrower must not wait for an answer nobody wants.
+pub(super) struct Loan {
+    connection: Option<Object<AsyncPgConnection>>,
+    statement_timeout: Duration,
+    in_statement: bool,
+    in_transaction: bool,
+    #[cfg(test)]
+    statements: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+}
 
 impl Loan {
-    pub(super) async fn from(pool: &Connections) -> Result<Self, ReadError> {
+    #[cfg(test)]
+    pub(super) fn counting(mut self, statements: &std::sync::Arc<std::sync::atomic::AtomicUsize>) -> Self {
+        self.statements = statements.clone();
+        self
+    }
+
+    pub(super) async fn from(pool: &Connections, statement_timeout: Duration) -> Result<Self, ReadError> {
         match tokio::time::timeout(ACQUIRE, pool.get()).await {
-            Ok(Ok(connection)) => Ok(Self(Some(connection))),
+            Ok(Ok(connection)) => Ok(Self {
+                connection: Some(connection),
+                statement_timeout,
+                in_statement: false,
+                in_transaction: false,
+                #[cfg(test)]
+                statements: std::sync::Arc::default(),
+            }),
             Ok(Err(error)) => Err(ReadError::Unavailable(error.to_string())),
             Err(_) => Err(ReadError::Unavailable("no free connection".to_owned())),
         }
     }
 
-    pub(super) fn connection(&mut self) -> Result<&mut AsyncPgConnection, ReadError> {
-        match &mut self.0 {
+    // Boxed, over queries that own what they bind: the compiler cannot show that an `async fn` is
+    // Send whose callers hold diesel's query types across an await.
+    pub(super) fn load<Q, U>(&mut self, query: Q) -> BoxFuture<'_, Result<Vec<U>, ReadError>>
+    where
+        Q: LoadQuery<'static, AsyncPgConnection, U> + Send + 'static,
+        U: Send + 'static,
+    {
+        async move {
+            let (started, patience) = (Instant::now(), self.patience());
+            self.in_statement = true;
+            let answer = tokio::time::timeout(patience, query.load(self.connection()?)).await;
+            self.judge(answer.ok(), started).await
+        }
+        .boxed()
+    }
+
+    /// What follows sees the database as it is now, until [`end`](Self::end), and no partition of
+    /// it is dropped meanwhile.
+    pub(super) async fn begin(&mut self) -> Result<(), ReadError> {
+        self.in_transaction = true;
+        // The lock comes before the snapshot, which the first question takes: what was dropped
+        // before it is below a horizon that the snapshot shows.
+        self.run(
+            "begin isolation level repeatable read read only;
+             lock table only points, only rollup_1m, only rollup_1h, only rollup_1d in access share mode",
+        )
+        .await
+    }
+
+    /// Ends the transaction and hands `answer` on.
+    pub(super) async fn end<T>(mut self, answer: Result<T, ReadError>) -> Result<T, ReadError> {
+        if !self.in_statement {
+            self.run("rollback").await?;
+            self.in_transaction = false;
+        }
+        answer
+    }
+
+    async fn run(&mut self, statements: &str) -> Result<(), ReadError> {
+        let (started, patience) = (Instant::now(), self.patience());
+        self.in_statement = true;
+        let connection = self.connection()?;
+        let answer = tokio::time::timeout(patience, connection.batch_execute(statements)).await;
+        self.judge(answer.ok(), started).await
+    }
+
+    async fn judge<T>(
+        &mut self,
+        answer: Option<diesel::QueryResult<T>>,
+        started: Instant,
+    ) -> Result<T, ReadError> {
+        #[cfg(test)]
+        self.statements.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let answer = answer.ok_or(ReadError::Timeout)?;
+        let timed_out = started.elapsed() >= self.statement_timeout;
+        if answer.is_err() && !timed_out && self.is_broken().await {
+            return Err(ReadError::Unavailable("the connection broke".to_owned()));
+        }
+        self.in_statement = false;
+        answer.map_err(|error| ReadError::from_statement(error, timed_out))
+    }
+
+    /// Postgres gives up first; ours is for a server or a network that no longer answers.
+    fn patience(&self) -> Duration {
+        self.statement_timeout + Duration::from_secs(2)
+    }
+
+    fn connection(&mut self) -> Result<&mut AsyncPgConnection, ReadError> {
+        match &mut self.connection {
             Some(connection) => Ok(connection),
             None => Err(ReadError::Unavailable("given back".to_owned())),
         }
@@ -57,21 +146,19 @@ impl Loan {
 
     /// Asks the server. Diesel drops the SQLSTATE by which a session that the server ended would be
     /// told from a statement that it refused.
-    pub(super) async fn is_broken(&mut self) -> bool {
-        match &mut self.0 {
+    async fn is_broken(&mut self) -> bool {
+        match &mut self.connection {
             Some(connection) => connection.batch_execute("").await.is_err(),
             None => true,
         }
-    }
-
-    pub(super) fn give_back(mut self) {
-        drop(self.0.take());
     }
 }
 
 impl Drop for Loan {
     fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
+        if let Some(connection) = self.connection.take()
+            && (self.in_statement || self.in_transaction)
+        {
             drop(Object::take(connection));
         }
     }

@@ -3,14 +3,8 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::super::Wanted;
 use super::*;
 use crate::data::{Bucket, Step};
-
-const EVERYTHING: Wanted = Wanted {
-    sum: true,
-    first_last: true,
-};
 
 type Points = BTreeMap<(SeriesId, i64), f64>;
 
@@ -60,10 +54,10 @@ async fn buckets_equal_a_plain_fold_over_the_points() {
             let got = runtime.block_on(async {
                 world.db.run("truncate points").await;
                 world.add_points(&rows).await;
-                let step = Step::new(Duration::from_micros(step.unsigned_abs()));
-                world
-                    .reader
-                    .history(&[1, 2, 3], Micros(from), Micros(to), step, EVERYTHING)
+                let step = Step::new(Duration::from_micros(step.unsigned_abs())).unwrap();
+                let reader = &world.reader;
+                reader
+                    .buckets(&[1, 2, 3], Micros(from), Micros(to), step)
                     .await
                     .unwrap()
             });
@@ -72,59 +66,4 @@ async fn buckets_equal_a_plain_fold_over_the_points() {
         })
     });
     check.await.unwrap().unwrap();
-}
-
-#[tokio::test]
-async fn without_a_step_the_points_come_as_they_are_in_the_order_asked_for() {
-    let world = World::new().await;
-    world
-        .add_points(&[(1, 10, 0.1), (1, DAY, 1e308), (2, 3, -1.5), (2, 30, 7.0)])
-        .await;
-    let rows = world
-        .reader
-        .history(&[2, 1], Micros(3), Micros(DAY + 1), None, Wanted::default())
-        .await
-        .unwrap();
-    let seen: Vec<_> = rows.iter().map(|b| (b.series_id, b.ts.0, b.min)).collect();
-    assert_eq!(seen, [(2, 3, -1.5), (2, 30, 7.0), (1, 10, 0.1), (1, DAY, 1e308)]);
-}
-
-#[tokio::test]
-async fn large_finite_values_have_a_mean_and_what_is_not_wanted_is_not_computed() {
-    let world = World::new().await;
-    world
-        .add_points(&[(1, 1, 1e300), (1, 2, -1e300), (2, 1, 1.7e308), (2, 2, 1.7e308)])
-        .await;
-    let step = Step::new(Duration::from_secs(1));
-    let history = async |id, wanted| {
-        let reader = &world.reader;
-        reader.history(&[id], Micros(0), Micros(9), step, wanted).await
-    };
-    assert_eq!(history(1, EVERYTHING).await.unwrap()[0].avg(), Some(0.0));
-    // This sum is beyond what a double can hold; the maximum is not.
-    let max = history(2, Wanted::default()).await.unwrap()[0];
-    assert_eq!((max.max, max.sum, max.first), (1.7e308, None, None));
-}
-
-#[tokio::test]
-async fn too_many_rows_are_an_error_and_never_a_cut() {
-    let limits = ReadLimits {
-        rows: 4,
-        ..ReadLimits::default()
-    };
-    let world = World::with(limits).await;
-    let points: Vec<_> = (0..5).map(|n| (1 + n % 2, i64::from(n), 1.0)).collect();
-    world.add_points(&points).await;
-    let step = Step::new(Duration::from_micros(1));
-    for step in [None, step] {
-        let ask = async |to| {
-            let reader = &world.reader;
-            let answer = reader
-                .history(&[1, 2], Micros(0), Micros(to), step, EVERYTHING)
-                .await;
-            answer.map(|rows| rows.len())
-        };
-        assert_eq!(ask(4).await, Ok(4));
-        assert_eq!(ask(5).await, Err(ReadError::TooManyRows { limit: 4 }));
-    }
 }

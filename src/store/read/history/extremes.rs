@@ -1,0 +1,173 @@
+//! The points that give a line its look: of each bucket its lowest and its highest.
+
+use std::collections::{BTreeMap, HashMap};
+
+use diesel::data_types::PgTimestamp;
+use diesel::prelude::*;
+use diesel::sql_types::{Double, Integer, Timestamptz};
+
+use super::super::pool::Loan;
+use super::super::rows::from_pg;
+use super::super::{ReadError, Reader};
+use super::plan::{self, Level, Piece};
+use super::statement::{Query, Statement};
+use super::{PointRow, points_query};
+use crate::data::{Grid, Line, Micros, SeriesId, Step};
+
+const ENDS: &str = "
+select s.nr, p.ts, p.value
+from unnest($1) with ordinality as s(id, nr)
+cross join lateral (
+    (select ts, value from points where series_id = s.id and ts >= $2 and ts < $3 order by ts limit 1)
+    union all
+    (select ts, value from points where series_id = s.id and ts >= $2 and ts < $3 order by ts desc limit 1)
+) p
+limit $4";
+
+impl Reader {
+    /// Of the points with `from <= ts < to` of each series the first and the last, and of each
+    /// bucket of `width` the lowest and the highest, each where it was first reached; in the order
+    /// of `ids`, then time, no time twice. All are stored points. Where retention has dropped
+    /// points and only rollups know their extremes, the first and the last may be missing.
+    ///
+    /// # Errors
+    /// `TooManyRows` when there are more buckets than rows are allowed; `NotAvailable` where
+    /// retention has dropped what the answer needs.
+    pub async fn extremes(
+        &self,
+        ids: &[SeriesId],
+        from: Micros,
+        to: Micros,
+        width: Step,
+    ) -> Result<Vec<(SeriesId, Line)>, ReadError> {
+        if ids.is_empty() || from >= to {
+            return Ok(Vec::new());
+        }
+        let mut loan = self.loan().await?;
+        loan.begin().await?;
+        let answer = self.extremes_in(&mut loan, ids, from, to, width).await;
+        loan.end(answer).await
+    }
+
+    async fn extremes_in(
+        &self,
+        loan: &mut Loan,
+        ids: &[SeriesId],
+        from: Micros,
+        to: Micros,
+        width: Step,
+    ) -> Result<Vec<(SeriesId, Line)>, ReadError> {
+        let grid = Grid::Even(width);
+        let plan = super::plan(loan, ids, from, to, &plan::nesting(&grid, from, to)).await?;
+        // Every seam between two pieces may cut one bucket in two.
+        let limit = self
+            .one_too_many()
+            .saturating_add_unsigned(plan.pieces.len() as u64);
+        let statement = Statement::new(&plan.pieces, &grid, from, limit);
+        let rows: Vec<Row> = loan.load(query(&statement, "")).await?;
+        let rows = self.whole(joined(rows, &plan.pieces))?;
+        let every = i64::try_from(2 * ids.len()).unwrap_or(i64::MAX);
+        let ends: Vec<PointRow> = loan.load(points_query(ENDS, ids, from, to, every)).await?;
+        Ok(lines(ids, &rows, &ends))
+    }
+}
+
+/// Behind `explain`, which is empty but in tests.
+pub(super) fn query(statement: &Statement<'_>, explain: &str) -> Query {
+    let mut text = explain.to_owned();
+    statement.union(
+        &mut text,
+        1 + statement.grid_parameters(),
+        |level, rows, bucket| {
+            let [low, low_at, high, high_at] = match level {
+                Level::Raw => ["value", "ts", "value", "ts"],
+                _ => ["min", "min_at", "max", "max_at"],
+            };
+            format!(
+                "cross join lateral (
+    select bucket, lowest, min({low_at}) filter (where {low} = lowest) as lowest_at,
+           highest, min({high_at}) filter (where {high} = highest) as highest_at
+    from (
+        select *, min({low}) over w as lowest, max({high}) over w as highest
+        from (select *, {bucket} as bucket from {rows}) r
+        window w as (partition by bucket)
+    ) r
+    group by bucket, lowest, highest
+) b"
+            )
+        },
+    );
+    statement.bind_pieces(statement.bind_shared(text))
+}
+
+/// One for each bucket, by series as asked for and time.
+fn joined(mut rows: Vec<Row>, pieces: &[Piece]) -> Vec<(SeriesId, Row)> {
+    rows.sort_unstable_by_key(|row| (row.nr, row.bucket.0));
+    let mut joined: Vec<(SeriesId, Row)> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(piece) = usize::try_from(row.nr).ok().and_then(|nr| pieces.get(nr)) else {
+            continue;
+        };
+        match joined.last_mut() {
+            Some((id, last)) if *id == piece.series_id && last.bucket == row.bucket => last.absorb(&row),
+            _ => joined.push((piece.series_id, row)),
+        }
+    }
+    joined
+}
+
+fn lines(ids: &[SeriesId], rows: &[(SeriesId, Row)], ends: &[PointRow]) -> Vec<(SeriesId, Line)> {
+    let mut points: HashMap<SeriesId, BTreeMap<Micros, f64>> = HashMap::new();
+    for (id, row) in rows {
+        let of_series = points.entry(*id).or_default();
+        of_series.insert(from_pg(row.lowest_at), row.lowest);
+        of_series.insert(from_pg(row.highest_at), row.highest);
+    }
+    for end in ends {
+        let place = usize::try_from(end.nr).ok().and_then(|nr| nr.checked_sub(1));
+        if let Some(id) = place.and_then(|place| ids.get(place)) {
+            points.entry(*id).or_default().insert(from_pg(end.ts), end.value);
+        }
+    }
+    let line = |id: &SeriesId| {
+        let of_series = points.remove(id)?;
+        let (times, values): (Vec<_>, Vec<_>) = of_series.into_iter().map(|(ts, v)| (ts, Some(v))).unzip();
+        Some((
+            *id,
+            Line {
+                times,
+                columns: vec![values],
+            },
+        ))
+    };
+    ids.iter().filter_map(line).collect()
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    /// Which piece.
+    #[diesel(sql_type = Integer)]
+    nr: i32,
+    #[diesel(sql_type = Timestamptz)]
+    bucket: PgTimestamp,
+    #[diesel(sql_type = Double)]
+    lowest: f64,
+    #[diesel(sql_type = Timestamptz)]
+    lowest_at: PgTimestamp,
+    #[diesel(sql_type = Double)]
+    highest: f64,
+    #[diesel(sql_type = Timestamptz)]
+    highest_at: PgTimestamp,
+}
+
+impl Row {
+    /// Takes in what follows in the same bucket.
+    fn absorb(&mut self, later: &Self) {
+        if later.lowest < self.lowest {
+            (self.lowest, self.lowest_at) = (later.lowest, later.lowest_at);
+        }
+        if later.highest > self.highest {
+            (self.highest, self.highest_at) = (later.highest, later.highest_at);
+        }
+    }
+}

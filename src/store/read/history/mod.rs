@@ -1,0 +1,201 @@
+//! Many series over one span of time: their points, or aggregates over the buckets of a grid.
+//!
+//! A question is answered in one snapshot. It first reads which rollups are complete ([`state`]),
+//! then cuts the span into pieces and gives each to the coarsest level that answers exactly
+//! ([`plan`]), asks for all pieces of all series in one statement ([`statement`]) and joins what
+//! comes of the pieces of one bucket ([`partial`]).
+
+mod buckets;
+mod extremes;
+mod partial;
+mod plan;
+mod state;
+mod statement;
+#[cfg(test)]
+mod tests;
+
+pub use buckets::Wanted;
+
+use diesel::data_types::PgTimestamp;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Double, Integer, Timestamptz};
+
+use self::plan::{Level, Plan};
+use self::state::State;
+use self::statement::{Needs, Statement};
+use super::pool::Loan;
+use super::rows::{from_pg, to_pg};
+use super::{ReadError, Reader};
+use crate::data::{Aggregate, Grid, Line, Micros, SeriesId};
+
+const POINTS: &str = "
+select s.nr, p.ts, p.value
+from unnest($1) with ordinality as s(id, nr)
+cross join lateral (
+    select ts, value from points
+    where series_id = s.id and ts >= $2 and ts < $3
+    order by ts limit $4
+) p
+limit $4";
+
+impl Reader {
+    /// The points with `from <= ts < to` of each series that has any, in the order of `ids`.
+    ///
+    /// # Errors
+    /// `TooManyRows` when all series together have more rows than the limit; `NotAvailable` where
+    /// retention has dropped some of them.
+    pub async fn stored(
+        &self,
+        ids: &[SeriesId],
+        from: Micros,
+        to: Micros,
+    ) -> Result<Vec<(SeriesId, Line)>, ReadError> {
+        if ids.is_empty() || from >= to {
+            return Ok(Vec::new());
+        }
+        let mut loan = self.loan().await?;
+        loan.begin().await?;
+        let answer = self.points_in(&mut loan, ids, from, to).await;
+        loan.end(answer).await
+    }
+
+    /// The aggregates of the points with `from <= ts < to` over the buckets of `grid`, of each
+    /// series that has any, in the order of `ids`; buckets without points are left out. The first
+    /// and the last bucket may be cut by `from` and `to`. `None` stands where a value would be
+    /// too large: sums of what is beyond 1e290, deviations of what is beyond 1e140.
+    ///
+    /// # Errors
+    /// As [`stored`](Self::stored).
+    pub async fn aggregated(
+        &self,
+        ids: &[SeriesId],
+        from: Micros,
+        to: Micros,
+        grid: &Grid,
+        wanted: &[Aggregate],
+    ) -> Result<Vec<(SeriesId, Line)>, ReadError> {
+        if ids.is_empty() || from >= to {
+            return Ok(Vec::new());
+        }
+        let mut loan = self.loan().await?;
+        loan.begin().await?;
+        let answer = self.lines_in(&mut loan, ids, from, to, grid, wanted).await;
+        loan.end(answer).await
+    }
+
+    async fn points_in(
+        &self,
+        loan: &mut Loan,
+        ids: &[SeriesId],
+        from: Micros,
+        to: Micros,
+    ) -> Result<Vec<(SeriesId, Line)>, ReadError> {
+        plan(loan, ids, from, to, &[Level::Raw]).await?;
+        let mut rows: Vec<PointRow> = loan
+            .load(points_query(POINTS, ids, from, to, self.one_too_many()))
+            .await?;
+        rows = self.whole(rows)?;
+        // Sorted here and not by the statement, which may then stop at the limit early.
+        rows.sort_unstable_by_key(|row| (row.nr, row.ts.0));
+        let points = rows.chunk_by(|a, b| a.nr == b.nr).filter_map(|rows| {
+            let id = ids.get(usize::try_from(rows.first()?.nr).ok()?.checked_sub(1)?)?;
+            let line = Line {
+                times: rows.iter().map(|row| from_pg(row.ts)).collect(),
+                columns: vec![rows.iter().map(|row| Some(row.value)).collect()],
+            };
+            Some((*id, line))
+        });
+        Ok(points.collect())
+    }
+
+    async fn lines_in(
+        &self,
+        loan: &mut Loan,
+        ids: &[SeriesId],
+        from: Micros,
+        to: Micros,
+        grid: &Grid,
+        wanted: &[Aggregate],
+    ) -> Result<Vec<(SeriesId, Line)>, ReadError> {
+        let needs = Needs::of(wanted);
+        let levels = if wanted.iter().all(|aggregate| aggregate.is_in_rollups()) {
+            plan::nesting(grid, from, to)
+        } else {
+            vec![Level::Raw]
+        };
+        let plan = plan(loan, ids, from, to, &levels).await?;
+        // Every seam between two pieces may cut one bucket in two.
+        let limit = self
+            .one_too_many()
+            .saturating_add_unsigned(plan.pieces.len() as u64);
+        let statement = Statement::new(&plan.pieces, grid, from, limit);
+        let rows = loan.load(statement.aggregates("", &needs)).await?;
+        let partials = partial::joined(rows, &plan.pieces);
+        let partials = self.whole(partials)?;
+        Ok(partial::lines(&partials, grid, wanted))
+    }
+}
+
+fn points_query(
+    text: impl Into<String>,
+    ids: &[SeriesId],
+    from: Micros,
+    to: Micros,
+    limit: i64,
+) -> diesel::query_builder::BoxedSqlQuery<'static, diesel::pg::Pg, diesel::query_builder::SqlQuery> {
+    diesel::sql_query(text)
+        .into_boxed()
+        .bind::<Array<Integer>, _>(ids.to_vec())
+        .bind::<Timestamptz, _>(to_pg(from))
+        .bind::<Timestamptz, _>(to_pg(to))
+        .bind::<BigInt, _>(limit)
+}
+
+/// Which level answers what, by the state of the rollups in the loan's snapshot.
+async fn plan(
+    loan: &mut Loan,
+    ids: &[SeriesId],
+    from: Micros,
+    to: Micros,
+    levels: &[Level],
+) -> Result<Plan, ReadError> {
+    let rows = loan.load(state::query("", ids, from, to)).await?;
+    let plan = Plan::new(ids, from, to, levels, &State::from_rows(rows));
+    match plan.missing.clone() {
+        None => Ok(plan),
+        Some(missing) => Err(ReadError::NotAvailable {
+            earliest: missing.end,
+            archived: is_archived(loan, missing).await?,
+        }),
+    }
+}
+
+/// True when the archive has all that there was.
+async fn is_archived(loan: &mut Loan, missing: std::ops::Range<Micros>) -> Result<bool, ReadError> {
+    const ARCHIVED: &str = "
+select count(a.day) > 0 and count(*) = count(a.day) as archived
+from (select day from days union select day from archives) d
+left join archives a on a.day = d.day
+where d.day >= ($1 at time zone 'UTC')::date and d.day <= (($2 - interval '1 us') at time zone 'UTC')::date";
+    #[derive(QueryableByName)]
+    struct Archived {
+        #[diesel(sql_type = diesel::sql_types::Bool)]
+        archived: bool,
+    }
+    let query = diesel::sql_query(ARCHIVED)
+        .bind::<Timestamptz, _>(to_pg(missing.start))
+        .bind::<Timestamptz, _>(to_pg(missing.end));
+    let rows: Vec<Archived> = loan.load(query).await?;
+    Ok(rows.first().is_some_and(|row| row.archived))
+}
+
+#[derive(QueryableByName)]
+struct PointRow {
+    /// The series' place in the array, from 1.
+    #[diesel(sql_type = BigInt)]
+    nr: i64,
+    #[diesel(sql_type = Timestamptz)]
+    ts: PgTimestamp,
+    #[diesel(sql_type = Double)]
+    value: f64,
+}

@@ -1,0 +1,127 @@
+//! What comes of one piece in one bucket, and how those of a bucket become one.
+
+use diesel::data_types::PgTimestamp;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, Timestamptz};
+
+use super::super::rows::from_pg;
+use super::plan::Piece;
+use crate::data::{Aggregate, Grid, Line, Micros, SeriesId};
+
+/// A row of the statement.
+#[derive(Clone, Debug, PartialEq, QueryableByName)]
+pub(super) struct Partial {
+    /// Which piece.
+    #[diesel(sql_type = Integer)]
+    nr: i32,
+    #[diesel(sql_type = Timestamptz)]
+    bucket: PgTimestamp,
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+    #[diesel(sql_type = Double)]
+    min: f64,
+    #[diesel(sql_type = Double)]
+    max: f64,
+    #[diesel(sql_type = Nullable<Double>)]
+    sum: Option<f64>,
+    #[diesel(sql_type = Nullable<Double>)]
+    m2: Option<f64>,
+    #[diesel(sql_type = Nullable<Double>)]
+    first: Option<f64>,
+    #[diesel(sql_type = Nullable<Double>)]
+    last: Option<f64>,
+    /// The value before the piece.
+    #[diesel(sql_type = Nullable<Double>)]
+    before: Option<f64>,
+    #[diesel(sql_type = Nullable<Double>)]
+    increase: Option<f64>,
+    #[diesel(sql_type = Array<Double>)]
+    percentiles: Vec<f64>,
+}
+
+/// One for each bucket, by series as asked for and time.
+pub(super) fn joined(mut rows: Vec<Partial>, pieces: &[Piece]) -> Vec<(SeriesId, Partial)> {
+    // Pieces are in the order wanted.
+    rows.sort_unstable_by_key(|row| (row.nr, row.bucket.0));
+    let mut joined: Vec<(SeriesId, Partial)> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(piece) = usize::try_from(row.nr).ok().and_then(|nr| pieces.get(nr)) else {
+            continue;
+        };
+        match joined.last_mut() {
+            Some((id, last)) if *id == piece.series_id && last.bucket == row.bucket => last.absorb(&row),
+            _ => joined.push((piece.series_id, row)),
+        }
+    }
+    joined
+}
+
+/// The values of what was [`joined`].
+pub(super) fn lines(
+    partials: &[(SeriesId, Partial)],
+    grid: &Grid,
+    wanted: &[Aggregate],
+) -> Vec<(SeriesId, Line)> {
+    let of_series = partials.chunk_by(|(a, _), (b, _)| a == b);
+    let line = |of: &[(SeriesId, Partial)]| {
+        let (id, start) = of.first()?;
+        let mut line = Line::new(wanted.len());
+        let mut before = start.before;
+        for (_, partial) in of {
+            line.push(partial.start(), partial.values(before, grid, wanted));
+            before = partial.last;
+        }
+        Some((*id, line))
+    };
+    of_series.filter_map(line).collect()
+}
+
+impl Partial {
+    /// Takes in what follows in the same bucket.
+    fn absorb(&mut self, later: &Self) {
+        self.m2 = self.joint_m2(later);
+        self.count += later.count;
+        self.min = self.min.min(later.min);
+        self.max = self.max.max(later.max);
+        self.sum = self.sum.zip(later.sum).map(|(sum, more)| sum + more);
+        self.last = later.last;
+    }
+
+    fn joint_m2(&self, later: &Self) -> Option<f64> {
+        let (n, m) = (self.count as f64, later.count as f64);
+        let apart = later.sum? / m - self.sum? / n;
+        Some(self.m2? + later.m2? + apart * apart * n * m / (n + m))
+    }
+
+    fn start(&self) -> Micros {
+        from_pg(self.bucket)
+    }
+
+    fn values(&self, before: Option<f64>, grid: &Grid, wanted: &[Aggregate]) -> Vec<Option<f64>> {
+        let count = self.count as f64;
+        let mut percentiles = self.percentiles.iter();
+        let value = |aggregate: &Aggregate| {
+            let value = match aggregate {
+                // Exact up to 2^53 points in a bucket.
+                Aggregate::Count => count,
+                Aggregate::Avg => self.sum? / count,
+                Aggregate::Min => self.min,
+                Aggregate::Max => self.max,
+                Aggregate::Sum => self.sum?,
+                Aggregate::First => self.first?,
+                Aggregate::Last => self.last?,
+                Aggregate::Stddev => (self.m2? / count).max(0.0).sqrt(),
+                Aggregate::Percentile(_) => *percentiles.next()?,
+                Aggregate::Increase => self.increase?,
+                Aggregate::Rate => {
+                    let start = self.start();
+                    let width = grid.end(start).0.saturating_sub(start.0);
+                    self.increase? / (width as f64 / 1e6)
+                }
+                Aggregate::Delta => self.last? - before.or(self.first)?,
+            };
+            value.is_finite().then_some(value)
+        };
+        wanted.iter().map(value).collect()
+    }
+}
