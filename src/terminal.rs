@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::client;
-use crate::data::Micros;
+use crate::data::{MatchOp, Micros};
 
 const HISTORY: &str = "query($selector: SeriesSelector!, $from: DateTime!, $step: Duration) {
   history(selector: $selector, from: $from, step: $step) { series { key } points { ts value } } }";
@@ -87,22 +87,16 @@ impl Which {
 }
 
 fn condition(text: &str) -> Result<Value> {
-    let split = || {
-        let at = text.find(['=', '!'])?;
-        let (name, rest) = text.split_at(at);
-        let operators = [
-            ("=~", "MATCHES"),
-            ("!~", "NOT_MATCHES"),
-            ("!=", "NOT_EQUAL"),
-            ("=", "EQUAL"),
-        ];
-        let found = operators
-            .iter()
-            .find_map(|(sign, op)| Some((rest.strip_prefix(sign)?, *op)));
-        found.map(|(value, op)| json!({"name": name, "op": op, "value": value}))
+    let (name, op, value) = MatchOp::split(text).with_context(|| {
+        format!("--label {text}: write name=value, name!=value, name=~regex or name!~regex")
+    })?;
+    let op = match op {
+        MatchOp::Equal => "EQUAL",
+        MatchOp::NotEqual => "NOT_EQUAL",
+        MatchOp::Matches => "MATCHES",
+        MatchOp::NotMatches => "NOT_MATCHES",
     };
-    split()
-        .with_context(|| format!("--label {text}: write name=value, name!=value, name=~regex or name!~regex"))
+    Ok(json!({"name": name, "op": op, "value": value}))
 }
 
 pub async fn query(args: &QueryArgs) -> Result<()> {

@@ -15,6 +15,7 @@ mod windows;
 mod points;
 mod letters;
 mod overview;
+mod version;
 #[cfg(test)]
 mod tests;
 
