@@ -19,7 +19,7 @@ use crate::history::{self, Across, Answer, Fill, Group, HistoryError, Question, 
 use crate::store::read::{ReadError, Reader};
 use crate::telemetry::Status;
 
-const OWN: [&str; 7] = [
+pub(super) const OWN: [&str; 7] = [
     "step",
     "timezone",
     "aggregate",

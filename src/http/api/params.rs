@@ -14,7 +14,7 @@ use crate::graphql::selector::{LabelMatcher, SeriesSelector};
 use crate::http::accept::weight;
 
 /// What both questions have.
-const COMMON: [&str; 6] = ["metric", "label", "from", "to", "format", "ts"];
+pub(super) const COMMON: [&str; 6] = ["metric", "label", "from", "to", "format", "ts"];
 
 pub(super) struct Params(Vec<(String, String)>);
 

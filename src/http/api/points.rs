@@ -12,6 +12,7 @@ use crate::history::HistoryError;
 use crate::store::read::{PointKey, PointRow, Reader};
 use crate::telemetry::Status;
 
+pub(super) const OWN: [&str; 1] = ["limit"];
 /// Rows of a page: some 1.5 MB of NDJSON, and what is held for a client that reads slowly.
 const PAGE: usize = 10_000;
 
@@ -21,7 +22,7 @@ pub(super) async fn get<E: Operations>(
     status: web::Data<Status>,
 ) -> HttpResponse {
     let answer = async {
-        let params = Params::of(&request, &["limit"])?;
+        let params = Params::of(&request, &OWN)?;
         let asked = params.asked(request.headers())?;
         let limit = params.count("limit", i64::MAX as usize)?;
         let Some(format) = asked.format else {
