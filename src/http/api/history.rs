@@ -23,10 +23,10 @@ pub(super) const OWN: [&str; 7] = [
     "step",
     "timezone",
     "aggregate",
+    "max_points",
     "group_by",
     "across",
     "fill",
-    "max_points",
 ];
 const AGGREGATES_MAX: usize = 32;
 const POINTS_MAX: usize = 100_000;
