@@ -65,9 +65,13 @@ fn unfinished(file: &Path) -> Result<PathBuf> {
 async fn receive(what: &Export, out: &mut impl Write) -> Result<u64> {
     let base = endpoint::http(&what.url)?;
     let mut url = reqwest::Url::parse(&base.to_string()).context("--url is not an address")?;
-    url.set_path(&format!("/api/v1/{}", what.resource));
+    let path = url.path().trim_end_matches("graphql");
+    url.set_path(&format!("{path}api/v1/{}", what.resource));
     url.query_pairs_mut().extend_pairs(&what.parameters);
-    let client = reqwest::Client::builder().connect_timeout(CONNECT).build()?;
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .connect_timeout(CONNECT)
+        .build()?;
     let mut response = timeout(SILENCE, client.get(url).send())
         .await
         .with_context(|| format!("no answer from {base} in time"))?

@@ -1,7 +1,7 @@
 //! `GET /api/v1/history`: aggregates over buckets, or points thinned to what a chart can show.
 //!
 //! Without `group_by` the question is asked for some series at a time, and for part of the span
-//! where one series alone has too many buckets, so that no answer is too large to be streamed.
+//! where a single series has more rows than one answer may, so that none is too large to stream.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -30,8 +30,10 @@ pub(super) const OWN: [&str; 7] = [
 ];
 const AGGREGATES_MAX: usize = 32;
 const POINTS_MAX: usize = 100_000;
-/// Series looked up, and asked for, at once.
+/// Series looked up, and asked for, at once; and how many where their buckets would be too many if
+/// all had points.
 const SERIES: usize = 256;
+const SERIES_MIN: usize = 16;
 
 pub(super) async fn get<E: Operations>(
     request: HttpRequest,
@@ -198,21 +200,15 @@ struct Walk {
 
 impl Walk {
     fn new(reader: Reader, question: Question) -> Self {
-        let limit = reader.limits().rows;
-        let span = question.to.0.saturating_sub(question.from.0);
-        let (mut width, mut window) = (SERIES, None);
+        let mut width = SERIES;
         if let What::Buckets {
             step: Step::Even(step),
             ..
         } = &question.what
         {
-            let most = i64::try_from(limit).unwrap_or(i64::MAX);
-            let buckets = span / step.micros() + 2;
-            width = usize::try_from(most / buckets).unwrap_or(SERIES).clamp(1, SERIES);
-            // A filled bucket may depend on all others.
-            if buckets > most && question.fill == Fill::None {
-                window = Some(step.micros().saturating_mul(most - 1));
-            }
+            let buckets = question.to.0.saturating_sub(question.from.0) / step.micros() + 2;
+            let all = i64::try_from(reader.limits().rows).unwrap_or(i64::MAX) / buckets;
+            width = usize::try_from(all).unwrap_or(SERIES).clamp(SERIES_MIN, SERIES);
         }
         Self {
             since: question.from,
@@ -222,7 +218,7 @@ impl Walk {
             after: None,
             all_known: false,
             width,
-            window,
+            window: None,
         }
     }
 
@@ -243,21 +239,40 @@ impl Walk {
             let series: Vec<_> = self.waiting.iter().take(self.width).cloned().collect();
             let count = series.len();
             let part = self.part();
-            let until = part.to;
             match history::answer_for(&self.reader, &part, series).await {
-                // Fewer series at once may do; of a single one there is nothing to leave out.
-                Err(HistoryError::Read(ReadError::TooManyRows { .. })) if count > 1 => {
-                    self.width = count / 2;
+                Err(error @ HistoryError::Read(ReadError::TooManyRows { .. })) => {
+                    if !self.ask_for_less(count, &part) {
+                        return Err(error);
+                    }
                 }
                 answer => {
                     let blocks = blocks(answer?);
-                    self.answered(count, until);
+                    self.answered(count, part.to, &blocks);
                     if !blocks.is_empty() {
                         return Ok(Some(blocks));
                     }
                 }
             }
         }
+    }
+
+    /// Fewer series at once, or of a single one less of the span; false when nothing can be left out.
+    fn ask_for_less(&mut self, count: usize, part: &Question) -> bool {
+        if count > 1 {
+            self.width = count / 2;
+            return true;
+        }
+        let What::Buckets {
+            step: Step::Even(step),
+            ..
+        } = &part.what
+        else {
+            return false;
+        };
+        let half = (part.to.0 - step.bucket(part.from).0) / 2;
+        self.window = Some(half - half % step.micros());
+        // A filled bucket may depend on all others.
+        half >= step.micros() && self.question.fill == Fill::None
     }
 
     /// False when there are no more.
@@ -290,7 +305,11 @@ impl Walk {
         part
     }
 
-    fn answered(&mut self, count: usize, until: Micros) {
+    fn answered(&mut self, count: usize, until: Micros, blocks: &[Block]) {
+        let rows: usize = blocks.iter().map(|block| block.line.len()).sum();
+        if rows < self.reader.limits().rows / 4 {
+            self.window = self.window.map(|window| window.saturating_mul(2));
+        }
         if until < self.question.to {
             self.since = until;
             return;
