@@ -5,7 +5,7 @@ FEATURES := --features failpoints
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-kafka test test-clients test-kafka repeat check lint licences bench bench-history bench-live schema fmt doc clean
+.PHONY: help setup run run-kafka test test-clients test-api test-kafka repeat check lint licences bench bench-history bench-live schema fmt doc clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,10 @@ test-clients: setup ## Run the tests of public clients from npm on the running s
 	$(CARGO) build $(FEATURES)
 	scripts/test-clients
 
+test-api: setup ## Run the tests of the HTTP API with schemathesis, pyarrow and pandas (needs Python 3.11)
+	$(CARGO) build $(FEATURES)
+	scripts/test-api
+
 test-kafka: setup ## Run the same suite on a real Apache Kafka (needs Java 17 and Maven)
 	$(CARGO) test $(FEATURES) --no-run
 	scripts/kafka run $(CARGO) test $(FEATURES)
@@ -34,7 +38,7 @@ test-kafka: setup ## Run the same suite on a real Apache Kafka (needs Java 17 an
 repeat: setup ## Run the tests that match TEST= 50 times in a row
 	set -e; for i in $$(seq 50); do $(CARGO) test --quiet $(FEATURES) $(TEST); done
 
-check: setup lint licences test test-clients ## All that CI asks for: format, lints, docs, licences, tests
+check: setup lint licences test test-clients test-api ## All that CI asks for: format, lints, docs, licences, tests
 
 lint: ## Format, clippy and docs, warnings denied
 	$(CARGO) fmt --check

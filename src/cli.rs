@@ -44,6 +44,8 @@ enum Command {
     Query(terminal::QueryArgs),
     /// Follow live points of a running server
     Tail(terminal::TailArgs),
+    /// Write points or history of a running server to a file
+    Export(terminal::ExportArgs),
     /// Send the points of a file or of standard input through Kafka
     Produce(offline::ProduceArgs),
     /// Read a stream's topic again, from an offset or a time on (the program must not be running)
@@ -81,6 +83,7 @@ impl Cli {
             }
             Command::Query(args) => in_system(terminal::query(args)),
             Command::Tail(args) => in_system(terminal::tail(args)),
+            Command::Export(args) => in_system(terminal::export(args)),
             Command::Produce(args) => in_system(offline::produce(load()?, args)),
             Command::Rewind(args) => in_system(offline::rewind(load()?, args)),
             Command::Archive(args) => {

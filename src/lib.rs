@@ -14,6 +14,7 @@ pub mod transform;
 pub mod store;
 pub mod cache;
 pub mod live;
+pub mod formats;
 
 // Floor 2: who runs when, what a question about the past comes to, and what is archived.
 pub mod actors;

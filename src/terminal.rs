@@ -1,6 +1,7 @@
-//! The arguments of `query` and `tail`, and what they ask the server for.
+//! The arguments of `query`, `tail` and `export`, and what they ask the server for.
 
 use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -8,7 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::client;
-use crate::data::Micros;
+use crate::data::{MatchOp, Micros};
 
 const HISTORY: &str = "query($selector: SeriesSelector!, $from: DateTime!, $step: Duration) {
   history(selector: $selector, from: $from, step: $step) { series { key } points { ts value } } }";
@@ -75,6 +76,38 @@ pub struct TailArgs {
     format: client::tail::LineFormat,
 }
 
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    which: Which,
+    /// The first moment: RFC 3339, or seconds since 1970
+    #[arg(long)]
+    from: String,
+    /// The first moment after; now when left out
+    #[arg(long)]
+    to: Option<String>,
+    /// json, ndjson, csv, arrow or parquet; by the ending of --out when left out
+    #[arg(long)]
+    format: Option<String>,
+    /// Times in a text as iso, s, ms or us
+    #[arg(long)]
+    ts: Option<String>,
+    /// Aggregates over buckets of this width instead of the stored points
+    #[arg(long)]
+    step: Option<String>,
+    /// The time zone of steps of days, weeks and months
+    #[arg(long, requires = "step")]
+    timezone: Option<String>,
+    /// avg, min, max, sum, count, first, last, stddev, increase, rate, delta, p99; may be repeated
+    #[arg(long, requires = "step", value_delimiter = ',')]
+    aggregate: Vec<String>,
+    /// The file, which appears when all is there; standard output when left out or -
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
 impl Which {
     fn selector(&self) -> Result<Value> {
         let labels = self
@@ -87,22 +120,16 @@ impl Which {
 }
 
 fn condition(text: &str) -> Result<Value> {
-    let split = || {
-        let at = text.find(['=', '!'])?;
-        let (name, rest) = text.split_at(at);
-        let operators = [
-            ("=~", "MATCHES"),
-            ("!~", "NOT_MATCHES"),
-            ("!=", "NOT_EQUAL"),
-            ("=", "EQUAL"),
-        ];
-        let found = operators
-            .iter()
-            .find_map(|(sign, op)| Some((rest.strip_prefix(sign)?, *op)));
-        found.map(|(value, op)| json!({"name": name, "op": op, "value": value}))
+    let (name, op, value) = MatchOp::split(text).with_context(|| {
+        format!("--label {text}: write name=value, name!=value, name=~regex or name!~regex")
+    })?;
+    let op = match op {
+        MatchOp::Equal => "EQUAL",
+        MatchOp::NotEqual => "NOT_EQUAL",
+        MatchOp::Matches => "MATCHES",
+        MatchOp::NotMatches => "NOT_MATCHES",
     };
-    split()
-        .with_context(|| format!("--label {text}: write name=value, name!=value, name=~regex or name!~regex"))
+    Ok(json!({"name": name, "op": op, "value": value}))
 }
 
 pub async fn query(args: &QueryArgs) -> Result<()> {
@@ -147,4 +174,45 @@ pub async fn tail(args: &TailArgs) -> Result<()> {
         eprintln!("continue with --after {cursor}");
     }
     Ok(())
+}
+
+pub async fn export(args: &ExportArgs) -> Result<()> {
+    let file = args.out.clone().filter(|path| path != Path::new("-"));
+    let mut parameters = vec![("from", args.from.clone())];
+    parameters.extend(args.which.labels.iter().map(|label| ("label", label.clone())));
+    parameters.extend(args.aggregate.iter().map(|name| ("aggregate", name.clone())));
+    let optional = [
+        ("metric", &args.which.metric),
+        ("to", &args.to),
+        ("ts", &args.ts),
+        ("step", &args.step),
+        ("timezone", &args.timezone),
+    ];
+    let given = optional.map(|(name, value)| value.clone().map(|value| (name, value)));
+    parameters.extend(given.into_iter().flatten());
+    let ending = || by_ending(file.as_deref()?);
+    let format = args.format.clone().or_else(|| ending().map(str::to_owned));
+    parameters.push(("format", format.unwrap_or_else(|| "csv".to_owned())));
+    let export = client::Export {
+        url: args.server.url.clone(),
+        resource: if args.step.is_some() { "history" } else { "points" },
+        parameters,
+        progress: file.is_some() && io::stderr().is_terminal(),
+        file,
+    };
+    let bytes = client::export(&export).await?;
+    if let Some(file) = &export.file {
+        eprintln!("{} bytes in {}", bytes, file.display());
+    }
+    Ok(())
+}
+
+fn by_ending(file: &Path) -> Option<&'static str> {
+    Some(match file.extension()?.to_str()? {
+        "json" => "json",
+        "ndjson" | "jsonl" => "ndjson",
+        "arrow" | "arrows" => "arrow",
+        "parquet" => "parquet",
+        _ => return None,
+    })
 }

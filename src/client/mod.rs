@@ -1,9 +1,10 @@
-//! The terminal's side: `streamsync query`, `tail` and `produce` as functions.
+//! The terminal's side: `streamsync query`, `tail`, `export` and `produce` as functions.
 //!
 //! They talk to a running StreamSync from outside, as any other client would (`produce` to Kafka),
 //! write to what they are given, and know nothing of the server's parts.
 
 mod endpoint;
+pub mod export;
 pub mod produce;
 pub mod query;
 mod table;
@@ -11,6 +12,7 @@ pub mod tail;
 #[cfg(test)]
 mod tests;
 
+pub use export::{Export, export};
 pub use produce::{Produce, Produced, Record, produce};
 pub use query::{Format, Query, query};
 pub use tail::{LineFormat, Tail, tail};

@@ -23,6 +23,23 @@ pub enum MatchOp {
     NotMatches,
 }
 
+impl MatchOp {
+    /// The name, operator and value of `name=value`, `name!=value`, `name=~regex` or `name!~regex`.
+    pub fn split(text: &str) -> Option<(&str, Self, &str)> {
+        let (name, rest) = text.split_at(text.find(['=', '!'])?);
+        let operators = [
+            ("=~", Self::Matches),
+            ("!~", Self::NotMatches),
+            ("!=", Self::NotEqual),
+            ("=", Self::Equal),
+        ];
+        let found = operators
+            .into_iter()
+            .find_map(|(sign, op)| Some((rest.strip_prefix(sign)?, op)));
+        found.map(|(value, op)| (name, op, value))
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct LabelMatcher {
     pub name: String,

@@ -81,3 +81,14 @@ impl From<LabelOp> for MatchOp {
         }
     }
 }
+
+impl From<MatchOp> for LabelOp {
+    fn from(op: MatchOp) -> Self {
+        match op {
+            MatchOp::Equal => Self::Equal,
+            MatchOp::NotEqual => Self::NotEqual,
+            MatchOp::Matches => Self::Matches,
+            MatchOp::NotMatches => Self::NotMatches,
+        }
+    }
+}

@@ -7,6 +7,7 @@ pub use question::{
     Across, Answer, AnswerLine, BadQuestion, CalendarUnit, Fill, Group, Question, Step, Subject, What,
 };
 
+use crate::data::StoredSeries;
 use crate::store::read::{ReadError, Reader};
 
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -20,6 +21,15 @@ pub enum HistoryError {
 /// The whole answer, or an error; never a cut one.
 pub async fn answer(reader: &Reader, question: &Question) -> Result<Answer, HistoryError> {
     let series = reader.matching(&question.selector).await?;
+    answer_for(reader, question, series).await
+}
+
+/// The same for series that are known already, in the order of their keys.
+pub async fn answer_for(
+    reader: &Reader,
+    question: &Question,
+    series: Vec<StoredSeries>,
+) -> Result<Answer, HistoryError> {
     let ids: Vec<_> = series.iter().map(|s| s.id).collect();
     let (from, to) = (question.from, question.to);
     let lines = match &question.what {

@@ -119,14 +119,19 @@ impl Media {
 }
 
 /// How much `wanted` is liked, from the most specific range that covers it; `None` for not at all.
-fn weight(accept: &str, wanted: &str) -> Option<u32> {
+pub(super) fn weight(accept: &str, wanted: &str) -> Option<u32> {
     let ranges = accept.split(',').filter_map(|entry| {
         let mut parts = entry.split(';').map(str::trim);
         let range = parts.next()?.to_ascii_lowercase();
         let specificity = match range.as_str() {
             "*/*" => 0,
-            "application/*" => 1,
             name if name == wanted => 2,
+            name if name
+                .strip_suffix('*')
+                .is_some_and(|all| all.ends_with('/') && wanted.starts_with(all)) =>
+            {
+                1
+            }
             _ => return None,
         };
         Some((specificity, quality(parts)?))

@@ -15,6 +15,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 
 use super::accept::Accepted;
+use super::api;
 use super::graphql::is_websocket;
 use super::refusal::Refusal;
 
@@ -68,8 +69,11 @@ impl Guard {
             ));
         }
         let origin = text(request.headers(), &header::ORIGIN)?;
-        // What lives on costs more than an answer that the page's browser would throw away.
-        let lives_on = is_websocket(request.request()) || Accepted::of(request.headers()).form.is_some();
+        // What lives on, or has no bound, costs more than an answer that the page's browser would
+        // throw away.
+        let lives_on = is_websocket(request.request())
+            || Accepted::of(request.headers()).form.is_some()
+            || request.path().starts_with(api::PREFIX);
         let reads = matches!(*request.method(), Method::GET | Method::HEAD) && !lives_on;
         if reads || self.allows_origin(origin, host) {
             return None;
@@ -94,7 +98,7 @@ impl Guard {
             .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"))
             .insert_header((
                 header::ACCESS_CONTROL_ALLOW_HEADERS,
-                "content-type, accept, last-event-id",
+                "content-type, accept, last-event-id, if-none-match",
             ))
             .insert_header((header::ACCESS_CONTROL_MAX_AGE, "600"))
             .finish();

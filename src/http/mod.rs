@@ -4,6 +4,7 @@
 //! the `ServerHandle`. Each worker thread makes its own connections to Postgres, in the factory.
 
 mod accept;
+mod api;
 pub mod graphql;
 pub mod guard;
 mod health;
@@ -186,6 +187,7 @@ fn routes<E: Operations>(
                     .route(web::get().to(graphql::get::<E>))
                     .default_service(web::to(graphql::other_method)),
             )
+            .configure(api::routes::<E>)
             .route("/ws", web::get().to(plain::get::<E>))
             .route("/", web::get().to(home::page))
             .route("/livez", web::get().to(health::livez))

@@ -51,5 +51,5 @@ impl Refusal {
 }
 
 pub(super) async fn nothing_here() -> HttpResponse {
-    Refusal::NotFound.respond("nothing here; the API is at /graphql")
+    Refusal::NotFound.respond("nothing here; the API is at /graphql and /api/v1/openapi.json")
 }

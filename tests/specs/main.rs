@@ -18,6 +18,7 @@ mod connections;
 mod crashes;
 mod demo;
 mod every;
+mod export;
 mod ingest;
 mod live;
 mod maintenance;

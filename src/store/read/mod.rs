@@ -14,6 +14,7 @@ mod windows;
 mod points;
 mod letters;
 mod overview;
+mod version;
 #[cfg(test)]
 mod tests;
 

@@ -3,6 +3,7 @@
 //! Nothing here sleeps for luck: [`eventually`] asks for a condition until it holds or a deadline,
 //! far beyond what a loaded machine needs, has passed.
 
+pub mod exported;
 pub mod input;
 pub mod kafka;
 pub mod live;

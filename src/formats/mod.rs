@@ -1,0 +1,104 @@
+//! What leaves for scripts: lines as JSON, NDJSON, CSV, an Arrow IPC stream or Parquet.
+//!
+//! Blocks go in, bytes come out; an encoder holds no more than one block, or one row group of
+//! Parquet. Every format has the columns `series` (the canonical key), `metric`, `labels`, `ts`
+//! and then one for each value.
+
+mod columnar;
+mod csv;
+mod json;
+mod ndjson;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub use text::TimeText;
+
+use crate::data::{Line, Series};
+
+/// Rows of one series, ascending in time. The next block may continue the same series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Block {
+    pub series: Arc<Series>,
+    pub line: Line,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    Json,
+    Ndjson,
+    Csv,
+    Arrow,
+    Parquet,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot encode: {0}")]
+pub struct EncodeError(String);
+
+pub trait Encode: Send {
+    /// The next bytes, perhaps none; what goes before all rows comes with the first ones.
+    ///
+    /// # Errors
+    /// When the format's library refuses; what came out so far is worth nothing then.
+    fn encode(&mut self, blocks: &[Block]) -> Result<Bytes, EncodeError>;
+
+    /// The last bytes.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    fn finish(&mut self) -> Result<Bytes, EncodeError>;
+}
+
+impl Format {
+    pub const ALL: [Self; 5] = [Self::Json, Self::Ndjson, Self::Csv, Self::Arrow, Self::Parquet];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+            Self::Arrow => "arrow",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// Without parameters.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Ndjson => "application/x-ndjson",
+            Self::Csv => "text/csv",
+            Self::Arrow => "application/vnd.apache.arrow.stream",
+            Self::Parquet => "application/vnd.apache.parquet",
+        }
+    }
+
+    /// Texts, whose times can be written in several ways.
+    pub const fn is_text(self) -> bool {
+        matches!(self, Self::Json | Self::Ndjson | Self::Csv)
+    }
+
+    /// `columns`: the names of the values in each line. `times` counts for texts only: Arrow and
+    /// Parquet have a type for it.
+    ///
+    /// # Errors
+    /// When the format's library refuses the columns.
+    pub fn encoder(self, columns: &[String], times: TimeText) -> Result<Box<dyn Encode>, EncodeError> {
+        Ok(match self {
+            Self::Json => Box::new(json::Json::new(columns, times)),
+            Self::Ndjson => Box::new(ndjson::Ndjson::new(columns, times)),
+            Self::Csv => Box::new(csv::Csv::new(columns, times)),
+            Self::Arrow => Box::new(columnar::Arrow::new(columns)?),
+            Self::Parquet => Box::new(columnar::Parquet::new(columns)?),
+        })
+    }
+}

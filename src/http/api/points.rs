@@ -1,0 +1,84 @@
+//! `GET /api/v1/points`: the stored points of the series that match, by series key and time.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::stream::{self, StreamExt};
+
+use super::answer::{Blocks, Of, Shape, not_acceptable, or_failed, reader, respond};
+use super::params::{Asked, Params};
+use crate::data::Line;
+use crate::formats::Block;
+use crate::graphql::Operations;
+use crate::history::HistoryError;
+use crate::store::read::{PointKey, PointRow, Reader};
+use crate::telemetry::Status;
+
+pub(super) const OWN: [&str; 1] = ["limit"];
+/// Rows of a page: some 1.5 MB of NDJSON, and what is held for a client that reads slowly.
+const PAGE: usize = 10_000;
+
+pub(super) async fn get<E: Operations>(
+    request: HttpRequest,
+    worker: Of<E>,
+    status: web::Data<Status>,
+) -> HttpResponse {
+    let answer = async {
+        let params = Params::of(&request, &OWN)?;
+        let asked = params.asked(request.headers())?;
+        let limit = params.count("limit", i64::MAX as usize)?;
+        let Some(format) = asked.format else {
+            return Ok(not_acceptable());
+        };
+        let shape = Shape {
+            format,
+            times: asked.times,
+            columns: vec!["value".to_owned()],
+            from: asked.from,
+            to: asked.to,
+        };
+        let reader = reader(&worker, &status)?;
+        let blocks = pages(reader.clone(), asked, limit.unwrap_or(usize::MAX));
+        respond(&request, &reader, shape, blocks).await
+    };
+    or_failed(answer.await)
+}
+
+/// Page by page behind the last row: nothing is held in Postgres while the client is slow.
+fn pages(reader: Reader, asked: Asked, limit: usize) -> Blocks {
+    let start = Some((None::<PointKey>, limit));
+    stream::try_unfold((reader, asked, start), |(reader, asked, place)| async move {
+        let Some((after, left)) = place else {
+            return Ok(None);
+        };
+        let page = reader.points(
+            &asked.selector,
+            asked.from,
+            asked.to,
+            after.as_ref(),
+            left.min(PAGE),
+        );
+        let page = page.await.map_err(HistoryError::from)?;
+        let left = left - page.rows.len();
+        let after = page.rows.last().map(|last| PointKey {
+            series: last.series.series.key.to_string(),
+            ts: last.ts,
+        });
+        let next = (page.more && left > 0).then_some((after, left));
+        Ok(Some((blocks(page.rows), (reader, asked, next))))
+    })
+    .boxed_local()
+}
+
+fn blocks(rows: Vec<PointRow>) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut of = None;
+    for row in rows {
+        if of.replace(row.series.id) != Some(row.series.id) {
+            let (series, line) = (row.series.series, Line::new(1));
+            blocks.push(Block { series, line });
+        }
+        if let Some(block) = blocks.last_mut() {
+            block.line.push(row.ts, [Some(row.value)]);
+        }
+    }
+    blocks
+}

@@ -1,0 +1,46 @@
+//! The document of the API: valid JSON that names what there is.
+
+use serde_json::Value;
+
+use super::*;
+use crate::formats::Format;
+
+fn document() -> Value {
+    serde_json::from_str(OPENAPI).unwrap()
+}
+
+fn parameters(path: &str) -> Vec<String> {
+    let document = document();
+    let list = document["paths"][path]["get"]["parameters"].as_array().unwrap();
+    let name = |parameter: &Value| match parameter["$ref"].as_str() {
+        Some(link) => link.rsplit('/').next().unwrap().to_owned(),
+        None => parameter["name"].as_str().unwrap().to_owned(),
+    };
+    list.iter()
+        .map(name)
+        .filter(|name| name != "If-None-Match")
+        .collect()
+}
+
+#[test]
+fn the_document_lists_the_very_parameters_that_are_read() {
+    let with = |own: &[&'static str]| [&params::COMMON[..], own].concat();
+    assert_eq!(parameters("/api/v1/points"), with(&points::OWN));
+    assert_eq!(parameters("/api/v1/history"), with(&history::OWN));
+    let paths = document()["paths"].as_object().unwrap().len();
+    assert_eq!(paths, 3);
+}
+
+#[test]
+fn the_document_names_every_format() {
+    for path in ["/api/v1/points", "/api/v1/history"] {
+        let content = &document()["paths"][path]["get"]["responses"]["200"]["content"];
+        let documented = content.as_object().unwrap();
+        assert_eq!(documented.len(), Format::ALL.len());
+        for format in Format::ALL {
+            assert!(documented.contains_key(format.media_type()), "{format:?}");
+        }
+    }
+    let names = document()["components"]["parameters"]["format"]["schema"]["enum"].clone();
+    assert_eq!(names, serde_json::json!(Format::ALL.map(Format::name)));
+}
