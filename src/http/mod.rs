@@ -9,6 +9,7 @@ pub mod guard;
 mod health;
 mod home;
 mod plain;
+mod prometheus;
 mod refusal;
 mod resume;
 pub mod session;
@@ -187,6 +188,7 @@ fn routes<E: Operations>(
                     .default_service(web::to(graphql::other_method)),
             )
             .route("/ws", web::get().to(plain::get::<E>))
+            .service(prometheus::routes::<E>())
             .route("/", web::get().to(home::page))
             .route("/livez", web::get().to(health::livez))
             .route("/readyz", web::get().to(health::readyz))
