@@ -24,6 +24,7 @@ mod metrics;
 mod nodes;
 mod outages;
 mod plain_websocket;
+mod prometheus;
 mod protocol;
 mod protocol_multipart;
 mod protocol_sse;

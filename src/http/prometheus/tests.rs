@@ -3,7 +3,7 @@
 use actix_web::body::to_bytes;
 use actix_web::dev::Payload;
 use actix_web::test::TestRequest;
-use actix_web::{FromRequest, HttpResponse, rt, web};
+use actix_web::{FromRequest, HttpResponse, web};
 use serde_json::json;
 
 use super::params::Params;
@@ -21,7 +21,7 @@ async fn text(response: HttpResponse) -> String {
     String::from_utf8(to_bytes(response.into_body()).await.unwrap().to_vec()).unwrap()
 }
 
-#[rt::test]
+#[actix_web::test]
 async fn parameters_come_from_the_form_and_the_url_and_repeat() {
     let request = TestRequest::post()
         .uri("/?match%5B%5D=b&limit=7")
@@ -36,7 +36,7 @@ async fn parameters_come_from_the_form_and_the_url_and_repeat() {
     assert!(matches!(read(long).await, Err(Failure::TooLarge(1_000))));
 }
 
-#[rt::test]
+#[actix_web::test]
 async fn times_and_durations_are_read_to_the_millisecond() {
     let params = read(TestRequest::with_uri(
         "/?a=1435781430.7814&b=2015-07-01T20:10:30.781Z&c=1m30s&d=0.5&e=soon&f=1e300&g=-1",
@@ -60,7 +60,7 @@ async fn times_and_durations_are_read_to_the_millisecond() {
     }
 }
 
-#[rt::test]
+#[actix_web::test]
 async fn values_are_texts_and_times_seconds() {
     let line = |values: &[f64]| Sampled {
         labels: Labels::from([("__name__".into(), "m".into())]),
