@@ -25,6 +25,7 @@ mod nodes;
 mod outages;
 mod plain_websocket;
 mod prometheus;
+mod prometheus_peer;
 mod protocol;
 mod protocol_multipart;
 mod protocol_sse;
