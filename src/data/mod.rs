@@ -29,7 +29,7 @@ pub use day::Day;
 pub use grid::Grid;
 pub use line::Line;
 pub use reject::{Reason, Rejected};
-pub use selector::{LabelMatcher, MatchOp, Selector};
+pub use selector::{LabelMatcher, METRIC_NAME, MatchOp, Selector};
 pub use series::Series;
 pub use stored::{PartitionId, SeriesId, Stored, StoredPoint, StoredSeries};
 pub use time::{Micros, TimeUnit};

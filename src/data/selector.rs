@@ -48,6 +48,9 @@ pub struct LabelMatcher {
     regex: Option<Arc<Regex>>,
 }
 
+/// A matcher of this name is about the metric, as in Prometheus.
+pub const METRIC_NAME: &str = "__name__";
+
 /// All matchers must hold; an empty selector selects every series.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Selector {
@@ -117,11 +120,12 @@ impl Selector {
     }
 
     pub fn matches(&self, series: &Series) -> bool {
+        let value = |name: &str| match name {
+            METRIC_NAME => &*series.metric,
+            _ => series.label(name).unwrap_or(""),
+        };
         self.metric.as_deref().is_none_or(|m| m == &*series.metric)
-            && self
-                .labels
-                .iter()
-                .all(|m| m.matches(series.label(&m.name).unwrap_or("")))
+            && self.labels.iter().all(|m| m.matches(value(&m.name)))
     }
 
     pub fn selects_all(&self) -> bool {
@@ -142,7 +146,7 @@ impl Selector {
     pub fn required_labels(&self) -> impl Iterator<Item = (&str, &str)> {
         self.labels
             .iter()
-            .filter(|m| m.op == MatchOp::Equal && !m.value.is_empty())
+            .filter(|m| m.op == MatchOp::Equal && !m.value.is_empty() && m.name != METRIC_NAME)
             .map(|m| (m.name.as_str(), m.value.as_str()))
     }
 }
@@ -178,5 +182,18 @@ mod tests {
         assert!(either.matches("a") && either.matches("b"));
         assert!(!either.matches("axyz") && !either.matches("xyzb"));
         assert!(matcher("a)|(b").is_err());
+    }
+
+    #[test]
+    fn a_matcher_named_name_is_about_the_metric_whatever_labels_there_are() {
+        let selector = |op, value: &str| {
+            let matcher = LabelMatcher::new(METRIC_NAME.to_owned(), op, value.to_owned()).unwrap();
+            Selector::new(None, vec![matcher])
+        };
+        let series = Series::new("temperature", [(METRIC_NAME, "pressure")]);
+        assert!(selector(MatchOp::Matches, "temp.*").matches(&series));
+        assert!(selector(MatchOp::Equal, "temperature").matches(&series));
+        assert!(!selector(MatchOp::Equal, "pressure").matches(&series));
+        assert_eq!(selector(MatchOp::Equal, "pressure").required_labels().count(), 0);
     }
 }

@@ -1,6 +1,7 @@
 //! A question about the past, and what it comes to: the series are looked up, their points or
 //! aggregates read, then grouped, filled and thinned. GraphQL and HTTP ask alike.
 
+pub mod promql;
 mod question;
 
 pub use question::{

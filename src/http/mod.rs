@@ -10,6 +10,7 @@ pub mod guard;
 mod health;
 mod home;
 mod plain;
+mod prometheus;
 mod refusal;
 mod resume;
 pub mod session;
@@ -189,6 +190,7 @@ fn routes<E: Operations>(
             )
             .configure(api::routes::<E>)
             .route("/ws", web::get().to(plain::get::<E>))
+            .service(prometheus::routes::<E>())
             .route("/", web::get().to(home::page))
             .route("/livez", web::get().to(health::livez))
             .route("/readyz", web::get().to(health::readyz))

@@ -26,6 +26,8 @@ mod metrics;
 mod nodes;
 mod outages;
 mod plain_websocket;
+mod prometheus;
+mod prometheus_peer;
 mod protocol;
 mod protocol_multipart;
 mod protocol_sse;

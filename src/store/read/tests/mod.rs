@@ -1,6 +1,7 @@
 //! The reads against a real Postgres; what each should answer is computed here in plain Rust.
 
 mod history;
+mod instants;
 mod letters;
 mod points;
 mod series;

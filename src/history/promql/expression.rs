@@ -1,0 +1,248 @@
+//! From PromQL's text to a selector and the stages behind it.
+
+use std::time::Duration;
+
+use promql_parser::label::Labels as Names;
+use promql_parser::parser::token::{
+    T_ADD, T_AVG, T_COUNT, T_DIV, T_MAX, T_MIN, T_MOD, T_MUL, T_POW, T_SUB, T_SUM, TokenType,
+};
+use promql_parser::parser::{self, AggregateExpr, BinaryExpr, Call, Expr, LabelModifier};
+
+use super::PromqlError;
+use super::selection::Selection;
+use super::windows::Function;
+
+/// Nesting is at most as deep as the text is long, and costs stack; each regular expression costs
+/// the parser a compilation.
+const TEXT_MAX_BYTES: usize = 16 * 1024;
+const PATTERNS_MAX: usize = 32;
+
+const SUPPORTED: &str = "supported are selectors with offset; rate, irate, increase, delta, \
+    avg_over_time, min_over_time, max_over_time, sum_over_time, count_over_time, stddev_over_time, \
+    quantile_over_time, first_over_time and last_over_time of them; sum, avg, min, max and count by \
+    or without labels; and + - * / % ^ with a number";
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expression {
+    pub(super) source: Source,
+    pub(super) stages: Vec<Stage>,
+}
+
+/// What an expression gives at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Scalar,
+    Vector,
+    /// The points of a window as they are; only by itself and at one instant.
+    Matrix,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Source {
+    Number(f64),
+    Instant(Selection),
+    Window(Selection, Duration, Function),
+    Points(Selection, Duration),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Stage {
+    Arithmetic {
+        op: Arithmetic,
+        number: f64,
+        number_first: bool,
+    },
+    Across {
+        op: Across,
+        group: Group,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arithmetic {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Mod,
+    Pow,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Across {
+    Sum,
+    Avg,
+    Min,
+    Max,
+    Count,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Group {
+    By(Vec<String>),
+    Without(Vec<String>),
+}
+
+impl Expression {
+    pub fn parse(text: &str) -> Result<Self, PromqlError> {
+        Self::of(&parsed(text)?)
+    }
+
+    pub fn kind(&self) -> Kind {
+        match self.source {
+            Source::Number(_) => Kind::Scalar,
+            Source::Points(..) => Kind::Matrix,
+            Source::Instant(_) | Source::Window(..) => Kind::Vector,
+        }
+    }
+
+    fn of(expr: &Expr) -> Result<Self, PromqlError> {
+        let alone = |source| Self {
+            source,
+            stages: Vec::new(),
+        };
+        Ok(match expr {
+            Expr::NumberLiteral(literal) => alone(Source::Number(literal.val)),
+            Expr::Paren(paren) => Self::of(&paren.expr)?,
+            Expr::VectorSelector(vector) => alone(Source::Instant(Selection::of(vector)?)),
+            Expr::MatrixSelector(matrix) => alone(Source::Points(Selection::of(&matrix.vs)?, matrix.range)),
+            Expr::Call(call) => alone(windowed(call).ok_or_else(|| unsupported(expr))??),
+            Expr::Unary(unary) => Self::of(&unary.expr)?
+                .with_number(Arithmetic::Mul, -1.0, true)
+                .ok_or_else(|| unsupported(expr))?,
+            Expr::Binary(binary) => Self::arithmetic(binary)?.ok_or_else(|| unsupported(expr))?,
+            Expr::Aggregate(aggregate) => {
+                let stage = across(aggregate).ok_or_else(|| unsupported(expr))?;
+                Self::of(&aggregate.expr)?
+                    .followed_by(stage)
+                    .ok_or_else(|| unsupported(expr))?
+            }
+            Expr::Subquery(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {
+                return Err(unsupported(expr));
+            }
+        })
+    }
+
+    fn arithmetic(binary: &BinaryExpr) -> Result<Option<Self>, PromqlError> {
+        let Some(op) = Arithmetic::of(binary.op) else {
+            return Ok(None);
+        };
+        let (left, right) = (Self::of(&binary.lhs)?, Self::of(&binary.rhs)?);
+        Ok(match (&left.source, &right.source) {
+            (_, &Source::Number(number)) => left.with_number(op, number, false),
+            (&Source::Number(number), _) => right.with_number(op, number, true),
+            _ => None,
+        })
+    }
+
+    fn with_number(mut self, op: Arithmetic, number: f64, number_first: bool) -> Option<Self> {
+        if let Source::Number(own) = &mut self.source {
+            *own = op.apply(number, *own, number_first);
+            return Some(self);
+        }
+        self.followed_by(Stage::Arithmetic {
+            op,
+            number,
+            number_first,
+        })
+    }
+
+    fn followed_by(mut self, stage: Stage) -> Option<Self> {
+        if self.kind() != Kind::Vector {
+            return None;
+        }
+        self.stages.push(stage);
+        Some(self)
+    }
+}
+
+impl Arithmetic {
+    fn of(op: TokenType) -> Option<Self> {
+        Some(match op.id() {
+            T_ADD => Self::Add,
+            T_SUB => Self::Sub,
+            T_MUL => Self::Mul,
+            T_DIV => Self::Div,
+            T_MOD => Self::Mod,
+            T_POW => Self::Pow,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn apply(self, number: f64, value: f64, number_first: bool) -> f64 {
+        let (left, right) = if number_first {
+            (number, value)
+        } else {
+            (value, number)
+        };
+        match self {
+            Self::Add => left + right,
+            Self::Sub => left - right,
+            Self::Mul => left * right,
+            Self::Div => left / right,
+            Self::Mod => left % right,
+            Self::Pow => left.powf(right),
+        }
+    }
+}
+
+/// `None`: a function that is not answered here.
+fn windowed(call: &Call) -> Option<Result<Source, PromqlError>> {
+    let args: Vec<&Expr> = call.args.args.iter().map(AsRef::as_ref).collect();
+    let (function, of) = match args[..] {
+        [of] => (Function::from_name(call.func.name)?, of),
+        [phi, of] if call.func.name == "quantile_over_time" => match Expression::of(phi) {
+            Ok(Expression {
+                source: Source::Number(phi),
+                ..
+            }) => (Function::Quantile(phi), of),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    match Expression::of(of) {
+        Ok(Expression {
+            source: Source::Points(selection, range),
+            ..
+        }) => Some(Ok(Source::Window(selection, range, function))),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
+    }
+}
+
+fn across(aggregate: &AggregateExpr) -> Option<Stage> {
+    let op = match aggregate.op.id() {
+        T_SUM => Across::Sum,
+        T_AVG => Across::Avg,
+        T_MIN => Across::Min,
+        T_MAX => Across::Max,
+        T_COUNT => Across::Count,
+        _ => return None,
+    };
+    let names = |names: &Names| names.labels.clone();
+    let group = match &aggregate.modifier {
+        None => Group::By(Vec::new()),
+        Some(LabelModifier::Include(of)) => Group::By(names(of)),
+        Some(LabelModifier::Exclude(of)) => Group::Without(names(of)),
+    };
+    Some(Stage::Across { op, group })
+}
+
+pub(super) fn parsed(text: &str) -> Result<Expr, PromqlError> {
+    let patterns = text.matches("=~").count() + text.matches("!~").count();
+    if text.len() > TEXT_MAX_BYTES || patterns > PATTERNS_MAX {
+        return Err(PromqlError::Refused(format!(
+            "an expression may have {TEXT_MAX_BYTES} bytes and {PATTERNS_MAX} regular expressions"
+        )));
+    }
+    parser::parse(text).map_err(|why| PromqlError::Refused(format!("parse error: {why}")))
+}
+
+pub(super) fn unsupported(expr: &Expr) -> PromqlError {
+    let mut text = expr.to_string();
+    if let Some((end, _)) = text.char_indices().nth(200) {
+        text.truncate(end);
+        text.push('…');
+    }
+    PromqlError::Refused(format!("unsupported expression '{text}': {SUPPORTED}"))
+}

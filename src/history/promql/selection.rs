@@ -1,0 +1,62 @@
+//! Selectors as PromQL writes them.
+
+use promql_parser::label::{MatchOp as Op, Matcher};
+use promql_parser::parser::{Expr, Offset, VectorSelector};
+
+use super::PromqlError;
+use super::expression::{parsed, unsupported};
+use crate::data::{LabelMatcher, METRIC_NAME, MatchOp, Selector};
+
+/// Which series, and how long before the evaluation's time; negative: after it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Selection {
+    pub selector: Selector,
+    pub offset_micros: i64,
+}
+
+/// The selector of a `match[]`.
+pub fn selector(text: &str) -> Result<Selector, PromqlError> {
+    match parsed(text)? {
+        Expr::VectorSelector(vector) if vector.offset.is_none() => Ok(Selection::of(&vector)?.selector),
+        _ => Err(PromqlError::Refused(format!("'{text}' is not a series selector"))),
+    }
+}
+
+impl Selection {
+    pub(super) fn of(vector: &VectorSelector) -> Result<Self, PromqlError> {
+        if vector.at.is_some() || !vector.matchers.or_matchers.is_empty() {
+            return Err(unsupported(&Expr::VectorSelector(vector.clone())));
+        }
+        let mut metric = vector.name.clone();
+        let mut labels = Vec::new();
+        for matcher in &vector.matchers.matchers {
+            let is_name = matcher.name == METRIC_NAME && matches!(matcher.op, Op::Equal);
+            // The index on metrics is for one name; what else is demanded of it is looked at.
+            if is_name && metric.is_none() {
+                metric = Some(matcher.value.clone());
+            } else {
+                labels.push(label(matcher)?);
+            }
+        }
+        let micros = |span: std::time::Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        Ok(Self {
+            selector: Selector::new(metric, labels),
+            offset_micros: match vector.offset {
+                None => 0,
+                Some(Offset::Pos(span)) => micros(span),
+                Some(Offset::Neg(span)) => -micros(span),
+            },
+        })
+    }
+}
+
+fn label(matcher: &Matcher) -> Result<LabelMatcher, PromqlError> {
+    let op = match matcher.op {
+        Op::Equal => MatchOp::Equal,
+        Op::NotEqual => MatchOp::NotEqual,
+        Op::Re(_) => MatchOp::Matches,
+        Op::NotRe(_) => MatchOp::NotMatches,
+    };
+    LabelMatcher::new(matcher.name.clone(), op, matcher.value.clone())
+        .map_err(|error| PromqlError::Refused(error.to_string()))
+}

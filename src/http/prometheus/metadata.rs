@@ -1,0 +1,142 @@
+//! Which series, labels and values there are, for the boxes in which a query is put together; and
+//! what Prometheus' clients ask for that there is none of here.
+//!
+//! `start` and `end` narrow nothing: a series is listed from its first point until it is deleted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+
+use super::answer::{self, Failure};
+use super::params::{self, Params};
+use super::{Worker, asked};
+use crate::data::{METRIC_NAME, SeriesId};
+use crate::graphql::Operations;
+use crate::history::promql::{self, Labels, labels_of};
+use crate::store::read::Reader;
+use crate::telemetry::Status;
+
+pub(super) async fn series<E: Operations>(
+    request: HttpRequest,
+    body: web::Payload,
+    worker: web::Data<Worker<E>>,
+    status: web::Data<Status>,
+) -> Result<HttpResponse, Failure> {
+    let (params, reader) = asked(&request, body, &worker, &status).await?;
+    let Some(found) = matched(&params, &reader).await? else {
+        return Err(Failure::BadData("no match[] parameter provided".to_owned()));
+    };
+    let mut found: Vec<Labels> = found.into_values().collect();
+    found.sort_unstable();
+    Ok(answer::list(found, params.limit()?))
+}
+
+pub(super) async fn names<E: Operations>(
+    request: HttpRequest,
+    body: web::Payload,
+    worker: web::Data<Worker<E>>,
+    status: web::Data<Status>,
+) -> Result<HttpResponse, Failure> {
+    let (params, reader) = asked(&request, body, &worker, &status).await?;
+    let mut names: BTreeSet<String> = match matched(&params, &reader).await? {
+        Some(found) => {
+            let names = found.into_values().flat_map(Labels::into_keys);
+            names.map(Into::into).collect()
+        }
+        None => {
+            let mut names = BTreeSet::from_iter(reader.label_names().await?);
+            names.insert(METRIC_NAME.to_owned());
+            names
+        }
+    };
+    names.retain(|name| !name.is_empty());
+    Ok(answer::list(Vec::from_iter(names), params.limit()?))
+}
+
+pub(super) async fn values<E: Operations>(
+    request: HttpRequest,
+    name: web::Path<String>,
+    body: web::Payload,
+    worker: web::Data<Worker<E>>,
+    status: web::Data<Status>,
+) -> Result<HttpResponse, Failure> {
+    let (params, reader) = asked(&request, body, &worker, &status).await?;
+    let name = unescaped(&name).ok_or_else(|| params::wrong("name", "not an escaped name"))?;
+    let values: Vec<String> = match matched(&params, &reader).await? {
+        Some(found) => {
+            let values = found.into_values().filter_map(|mut labels| labels.remove(&*name));
+            Vec::from_iter(values.map(String::from).collect::<BTreeSet<_>>())
+        }
+        None if name == METRIC_NAME => {
+            let metrics = reader.metrics("").await?;
+            Vec::from_iter(metrics.into_iter().map(|m| m.name).collect::<BTreeSet<_>>())
+        }
+        None => reader.label_values(&name).await?,
+    };
+    Ok(answer::list(values, params.limit()?))
+}
+
+pub(super) async fn no_metadata() -> HttpResponse {
+    answer::success(json!({}))
+}
+
+pub(super) async fn no_exemplars() -> HttpResponse {
+    answer::success(json!([]))
+}
+
+pub(super) async fn no_rules() -> HttpResponse {
+    answer::success(json!({ "groups": [] }))
+}
+
+pub(super) async fn no_alerts() -> HttpResponse {
+    answer::success(json!({ "alerts": [] }))
+}
+
+/// Clients guess from it what a server can do; `application` tells them that it is no Prometheus.
+pub(super) async fn build() -> HttpResponse {
+    answer::success(json!({
+        "application": "StreamSync",
+        "version": env!("CARGO_PKG_VERSION"),
+        "revision": "",
+        "branch": "",
+        "buildUser": "",
+        "buildDate": "",
+        "goVersion": "",
+    }))
+}
+
+/// The series that any `match[]` selects; `None` without one.
+async fn matched(params: &Params, reader: &Reader) -> Result<Option<BTreeMap<SeriesId, Labels>>, Failure> {
+    // Checked, as Prometheus does, though nothing is narrowed by them.
+    params.time("start")?;
+    params.time("end")?;
+    let mut found = None;
+    for text in params.texts("match[]") {
+        let selector = promql::selector(text).map_err(|e| params::wrong("match[]", &e.to_string()))?;
+        let series = reader.matching(&selector).await?;
+        let of = series.into_iter().map(|s| (s.id, labels_of(&s.series)));
+        found.get_or_insert_with(BTreeMap::new).extend(of);
+    }
+    Ok(found)
+}
+
+/// A name that is no identifier comes as `U__` with `_2e_` for each other character and `__` for an
+/// underscore, so that it fits into a path.
+fn unescaped(name: &str) -> Option<String> {
+    let Some(mut rest) = name.strip_prefix("U__") else {
+        return Some(name.to_owned());
+    };
+    let mut plain = String::new();
+    while let Some((before, after)) = rest.split_once('_') {
+        plain.push_str(before);
+        let (code, after) = after.split_once('_')?;
+        plain.push(match code {
+            "" => '_',
+            code => char::from_u32(u32::from_str_radix(code, 16).ok()?)?,
+        });
+        rest = after;
+    }
+    plain.push_str(rest);
+    Some(plain)
+}

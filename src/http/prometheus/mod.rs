@@ -1,0 +1,160 @@
+//! `/prometheus/api/v1/…`: as much of Prometheus' HTTP API as its clients need to draw panels.
+//!
+//! Parameters, answers and errors have Prometheus' own shapes; what an expression may be and what
+//! it comes to is said in `history::promql`.
+
+mod answer;
+mod metadata;
+mod params;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, guard, web};
+
+use self::answer::Failure;
+use self::params::Params;
+use super::Worker;
+use crate::data::{Micros, Step};
+use crate::graphql::Operations;
+use crate::history::promql::{self, Expression, Instants, Kind};
+use crate::store::read::Reader;
+use crate::telemetry::Status;
+
+/// What Prometheus allows, and what a panel is wide at most.
+const POINTS_MAX: i64 = 11_000;
+
+const LOOKBACK: Duration = Duration::from_secs(5 * 60);
+
+pub(super) fn routes<E: Operations>() -> actix_web::Scope {
+    // By GET, and by POST for what may be too long for a URL.
+    let both = || guard::Any(guard::Get()).or(guard::Post());
+    web::scope("/prometheus/api/v1")
+        .route("/query", web::route().guard(both()).to(query::<E>))
+        .route("/query_range", web::route().guard(both()).to(query_range::<E>))
+        .route("/series", web::route().guard(both()).to(metadata::series::<E>))
+        .route("/labels", web::route().guard(both()).to(metadata::names::<E>))
+        .route("/label/{name}/values", web::get().to(metadata::values::<E>))
+        .route(
+            "/query_exemplars",
+            web::route().guard(both()).to(metadata::no_exemplars),
+        )
+        .route("/metadata", web::get().to(metadata::no_metadata))
+        .route("/rules", web::get().to(metadata::no_rules))
+        .route("/alerts", web::get().to(metadata::no_alerts))
+        .route("/status/buildinfo", web::get().to(metadata::build))
+}
+
+/// The parameters of a request and what answers it; or why there is no answer.
+async fn asked<E>(
+    request: &HttpRequest,
+    body: web::Payload,
+    worker: &Worker<E>,
+    status: &Status,
+) -> Result<(Params, Reader), Failure> {
+    let params = Params::read(request, body, worker.body_limit, worker.body_timeout).await?;
+    match &worker.reader {
+        Some(reader) if !status.is_awaited("postgres") => Ok((params, reader.clone())),
+        _ => Err(Failure::Unavailable("postgres is not up yet".to_owned())),
+    }
+}
+
+async fn query<E: Operations>(
+    request: HttpRequest,
+    body: web::Payload,
+    worker: web::Data<Worker<E>>,
+    status: web::Data<Status>,
+) -> Result<HttpResponse, Failure> {
+    let (params, reader) = asked(&request, body, &worker, &status).await?;
+    let at = match params.time("time")? {
+        Some(at) => at,
+        None => Micros::from_millis(Micros::now().as_millis()),
+    };
+    let expression = expression(&params)?;
+    let instants = Instants {
+        first: at,
+        last: at,
+        step: step(Duration::from_secs(1))?,
+        lookback: lookback(&params)?,
+    };
+    let lines = in_time(&params, promql::answer(&reader, &expression, &instants)).await??;
+    let limit = params.limit()?;
+    Ok(match expression.kind() {
+        Kind::Scalar => answer::scalar(&lines),
+        Kind::Vector => answer::vector(lines, limit),
+        Kind::Matrix => answer::matrix(lines, limit),
+    })
+}
+
+async fn query_range<E: Operations>(
+    request: HttpRequest,
+    body: web::Payload,
+    worker: web::Data<Worker<E>>,
+    status: web::Data<Status>,
+) -> Result<HttpResponse, Failure> {
+    let (params, reader) = asked(&request, body, &worker, &status).await?;
+    let first = params.needed("start", Params::time)?;
+    let last = params.needed("end", Params::time)?;
+    if last < first {
+        return Err(params::wrong(
+            "end",
+            "end timestamp must not be before start time",
+        ));
+    }
+    let width = params.needed("step", Params::span)?;
+    let step = step(width)?;
+    if last.0.saturating_sub(first.0) / step.micros() > POINTS_MAX {
+        return Err(Failure::BadData(
+            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query \
+             resolution (?step=XX)"
+                .to_owned(),
+        ));
+    }
+    let expression = expression(&params)?;
+    if expression.kind() == Kind::Matrix {
+        return Err(params::wrong(
+            "query",
+            "invalid expression type \"range vector\" for range query, must be Scalar or instant Vector",
+        ));
+    }
+    let instants = Instants {
+        first,
+        last,
+        step,
+        lookback: lookback(&params)?,
+    };
+    let lines = in_time(&params, promql::answer(&reader, &expression, &instants)).await??;
+    Ok(answer::matrix(lines, params.limit()?))
+}
+
+fn expression(params: &Params) -> Result<Expression, Failure> {
+    let text = params.text("query").unwrap_or_default();
+    Expression::parse(text).map_err(|error| params::wrong("query", &error.to_string()))
+}
+
+fn lookback(params: &Params) -> Result<Duration, Failure> {
+    match params.span("lookback_delta")? {
+        Some(Duration::ZERO) | None => Ok(LOOKBACK),
+        Some(span) => Ok(span),
+    }
+}
+
+fn step(width: Duration) -> Result<Step, Failure> {
+    Step::new(width).ok_or_else(|| {
+        params::wrong(
+            "step",
+            "zero or negative query resolution step widths are not accepted. Try a positive integer",
+        )
+    })
+}
+
+/// Bounded by the request's own `timeout`; a read that is given up is ended in Postgres as well.
+async fn in_time<T>(params: &Params, answer: impl Future<Output = T>) -> Result<T, Failure> {
+    let Some(patience) = params.span("timeout")? else {
+        return Ok(answer.await);
+    };
+    let answer = actix_web::rt::time::timeout(patience, answer).await;
+    answer.map_err(|_| Failure::Timeout("query timed out in expression evaluation".to_owned()))
+}
