@@ -1,0 +1,1 @@
+//! Thinned lines do not move while a window does, and look like the whole ones.
