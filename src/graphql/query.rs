@@ -27,6 +27,8 @@ type KeyCursor = OpaqueCursor<String>;
 type PointCursor = OpaqueCursor<(String, i64)>;
 type IdCursor = OpaqueCursor<i64>;
 
+const UTC: &str = "UTC";
+
 #[Object]
 impl Query {
     /// The metric names, sorted, and how many series each has.
@@ -97,47 +99,47 @@ impl Query {
         #[graphql(desc = "The first moment after the span; now when left out.")] to: Option<DateTime>,
         #[graphql(
             desc = "How long a bucket is. The first and the last bucket hold only what is in the \
-                          span. Stored points when left out."
+                    span. Stored points when left out."
         )]
         step: Option<Step>,
         #[graphql(
             desc = "The time zone of steps of days and longer, such as `Europe/Berlin`.",
-            default = "UTC"
+            default_with = "Some(UTC.to_owned())"
         )]
-        time_zone: String,
+        time_zone: Option<String>,
         #[graphql(
             desc = "What to compute for each bucket, `[AVG]` when neither this nor `percentiles` \
-                          is there; the first is also `value`. Needs `step` or `maxPoints`."
+                    is there; the first is also `value`. Needs `step` or `maxPoints`."
         )]
         aggregate: Option<Vec<Aggregate>>,
         #[graphql(desc = "The same: percentiles, 0 to 100, between the two nearest values linearly.")]
         percentiles: Option<Vec<f64>>,
         #[graphql(
             desc = "Series that agree in these labels become one line, `[]` makes it one of all; a \
-                          missing label counts as the empty string. Needs buckets."
+                    missing label counts as the empty string. Needs buckets."
         )]
         group_by: Option<Vec<String>>,
         #[graphql(
             desc = "How series of a group become one value.",
-            default_with = "Across::Avg"
+            default_with = "Some(Across::Avg)"
         )]
-        across: Across,
+        across: Option<Across>,
         #[graphql(
             desc = "What stands in buckets without points, after grouping.",
-            default_with = "Fill::None"
+            default_with = "Some(Fill::None)"
         )]
-        fill: Fill,
+        fill: Option<Fill>,
         #[graphql(desc = "With `fill: VALUE`.")] fill_value: Option<f64>,
         #[graphql(
             desc = "Of each series at most so many points (2 to 100000), chosen so that the line \
-                          looks the same and does not move while the span does. With aggregates \
-                          instead of `step`: the shortest round width of buckets that gives no more."
+                    looks the same and does not move while the span does. With aggregates \
+                    instead of `step`: the shortest round width of buckets that gives no more."
         )]
         max_points: Option<i32>,
     ) -> Result<Vec<SeriesHistory>> {
         let asked = aggregates(aggregate, percentiles);
         let step = step
-            .map(|Step(text)| history::Step::parse(&text, &time_zone))
+            .map(|Step(text)| history::Step::parse(&text, time_zone.as_deref().unwrap_or(UTC)))
             .transpose()
             .map_err(bad)?;
         // A negative number is out of range like 0.
@@ -149,9 +151,9 @@ impl Query {
             what: history::What::of(step, asked, most).map_err(bad)?,
             group: group_by.map(|by| history::Group {
                 by,
-                across: across.into(),
+                across: across.unwrap_or(Across::Avg).into(),
             }),
-            fill: fill.with(fill_value)?,
+            fill: fill.unwrap_or_default().with(fill_value)?,
         };
         let answer = history::answer(reader(ctx)?, &question)
             .await
