@@ -17,6 +17,7 @@ mod connections;
 mod crashes;
 mod demo;
 mod every;
+mod history;
 mod ingest;
 mod live;
 mod maintenance;
