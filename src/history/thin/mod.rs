@@ -81,17 +81,36 @@ impl Blocks {
             let block = self.width.bucket(*first);
             let end = self.width.end(block);
             let len = piece.times[start..].partition_point(|ts| *ts < end);
-            let times = &piece.times[start..start + len];
+            let some = self.extremes(&piece.times[start..start + len], &values[start..start + len]);
             // From the block's start on, where a double tells microseconds apart.
-            let x: Vec<f64> = times.iter().map(|ts| (ts.0 - block.0) as f64).collect();
-            let y: Vec<f64> = values[start..start + len].iter().flatten().copied().collect();
+            let x: Vec<f64> = some.iter().map(|(ts, _)| (ts.0 - block.0) as f64).collect();
+            let y: Vec<f64> = some.iter().map(|(_, value)| *value).collect();
             for at in choose(&x, &y, self.each) {
-                if (self.from..self.to).contains(&times[at]) {
-                    kept.push(times[at], [Some(y[at])]);
+                let (ts, value) = some[at];
+                if (self.from..self.to).contains(&ts) {
+                    kept.push(ts, [Some(value)]);
                 }
             }
             start += len;
         }
+    }
+
+    /// The lowest and the highest point of each bucket and nothing else: what more the store may
+    /// give, such as the ends of what it was asked for, depends on where the window lies.
+    fn extremes(&self, times: &[Micros], values: &[Option<f64>]) -> Vec<(Micros, f64)> {
+        let points = times.iter().zip(values);
+        let points: Vec<_> = points.filter_map(|(ts, value)| Some((*ts, (*value)?))).collect();
+        let place = |point: &(Micros, f64)| self.bucket.bucket(point.0);
+        let mut kept = Vec::new();
+        for bucket in points.chunk_by(|a, b| place(a) == place(b)) {
+            let values: Vec<f64> = bucket.iter().map(|(_, value)| *value).collect();
+            let (low, high) = lttb::extremes(&values);
+            kept.push(bucket[low.min(high)]);
+            if low != high {
+                kept.push(bucket[low.max(high)]);
+            }
+        }
+        kept
     }
 }
 
