@@ -9,10 +9,14 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::client;
-use crate::data::{MatchOp, Micros};
+use crate::data::{Aggregate, MatchOp, Micros};
 
-const HISTORY: &str = "query($selector: SeriesSelector!, $from: DateTime!, $step: Duration) {
-  history(selector: $selector, from: $from, step: $step) { series { key } points { ts value } } }";
+const HISTORY: &str = "query($selector: SeriesSelector!, $from: DateTime!, $step: Step, $timeZone: String,
+    $aggregate: [Aggregate!], $percentiles: [Float!], $groupBy: [String!], $across: Across, $fill: Fill,
+    $fillValue: Float, $maxPoints: Int) {
+  history(selector: $selector, from: $from, step: $step, timeZone: $timeZone, aggregate: $aggregate,
+    percentiles: $percentiles, groupBy: $groupBy, across: $across, fill: $fill, fillValue: $fillValue,
+    maxPoints: $maxPoints) { OF points { ts value } } }";
 
 const LATEST: &str = "query($selector: SeriesSelector!) {
   latest(selector: $selector) { series { key } ts value } }";
@@ -44,17 +48,66 @@ pub struct QueryArgs {
     /// How far back; without it only the latest value of each series
     #[arg(long, value_parser = humantime::parse_duration)]
     last: Option<Duration>,
-    /// Mean values over buckets of this width instead of the stored points
-    #[arg(long, requires = "last")]
-    step: Option<String>,
+    #[command(flatten)]
+    buckets: Buckets,
     /// A GraphQL text to send instead
-    #[arg(conflicts_with_all = ["metric", "labels", "last", "step"])]
+    #[arg(conflicts_with_all = ["metric", "labels", "last", "Buckets"])]
     graphql: Option<String>,
     /// The variables of that text, as a JSON object
     #[arg(long, requires = "graphql")]
     variables: Option<String>,
     #[arg(long, value_enum, default_value_t)]
     format: client::query::Format,
+}
+
+/// What stands for the stored points.
+#[derive(Args, Debug)]
+struct Buckets {
+    /// Buckets of this length: 10s, 5m, or of the calendar: 1d, 1w, 1mo, 1y
+    #[arg(long, requires = "last")]
+    step: Option<String>,
+    /// The time zone of days and longer, such as Europe/Berlin
+    #[arg(long, requires = "step")]
+    time_zone: Option<String>,
+    /// avg (the default), min, max, sum, count, first, last, stddev, rate, increase, delta, p50, p99.9, …
+    #[arg(long, requires = "last", value_parser = aggregate)]
+    aggregate: Option<Aggregate>,
+    /// Series that agree in this label become one line; may be repeated
+    #[arg(long, requires = "last", value_name = "LABEL")]
+    group_by: Option<Vec<String>>,
+    /// How they become one: avg (the default), sum, min, max or count
+    #[arg(long, requires = "group_by")]
+    across: Option<String>,
+    /// What stands in buckets without points: null, previous, linear or a number
+    #[arg(long, requires = "last")]
+    fill: Option<String>,
+    /// At most so many points of each series, or buckets
+    #[arg(long, requires = "last")]
+    max_points: Option<u32>,
+}
+
+fn aggregate(name: &str) -> Result<Aggregate, String> {
+    Aggregate::from_name(name).ok_or_else(|| "not the name of an aggregate".to_owned())
+}
+
+impl Buckets {
+    fn variables(&self) -> Value {
+        let (named, percentile) = match self.aggregate {
+            Some(Aggregate::Percentile(percentile)) => (None, Some([percentile])),
+            Some(named) => (Some([named.to_string().to_uppercase()]), None),
+            None => (None, None),
+        };
+        let number: Option<f64> = self.fill.as_deref().and_then(|fill| fill.parse().ok());
+        let fill = match number {
+            Some(_) => Some("VALUE".to_owned()),
+            None => self.fill.as_ref().map(|fill| fill.to_uppercase()),
+        };
+        json!({
+            "step": self.step, "timeZone": self.time_zone, "aggregate": named, "percentiles": percentile,
+            "groupBy": self.group_by, "across": self.across.as_ref().map(|across| across.to_uppercase()),
+            "fill": fill, "fillValue": number, "maxPoints": self.max_points,
+        })
+    }
 }
 
 #[derive(Args, Debug)]
@@ -134,20 +187,23 @@ fn condition(text: &str) -> Result<Value> {
 
 pub async fn query(args: &QueryArgs) -> Result<()> {
     let (text, variables) = match (&args.graphql, args.last) {
-        (Some(text), _) => (text.as_str(), args.variables.clone()),
+        (Some(text), _) => (text.clone(), args.variables.clone()),
         (None, Some(last)) => {
-            let from = Micros::now().minus(last).to_string();
-            let variables = json!({"selector": args.which.selector()?, "from": from, "step": args.step});
-            (HISTORY, Some(variables.to_string()))
+            let mut variables = args.buckets.variables();
+            variables["selector"] = args.which.selector()?;
+            variables["from"] = json!(Micros::now().minus(last).to_string());
+            let of = args.buckets.group_by.as_ref().map_or("series", |_| "group");
+            let text = HISTORY.replace("OF", &format!("{of} {{ key }}"));
+            (text, Some(variables.to_string()))
         }
-        (None, None) => (
-            LATEST,
-            Some(json!({"selector": args.which.selector()?}).to_string()),
-        ),
+        (None, None) => {
+            let variables = json!({"selector": args.which.selector()?});
+            (LATEST.to_owned(), Some(variables.to_string()))
+        }
     };
     let query = client::Query {
         url: args.server.url.clone(),
-        text: text.to_owned(),
+        text,
         variables,
         operation: None,
         format: args.format,

@@ -7,13 +7,13 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 
 use super::errors::Code;
-use super::scalars::{Duration, Long};
+use super::scalars::{DateTime, Duration, Long};
 use super::selector::SeriesSelector;
 use super::services::{read_error, reader};
 use super::subscription::EVERY;
-use super::types::{Aggregate, HistoryPoint, Series};
+use super::types::{Aggregate, Series};
 use crate::actors::aggregates::{AggregatesHandle, Request};
-use crate::data::{Micros, Step};
+use crate::data::{self, Bucket, Micros, Step};
 use crate::live::windows::{End, Updates, Window};
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,6 +41,11 @@ impl Aggregates {
     ) -> Result<impl Stream<Item = Result<AggregateBatch>>> {
         if aggregate.is_empty() {
             return Err(Code::BadUserInput.error("aggregate must name at least one"));
+        }
+        if let Some(other) = aggregate.iter().find(|aggregate| !is_live(**aggregate)) {
+            let name = data::Aggregate::from(*other);
+            let why = format!("live windows have no {name}; ask history for it");
+            return Err(Code::BadUserInput.error(why));
         }
         let step =
             Step::new(window.0).ok_or_else(|| Code::BadUserInput.error("window must be 1us to 100 years"))?;
@@ -81,6 +86,14 @@ impl Aggregates {
     }
 }
 
+/// What can be kept up point by point.
+fn is_live(aggregate: Aggregate) -> bool {
+    !matches!(
+        aggregate,
+        Aggregate::Stddev | Aggregate::Rate | Aggregate::Increase | Aggregate::Delta
+    )
+}
+
 /// Windows that changed.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct AggregateBatch {
@@ -91,7 +104,7 @@ pub struct AggregateBatch {
     conflated: Long,
 }
 
-/// One window of one series as it stands now.
+/// One window of one series as it stands now. An aggregate that was not asked for is null.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct AggregateWindow {
     series: Series,
@@ -99,8 +112,17 @@ pub struct AggregateWindow {
     closed: bool,
     /// How many points it has by now.
     points: Long,
-    #[graphql(flatten)]
-    values: HistoryPoint,
+    /// The start of the window.
+    ts: DateTime,
+    /// The first of the aggregates asked for.
+    value: f64,
+    avg: Option<f64>,
+    min: Option<f64>,
+    max: Option<f64>,
+    sum: Option<f64>,
+    count: Option<Long>,
+    first: Option<f64>,
+    last: Option<f64>,
 }
 
 impl AggregateBatch {
@@ -115,12 +137,46 @@ impl AggregateBatch {
 
 impl AggregateWindow {
     fn of(window: &Window, aggregates: &[Aggregate]) -> Self {
+        let bucket = &window.bucket;
+        let asked = |aggregate| {
+            aggregates
+                .contains(&aggregate)
+                .then(|| value(bucket, aggregate))?
+        };
         Self {
             series: Series(window.series.clone()),
             closed: window.closed,
-            points: Long(window.bucket.count),
-            values: HistoryPoint::bucket(&window.bucket, aggregates),
+            points: Long(bucket.count),
+            ts: DateTime(bucket.ts),
+            // A sum beyond what a double can hold is shown as null.
+            value: aggregates
+                .first()
+                .and_then(|main| value(bucket, *main))
+                .unwrap_or(f64::NAN),
+            avg: asked(Aggregate::Avg),
+            min: asked(Aggregate::Min),
+            max: asked(Aggregate::Max),
+            sum: asked(Aggregate::Sum),
+            count: aggregates
+                .contains(&Aggregate::Count)
+                .then_some(Long(bucket.count)),
+            first: asked(Aggregate::First),
+            last: asked(Aggregate::Last),
         }
+    }
+}
+
+fn value(bucket: &Bucket, aggregate: Aggregate) -> Option<f64> {
+    match aggregate {
+        Aggregate::Avg => bucket.avg(),
+        Aggregate::Min => Some(bucket.min),
+        Aggregate::Max => Some(bucket.max),
+        Aggregate::Sum => bucket.sum,
+        // Exact up to 2^53.
+        Aggregate::Count => Some(bucket.count as f64),
+        Aggregate::First => bucket.first,
+        Aggregate::Last => bucket.last,
+        Aggregate::Stddev | Aggregate::Rate | Aggregate::Increase | Aggregate::Delta => None,
     }
 }
 

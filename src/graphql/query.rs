@@ -2,21 +2,22 @@
 //! letters and the state of the pipeline.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_graphql::connection::{Connection, CursorType, Edge, EmptyFields, OpaqueCursor};
 use async_graphql::{Context, Error, Object, Result};
 
 use super::errors::Code;
 use super::limits;
-use super::scalars::{DateTime, Duration, Long};
+use super::scalars::{DateTime, Long, Step};
 use super::selector::SeriesSelector;
 use super::services::{Services, read_error, reader, services};
 use super::types::{
-    Aggregate, DeadLetter, HistoryPoint, LatestPoint, Metric, PipelineStatus, Point, Series, SeriesHistory,
-    wanted,
+    Across, Aggregate, DeadLetter, Fill, LatestPoint, Metric, PipelineStatus, Point, Series, SeriesHistory,
 };
 use crate::cache::Latest;
-use crate::data::{Micros, SeriesId, Step, StoredSeries};
+use crate::data::{self, Micros, SeriesId, StoredSeries};
+use crate::history::{self, BadQuestion, HistoryError};
 use crate::store::read::{self, LetterFilter, Page, PointKey, Reader};
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,6 +26,8 @@ pub struct Query;
 type KeyCursor = OpaqueCursor<String>;
 type PointCursor = OpaqueCursor<(String, i64)>;
 type IdCursor = OpaqueCursor<i64>;
+
+const UTC: &str = "UTC";
 
 #[Object]
 impl Query {
@@ -84,50 +87,83 @@ impl Query {
     }
 
     /// The points of all matching series with `from <= ts < to`, or aggregates of them over
-    /// buckets of `step`. Series and buckets without points are left out. The answer is whole or
-    /// the error `TOO_MANY_ROWS`, never cut.
+    /// buckets of `step`. Series without points are left out, and so are buckets without points
+    /// unless they are filled. The answer is whole or the error `TOO_MANY_ROWS`, never cut.
     #[graphql(complexity = "limits::WHOLE_ANSWER + child_complexity")]
+    #[allow(clippy::too_many_arguments, reason = "each is an argument of the field")]
     async fn history(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which series.")] selector: SeriesSelector,
         #[graphql(desc = "The first moment of the span.")] from: DateTime,
         #[graphql(desc = "The first moment after the span; now when left out.")] to: Option<DateTime>,
-        #[graphql(desc = "The width of a bucket, up to 100 years; buckets are aligned to \
-                          1970-01-01T00:00Z. Stored points when left out.")]
-        step: Option<Duration>,
         #[graphql(
-            desc = "What to compute for each bucket, `[AVG]` when left out; the first is \
-                          also `value`. Only with `step`."
+            desc = "How long a bucket is. The first and the last bucket hold only what is in the \
+                    span. Stored points when left out."
+        )]
+        step: Option<Step>,
+        #[graphql(
+            desc = "The time zone of steps of days and longer, such as `Europe/Berlin`.",
+            default_with = "Some(UTC.to_owned())"
+        )]
+        time_zone: Option<String>,
+        #[graphql(
+            desc = "What to compute for each bucket, `[AVG]` when neither this nor `percentiles` \
+                    is there; the first is also `value`. Needs `step` or `maxPoints`."
         )]
         aggregate: Option<Vec<Aggregate>>,
+        #[graphql(desc = "The same: percentiles, 0 to 100, between the two nearest values linearly.")]
+        percentiles: Option<Vec<f64>>,
+        #[graphql(
+            desc = "Series that agree in these labels become one line, `[]` makes it one of all; a \
+                    missing label counts as the empty string. Needs buckets."
+        )]
+        group_by: Option<Vec<String>>,
+        #[graphql(
+            desc = "How series of a group become one value.",
+            default_with = "Some(Across::Avg)"
+        )]
+        across: Option<Across>,
+        #[graphql(
+            desc = "What stands in buckets without points, after grouping.",
+            default_with = "Some(Fill::None)"
+        )]
+        fill: Option<Fill>,
+        #[graphql(desc = "With `fill: VALUE`.")] fill_value: Option<f64>,
+        #[graphql(
+            desc = "Of each series at most so many points (2 to 100000), chosen so that the line \
+                    looks the same and does not move while the span does. With aggregates \
+                    instead of `step`: the shortest round width of buckets that gives no more."
+        )]
+        max_points: Option<i32>,
     ) -> Result<Vec<SeriesHistory>> {
-        let selector = selector.into_selector()?;
-        let to = span(from, to)?;
-        let (step, aggregates) = buckets(step, aggregate)?;
-        let reader = reader(ctx)?;
-        let series = reader.matching(&selector).await.map_err(read_error)?;
-        let ids: Vec<SeriesId> = series.iter().map(|s| s.id).collect();
-        let rows = reader
-            .history(&ids, from.0, to, step, wanted(&aggregates))
+        let asked = aggregates(aggregate, percentiles);
+        let step = step
+            .map(|Step(text)| history::Step::parse(&text, time_zone.as_deref().unwrap_or(UTC)))
+            .transpose()
+            .map_err(bad)?;
+        // A negative number is out of range like 0.
+        let most = max_points.map(|most| usize::try_from(most).unwrap_or_default());
+        let question = history::Question {
+            selector: selector.into_selector()?,
+            from: from.0,
+            to: to.map_or_else(Micros::now, |to| to.0),
+            what: history::What::of(step, asked, most).map_err(bad)?,
+            group: group_by.map(|by| history::Group {
+                by,
+                across: across.unwrap_or(Across::Avg).into(),
+            }),
+            fill: fill.unwrap_or_default().with(fill_value)?,
+        };
+        let answer = history::answer(reader(ctx)?, &question)
             .await
-            .map_err(read_error)?;
-        let mut rows = rows.into_iter().peekable();
-        let mut answer = Vec::new();
-        for series in series {
-            let mut points = Vec::new();
-            while let Some(row) = rows.next_if(|row| row.series_id == series.id) {
-                points.push(match step {
-                    None => HistoryPoint::stored(&row),
-                    Some(_) => HistoryPoint::bucket(&row, &aggregates),
-                });
-            }
-            if !points.is_empty() {
-                let series = Series(series);
-                answer.push(SeriesHistory { series, points });
-            }
-        }
-        Ok(answer)
+            .map_err(history_error)?;
+        let asked: Arc<[data::Aggregate]> = match question.what {
+            history::What::Points { .. } => Arc::new([]),
+            history::What::Buckets { aggregates, .. } => aggregates.into(),
+        };
+        let lines = answer.lines.into_iter();
+        Ok(lines.map(|line| SeriesHistory::of(line, &asked)).collect())
     }
 
     /// The points of all matching series with `from <= ts < to`, page by page, by series key and
@@ -228,21 +264,24 @@ fn span(from: DateTime, to: Option<DateTime>) -> Result<Micros> {
     Ok(to)
 }
 
-fn buckets(
-    step: Option<Duration>,
-    aggregate: Option<Vec<Aggregate>>,
-) -> Result<(Option<Step>, Vec<Aggregate>)> {
-    match (step, aggregate) {
-        (None, None) => Ok((None, Vec::new())),
-        (None, Some(_)) => Err(Code::BadUserInput.error("aggregate needs step")),
-        (Some(_), Some(none)) if none.is_empty() => {
-            Err(Code::BadUserInput.error("aggregate must name at least one"))
-        }
-        (Some(step), aggregate) => {
-            let step =
-                Step::new(step.0).ok_or_else(|| Code::BadUserInput.error("step must be 1us to 100 years"))?;
-            Ok((Some(step), aggregate.unwrap_or_else(|| vec![Aggregate::Avg])))
-        }
+/// Those with names first; `None` if neither argument is there.
+fn aggregates(named: Option<Vec<Aggregate>>, percentiles: Option<Vec<f64>>) -> Option<Vec<data::Aggregate>> {
+    if named.is_none() && percentiles.is_none() {
+        return None;
+    }
+    let named = named.into_iter().flatten().map(data::Aggregate::from);
+    let percentiles = percentiles.into_iter().flatten().map(data::Aggregate::Percentile);
+    Some(named.chain(percentiles).collect())
+}
+
+fn bad(question: BadQuestion) -> Error {
+    Code::BadUserInput.error(question.to_string())
+}
+
+fn history_error(error: HistoryError) -> Error {
+    match error {
+        HistoryError::Bad(question) => bad(question),
+        HistoryError::Read(error) => read_error(error),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The scalars of the schema: `DateTime`, `Duration`, `Long` and `Cursor`.
+//! The scalars of the schema: `DateTime`, `Duration`, `Step`, `Long` and `Cursor`.
 
 use std::time::Duration as Span;
 
@@ -52,6 +52,29 @@ impl ScalarType for Duration {
 
     fn to_value(&self) -> Value {
         Value::String(humantime::format_duration(self.0).to_string())
+    }
+}
+
+/// How long a bucket is: a fixed length such as `"250ms"`, `"15m"`, `"12h"` or `"1d 12h"`, aligned to
+/// 1970-01-01T00:00Z; or so many days, weeks from Monday, months or years of `timeZone`, counted from
+/// January 1970: `"1d"`, `"2w"`, `"1mo"`, `"1y"`. Up to 100 years.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step(pub String);
+
+/// How long a bucket is: a fixed length such as `"250ms"`, `"15m"`, `"12h"` or `"1d 12h"`, aligned to
+/// 1970-01-01T00:00Z; or so many days, weeks from Monday, months or years of `timeZone`, counted from
+/// January 1970: `"1d"`, `"2w"`, `"1mo"`, `"1y"`. Up to 100 years.
+#[Scalar]
+impl ScalarType for Step {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(text) => Ok(Self(text)),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
     }
 }
 

@@ -3,12 +3,21 @@
 
 pub mod promql;
 mod question;
+mod calendar;
+mod ladder;
+mod group;
+mod fill;
+pub mod thin;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
 
 pub use question::{
     Across, Answer, AnswerLine, BadQuestion, CalendarUnit, Fill, Group, Question, Step, Subject, What,
 };
 
-use crate::data::StoredSeries;
+use crate::data::{Grid, Line, Micros, SeriesId, StoredSeries};
 use crate::store::read::{ReadError, Reader};
 
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -19,8 +28,11 @@ pub enum HistoryError {
     Read(#[from] ReadError),
 }
 
-/// The whole answer, or an error; never a cut one.
+/// The whole answer, or an error; never a cut one. One statement for the series, and one for the
+/// points of all of them, except where they are thinned.
 pub async fn answer(reader: &Reader, question: &Question) -> Result<Answer, HistoryError> {
+    // Before anything is read.
+    question.check()?;
     let series = reader.matching(&question.selector).await?;
     answer_for(reader, question, series).await
 }
@@ -31,25 +43,73 @@ pub async fn answer_for(
     question: &Question,
     series: Vec<StoredSeries>,
 ) -> Result<Answer, HistoryError> {
-    let ids: Vec<_> = series.iter().map(|s| s.id).collect();
-    let (from, to) = (question.from, question.to);
-    let lines = match &question.what {
-        What::Points { .. } => reader.stored(&ids, from, to).await?,
+    question.check()?;
+    // Nothing is stored beyond these.
+    let from = question.from.max(Micros::FIRST);
+    let to = question.to.min(Micros(Micros::LAST.0 + 1));
+    let columns = question.what.columns();
+    if from >= to {
+        return Ok(Answer {
+            columns,
+            lines: Vec::new(),
+        });
+    }
+    let ids: Vec<SeriesId> = series.iter().map(|s| s.id).collect();
+    let (grid, read) = match &question.what {
         What::Buckets { step, aggregates } => {
             let grid = step.grid(from, to)?;
-            reader.aggregated(&ids, from, to, &grid, aggregates).await?
+            let read = reader.aggregated(&ids, from, to, &grid, aggregates).await?;
+            (Some(grid), read)
         }
+        What::Points { max: Some(most) } => (None, thin::read(reader, &ids, (from, to), *most).await?),
+        What::Points { max: None } => (None, reader.stored(&ids, from, to).await?),
     };
-    let mut series = series.into_iter();
-    let line = |(id, line)| {
-        let of = series.find(|s| s.id == id)?;
-        Some(AnswerLine {
-            subject: Subject::Series(of),
-            line,
-        })
-    };
-    Ok(Answer {
-        columns: question.what.columns(),
-        lines: lines.into_iter().filter_map(line).collect(),
-    })
+    let by_id: HashMap<SeriesId, StoredSeries> = series.into_iter().map(|s| (s.id, s)).collect();
+    let mut lines = named(&by_id, question.group.as_ref(), read);
+    if let Some(grid) = &grid {
+        fill(question.fill, grid, (from, to), &mut lines, reader.limits().rows)?;
+    }
+    Ok(Answer { columns, lines })
+}
+
+fn named(
+    series: &HashMap<SeriesId, StoredSeries>,
+    group: Option<&Group>,
+    lines: Vec<(SeriesId, Line)>,
+) -> Vec<AnswerLine> {
+    let lines = lines
+        .into_iter()
+        .filter_map(|(id, line)| Some((series.get(&id)?, line)));
+    match group {
+        None => lines
+            .map(|(of, line)| AnswerLine {
+                subject: Subject::Series(of.clone()),
+                line,
+            })
+            .collect(),
+        Some(group) => group
+            .apply(lines)
+            .into_iter()
+            .map(|(group, line)| AnswerLine {
+                subject: Subject::Group(group),
+                line,
+            })
+            .collect(),
+    }
+}
+
+fn fill(
+    fill: Fill,
+    grid: &Grid,
+    span: (Micros, Micros),
+    lines: &mut [AnswerLine],
+    limit: usize,
+) -> Result<(), ReadError> {
+    let mut left = limit;
+    for AnswerLine { line, .. } in lines {
+        let filled = fill.apply(std::mem::take(line), grid, span, left);
+        *line = filled.ok_or(ReadError::TooManyRows { limit })?;
+        left -= line.len();
+    }
+    Ok(())
 }

@@ -1,10 +1,15 @@
 //! The words of a question about the past and of its answer.
 
-use std::time::Duration;
+use std::ops::RangeInclusive;
 
 use jiff::tz::TimeZone;
 
-use crate::data::{self, Aggregate, Grid, Line, Micros, Selector, StoredSeries};
+use crate::data::{self, Aggregate, Line, Micros, Selector, StoredSeries};
+
+/// What `maxPoints` may be.
+const POINTS: RangeInclusive<usize> = 2..=100_000;
+const AGGREGATES_MAX: usize = 32;
+const GROUP_BY_MAX: usize = 32;
 
 #[derive(Clone, Debug)]
 pub struct Question {
@@ -35,13 +40,14 @@ pub enum What {
 pub enum Step {
     /// Aligned to 1970-01-01T00:00Z.
     Even(data::Step),
-    /// So many days, weeks (from Monday) or months of a time zone, counted from January 1970.
+    /// So many days, weeks (from Monday), months or years of a time zone, counted from January 1970.
     Calendar {
         unit: CalendarUnit,
         count: u32,
         zone: TimeZone,
     },
-    /// The shortest round width that gives at most so many buckets.
+    /// The shortest round width of which a span of this length has at most so many buckets, wherever
+    /// it lies; days and weeks of UTC.
     Fit(usize),
 }
 
@@ -113,6 +119,25 @@ pub enum Subject {
 pub struct BadQuestion(pub String);
 
 impl What {
+    /// From what a client asked for: buckets if it named a step or aggregates (then `AVG` if it
+    /// named none), else points.
+    pub fn of(
+        step: Option<Step>,
+        aggregates: Option<Vec<Aggregate>>,
+        max: Option<usize>,
+    ) -> Result<Self, BadQuestion> {
+        let bad = |why: &str| Err(BadQuestion(why.to_owned()));
+        let step = match (step, max) {
+            (Some(_), Some(_)) => return bad("either step or maxPoints, not both"),
+            (None, max) if aggregates.is_none() => return Ok(Self::Points { max }),
+            (None, None) => return bad("aggregate needs step or maxPoints"),
+            (None, Some(most)) => Step::Fit(most),
+            (Some(step), None) => step,
+        };
+        let aggregates = aggregates.unwrap_or_else(|| vec![Aggregate::Avg]);
+        Ok(Self::Buckets { step, aggregates })
+    }
+
     pub fn columns(&self) -> Vec<String> {
         match self {
             Self::Points { .. } => vec!["value".to_owned()],
@@ -121,22 +146,49 @@ impl What {
     }
 }
 
-impl Step {
-    /// From a duration such as `5m`, or days, weeks, months or years of a time zone: `1d`, `2w`,
-    /// `1mo`, `1y`.
-    pub fn parse(text: &str, _zone: &str) -> Result<Self, BadQuestion> {
-        let width: Duration = humantime::parse_duration(text)
-            .map_err(|error| BadQuestion(format!("step: not a duration: {error}")))?;
-        data::Step::new(width)
-            .map(Self::Even)
-            .ok_or_else(|| BadQuestion("step must be 1us to 100 years".to_owned()))
-    }
-
-    /// The buckets that cover `from..to`.
-    pub fn grid(&self, _from: Micros, _to: Micros) -> Result<Grid, BadQuestion> {
-        match self {
-            Self::Even(step) => Ok(Grid::Even(*step)),
-            _ => Err(BadQuestion("calendar steps are to come".to_owned())),
+impl Question {
+    /// # Errors
+    /// When there is no answer to it, whatever is stored.
+    pub fn check(&self) -> Result<(), BadQuestion> {
+        let bad = |why: String| Err(BadQuestion(why));
+        if self.from >= self.to {
+            return bad("from must be before to".to_owned());
+        }
+        let most = match &self.what {
+            What::Points { max } => *max,
+            What::Buckets {
+                step: Step::Fit(most),
+                ..
+            } => Some(*most),
+            What::Buckets { .. } => None,
+        };
+        if most.is_some_and(|most| !POINTS.contains(&most)) {
+            let (least, most) = (POINTS.start(), POINTS.end());
+            return bad(format!("maxPoints must be between {least} and {most}"));
+        }
+        let group = self.group.as_ref();
+        let What::Buckets { aggregates, .. } = &self.what else {
+            return match self.fill {
+                _ if group.is_some() => bad("groupBy needs step or aggregate".to_owned()),
+                Fill::None => Ok(()),
+                _ => bad("fill needs step or aggregate".to_owned()),
+            };
+        };
+        if !(1..=AGGREGATES_MAX).contains(&aggregates.len()) {
+            return bad(format!(
+                "aggregate must name at least one and at most {AGGREGATES_MAX}"
+            ));
+        }
+        let is_wrong = |aggregate: &Aggregate| matches!(aggregate, Aggregate::Percentile(percent) if !(0.0..=100.0).contains(percent));
+        if aggregates.iter().any(is_wrong) {
+            return bad("percentiles must be between 0 and 100".to_owned());
+        }
+        if group.is_some_and(|group| group.by.len() > GROUP_BY_MAX) {
+            return bad(format!("groupBy takes at most {GROUP_BY_MAX} labels"));
+        }
+        match self.fill {
+            Fill::Value(value) if !value.is_finite() => bad("fillValue must be finite".to_owned()),
+            _ => Ok(()),
         }
     }
 }

@@ -17,7 +17,7 @@ const AGGREGATES: &str = "subscription($selector: SeriesSelector!, $window: Dura
     aggregates(selector: $selector, window: $window, aggregate: $aggregate, backfill: $backfill, every: $every) {
         conflated windows { series { key } closed points ts value avg min max sum count first last } } }";
 
-const HISTORY: &str = "query($selector: SeriesSelector!, $from: DateTime!, $to: DateTime, $window: Duration!,
+const HISTORY: &str = "query($selector: SeriesSelector!, $from: DateTime!, $to: DateTime, $window: Step!,
         $aggregate: [Aggregate!]!) {
     history(selector: $selector, from: $from, to: $to, step: $window, aggregate: $aggregate) {
         series { key } points { ts value avg min max sum count first last } } }";

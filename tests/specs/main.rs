@@ -19,6 +19,7 @@ mod crashes;
 mod demo;
 mod every;
 mod export;
+mod history;
 mod ingest;
 mod live;
 mod maintenance;

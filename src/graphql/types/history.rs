@@ -1,11 +1,15 @@
-//! `SeriesHistory`: the points of a series over a span of time, or aggregates of them.
+//! `SeriesHistory`: the points of a series or a group over a span of time, or aggregates of them.
 
-use async_graphql::{Enum, SimpleObject};
+use std::sync::Arc;
+
+use async_graphql::{Enum, Object, Result, SimpleObject};
 
 use super::Series;
-use crate::data::Bucket;
+use super::series::Label;
+use crate::data::{self, Line};
+use crate::graphql::errors::Code;
 use crate::graphql::scalars::{DateTime, Long};
-use crate::store::read::Wanted;
+use crate::history::{self, AnswerLine, Subject};
 
 /// How the points of a bucket become one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -21,81 +25,226 @@ pub enum Aggregate {
     First,
     /// The value with the latest time.
     Last,
+    /// The standard deviation of the whole population (divided by n, not n - 1). Not of live windows.
+    Stddev,
+    /// `INCREASE` per second of the bucket's length. Not of live windows.
+    Rate,
+    /// What a counter rose by since the point before the bucket; a fall counts as a start from 0.
+    /// Not of live windows.
+    Increase,
+    /// The last value minus that of the point before the bucket, or minus the first value where
+    /// there is none. Not of live windows.
+    Delta,
 }
 
-/// One series and its points or buckets, oldest first.
+impl From<Aggregate> for data::Aggregate {
+    fn from(aggregate: Aggregate) -> Self {
+        match aggregate {
+            Aggregate::Avg => Self::Avg,
+            Aggregate::Min => Self::Min,
+            Aggregate::Max => Self::Max,
+            Aggregate::Sum => Self::Sum,
+            Aggregate::Count => Self::Count,
+            Aggregate::First => Self::First,
+            Aggregate::Last => Self::Last,
+            Aggregate::Stddev => Self::Stddev,
+            Aggregate::Rate => Self::Rate,
+            Aggregate::Increase => Self::Increase,
+            Aggregate::Delta => Self::Delta,
+        }
+    }
+}
+
+/// How the series of a group become one value in each bucket. A series without a value in a bucket
+/// does not count there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::history::Across")]
+pub enum Across {
+    Sum,
+    Avg,
+    Min,
+    Max,
+    /// How many series have a value.
+    Count,
+}
+
+/// What stands in buckets without points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]
+pub enum Fill {
+    /// Such buckets are left out.
+    #[default]
+    None,
+    Null,
+    /// The value before; null before the first.
+    Previous,
+    /// On the line between the values before and after; null before the first and after the last.
+    Linear,
+    /// `fillValue`.
+    Value,
+}
+
+impl Fill {
+    pub fn with(self, value: Option<f64>) -> Result<history::Fill> {
+        Ok(match (self, value) {
+            (Self::Value, Some(value)) => history::Fill::Value(value),
+            (Self::Value, None) => return Err(Code::BadUserInput.error("fill: VALUE needs fillValue")),
+            (_, Some(_)) => return Err(Code::BadUserInput.error("fillValue needs fill: VALUE")),
+            (Self::None, None) => history::Fill::None,
+            (Self::Null, None) => history::Fill::Null,
+            (Self::Previous, None) => history::Fill::Previous,
+            (Self::Linear, None) => history::Fill::Linear,
+        })
+    }
+}
+
+/// One series, or one group of series, and its points or buckets, oldest first.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct SeriesHistory {
-    pub series: Series,
+    /// Null for a group.
+    pub series: Option<Series>,
+    /// Null without `groupBy`.
+    pub group: Option<SeriesGroup>,
     pub points: Vec<HistoryPoint>,
 }
 
-/// A stored point or, with `step`, a bucket. An aggregate that was not asked for is null; for a
-/// stored point all are.
-#[derive(Clone, Debug, PartialEq, SimpleObject)]
-pub struct HistoryPoint {
-    /// The point's time, or the start of the bucket (buckets are aligned to 1970-01-01T00:00Z).
-    pub ts: DateTime,
-    /// The point's value, or the first of the aggregates asked for (`AVG` if none was named).
-    pub value: f64,
-    pub avg: Option<f64>,
-    pub min: Option<f64>,
-    pub max: Option<f64>,
-    pub sum: Option<f64>,
-    pub count: Option<Long>,
-    pub first: Option<f64>,
-    pub last: Option<f64>,
+/// Series that agree in the labels they were grouped by.
+#[derive(Clone, Debug)]
+pub struct SeriesGroup(data::Series);
+
+/// Series that agree in the labels they were grouped by.
+#[Object]
+impl SeriesGroup {
+    /// As that of a series, with the labels of `groupBy`; without a metric if theirs differ.
+    async fn key(&self) -> &str {
+        &self.0.key
+    }
+
+    /// Null if the series have different ones.
+    async fn metric(&self) -> Option<&str> {
+        Some(&*self.0.metric).filter(|metric| !metric.is_empty())
+    }
+
+    /// Those of `groupBy`, sorted by name; the value is empty where the series lack it.
+    async fn labels(&self) -> Vec<Label> {
+        Label::all(&self.0)
+    }
 }
 
-/// What the store must compute for these aggregates.
-pub fn wanted(aggregates: &[Aggregate]) -> Wanted {
-    let any = |of: [Aggregate; 2]| aggregates.iter().any(|a| of.contains(a));
-    Wanted {
-        sum: any([Aggregate::Avg, Aggregate::Sum]),
-        first_last: any([Aggregate::First, Aggregate::Last]),
-    }
+/// A stored point or, with `step` or aggregates, a bucket. An aggregate that was not asked for is
+/// null; for a stored point all are.
+#[derive(Clone, Debug)]
+pub struct HistoryPoint {
+    row: usize,
+    line: Arc<AskedLine>,
+}
+
+#[derive(Debug)]
+struct AskedLine {
+    /// What the columns are; empty for stored points.
+    asked: Arc<[data::Aggregate]>,
+    line: Line,
 }
 
 impl HistoryPoint {
-    pub fn stored(row: &Bucket) -> Self {
-        Self {
-            ts: DateTime(row.ts),
-            value: row.min,
-            avg: None,
-            min: None,
-            max: None,
-            sum: None,
-            count: None,
-            first: None,
-            last: None,
-        }
+    fn column(&self, column: usize) -> Option<f64> {
+        self.line.line.columns.get(column)?.get(self.row).copied()?
     }
 
-    /// `aggregates` is not empty and `row` was read with what is [`wanted`] for them.
-    pub fn bucket(row: &Bucket, aggregates: &[Aggregate]) -> Self {
-        let get = |aggregate: Aggregate| match aggregate {
-            Aggregate::Avg => row.avg(),
-            Aggregate::Min => Some(row.min),
-            Aggregate::Max => Some(row.max),
-            Aggregate::Sum => row.sum,
-            // Exact up to 2^53.
-            Aggregate::Count => Some(row.count as f64),
-            Aggregate::First => row.first,
-            Aggregate::Last => row.last,
+    fn of(&self, aggregate: data::Aggregate) -> Option<f64> {
+        self.column(self.line.asked.iter().position(|asked| *asked == aggregate)?)
+    }
+}
+
+/// A stored point or, with `step` or aggregates, a bucket. An aggregate that was not asked for is
+/// null; for a stored point all are.
+#[Object]
+impl HistoryPoint {
+    /// The point's time, or the start of the bucket.
+    async fn ts(&self) -> DateTime {
+        DateTime(self.line.line.times[self.row])
+    }
+
+    /// The point's value, or the first of the aggregates asked for (`AVG` if none was named). Null
+    /// where a bucket has none.
+    async fn value(&self) -> Option<f64> {
+        self.column(0)
+    }
+
+    async fn avg(&self) -> Option<f64> {
+        self.of(data::Aggregate::Avg)
+    }
+
+    async fn min(&self) -> Option<f64> {
+        self.of(data::Aggregate::Min)
+    }
+
+    async fn max(&self) -> Option<f64> {
+        self.of(data::Aggregate::Max)
+    }
+
+    async fn sum(&self) -> Option<f64> {
+        self.of(data::Aggregate::Sum)
+    }
+
+    /// Rounded to a whole number, which only the mean over a group and `LINEAR` can change.
+    async fn count(&self) -> Option<Long> {
+        self.of(data::Aggregate::Count)
+            .map(|count| Long(count.round() as i64))
+    }
+
+    async fn first(&self) -> Option<f64> {
+        self.of(data::Aggregate::First)
+    }
+
+    async fn last(&self) -> Option<f64> {
+        self.of(data::Aggregate::Last)
+    }
+
+    async fn stddev(&self) -> Option<f64> {
+        self.of(data::Aggregate::Stddev)
+    }
+
+    async fn rate(&self) -> Option<f64> {
+        self.of(data::Aggregate::Rate)
+    }
+
+    async fn increase(&self) -> Option<f64> {
+        self.of(data::Aggregate::Increase)
+    }
+
+    async fn delta(&self) -> Option<f64> {
+        self.of(data::Aggregate::Delta)
+    }
+
+    /// In the order of the argument `percentiles`; null without it.
+    async fn percentiles(&self) -> Option<Vec<Option<f64>>> {
+        let asked = self.line.asked.iter().enumerate();
+        let values = asked.filter(|(_, asked)| matches!(asked, data::Aggregate::Percentile(_)));
+        let values: Vec<_> = values.map(|(column, _)| self.column(column)).collect();
+        (!values.is_empty()).then_some(values)
+    }
+}
+
+impl SeriesHistory {
+    /// `asked`: what the columns are; empty for stored points.
+    pub fn of(AnswerLine { subject, line }: AnswerLine, asked: &Arc<[data::Aggregate]>) -> Self {
+        let (series, group) = match subject {
+            Subject::Series(series) => (Some(Series(series)), None),
+            Subject::Group(group) => (None, Some(SeriesGroup(group))),
         };
-        let asked = |aggregate| aggregates.contains(&aggregate).then(|| get(aggregate))?;
-        let main = aggregates.first().copied().unwrap_or(Aggregate::Count);
+        let rows = line.len();
+        let line = Arc::new(AskedLine {
+            asked: asked.clone(),
+            line,
+        });
+        let point = |row| HistoryPoint {
+            row,
+            line: line.clone(),
+        };
         Self {
-            ts: DateTime(row.ts),
-            // A sum beyond what a double can hold is shown as null.
-            value: get(main).unwrap_or(f64::NAN),
-            avg: asked(Aggregate::Avg),
-            min: asked(Aggregate::Min),
-            max: asked(Aggregate::Max),
-            sum: asked(Aggregate::Sum),
-            count: aggregates.contains(&Aggregate::Count).then_some(Long(row.count)),
-            first: asked(Aggregate::First),
-            last: asked(Aggregate::Last),
+            series,
+            group,
+            points: (0..rows).map(point).collect(),
         }
     }
 }

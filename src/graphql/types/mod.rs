@@ -6,7 +6,7 @@ mod letters;
 mod pipeline;
 mod receipts;
 
-pub use history::{Aggregate, HistoryPoint, SeriesHistory, wanted};
+pub use history::{Across, Aggregate, Fill, SeriesHistory};
 pub use letters::DeadLetter;
 pub use pipeline::PipelineStatus;
 pub use receipts::{LabelInput, PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, SkippedLetter};

@@ -2,7 +2,7 @@
 
 use async_graphql::{ID, Object, SimpleObject};
 
-use crate::data::StoredSeries;
+use crate::data::{self, StoredSeries};
 use crate::graphql::scalars::{DateTime, Long};
 
 /// A metric name and how many series carry it.
@@ -36,13 +36,7 @@ impl Series {
 
     /// Sorted by name.
     async fn labels(&self) -> Vec<Label> {
-        let labels = self.0.series.labels.iter();
-        labels
-            .map(|(name, value)| Label {
-                name: name.to_string(),
-                value: value.to_string(),
-            })
-            .collect()
+        Label::all(&self.0.series)
     }
 
     /// The value of one label; null where the series lacks it.
@@ -55,6 +49,16 @@ impl Series {
 pub struct Label {
     pub name: String,
     pub value: String,
+}
+
+impl Label {
+    pub fn all(series: &data::Series) -> Vec<Self> {
+        let label = |(name, value): &(Box<str>, Box<str>)| Self {
+            name: name.to_string(),
+            value: value.to_string(),
+        };
+        series.labels.iter().map(label).collect()
+    }
 }
 
 /// One value of a series at one moment.

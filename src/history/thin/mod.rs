@@ -1,0 +1,183 @@
+//! Fewer points that look the same, and that stay where they are while a window moves over them.
+//!
+//! Time is cut into blocks that depend only on the length of the span and on how many points are
+//! wanted. Each block is thinned by itself, from all its points, also those outside the span
+//! (ADR 21).
+
+mod lttb;
+
+use std::collections::HashMap;
+
+pub use lttb::{lttb, min_max_lttb};
+
+use super::{BadQuestion, HistoryError, ladder};
+use crate::data::{Aggregate, Grid, Line, Micros, SeriesId, Step};
+use crate::store::read::{ReadError, Reader};
+
+/// A span is in about so many blocks, and fewer when a block would have fewer points than this.
+const BLOCKS: usize = 24;
+const EACH: usize = 16;
+
+/// How a span is thinned; the same for all spans of one length but for the place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blocks {
+    from: Micros,
+    to: Micros,
+    width: Step,
+    /// Points of a block.
+    each: usize,
+    /// Of buckets this wide only the lowest and the highest point are looked at.
+    bucket: Step,
+}
+
+impl Blocks {
+    pub fn new(from: Micros, to: Micros, most: usize) -> Result<Self, BadQuestion> {
+        let wanted = (most / EACH).clamp(2, BLOCKS);
+        let blocks = |width: Step| {
+            let each = most / ladder::touched(from, to, width.micros());
+            let parts = i64::try_from(2 * each.max(1)).unwrap_or(i64::MAX);
+            let widest = width.micros() / parts;
+            let nests = |bucket: &i64| *bucket <= widest && width.micros() % bucket == 0;
+            let bucket = ladder::widths().rev().find(nests).unwrap_or(1);
+            Some(Self {
+                from,
+                to,
+                width,
+                each,
+                bucket: ladder::step(bucket)?,
+            })
+        };
+        ladder::fit(from, to, wanted)
+            .and_then(blocks)
+            .ok_or_else(|| BadQuestion("the span is too long to be thinned".to_owned()))
+    }
+
+    /// The span with all of its first and its last block.
+    fn outer(&self) -> (Micros, Micros) {
+        let last = self.width.bucket(Micros(self.to.0 - 1));
+        (self.width.bucket(self.from), self.width.end(last))
+    }
+
+    /// The outer span in pieces of whole blocks, of each of which at most `limit` points of one
+    /// series are read where that can be; and of how many series they can be read at once.
+    fn pieces(&self, limit: usize) -> (impl Iterator<Item = (Micros, Micros)> + use<>, usize) {
+        let (from, to) = self.outer();
+        let points = |span: i64| usize::try_from(span / self.bucket.micros() * 2).unwrap_or(usize::MAX);
+        let blocks = i64::try_from(limit / points(self.width.micros())).unwrap_or(i64::MAX);
+        let piece = self.width.micros().saturating_mul(blocks.max(1));
+        let cut = move |start: &Micros| Some(Micros(start.0.saturating_add(piece))).filter(|at| *at < to);
+        let pieces = std::iter::successors(Some(from), cut)
+            .map(move |start| (start, to.min(Micros(start.0.saturating_add(piece)))));
+        (pieces, (limit / points(to.0 - from.0)).max(1))
+    }
+
+    /// Appends what is kept of a piece of whole blocks and lies within the span.
+    fn thin(&self, piece: &Line, kept: &mut Line) {
+        let Some(values) = piece.columns.first() else {
+            return;
+        };
+        let mut start = 0;
+        while let Some(first) = piece.times.get(start) {
+            let block = self.width.bucket(*first);
+            let end = self.width.end(block);
+            let len = piece.times[start..].partition_point(|ts| *ts < end);
+            let some = self.extremes(&piece.times[start..start + len], &values[start..start + len]);
+            // From the block's start on, where a double tells microseconds apart.
+            let x: Vec<f64> = some.iter().map(|(ts, _)| (ts.0 - block.0) as f64).collect();
+            let y: Vec<f64> = some.iter().map(|(_, value)| *value).collect();
+            for at in choose(&x, &y, self.each) {
+                let (ts, value) = some[at];
+                if (self.from..self.to).contains(&ts) {
+                    kept.push(ts, [Some(value)]);
+                }
+            }
+            start += len;
+        }
+    }
+
+    /// The lowest and the highest point of each bucket and nothing else: what more the store may
+    /// give, such as the ends of what it was asked for, depends on where the window lies.
+    fn extremes(&self, times: &[Micros], values: &[Option<f64>]) -> Vec<(Micros, f64)> {
+        let points = times.iter().zip(values);
+        let points: Vec<_> = points.filter_map(|(ts, value)| Some((*ts, (*value)?))).collect();
+        let place = |point: &(Micros, f64)| self.bucket.bucket(point.0);
+        let mut kept = Vec::new();
+        for bucket in points.chunk_by(|a, b| place(a) == place(b)) {
+            let values: Vec<f64> = bucket.iter().map(|(_, value)| *value).collect();
+            let (low, high) = lttb::extremes(&values);
+            kept.push(bucket[low.min(high)]);
+            if low != high {
+                kept.push(bucket[low.max(high)]);
+            }
+        }
+        kept
+    }
+}
+
+/// Ascending, each once.
+fn choose(x: &[f64], y: &[f64], n: usize) -> Vec<usize> {
+    let mut kept = match n {
+        _ if n >= x.len() => (0..x.len()).collect(),
+        // No triangle, but the line's height.
+        1 | 2 => {
+            let (low, high) = lttb::extremes(y);
+            [high, low][..n].to_vec()
+        }
+        _ => min_max_lttb(x, y, n, lttb::RATIO),
+    };
+    kept.sort_unstable();
+    kept.dedup();
+    kept
+}
+
+/// The points with `from <= ts < to` of each series that has any, in the order of `ids`; of one
+/// with more than `most` points, `most` at most.
+pub async fn read(
+    reader: &Reader,
+    ids: &[SeriesId],
+    (from, to): (Micros, Micros),
+    most: usize,
+) -> Result<Vec<(SeriesId, Line)>, HistoryError> {
+    let blocks = Blocks::new(from, to, most)?;
+    let whole = Grid::Calendar([from, to].into());
+    let counts = reader
+        .aggregated(ids, from, to, &whole, &[Aggregate::Count])
+        .await?;
+    let is_short = |line: &Line| line.columns.iter().flatten().flatten().sum::<f64>() <= most as f64;
+    let (short, long): (Vec<_>, Vec<_>) = counts.iter().partition(|(_, count)| is_short(count));
+    let [short, mut long] =
+        [short, long].map(|some| -> Vec<SeriesId> { some.iter().map(|(id, _)| *id).collect() });
+    let mut lines = match reader.stored(&short, from, to).await {
+        // What rollups remember of them is still a line.
+        Err(ReadError::NotAvailable { .. }) => {
+            long.extend(short);
+            Vec::new()
+        }
+        lines => lines?,
+    };
+    // Each statement keeps to the limit of rows, though all together may look at more.
+    let limit = reader.limits().rows;
+    let (pieces, at_once) = blocks.pieces(limit);
+    let pieces: Vec<_> = pieces.collect();
+    let mut rows: usize = lines.iter().map(|(_, line)| line.len()).sum();
+    for some in long.chunks(at_once) {
+        let mut thinned: HashMap<SeriesId, Line> = HashMap::new();
+        for (start, end) in &pieces {
+            for (id, piece) in reader.extremes(some, *start, *end, blocks.bucket).await? {
+                blocks.thin(&piece, thinned.entry(id).or_insert_with(|| Line::new(1)));
+            }
+        }
+        thinned.retain(|_, line| !line.is_empty());
+        rows += thinned.values().map(Line::len).sum::<usize>();
+        if rows > limit {
+            return Err(ReadError::TooManyRows { limit }.into());
+        }
+        lines.extend(thinned);
+    }
+    let places: HashMap<SeriesId, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+    lines.sort_by_key(|(id, _)| places.get(id).copied());
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests;

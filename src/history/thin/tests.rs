@@ -1,0 +1,123 @@
+//! Thinned lines do not move while a window does.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::store::read::ReadLimits;
+use crate::store::testing::Database;
+
+/// Points at uneven times, mostly a second or two apart.
+fn points() -> impl Strategy<Value = Line> {
+    let gap = prop_oneof![9 => 1i64..2_000_000, 1 => 1i64..60_000_000];
+    prop::collection::vec((gap, -100i32..100), 1..1_500).prop_map(|points| {
+        let mut line = Line::new(1);
+        let mut now = -1_000_000_000;
+        for (gap, value) in points {
+            now += gap;
+            line.push(Micros(now), [Some(f64::from(value))]);
+        }
+        line
+    })
+}
+
+fn between(line: &Line, from: Micros, to: Micros) -> Line {
+    let mut inside = Line::new(1);
+    for (ts, value) in line.times.iter().zip(&line.columns[0]) {
+        if (from..to).contains(ts) {
+            inside.push(*ts, [*value]);
+        }
+    }
+    inside
+}
+
+fn thinned(blocks: &Blocks, line: &Line, limit: usize) -> Line {
+    let mut kept = Line::new(1);
+    for (start, end) in blocks.pieces(limit).0 {
+        blocks.thin(&between(line, start, end), &mut kept);
+    }
+    kept
+}
+
+proptest! {
+    #[test]
+    fn windows_of_one_length_agree_wherever_they_overlap(
+        line in points(), from in -1_100_000_000i64..500_000_000, span in 1i64..900_000_000,
+        part in 0.0..1.0, most in 2usize..300,
+    ) {
+        let moved = (span as f64 * part) as i64;
+        let window = |from| (Micros(from), Micros(from + span));
+        let of = |(from, to)| {
+            let kept = thinned(&Blocks::new(from, to, most).unwrap(), &line, usize::MAX);
+            assert!(kept.len() <= most);
+            kept
+        };
+        let (one, other) = (of(window(from)), of(window(from + moved)));
+        let both = (Micros(from + moved), Micros(from + span));
+        prop_assert_eq!(between(&one, both.0, both.1), between(&other, both.0, both.1));
+    }
+
+    #[test]
+    fn blocks_have_their_bound_and_neither_pieces_nor_the_ends_of_a_read_change_anything(
+        line in points(), span in 1_000_000i64..900_000_000, most in 2usize..300, limit in 1usize..5_000,
+    ) {
+        let (from, to) = (Micros(-1_000_000_000), Micros(span - 1_000_000_000));
+        let blocks = Blocks::new(from, to, most).unwrap();
+        let kept = thinned(&blocks, &line, usize::MAX);
+        prop_assert_eq!(&thinned(&blocks, &line, limit), &kept);
+        let pieces: Vec<_> = blocks.pieces(limit).0.collect();
+        prop_assert_eq!((pieces[0].0, pieces[pieces.len() - 1].1), blocks.outer());
+        prop_assert!(pieces.windows(2).all(|pair| pair[0].1 == pair[1].0));
+        prop_assert_eq!(blocks.width.micros() % blocks.bucket.micros(), 0);
+        let (first, last) = blocks.outer();
+        for start in Grid::Even(blocks.width).starts(first, last) {
+            let end = blocks.width.end(start);
+            prop_assert!(between(&kept, start, end).len() <= blocks.each);
+        }
+        // What the store may give.
+        let (mut given, asked) = (Line::new(1), between(&line, first, last));
+        let extremes = blocks.extremes(&asked.times, &asked.columns[0]);
+        for (ts, value) in asked.times.iter().zip(&asked.columns[0]) {
+            let is_end = [asked.times.first(), asked.times.last()].contains(&Some(ts));
+            if is_end || extremes.iter().any(|(at, _)| at == ts) {
+                given.push(*ts, [*value]);
+            }
+        }
+        prop_assert_eq!(&thinned(&blocks, &given, usize::MAX), &kept);
+    }
+}
+
+#[tokio::test]
+async fn a_short_series_comes_whole_and_of_a_long_one_come_stored_points() {
+    let db = Database::create().await;
+    db.run(
+        r#"create table points_all partition of points for values from (minvalue) to (maxvalue);
+           insert into series (key, metric, labels, stream) values
+           ('a{}', 'a', '{}', 'm'), ('b{}', 'b', '{}', 'm'), ('c{}', 'c', '{}', 'm');
+           insert into points
+           select 1, 1, timestamptz '2026-01-01T00:00:00Z' + n * interval '1 s', sin(n / 300.0), n, now()
+           from generate_series(0, 20000) n;
+           insert into points
+           select 3, 1, timestamptz '2026-01-01T00:00:00Z' + n * interval '1 h', n, n, now()
+           from generate_series(0, 4) n"#,
+    )
+    .await;
+    let reader = Reader::new(db.url.clone(), ReadLimits::default()).unwrap();
+    let from = Micros::from_rfc3339("2026-01-01T00:00:00Z").unwrap();
+    let span = (from, Micros(from.0 + 18_000_000_000));
+    let lines = read(&reader, &[3, 2, 1], span, 200).await.unwrap();
+    let [(3, short), (1, long)] = &lines[..] else {
+        panic!("two lines in the order asked for: {lines:?}")
+    };
+    assert_eq!(
+        short.columns,
+        [(0..5).map(|n| Some(f64::from(n))).collect::<Vec<_>>()]
+    );
+    assert!((100..=200).contains(&long.len()), "{}", long.len());
+    assert!(long.times.is_sorted_by(|a, b| a < b));
+    for (ts, value) in long.times.iter().zip(&long.columns[0]) {
+        let n = (ts.0 - from.0) as f64 / 1e6;
+        assert!((value.unwrap() - (n / 300.0).sin()).abs() < 1e-12);
+    }
+    let high = long.columns[0].iter().flatten().copied().fold(0.0, f64::max);
+    assert!(high > 0.999_99);
+}
