@@ -3,6 +3,7 @@
 //! Every mistake is collected and explained; nothing starts with a configuration that has one.
 
 mod file;
+mod retention;
 mod streams;
 mod text;
 
@@ -14,6 +15,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisConfig};
+pub use retention::Retention;
 pub use streams::{StartAt, StreamConfig};
 
 /// What the environment and the command line may say; a flag wins over its variable.

@@ -1,10 +1,10 @@
-//! The time partitions of `points`: which exist, and creating those that are missing.
+//! The time partitions of a table: which exist, and creating those that are missing.
 //!
 //! A partition is created beside the table and then attached: `create table ... partition of`
-//! would lock out every reader and writer of `points`, attaching does not.
+//! would lock out every reader and writer of the table, attaching does not.
 
 use chrono::DateTime;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, GenericClient, Row};
 
 use crate::data::Micros;
 
@@ -14,34 +14,49 @@ use super::timestamp::Timestamp;
 
 const DAY: i64 = 86_400_000_000;
 
-const BOUNDS: &str = r"
-    select edge[1]::timestamptz, edge[2]::timestamptz
+/// The partitions of the tables that `$1` lists, each with its table, name and half-open bounds.
+pub(super) const BOUNDS: &str = r"
+    select p.relname::text as parent, c.oid::regclass::text as name,
+        edge[1]::timestamptz as since, edge[2]::timestamptz as until, c.oid as oid
     from pg_inherits i
+    join pg_class p on p.oid = i.inhparent
     join pg_class c on c.oid = i.inhrelid
     cross join lateral regexp_match(
         pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(.*)''\) TO \(''(.*)''\)') edge
-    where i.inhparent = 'points'::regclass and edge is not null
-    order by 1";
+    where i.inhparent = any($1::text[]::regclass[]) and edge is not null
+    order by since";
+
+/// A partition that exists: `since <= ts < until`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Partition {
+    /// As SQL has to call it.
+    pub name: String,
+    pub since: Micros,
+    pub until: Micros,
+}
 
 /// Half-open ranges of time, ordered, without overlap.
 #[derive(Debug)]
 pub(super) struct Partitions {
+    table: &'static str,
     /// The length of a new partition, in microseconds; whole days.
     length: i64,
     known: Vec<(i64, i64)>,
 }
 
 impl Partitions {
-    pub async fn load(client: &Client, days: u32) -> Result<Self, WriteError> {
+    /// Of a table that is partitioned by its column `ts`; new ones have so many days.
+    pub async fn of(client: &Client, table: &'static str, days: u32) -> Result<Self, WriteError> {
         Ok(Self {
+            table,
             length: i64::from(days.max(1)) * DAY,
-            known: bounds(client).await?,
+            known: bounds(client, table).await?,
         })
     }
 
     /// Reads the partitions anew; true when one that was known is gone.
     pub async fn reload(&mut self, client: &Client) -> Result<bool, WriteError> {
-        let before = std::mem::replace(&mut self.known, bounds(client).await?);
+        let before = std::mem::replace(&mut self.known, bounds(client, self.table).await?);
         Ok(before.iter().any(|range| !self.known.contains(range)))
     }
 
@@ -66,6 +81,13 @@ impl Partitions {
         Ok(())
     }
 
+    /// Makes that of `now` and so many after it, so that no batch has to wait for one.
+    pub async fn ahead(&mut self, client: &Client, now: Micros, more: i64) -> Result<(), WriteError> {
+        let times = (0..=more).map(|n| Micros(now.0.saturating_add(n * self.length)));
+        let times: Vec<Micros> = times.collect();
+        self.ensure(client, times.into_iter()).await
+    }
+
     fn covering(&self, time: i64) -> Option<(i64, i64)> {
         let after = self.known.partition_point(|range| range.0 <= time);
         let range = *self.known.get(after.checked_sub(1)?)?;
@@ -79,19 +101,19 @@ impl Partitions {
         client
             .execute("select pg_advisory_xact_lock($1)", &[&locks::PARTITIONS])
             .await?;
-        self.known = bounds(client).await?;
+        self.known = bounds(client, self.table).await?;
         let range = match self.covering(time) {
             Some(range) => range,
             None => {
                 let range = self.room(time);
-                client.batch_execute(&statements(range)).await?;
+                client.batch_execute(&statements(self.table, range)).await?;
                 range
             }
         };
         client.batch_execute("commit").await?;
         if let Err(at) = self.known.binary_search(&range) {
             self.known.insert(at, range);
-            tracing::debug!(from = %Micros(range.0), to = %Micros(range.1), "created a partition");
+            tracing::debug!(table = self.table, from = %Micros(range.0), to = %Micros(range.1), "created a partition");
         }
         Ok(range)
     }
@@ -109,16 +131,27 @@ impl Partitions {
     }
 }
 
-async fn bounds(client: &Client) -> Result<Vec<(i64, i64)>, WriteError> {
-    let rows = client.query(BOUNDS, &[]).await?;
-    let micros = |time: Timestamp| time.0.0;
-    Ok(rows
-        .iter()
-        .map(|row| (micros(row.get(0)), micros(row.get(1))))
-        .collect())
+/// The partitions of the table, in order.
+pub(super) async fn list(
+    client: &impl GenericClient,
+    table: &str,
+) -> Result<Vec<Partition>, tokio_postgres::Error> {
+    let rows = client.query(BOUNDS, &[&[table].as_slice()]).await?;
+    let micros = |time: Timestamp| time.0;
+    let partition = |row: &Row| Partition {
+        name: row.get(1),
+        since: micros(row.get(2)),
+        until: micros(row.get(3)),
+    };
+    Ok(rows.iter().map(partition).collect())
 }
 
-fn statements((from, to): (i64, i64)) -> String {
+async fn bounds(client: &Client, table: &str) -> Result<Vec<(i64, i64)>, WriteError> {
+    let partitions = list(client, table).await?;
+    Ok(partitions.iter().map(|p| (p.since.0, p.until.0)).collect())
+}
+
+fn statements(table: &str, (from, to): (i64, i64)) -> String {
     let text = |micros, format| {
         DateTime::from_timestamp_micros(micros)
             .unwrap_or_default()
@@ -127,11 +160,11 @@ fn statements((from, to): (i64, i64)) -> String {
             // What chrono puts before the year 10000, and Postgres does not read.
             .replace('+', "")
     };
-    let name = format!("points_p{}", text(from, "%Y%m%d"));
+    let name = format!("{table}_p{}", text(from, "%Y%m%d"));
     let edge = "%Y-%m-%d %H:%M:%S%.6fZ";
     format!(
-        "create table {name} (like points including defaults including constraints);
-         alter table points attach partition {name} for values from ('{}') to ('{}')",
+        "create table {name} (like {table} including defaults including constraints);
+         alter table {table} attach partition {name} for values from ('{}') to ('{}')",
         text(from, edge),
         text(to, edge),
     )
@@ -143,6 +176,7 @@ mod tests {
 
     fn with(known: &[(i64, i64)]) -> Partitions {
         Partitions {
+            table: "points",
             length: DAY,
             known: known.to_vec(),
         }
@@ -163,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_statement_names_the_first_day() {
-        let sql = statements((0, DAY));
+        let sql = statements("points", (0, DAY));
         assert!(sql.contains("points_p19700101 for values from ('1970-01-01 00:00:00.000000Z')"));
     }
 }

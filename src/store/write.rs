@@ -94,7 +94,7 @@ impl Writer {
             .await?;
         Ok(Self {
             catalogue: Catalogue::load(&client, config.max_series).await?,
-            partitions: Partitions::load(&client, config.partition_days).await?,
+            partitions: Partitions::of(&client, "points", config.partition_days).await?,
             offsets: Offsets::prepare(&client).await?,
             commits: Commits::prepare(&client).await?,
             upsert: Upsert::prepare(&client).await?,

@@ -61,6 +61,11 @@ pub struct Metrics {
     pub window_reads: Counter,
     /// Reads and writes of the cache of latest values that fell back to Postgres.
     pub cache_errors: Counter,
+    /// What retention took from the tables: whole time partitions, and rows of those that stay.
+    pub dropped_partitions: Counter,
+    pub expired_rows: Counter,
+    /// Runs of the maintenance that failed and are tried again.
+    pub maintenance_errors: Counter,
     /// Wall clock of the last commit in milliseconds since the epoch; 0 before the first.
     pub last_commit_millis: AtomicU64,
 }
@@ -92,6 +97,9 @@ impl Default for Metrics {
             window_updates: Counter::default(),
             window_reads: Counter::default(),
             cache_errors: Counter::default(),
+            dropped_partitions: Counter::default(),
+            expired_rows: Counter::default(),
+            maintenance_errors: Counter::default(),
             last_commit_millis: AtomicU64::new(0),
             registry: Registry::default(),
         };
@@ -184,6 +192,21 @@ impl Default for Metrics {
             "cache_errors",
             "Cache failures answered by Postgres",
             metrics.cache_errors.clone(),
+        );
+        r.register(
+            "dropped_partitions",
+            "Time partitions dropped by retention",
+            metrics.dropped_partitions.clone(),
+        );
+        r.register(
+            "expired_rows",
+            "Rows deleted by retention from partitions that stay",
+            metrics.expired_rows.clone(),
+        );
+        r.register(
+            "maintenance_errors",
+            "Failed runs of the maintenance, to be tried again",
+            metrics.maintenance_errors.clone(),
         );
         Self { registry, ..metrics }
     }

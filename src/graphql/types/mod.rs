@@ -5,6 +5,7 @@ mod history;
 mod letters;
 mod pipeline;
 mod receipts;
+mod storage;
 
 pub use history::{Aggregate, HistoryPoint, SeriesHistory, wanted};
 pub use letters::DeadLetter;

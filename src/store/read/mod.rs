@@ -15,6 +15,7 @@ mod windows;
 mod points;
 mod letters;
 mod overview;
+mod storage;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ pub use letters::{DeadLetter, LetterFilter};
 pub use overview::{Gap, IngestOffset};
 pub use points::{PointKey, PointRow};
 pub use series::MetricInfo;
+pub use storage::{LevelStorage, Progress, StreamHorizon};
 
 use super::connect::DatabaseUrl;
 
