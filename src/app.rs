@@ -122,6 +122,13 @@ impl App {
             keep: Keep {
                 dead_letters: config.pipeline.dead_letter_retention,
                 commits: config.pipeline.resume_horizon,
+                streams: config
+                    .streams
+                    .iter()
+                    .map(|s| (s.name.clone(), s.retention.ages()))
+                    .collect(),
+                rollups: config.rollups.enabled,
+                archive: config.archive.url.is_some(),
             },
             credit_bytes: config.pipeline.memory_mib << 20,
             dead_letter_limit: (

@@ -9,8 +9,8 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Resp
 use tokio::sync::mpsc;
 
 use super::generation::{Generation, Pipeline};
+use super::maintenance::Maintenance;
 use super::messages::{Drain, Failed};
-use crate::store::maintain;
 use crate::telemetry::Status;
 
 const TICK: Duration = Duration::from_secs(1);
@@ -39,12 +39,16 @@ pub struct Supervisor {
     began: Instant,
     restarts: u32,
     stopping: bool,
+    maintenance: Arc<Maintenance>,
     maintained: Option<Instant>,
 }
 
 impl Supervisor {
     pub fn new(pipeline: Arc<Pipeline>, fatal: mpsc::Sender<String>) -> Self {
+        let (database, keep) = (pipeline.database.clone(), pipeline.keep.clone());
+        let (metrics, status) = (Arc::clone(&pipeline.metrics), Arc::clone(&pipeline.status));
         Self {
+            maintenance: Arc::new(Maintenance::new(database, keep, metrics, status)),
             status: Arc::clone(&pipeline.status),
             pipeline,
             fatal,
@@ -141,13 +145,8 @@ impl Supervisor {
             return;
         }
         self.maintained = Some(Instant::now());
-        let pipeline = Arc::clone(&self.pipeline);
-        let work = async move {
-            if let Err(error) = maintain::run(&pipeline.database, &pipeline.keep).await {
-                tracing::warn!(%error, "clean-up failed and is tried again later");
-            }
-        };
-        ctx.spawn(wrap_future(work));
+        let maintenance = Arc::clone(&self.maintenance);
+        ctx.spawn(wrap_future(async move { maintenance.run().await }));
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod archive;
 mod file;
+mod retention;
 mod streams;
 mod text;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use archive::ArchiveConfig;
 pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisConfig, RollupsConfig};
+pub use retention::Retention;
 pub use streams::{StartAt, StreamConfig};
 
 /// What the environment and the command line may say; a flag wins over its variable.

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::retention::Retention;
 use crate::data::Micros;
 use crate::decode::Format;
 use crate::sources::{OnOffsetLost, Start, StreamSource};
@@ -36,8 +36,7 @@ pub struct StreamConfig {
     pub max_series: u64,
     pub max_record_bytes: usize,
     pub accept: AcceptedTime,
-    #[serde(with = "humantime_serde_option")]
-    pub retention: Option<Duration>,
+    pub retention: Retention,
 }
 
 /// Where reading begins on a topic without a stored offset.
@@ -61,7 +60,7 @@ impl Default for StreamConfig {
             max_series: 100_000,
             max_record_bytes: Limits::default().record_bytes,
             accept: AcceptedTime::default(),
-            retention: None,
+            retention: Retention::default(),
         }
     }
 }
@@ -105,7 +104,7 @@ impl StreamConfig {
             limits: Limits {
                 record_bytes: self.max_record_bytes,
                 accepted: self.accept,
-                retention: self.retention,
+                retention: self.retention.raw,
                 ..Limits::default()
             },
         }
@@ -167,9 +166,7 @@ fn check_one(stream: &StreamConfig, say: &mut impl FnMut(String)) {
     if stream.labels.len() > Limits::default().labels {
         say(format!("labels: more than {}", Limits::default().labels));
     }
-    if stream.retention.is_some_and(|kept| kept < stream.accept.future) {
-        say("retention: is shorter than accept.future".to_owned());
-    }
+    stream.retention.check(stream.accept.future, say);
     if stream.max_series == 0 || stream.max_record_bytes == 0 {
         say("max_series and max_record_bytes: must be at least 1".to_owned());
     }
@@ -206,7 +203,7 @@ impl Serialize for StartAt {
     }
 }
 
-mod humantime_serde_option {
+pub(super) mod humantime_option {
     use std::time::Duration;
 
     use serde::{Deserializer, Serializer};

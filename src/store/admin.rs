@@ -7,7 +7,7 @@ use crate::data::{Selector, Series, SeriesId};
 use super::connect::{ConnectError, DatabaseUrl, connect};
 use super::error::describe;
 use super::locks;
-use super::rollups::TABLES;
+use super::rollups::LEVELS;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
@@ -115,8 +115,8 @@ pub async fn delete_series(url: &DatabaseUrl, selector: &Selector) -> Result<Del
         deleted.points += transaction
             .execute("delete from points where series_id = any($1)", &[&ids])
             .await?;
-        for (table, _) in TABLES {
-            let delete = format!("delete from {table} where series_id = any($1)");
+        for level in LEVELS {
+            let delete = format!("delete from {} where series_id = any($1)", level.table());
             transaction.execute(&delete, &[&ids]).await?;
         }
         deleted.series += transaction

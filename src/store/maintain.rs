@@ -1,20 +1,40 @@
-//! Forgetting: old dead letters, and commits beyond the resume horizon, by one node at a time.
+//! What is done to the tables now and then, by one node at a time: time partitions are made ahead;
+//! old dead letters, commits beyond the resume horizon and what retention gives up are forgotten.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use tokio_postgres::Client;
 
 use crate::data::Micros;
 
 use super::connect::{DatabaseUrl, connect};
 use super::error::WriteError;
 use super::locks;
+use super::partitions::Partitions;
+use super::retention::{self, Ages, Dropped, Level, Swept};
 use super::timestamp::Timestamp;
 
-/// How long what is not time-series data is kept.
-#[derive(Clone, Copy, Debug)]
+/// How long everything is kept.
+#[derive(Clone, Debug)]
 pub struct Keep {
     pub dead_letters: Duration,
     /// How far back a cursor can be resumed.
     pub commits: Duration,
+    /// Of each stream; what another stream brought is kept for ever.
+    pub streams: BTreeMap<String, Ages>,
+    /// Points wait until rollups hold them.
+    pub rollups: bool,
+    /// Points wait until the archive holds them.
+    pub archive: bool,
+}
+
+/// The job, with what this node remembers of its last run.
+#[derive(Debug)]
+pub struct Maintenance {
+    url: DatabaseUrl,
+    keep: Keep,
+    swept: Swept,
 }
 
 /// Rows deleted in one transaction.
@@ -41,16 +61,36 @@ const COMMITS: &str = "with gone as (
         from locked where o.partition_id = locked.partition_id)
     select count(*) from gone";
 
-/// Deletes what is older than it need be. Does nothing where another node is at it.
-pub async fn run(url: &DatabaseUrl, keep: &Keep) -> Result<(), WriteError> {
-    let client = connect(url).await?;
-    let mine = client
-        .query_one("select pg_try_advisory_lock($1)", &[&locks::MAINTAIN])
-        .await?;
-    if !mine.get::<_, bool>(0) {
-        return Ok(());
+impl Maintenance {
+    pub fn new(url: DatabaseUrl, keep: Keep) -> Self {
+        Self {
+            url,
+            keep,
+            swept: Swept::default(),
+        }
     }
-    let before = |span| Timestamp(Micros::now().minus(span));
+
+    /// Does what is to be done at `now`. `None` where another node is at it.
+    pub async fn run(&mut self, now: Micros) -> Result<Option<Dropped>, WriteError> {
+        let mut client = connect(&self.url).await?;
+        let mine = client
+            .query_one("select pg_try_advisory_lock($1)", &[&locks::MAINTAIN])
+            .await?;
+        if !mine.get::<_, bool>(0) {
+            return Ok(None);
+        }
+        for level in Level::ALL {
+            let mut partitions = Partitions::of(&client, level.table(), level.partition_days()).await?;
+            partitions.ahead(&client, now, level.ahead()).await?;
+        }
+        forget(&client, &self.keep, now).await?;
+        let dropped = retention::run(&mut client, &self.keep, now, &mut self.swept).await?;
+        Ok(Some(dropped))
+    }
+}
+
+async fn forget(client: &Client, keep: &Keep, now: Micros) -> Result<(), WriteError> {
+    let before = |span| Timestamp(now.minus(span));
     let (letters, commits) = (before(keep.dead_letters), before(keep.commits));
     while client.execute(LETTERS, &[&letters, &AT_ONCE]).await? == AT_ONCE.cast_unsigned() {}
     while client

@@ -16,6 +16,7 @@ pub mod admin;
 pub mod rollups;
 pub mod maintain;
 pub mod cold;
+pub mod retention;
 
 mod catalogue;
 mod copy;

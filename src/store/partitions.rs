@@ -1,10 +1,10 @@
-//! The time partitions of `points` and of the rollups: which exist, and creating those that are missing.
+//! The time partitions of a table: which exist, and creating those that are missing.
 //!
 //! A partition is created beside the table and then attached: `create table ... partition of`
 //! would lock out every reader and writer of the table, attaching does not.
 
 use chrono::DateTime;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, GenericClient, Row};
 
 use crate::data::Micros;
 
@@ -14,14 +14,26 @@ use super::timestamp::Timestamp;
 
 const DAY: i64 = 86_400_000_000;
 
-const BOUNDS: &str = r"
-    select edge[1]::timestamptz, edge[2]::timestamptz
+/// The partitions of the tables that `$1` lists, each with its table, name and half-open bounds.
+pub(super) const BOUNDS: &str = r"
+    select p.relname::text as parent, c.oid::regclass::text as name,
+        edge[1]::timestamptz as since, edge[2]::timestamptz as until, c.oid as oid
     from pg_inherits i
+    join pg_class p on p.oid = i.inhparent
     join pg_class c on c.oid = i.inhrelid
     cross join lateral regexp_match(
         pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(.*)''\) TO \(''(.*)''\)') edge
-    where i.inhparent = $1::text::regclass and edge is not null
-    order by 1";
+    where i.inhparent = any($1::text[]::regclass[]) and edge is not null
+    order by since";
+
+/// A partition that exists: `since <= ts < until`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Partition {
+    /// As SQL has to call it.
+    pub name: String,
+    pub since: Micros,
+    pub until: Micros,
+}
 
 /// Half-open ranges of time, ordered, without overlap.
 #[derive(Debug)]
@@ -33,6 +45,7 @@ pub(super) struct Partitions {
 }
 
 impl Partitions {
+    /// Of a table that is partitioned by its column `ts`; new ones have so many days.
     pub async fn of(client: &Client, table: &'static str, days: u32) -> Result<Self, WriteError> {
         Ok(Self {
             table,
@@ -68,6 +81,13 @@ impl Partitions {
         Ok(())
     }
 
+    /// Makes that of `now` and so many after it, so that no batch has to wait for one.
+    pub async fn ahead(&mut self, client: &Client, now: Micros, more: i64) -> Result<(), WriteError> {
+        let times = (0..=more).map(|n| Micros(now.0.saturating_add(n * self.length)));
+        let times: Vec<Micros> = times.collect();
+        self.ensure(client, times.into_iter()).await
+    }
+
     fn covering(&self, time: i64) -> Option<(i64, i64)> {
         let after = self.known.partition_point(|range| range.0 <= time);
         let range = *self.known.get(after.checked_sub(1)?)?;
@@ -93,7 +113,7 @@ impl Partitions {
         client.batch_execute("commit").await?;
         if let Err(at) = self.known.binary_search(&range) {
             self.known.insert(at, range);
-            tracing::debug!(from = %Micros(range.0), to = %Micros(range.1), "created a partition");
+            tracing::debug!(table = self.table, from = %Micros(range.0), to = %Micros(range.1), "created a partition");
         }
         Ok(range)
     }
@@ -111,13 +131,24 @@ impl Partitions {
     }
 }
 
+/// The partitions of the table, in order.
+pub(super) async fn list(
+    client: &impl GenericClient,
+    table: &str,
+) -> Result<Vec<Partition>, tokio_postgres::Error> {
+    let rows = client.query(BOUNDS, &[&[table].as_slice()]).await?;
+    let micros = |time: Timestamp| time.0;
+    let partition = |row: &Row| Partition {
+        name: row.get(1),
+        since: micros(row.get(2)),
+        until: micros(row.get(3)),
+    };
+    Ok(rows.iter().map(partition).collect())
+}
+
 async fn bounds(client: &Client, table: &str) -> Result<Vec<(i64, i64)>, WriteError> {
-    let rows = client.query(BOUNDS, &[&table]).await?;
-    let micros = |time: Timestamp| time.0.0;
-    Ok(rows
-        .iter()
-        .map(|row| (micros(row.get(0)), micros(row.get(1))))
-        .collect())
+    let partitions = list(client, table).await?;
+    Ok(partitions.iter().map(|p| (p.since.0, p.until.0)).collect())
 }
 
 fn statements(table: &str, (from, to): (i64, i64)) -> String {

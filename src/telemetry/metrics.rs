@@ -70,6 +70,11 @@ pub struct Metrics {
     /// Days that this node put into the archive, and failures that are tried again.
     pub archived_days: Counter,
     pub archive_errors: Counter,
+    /// What retention took from the tables: whole time partitions, and rows of those that stay.
+    pub dropped_partitions: Counter,
+    pub expired_rows: Counter,
+    /// Runs of the maintenance that failed and are tried again.
+    pub maintenance_errors: Counter,
     /// Wall clock of the last commit in milliseconds since the epoch; 0 before the first.
     pub last_commit_millis: AtomicU64,
 }
@@ -106,6 +111,9 @@ impl Default for Metrics {
             rollup_edge: Gauge::default(),
             archived_days: Counter::default(),
             archive_errors: Counter::default(),
+            dropped_partitions: Counter::default(),
+            expired_rows: Counter::default(),
+            maintenance_errors: Counter::default(),
             last_commit_millis: AtomicU64::new(0),
             registry: Registry::default(),
         };
@@ -225,6 +233,21 @@ impl Default for Metrics {
             "archive_errors",
             "Failures of archiving, to be tried again",
             metrics.archive_errors.clone(),
+        );
+        r.register(
+            "dropped_partitions",
+            "Time partitions dropped by retention",
+            metrics.dropped_partitions.clone(),
+        );
+        r.register(
+            "expired_rows",
+            "Rows deleted by retention from partitions that stay",
+            metrics.expired_rows.clone(),
+        );
+        r.register(
+            "maintenance_errors",
+            "Failed runs of the maintenance, to be tried again",
+            metrics.maintenance_errors.clone(),
         );
         Self { registry, ..metrics }
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::data::Micros;
+
 /// The trouble of a part that has not reported yet.
 const STARTING: &str = "starting";
 
@@ -22,6 +24,27 @@ pub struct Snapshot {
     pub degraded: BTreeMap<&'static str, String>,
     pub streams: BTreeMap<String, StreamState>,
     pub partitions: BTreeMap<(String, i32), PartitionStatus>,
+    /// The last one of this node.
+    pub maintenance: Option<MaintenanceRun>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaintenanceRun {
+    pub at: Micros,
+    pub outcome: Maintained,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Maintained {
+    Done {
+        /// Time partitions that were dropped.
+        partitions: u64,
+        /// Rows that were deleted from partitions that stay.
+        rows: u64,
+    },
+    /// Another node was at it.
+    Elsewhere,
+    Failed(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

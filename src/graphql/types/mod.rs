@@ -5,6 +5,7 @@ mod history;
 mod letters;
 mod pipeline;
 mod receipts;
+mod storage;
 
 pub use history::{Across, Aggregate, Fill, SeriesHistory};
 pub use letters::DeadLetter;

@@ -2,9 +2,10 @@
 
 use async_graphql::{ComplexObject, Context, Enum, Result, SimpleObject};
 
+use super::storage::Storage;
 use crate::data::reject::Reason;
 use crate::graphql::scalars::{DateTime, Long};
-use crate::graphql::services::{Services, read_error, reader};
+use crate::graphql::services::{Services, read_error, reader, services};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::owned;
 use crate::telemetry::status::{Snapshot, StreamState};
@@ -136,6 +137,13 @@ impl PipelineStatus {
             noticed_at: DateTime(row.noticed_at),
         });
         Ok(Some(rows.collect()))
+    }
+
+    /// Null, with an error, while Postgres is away.
+    async fn storage(&self, ctx: &Context<'_>) -> Result<Option<Storage>> {
+        let last = services(ctx)?.status.snapshot().maintenance;
+        let storage = Storage::read(reader(ctx)?, last).await.map_err(read_error)?;
+        Ok(Some(storage))
     }
 }
 

@@ -7,7 +7,15 @@ const WEEK: Duration = Duration::from_secs(7 * 86_400);
 const KEEP: Keep = Keep {
     dead_letters: WEEK,
     commits: WEEK,
+    streams: BTreeMap::new(),
+    rollups: true,
+    archive: false,
 };
+
+async fn run(node: &Node) -> Option<Dropped> {
+    let mut maintenance = Maintenance::new(node.db.url.clone(), KEEP);
+    maintenance.run(Micros::now()).await.unwrap()
+}
 
 async fn two_commits_and_letters(node: &mut Node) {
     let (a, b) = (node.own(0).await, node.own(1).await);
@@ -31,7 +39,7 @@ async fn what_is_old_goes_and_cursors_below_it_can_no_longer_be_resumed() {
             update dead_letters set last_failed_at = now() - interval '8 days' where "offset" = 0"#,
         )
         .await;
-    run(&node.db.url, &KEEP).await.unwrap();
+    assert_eq!(run(&node).await, Some(Dropped::default()));
     let offsets = "select partition_id, resume_from from ingest_offsets order by 1";
     assert_eq!(node.db.rows(offsets).await, ["1|1", "2|1"]);
     assert_eq!(
@@ -54,6 +62,36 @@ async fn one_node_at_a_time_forgets() {
         .execute("select pg_advisory_lock($1)", &[&locks::MAINTAIN])
         .await
         .unwrap();
-    run(&node.db.url, &KEEP).await.unwrap();
+    assert_eq!(run(&node).await, None);
     assert_eq!(node.db.rows("select count(*) from commits").await, ["4"]);
+}
+
+#[tokio::test]
+async fn partitions_are_made_ahead_and_the_writer_uses_them() {
+    let mut node = Node::start().await;
+    let a = node.own(0).await;
+    let now = crate::store::testing::batches::second(0);
+    let mut maintenance = Maintenance::new(node.db.url.clone(), KEEP);
+    for _ in 0..2 {
+        maintenance.run(now).await.unwrap();
+    }
+    let names = "select relname from pg_class where relispartition and relkind = 'r' order by 1";
+    let ahead = [
+        "points_p20260101",
+        "points_p20260102",
+        "points_p20260103",
+        "rollup_1d_p20250618",
+        "rollup_1d_p20260613",
+        "rollup_1h_p20251206",
+        "rollup_1h_p20260105",
+        "rollup_1m_p20260101",
+        "rollup_1m_p20260108",
+    ];
+    assert_eq!(node.db.rows(names).await, ahead);
+    let input = Input::empty()
+        .share(&a, 0, 1)
+        .record(0, 0, &[("x", 0, 1.0), ("x", 2 * 86_400, 2.0)]);
+    node.write(input).await;
+    assert_eq!(node.db.rows(names).await, ahead);
+    assert_eq!(node.points().await.len(), 2);
 }

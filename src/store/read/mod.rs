@@ -17,6 +17,7 @@ mod points;
 mod letters;
 mod overview;
 mod version;
+mod storage;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ pub use letters::{DeadLetter, LetterFilter};
 pub use overview::{Gap, IngestOffset};
 pub use points::{PointKey, PointRow};
 pub use series::MetricInfo;
+pub use storage::{LevelStorage, Progress, StreamHorizon};
 
 use self::pool::Loan;
 use super::connect::DatabaseUrl;

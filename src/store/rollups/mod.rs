@@ -13,6 +13,7 @@ mod tests;
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
 use tokio_postgres::{Client, Statement};
 
 use crate::data::{Micros, SeriesId};
@@ -21,6 +22,7 @@ use super::connect::{DatabaseUrl, connect};
 use super::error::WriteError;
 use super::locks;
 use super::partitions::Partitions;
+use super::retention::Level;
 use super::timestamp::Timestamp;
 use work::{DAY, HOUR, MINUTE, Piece};
 
@@ -53,8 +55,8 @@ const PIECES: usize = 16;
 const PIECES_MAX: usize = 2_048;
 const STATEMENT: Duration = Duration::from_millis(200);
 
-/// The rollup tables, finest first, and the days in one of their time partitions.
-pub(super) const TABLES: [(&str, u32); 3] = [("rollup_1m", 7), ("rollup_1h", 30), ("rollup_1d", 360)];
+/// Finest first.
+pub(super) const LEVELS: [Level; 3] = [Level::Minute, Level::Hour, Level::Day];
 
 const LOCK: &str = "select pg_try_advisory_lock($1)";
 const UNLOCK: &str = "select pg_advisory_unlock($1)";
@@ -82,7 +84,7 @@ pub struct Pass {
 pub struct Refresher {
     client: Client,
     config: RollupConfig,
-    tables: [Partitions; 3],
+    tables: Vec<Partitions>,
     insert: Statement,
     compute: [Statement; 3],
 }
@@ -90,21 +92,18 @@ pub struct Refresher {
 impl Refresher {
     pub async fn connect(url: &DatabaseUrl, config: RollupConfig) -> Result<Self, WriteError> {
         let client = connect(url).await?;
-        // A pass that is lost with a crash of Postgres is lost whole, and made again.
+        // A pass that is lost with a crash of Postgres is lost whole, and made again. Plans are made for
+        // the very times asked for, by index, whatever is known of young partitions.
         client
             .batch_execute(
                 "set synchronous_commit = off; set idle_in_transaction_session_timeout = '60s';
                  set default_transaction_isolation = 'read committed'; set jit = off;
-                 set timezone = 'UTC'",
+                 set timezone = 'UTC'; set plan_cache_mode = force_custom_plan; set enable_seqscan = off",
             )
             .await?;
-        let [m, h, d] = TABLES;
+        let partitions = LEVELS.map(|level| Partitions::of(&client, level.table(), level.partition_days()));
         Ok(Self {
-            tables: [
-                Partitions::of(&client, m.0, m.1).await?,
-                Partitions::of(&client, h.0, h.1).await?,
-                Partitions::of(&client, d.0, d.1).await?,
-            ],
+            tables: try_join_all(partitions).await?,
             insert: client.prepare(log::INSERT).await?,
             compute: [
                 client.prepare(&compute::minutes()).await?,

@@ -115,7 +115,8 @@ async fn check(node: &Node) {
     let edge: Timestamp = node.db.client.query_one(EDGE, &[]).await.unwrap().get(0);
     let log = log::Rows::read(&node.db.client, edge.0, i64::MAX).await.unwrap();
     let points = points(node).await;
-    for ((name, _), unit) in TABLES.into_iter().zip([MINUTE, HOUR, DAY]) {
+    for (level, unit) in LEVELS.into_iter().zip([MINUTE, HOUR, DAY]) {
+        let name = level.table();
         let counts = |(series, start): &(SeriesId, i64)| {
             let stale = log.entries.iter().any(|entry| {
                 entry.series_id == *series && entry.from.0 < start + unit && entry.to.0 >= *start
@@ -241,8 +242,11 @@ async fn one_node_at_a_time_makes_rollups_and_values_too_large_fail_nothing() {
         .await
         .unwrap();
     one.pass(second(200_000)).await.unwrap().unwrap();
-    for (table, _) in TABLES {
-        let query = format!("select count, sum, m2, max from {table} order by series_id");
+    for level in LEVELS {
+        let query = format!(
+            "select count, sum, m2, max from {} order by series_id",
+            level.table()
+        );
         assert_eq!(node.db.rows(&query).await, ["2|null|null|1.7e+308", "1|2|0|2"]);
     }
     assert_eq!(

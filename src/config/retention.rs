@@ -1,0 +1,162 @@
+//! `retention` of a stream: one age for its points, or a table with one for each level.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::streams::humantime_option;
+use crate::store::retention::{Ages, Level};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What is not set is kept for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Retention {
+    #[serde(with = "humantime_option", skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Duration>,
+    #[serde(
+        rename = "1m",
+        with = "humantime_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub minute: Option<Duration>,
+    #[serde(
+        rename = "1h",
+        with = "humantime_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub hour: Option<Duration>,
+    #[serde(
+        rename = "1d",
+        with = "humantime_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub day: Option<Duration>,
+}
+
+impl Retention {
+    pub fn ages(&self) -> Ages {
+        [self.raw, self.minute, self.hour, self.day]
+    }
+
+    pub(super) fn check(&self, future: Duration, say: &mut impl FnMut(String)) {
+        let mut finer = (Level::Raw, Some(Duration::ZERO));
+        for (level, age) in Level::ALL.into_iter().zip(self.ages()) {
+            let name = level.name();
+            if age.is_some_and(|age| age < future) {
+                say(format!("retention.{name}: is shorter than accept.future"));
+            }
+            if age.is_some_and(|age| age < DAY) {
+                say(format!("retention.{name}: must be at least 1d"));
+            }
+            if age.is_some_and(|age| finer.1.is_none_or(|finer| age < finer)) {
+                let finer = finer.0.name();
+                say(format!(
+                    "retention.{name}: is shorter than that of {finer}, from which it is made"
+                ));
+            }
+            finer = (level, age);
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Retention {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextOrTable)
+    }
+}
+
+struct TextOrTable;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    #[serde(default, with = "humantime_option")]
+    raw: Option<Duration>,
+    #[serde(default, rename = "1m", with = "humantime_option")]
+    minute: Option<Duration>,
+    #[serde(default, rename = "1h", with = "humantime_option")]
+    hour: Option<Duration>,
+    #[serde(default, rename = "1d", with = "humantime_option")]
+    day: Option<Duration>,
+}
+
+impl<'de> Visitor<'de> for TextOrTable {
+    type Value = Retention;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(r#"an age such as "90d", or a table of them for raw, 1m, 1h and 1d"#)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Retention, E> {
+        let raw = humantime::parse_duration(text).map_err(E::custom)?;
+        Ok(Retention {
+            raw: Some(raw),
+            ..Retention::default()
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Retention, A::Error> {
+        let Table {
+            raw,
+            minute,
+            hour,
+            day,
+        } = Table::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Retention {
+            raw,
+            minute,
+            hour,
+            day,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, Overrides};
+    use super::*;
+
+    fn stream(retention: &str) -> Result<Retention, String> {
+        let text = format!("[[stream]]\nname = \"s\"\naccept.future = \"2d\"\nretention = {retention}");
+        let config = Config::from_text(&text, &Overrides::default());
+        config
+            .map(|config| config.streams[0].retention)
+            .map_err(|mistakes| mistakes.to_string())
+    }
+
+    #[test]
+    fn one_age_is_that_of_the_points_and_a_table_has_one_for_each_level() {
+        let days = |n: u32| Some(DAY * n);
+        assert_eq!(stream(r#""90d""#).unwrap().ages(), [days(90), None, None, None]);
+        let all = stream(r#"{ raw = "90d", 1m = "90d", 1h = "5000d" }"#).unwrap();
+        assert_eq!(all.ages(), [days(90), days(90), days(5_000), None]);
+        let toml = toml::to_string(&all).unwrap();
+        assert_eq!(toml::from_str::<Retention>(&toml).unwrap(), all);
+    }
+
+    #[test]
+    fn a_level_is_never_kept_longer_than_a_coarser_one() {
+        for (retention, mistake) in [
+            (r#"{ 1m = "1y" }"#, "retention.1m: is shorter than that of raw"),
+            (
+                r#"{ raw = "9d", 1m = "8d" }"#,
+                "retention.1m: is shorter than that of raw",
+            ),
+            (
+                r#"{ raw = "9d", 1d = "9d" }"#,
+                "retention.1d: is shorter than that of 1h",
+            ),
+            (r#""1d""#, "retention.raw: is shorter than accept.future"),
+            (r#""12h""#, "retention.raw: must be at least 1d"),
+            (r#"{ 1w = "1d" }"#, "retention: unknown field `1w`"),
+            ("7", "retention: invalid type: integer `7`, expected an age"),
+        ] {
+            let told = stream(retention).unwrap_err();
+            assert!(told.contains(mistake), "{mistake}\nis not in\n{told}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Forgetting old points and rollups: each stream keeps each level for an age of its own.
+//!
+//! First `horizons` says, committed, from where on everything is there; only then is anything
+//! dropped. A partition of which nobody keeps anything is dropped whole; where some streams keep
+//! longer, the rows of the others are deleted. What lies in a partition that is not wholly too old
+//! stays until it is.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio_postgres::Client;
+
+use crate::data::Micros;
+
+use super::error::WriteError;
+use super::maintain::Keep;
+use super::timestamp::Timestamp;
+
+mod floors;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+/// What is kept of a stream, finest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    Raw,
+    Minute,
+    Hour,
+    Day,
+}
+
+/// How long each of [`Level::ALL`] is kept; `None` for ever. No level is kept longer than a coarser one.
+pub type Ages = [Option<Duration>; 4];
+
+/// Before which time a stream's rows of a level may be deleted, in whole days; what is not listed
+/// is kept.
+type Floors = BTreeMap<(String, Level), Micros>;
+
+/// How much went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    pub partitions: u64,
+    /// Deleted one by one from partitions that stay.
+    pub rows: u64,
+}
+
+/// What this node last swept to the end: until floors move there is nothing to do.
+#[derive(Debug, Default)]
+pub struct Swept(Option<Floors>);
+
+impl Level {
+    pub const ALL: [Self; 4] = [Self::Raw, Self::Minute, Self::Hour, Self::Day];
+
+    /// As `horizons` calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Minute => "1m",
+            Self::Hour => "1h",
+            Self::Day => "1d",
+        }
+    }
+
+    pub const fn table(self) -> &'static str {
+        match self {
+            Self::Raw => "points",
+            Self::Minute => "rollup_1m",
+            Self::Hour => "rollup_1h",
+            Self::Day => "rollup_1d",
+        }
+    }
+
+    /// Days in a new time partition, for some hundred partitions of each table at most.
+    pub const fn partition_days(self) -> u32 {
+        match self {
+            Self::Raw => 1,
+            Self::Minute => 7,
+            Self::Hour => 30,
+            Self::Day => 360,
+        }
+    }
+
+    /// Partitions that are made ahead beside the present one.
+    pub(super) const fn ahead(self) -> i64 {
+        match self {
+            Self::Raw => 2,
+            Self::Minute | Self::Hour | Self::Day => 1,
+        }
+    }
+}
+
+/// Drops and deletes what is older than it need be at `now`. What could not be had without making
+/// others wait is left for the next run.
+pub(super) async fn run(
+    client: &mut Client,
+    keep: &Keep,
+    now: Micros,
+    swept: &mut Swept,
+) -> Result<Dropped, WriteError> {
+    let over = client
+        .execute("delete from restored where keep_until <= $1", &[&Timestamp(now)])
+        .await?;
+    let floors = floors::advance(client, keep, now).await?;
+    if over == 0 && swept.0.as_ref() == Some(&floors) {
+        return Ok(Dropped::default());
+    }
+    swept.0 = None;
+    let mut sweep = sweep::Sweep::new(client, &floors, keep.archive);
+    for level in Level::ALL {
+        sweep.level(level).await?;
+    }
+    let (dropped, whole) = sweep.end();
+    if whole {
+        swept.0 = Some(floors);
+    }
+    Ok(dropped)
+}

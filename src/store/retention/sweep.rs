@@ -1,0 +1,184 @@
+//! Dropping and deleting what the floors allow, one partition at a time.
+//!
+//! Dropping a partition locks the whole table for a moment. To wait for that lock would make every
+//! reader and the writer queue behind us, so we wait little and come back with the next run.
+
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Error, Transaction};
+
+use crate::data::SeriesId;
+use crate::store::locks;
+use crate::store::partitions::{Partition, list};
+use crate::store::timestamp::Timestamp;
+
+use super::{Dropped, Floors, Level, floors};
+
+/// What readers and the writer may have to wait because of us.
+const PATIENCE: &str = "set local lock_timeout = '300ms'";
+/// Series of which rows are deleted in one transaction.
+const SERIES_AT_ONCE: usize = 100;
+/// Rows that are deleted in one transaction.
+const ROWS_AT_ONCE: i64 = 50_000;
+
+const RESTORED: &str = "select exists (select from restored where
+    day::timestamp at time zone 'UTC' < $2::timestamptz
+    and day::timestamp at time zone 'UTC' + interval '24 hours' > $1::timestamptz)";
+
+#[derive(Debug)]
+pub(super) struct Sweep<'a> {
+    client: &'a mut Client,
+    floors: &'a Floors,
+    archive: bool,
+    dropped: Dropped,
+    /// Nothing was left for the next run.
+    whole: bool,
+}
+
+enum Fate {
+    Stays,
+    /// Not now: a restored day, or one that is not archived yet.
+    Waits,
+    Dropped,
+    /// Rows of these series go, others stay.
+    Thinned(Vec<SeriesId>),
+}
+
+impl<'a> Sweep<'a> {
+    pub fn new(client: &'a mut Client, floors: &'a Floors, archive: bool) -> Self {
+        Self {
+            client,
+            floors,
+            archive,
+            dropped: Dropped::default(),
+            whole: true,
+        }
+    }
+
+    pub fn end(self) -> (Dropped, bool) {
+        (self.dropped, self.whole)
+    }
+
+    pub async fn level(&mut self, level: Level) -> Result<(), Error> {
+        let floors = self.floors.iter().filter(|((_, of), _)| *of == level);
+        let Some(newest) = floors.map(|(_, floor)| *floor).max() else {
+            return Ok(());
+        };
+        let partitions = list(self.client, level.table()).await?;
+        for partition in partitions.iter().take_while(|p| p.until <= newest) {
+            match self.partition(level, partition).await {
+                Ok(Fate::Stays) => {}
+                Ok(Fate::Waits) => self.whole = false,
+                Ok(Fate::Dropped) => {
+                    self.dropped.partitions += 1;
+                    tracing::info!(partition = partition.name, "dropped a partition");
+                }
+                Ok(Fate::Thinned(series)) => self.thin(level, partition, &series).await?,
+                Err(error) if is_busy(&error) => {
+                    tracing::debug!(partition = partition.name, "in use, to be dropped later");
+                    self.whole = false;
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn partition(&mut self, level: Level, partition: &Partition) -> Result<Fate, Error> {
+        let transaction = self.client.transaction().await?;
+        if !is_free(&transaction, level, partition, self.archive).await? {
+            return Ok(Fate::Waits);
+        }
+        // Keeps out only who writes into this very partition, so that what is found stays true.
+        let lock = format!("{PATIENCE}; lock table only {} in share mode", partition.name);
+        transaction.batch_execute(&lock).await?;
+        let series = transaction.query(&series_in(&partition.name), &[]).await?;
+        let is_old = |stream: Option<&str>| {
+            // Without a stream is what somebody deleted just now.
+            stream.is_none_or(|stream| {
+                let floor = self.floors.get(&(stream.to_owned(), level));
+                floor.is_some_and(|floor| partition.until <= *floor)
+            })
+        };
+        let old = series.iter().filter(|row| is_old(row.get(1)));
+        let old: Vec<SeriesId> = old.map(|row| row.get(0)).collect();
+        if old.len() == series.len() {
+            let drop = format!("drop table {}", partition.name);
+            transaction.batch_execute(&drop).await?;
+            transaction.commit().await?;
+            return Ok(Fate::Dropped);
+        }
+        Ok(match old.is_empty() {
+            true => Fate::Stays,
+            false => Fate::Thinned(old),
+        })
+    }
+
+    async fn thin(&mut self, level: Level, partition: &Partition, series: &[SeriesId]) -> Result<(), Error> {
+        let name = &partition.name;
+        // Locked in the order in which writers lock them.
+        let delete = format!(
+            "with chosen as (
+                select series_id, ts from only {name} where series_id = any($1)
+                order by series_id, ts limit $2 for update)
+            delete from only {name} p using chosen c where p.series_id = c.series_id and p.ts = c.ts"
+        );
+        for series in series.chunks(SERIES_AT_ONCE) {
+            loop {
+                let transaction = self.client.transaction().await?;
+                if !is_free(&transaction, level, partition, self.archive).await? {
+                    self.whole = false;
+                    return Ok(());
+                }
+                let rows = transaction.execute(&delete, &[&series, &ROWS_AT_ONCE]).await?;
+                transaction.commit().await?;
+                self.dropped.rows += rows;
+                if rows < ROWS_AT_ONCE.cast_unsigned() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes the lock under which nothing is restored or refreshed, and says whether all of it may go.
+async fn is_free(
+    transaction: &Transaction<'_>,
+    level: Level,
+    partition: &Partition,
+    archive: bool,
+) -> Result<bool, Error> {
+    transaction
+        .execute("select pg_advisory_xact_lock($1)", &[&locks::ROLLUPS])
+        .await?;
+    let bounds = [partition.since, partition.until].map(Timestamp);
+    let restored = transaction.query_one(RESTORED, &[&bounds[0], &bounds[1]]).await?;
+    if restored.get(0) {
+        return Ok(false);
+    }
+    let must_be_archived = archive && level == Level::Raw;
+    Ok(!must_be_archived
+        || floors::unarchived(transaction, std::slice::from_ref(partition))
+            .await?
+            .is_empty())
+}
+
+/// The series that have rows in the partition, with their streams; a step of its index for each.
+fn series_in(partition: &str) -> String {
+    format!(
+        "with recursive here as (
+            (select series_id from only {partition} order by series_id limit 1)
+            union all
+            select (select p.series_id from only {partition} p
+                where p.series_id > here.series_id order by p.series_id limit 1)
+            from here where here.series_id is not null)
+        select here.series_id, s.stream from here left join series s on s.id = here.series_id
+        where here.series_id is not null order by 1"
+    )
+}
+
+fn is_busy(error: &Error) -> bool {
+    let states = [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED];
+    error.code().is_some_and(|code| states.contains(code))
+}
