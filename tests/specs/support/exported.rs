@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use super::kafka::{labelled_point, point};
 use super::streamsync::Plan;
-use super::{StreamSync, seconds_ago};
+use super::{PATIENCE, StreamSync, seconds_ago};
 use crate::live::after;
 
 /// Two series of ten points, ten seconds apart from a whole minute on.
@@ -79,7 +79,9 @@ impl Known {
 
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         let url = format!("{}{path}", self.node.url);
-        let mut request = awc::Client::default().request(method.parse().expect("a method"), url);
+        let mut request = awc::Client::default()
+            .request(method.parse().expect("a method"), url)
+            .timeout(PATIENCE);
         for (name, value) in headers {
             request = request.insert_header((*name, *value));
         }
