@@ -65,15 +65,30 @@ fn what_is_beyond_it_is_named_with_what_is_supported() {
 }
 
 #[test]
-fn deep_nesting_ends_in_an_answer_or_a_refusal() {
+fn what_would_nest_without_end_is_refused_before_it_is_parsed() {
     for text in [
         format!("{}1{}", "(".repeat(8_000), ")".repeat(8_000)),
         format!("{}1", "1-".repeat(8_000)),
         format!("{}up", "-".repeat(16_000)),
-        "(".repeat(100_000),
+        format!("up{}", " or up".repeat(2_000)),
+        format!("up{}", "[1m:]".repeat(3_000)),
+        format!("#\"\n{}", "(".repeat(8_000)),
+        format!("'\\'' + `\\` {}", "(".repeat(8_000)),
         format!("up{{{}}}", "a=~\"(x{100}){100}\",".repeat(100)),
+        "x".repeat(17_000),
     ] {
-        let _ = Expression::parse(&text);
+        assert!(
+            refusal(&text).starts_with("an expression may have"),
+            "{}",
+            &text[..20]
+        );
+    }
+    for text in [
+        format!("{}1{}", "(".repeat(100), ")".repeat(100)),
+        format!("{}1", "1-".repeat(100)),
+        format!("up{{a=~\"{}\"}} + 1", "host-(1)|".repeat(100)),
+    ] {
+        Expression::parse(&text).unwrap();
     }
 }
 
