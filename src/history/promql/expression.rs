@@ -237,7 +237,10 @@ pub(super) fn parsed(text: &str) -> Result<Expr, PromqlError> {
              {OPERATORS_MAX} operators and brackets"
         )));
     }
-    parser::parse(text).map_err(|why| PromqlError::Refused(format!("parse error: {why}")))
+    // The parser panics on durations of more seconds than there are, such as `up[1e300]`.
+    std::panic::catch_unwind(|| parser::parse(text))
+        .unwrap_or_else(|_| Err("a duration is too long".to_owned()))
+        .map_err(|why| PromqlError::Refused(format!("parse error: {why}")))
 }
 
 /// Everything outside of strings and comments by which an expression may nest, and some more.

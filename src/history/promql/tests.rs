@@ -59,6 +59,11 @@ fn what_is_beyond_it_is_named_with_what_is_supported() {
     }
     assert!(refusal("abs(up)").starts_with("unsupported expression 'abs(up)': supported are selectors"));
     assert!(refusal("up{").starts_with("parse error: "));
+    assert_eq!(refusal("up[1e300]"), "parse error: a duration is too long");
+    assert_eq!(
+        refusal("up offset 99999999999999999999"),
+        "parse error: a duration is too long"
+    );
     assert!(refusal("{a=~\".*\"}").starts_with("parse error: "));
     assert!(refusal(&format!("up{{a=~\"{}\"}}", "x".repeat(2_000))).contains("longer than"));
     assert!(selector("rate(up[5m])").is_err() && selector("up offset 5m").is_err());
