@@ -18,7 +18,7 @@ use super::question::{BadQuestion, CalendarUnit, Step};
 use crate::data::{self, Grid, Micros};
 
 /// The most buckets of one question whose bounds must be known.
-pub const BUCKETS_MAX: usize = 100_000;
+const BUCKETS_MAX: usize = 100_000;
 
 const DAY: i64 = 86_400_000_000;
 /// Days from 1970-01-01, a Thursday, to the first Monday.
@@ -66,7 +66,7 @@ impl Step {
     /// The buckets that cover `from..to`, where `from < to`.
     ///
     /// # Errors
-    /// When calendar buckets are more than [`BUCKETS_MAX`].
+    /// When calendar buckets are more than 100,000.
     pub fn grid(&self, from: Micros, to: Micros) -> Result<Grid, BadQuestion> {
         match self {
             Self::Even(step) => Ok(Grid::Even(*step)),

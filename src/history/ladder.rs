@@ -16,7 +16,7 @@ const DAYS: [i64; 2] = [1, 2];
 /// Ascending, in microseconds.
 pub fn widths() -> impl DoubleEndedIterator<Item = i64> + Clone {
     let below = (0..6).flat_map(|power| BELOW.map(|n| n * 10_i64.pow(power)));
-    let weeks = (0..13).map(|power| 7 * DAY << power);
+    let weeks = (0..13).map(|power| (7 * DAY) << power);
     below
         .chain(SIXTIETHS.map(|n| n * SECOND))
         .chain(SIXTIETHS.map(|n| n * MINUTE))

@@ -344,6 +344,7 @@ async fn what_cannot_be_aggregated_is_refused_with_a_code() {
         ("window", json!("0s")),
         ("window", json!("1000000d")),
         ("aggregate", json!([])),
+        ("aggregate", json!(["AVG", "RATE"])),
         ("backfill", json!("soon")),
         ("every", json!("2h")),
         (
