@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use diesel::data_types::{PgInterval, PgTimestamp};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Double, Integer, Interval, Nullable, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Double, Integer, Interval, Timestamptz};
 
 use super::rows::{from_pg, to_pg};
 use super::{ReadError, Reader};
@@ -22,11 +22,6 @@ cross join lateral (
     order by ts desc limit 1
 ) p
 limit $6";
-
-const FLOOR: &str = "
-select max(h.floor) as floor from horizons h
-where h.level = 'raw'
-  and h.stream in (select stream from series where id = any($1))";
 
 impl Reader {
     /// The newest value in `(at - lookback, at]` of each series at `first`, `first + step` … up to
@@ -46,7 +41,8 @@ impl Reader {
         if ids.is_empty() || first > last {
             return Ok(Vec::new());
         }
-        self.are_kept_from(ids, first.minus(lookback)).await?;
+        self.are_kept(ids, first.minus(lookback), Micros(last.0.saturating_add(1)))
+            .await?;
         let lookback = i64::try_from(lookback.as_micros()).unwrap_or(i64::MAX);
         let query = diesel::sql_query(STANDS)
             .bind::<Array<Integer>, _>(ids.to_vec())
@@ -70,19 +66,6 @@ impl Reader {
         });
         Ok(lines.collect())
     }
-
-    async fn are_kept_from(&self, ids: &[SeriesId], from: Micros) -> Result<(), ReadError> {
-        let query = diesel::sql_query(FLOOR).bind::<Array<Integer>, _>(ids.to_vec());
-        let floors: Vec<Floor> = self.load(query).await?;
-        let floor = floors.first().and_then(|row| row.floor).map(from_pg);
-        match floor {
-            Some(earliest) if from < earliest => Err(ReadError::NotAvailable {
-                earliest,
-                archived: false,
-            }),
-            _ => Ok(()),
-        }
-    }
 }
 
 #[derive(QueryableByName)]
@@ -93,10 +76,4 @@ struct Row {
     at: PgTimestamp,
     #[diesel(sql_type = Double)]
     value: f64,
-}
-
-#[derive(QueryableByName)]
-struct Floor {
-    #[diesel(sql_type = Nullable<Timestamptz>)]
-    floor: Option<PgTimestamp>,
 }

@@ -29,7 +29,6 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 pub use error::ReadError;
-pub use history::Wanted;
 pub use latest::LatestPoint;
 pub use letters::{DeadLetter, LetterFilter};
 pub use overview::{Gap, IngestOffset};

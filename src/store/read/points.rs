@@ -45,6 +45,9 @@ pub struct PointRow {
 
 impl Reader {
     /// The first `first` points with `from <= ts < to` behind `after`.
+    ///
+    /// # Errors
+    /// `NotAvailable` where retention has dropped some of them.
     pub async fn points(
         &self,
         selector: &Selector,
@@ -105,6 +108,7 @@ impl Reader {
             return Ok(Vec::new());
         }
         let ids: Vec<SeriesId> = of.iter().map(|s| s.id).collect();
+        self.are_kept(&ids, since, to).await?;
         let query = diesel::sql_query(PAGE)
             .bind::<Array<Integer>, _>(ids)
             .bind::<Timestamptz, _>(to_pg(since))

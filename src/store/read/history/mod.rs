@@ -14,8 +14,6 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
-pub use buckets::Wanted;
-
 use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Timestamptz};
@@ -81,6 +79,17 @@ impl Reader {
         loan.begin().await?;
         let answer = self.lines_in(&mut loan, ids, from, to, grid, wanted).await;
         loan.end(answer).await
+    }
+
+    /// Whether all points with `from <= ts < to` of these series are there.
+    ///
+    /// # Errors
+    /// `NotAvailable` where retention has dropped some of them.
+    pub(super) async fn are_kept(&self, ids: &[SeriesId], from: Micros, to: Micros) -> Result<(), ReadError> {
+        let mut loan = self.loan().await?;
+        loan.begin().await?;
+        let answer = plan(&mut loan, ids, from, to, &[Level::Raw]).await;
+        loan.end(answer).await.map(|_| ())
     }
 
     async fn points_in(
