@@ -153,9 +153,7 @@ async fn is_free(
         .execute("select pg_advisory_xact_lock($1)", &[&locks::ROLLUPS])
         .await?;
     let bounds = [partition.since, partition.until].map(Timestamp);
-    let restored = transaction
-        .query_one(RESTORED, &[&bounds[0], &bounds[1]])
-        .await?;
+    let restored = transaction.query_one(RESTORED, &[&bounds[0], &bounds[1]]).await?;
     if restored.get(0) {
         return Ok(false);
     }
