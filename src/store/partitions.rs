@@ -66,26 +66,41 @@ impl Partitions {
     pub async fn ensure(
         &mut self,
         client: &Client,
-        times: impl Iterator<Item = Micros>,
+        times: impl Iterator<Item = Micros> + Clone,
     ) -> Result<(), WriteError> {
+        while self.create_missing(client, times.clone()).await? {}
+        Ok(())
+    }
+
+    /// True when one that was known turned out to be gone: a time before may have relied on it.
+    async fn create_missing(
+        &mut self,
+        client: &Client,
+        times: impl Iterator<Item = Micros>,
+    ) -> Result<bool, WriteError> {
         let mut last = (0, 0);
+        let mut gone = false;
         for Micros(time) in times {
             if (last.0..last.1).contains(&time) || !(Micros::FIRST..=Micros::LAST).contains(&Micros(time)) {
                 continue;
             }
             last = match self.covering(time) {
                 Some(range) => range,
-                None => self.create(client, time).await?,
+                None => {
+                    let created = self.create(client, time).await?;
+                    gone |= created.1;
+                    created.0
+                }
             };
         }
-        Ok(())
+        Ok(gone)
     }
 
     /// Makes that of `now` and so many after it, so that no batch has to wait for one.
     pub async fn ahead(&mut self, client: &Client, now: Micros, more: i64) -> Result<(), WriteError> {
-        let times = (0..=more).map(|n| Micros(now.0.saturating_add(n * self.length)));
-        let times: Vec<Micros> = times.collect();
-        self.ensure(client, times.into_iter()).await
+        let length = self.length;
+        let times = (0..=more).map(|n| Micros(now.0.saturating_add(n * length)));
+        self.ensure(client, times).await
     }
 
     fn covering(&self, time: i64) -> Option<(i64, i64)> {
@@ -94,14 +109,15 @@ impl Partitions {
         (time < range.1).then_some(range)
     }
 
-    async fn create(&mut self, client: &Client, time: i64) -> Result<(i64, i64), WriteError> {
+    /// The range that holds `time` now, and whether one that was known is gone.
+    async fn create(&mut self, client: &Client, time: i64) -> Result<((i64, i64), bool), WriteError> {
         client.batch_execute("begin").await?;
         // One statement for the lock and another for the look: the second sees what the holder
         // before us committed.
         client
             .execute("select pg_advisory_xact_lock($1)", &[&locks::PARTITIONS])
             .await?;
-        self.known = bounds(client, self.table).await?;
+        let gone = self.reload(client).await?;
         let range = match self.covering(time) {
             Some(range) => range,
             None => {
@@ -115,7 +131,7 @@ impl Partitions {
             self.known.insert(at, range);
             tracing::debug!(table = self.table, from = %Micros(range.0), to = %Micros(range.1), "created a partition");
         }
-        Ok(range)
+        Ok((range, gone))
     }
 
     /// The aligned range around `time`, cut where partitions of another length are in the way and

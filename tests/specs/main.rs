@@ -35,6 +35,8 @@ mod protocol_sse;
 mod query;
 mod redrive;
 mod resume;
+mod retention;
+mod rollups;
 mod schema;
 mod sharing;
 mod shutdown;

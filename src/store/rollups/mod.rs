@@ -146,6 +146,7 @@ impl Refresher {
         self.client.batch_execute("begin").await?;
         rows.delete(&self.client).await?;
         let (written, done) = self.compute(&pieces).await?;
+        fail::fail_point!("in-refresh", |_| std::process::abort());
         let mut back = later;
         back.extend(pieces[done..].iter().map(Piece::entry));
         log::add(&self.client, &self.insert, &back).await?;
@@ -153,9 +154,9 @@ impl Refresher {
         let touched: Vec<i32> = touched.into_iter().collect();
         self.client.execute(TOUCH, &[&touched]).await?;
         self.client.execute(MOVE_EDGE, &[&Timestamp(edge)]).await?;
-        fail::fail_point!("before-rollup-commit", |_| std::process::abort());
+        fail::fail_point!("before-refresh-commit", |_| std::process::abort());
         self.client.batch_execute("commit").await?;
-        fail::fail_point!("after-rollup-commit", |_| std::process::abort());
+        fail::fail_point!("after-refresh-commit", |_| std::process::abort());
         Ok(Pass {
             written,
             behind: done < pieces.len() || rows.len() as i64 == LOG_ROWS,

@@ -5,6 +5,7 @@ mod instants;
 mod letters;
 mod points;
 mod series;
+mod storage;
 mod windows;
 
 use std::collections::BTreeMap;
