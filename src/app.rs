@@ -115,6 +115,7 @@ impl App {
                 ..PollConfig::default()
             },
             writer: writer_config(config),
+            rollups: config.rollups.refresher(),
             keep: Keep {
                 dead_letters: config.pipeline.dead_letter_retention,
                 commits: config.pipeline.resume_horizon,

@@ -12,6 +12,7 @@ mod ledger;
 pub mod transformer;
 pub mod writer;
 mod failing;
+mod refresher;
 pub mod hub;
 pub mod archive;
 pub mod aggregates;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisConfig};
+pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisConfig, RollupsConfig};
 pub use streams::{StartAt, StreamConfig};
 
 /// What the environment and the command line may say; a flag wins over its variable.
@@ -71,6 +71,7 @@ pub struct Config {
     pub redis: RedisConfig,
     pub http: HttpConfig,
     pub pipeline: PipelineConfig,
+    pub rollups: RollupsConfig,
     #[serde(rename = "stream")]
     pub streams: Vec<StreamConfig>,
 }
@@ -150,6 +151,7 @@ impl Config {
         self.postgres.check(mistakes);
         self.http.check(mistakes);
         self.pipeline.check(mistakes);
+        self.rollups.check(mistakes);
         streams::check(&self.streams, mistakes);
     }
 }

@@ -104,6 +104,11 @@ pub async fn delete_series(url: &DatabaseUrl, selector: &Selector) -> Result<Del
             }
         }
         let transaction = client.transaction().await?;
+        // Not in the middle of a refresh, which would bring back what is deleted here. Before the
+        // other lock, so that writers do not wait for it.
+        transaction
+            .execute("select pg_advisory_xact_lock($1)", &[&locks::ROLLUPS])
+            .await?;
         // Waits for the writes under way; those after it see the new version and look ids up again.
         transaction
             .execute("select pg_advisory_xact_lock($1)", &[&locks::CATALOGUE])
@@ -114,6 +119,10 @@ pub async fn delete_series(url: &DatabaseUrl, selector: &Selector) -> Result<Del
         deleted.points += transaction
             .execute("delete from points where series_id = any($1)", &[&ids])
             .await?;
+        for rollup in ["rollup_1m", "rollup_1h", "rollup_1d"] {
+            let delete = format!("delete from {rollup} where series_id = any($1)");
+            transaction.execute(&delete, &[&ids]).await?;
+        }
         deleted.series += transaction
             .execute("delete from series where id = any($1)", &[&ids])
             .await?;

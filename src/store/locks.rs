@@ -10,3 +10,5 @@ pub(super) const CATALOGUE: i64 = 0x5753_0003;
 pub(super) const PARTITIONS: i64 = 0x5753_0004;
 /// Taken by the one node that forgets old rows.
 pub(super) const MAINTAIN: i64 = 0x5753_0005;
+/// Taken while rollups are refreshed, and by whoever deletes points or rollups.
+pub(super) const ROLLUPS: i64 = 0x5753_0006;

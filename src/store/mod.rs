@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod write;
 pub mod admin;
 pub mod maintain;
+pub mod rollups;
 
 mod catalogue;
 mod copy;

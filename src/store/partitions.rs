@@ -1,7 +1,7 @@
-//! The time partitions of `points`: which exist, and creating those that are missing.
+//! The time partitions of a table: which exist, and creating those that are missing.
 //!
 //! A partition is created beside the table and then attached: `create table ... partition of`
-//! would lock out every reader and writer of `points`, attaching does not.
+//! would lock out every reader and writer of the table, attaching does not.
 
 use chrono::DateTime;
 use tokio_postgres::Client;
@@ -20,28 +20,36 @@ const BOUNDS: &str = r"
     join pg_class c on c.oid = i.inhrelid
     cross join lateral regexp_match(
         pg_get_expr(c.relpartbound, c.oid), 'FROM \(''(.*)''\) TO \(''(.*)''\)') edge
-    where i.inhparent = 'points'::regclass and edge is not null
+    where i.inhparent = $1::text::regclass and edge is not null
     order by 1";
 
 /// Half-open ranges of time, ordered, without overlap.
 #[derive(Debug)]
 pub(super) struct Partitions {
+    table: &'static str,
     /// The length of a new partition, in microseconds; whole days.
     length: i64,
     known: Vec<(i64, i64)>,
 }
 
 impl Partitions {
-    pub async fn load(client: &Client, days: u32) -> Result<Self, WriteError> {
+    /// Those of `table`, and new ones of so many days.
+    pub async fn of(client: &Client, table: &'static str, days: u32) -> Result<Self, WriteError> {
         Ok(Self {
+            table,
             length: i64::from(days.max(1)) * DAY,
-            known: bounds(client).await?,
+            known: bounds(client, table).await?,
         })
+    }
+
+    /// Half-open ranges in microseconds, ordered.
+    pub fn known(&self) -> &[(i64, i64)] {
+        &self.known
     }
 
     /// Reads the partitions anew; true when one that was known is gone.
     pub async fn reload(&mut self, client: &Client) -> Result<bool, WriteError> {
-        let before = std::mem::replace(&mut self.known, bounds(client).await?);
+        let before = std::mem::replace(&mut self.known, bounds(client, self.table).await?);
         Ok(before.iter().any(|range| !self.known.contains(range)))
     }
 
@@ -79,19 +87,19 @@ impl Partitions {
         client
             .execute("select pg_advisory_xact_lock($1)", &[&locks::PARTITIONS])
             .await?;
-        self.known = bounds(client).await?;
+        self.known = bounds(client, self.table).await?;
         let range = match self.covering(time) {
             Some(range) => range,
             None => {
                 let range = self.room(time);
-                client.batch_execute(&statements(range)).await?;
+                client.batch_execute(&statements(self.table, range)).await?;
                 range
             }
         };
         client.batch_execute("commit").await?;
         if let Err(at) = self.known.binary_search(&range) {
             self.known.insert(at, range);
-            tracing::debug!(from = %Micros(range.0), to = %Micros(range.1), "created a partition");
+            tracing::debug!(table = self.table, from = %Micros(range.0), to = %Micros(range.1), "created a partition");
         }
         Ok(range)
     }
@@ -109,8 +117,8 @@ impl Partitions {
     }
 }
 
-async fn bounds(client: &Client) -> Result<Vec<(i64, i64)>, WriteError> {
-    let rows = client.query(BOUNDS, &[]).await?;
+async fn bounds(client: &Client, table: &str) -> Result<Vec<(i64, i64)>, WriteError> {
+    let rows = client.query(BOUNDS, &[&table]).await?;
     let micros = |time: Timestamp| time.0.0;
     Ok(rows
         .iter()
@@ -118,7 +126,7 @@ async fn bounds(client: &Client) -> Result<Vec<(i64, i64)>, WriteError> {
         .collect())
 }
 
-fn statements((from, to): (i64, i64)) -> String {
+fn statements(table: &str, (from, to): (i64, i64)) -> String {
     let text = |micros, format| {
         DateTime::from_timestamp_micros(micros)
             .unwrap_or_default()
@@ -127,11 +135,11 @@ fn statements((from, to): (i64, i64)) -> String {
             // What chrono puts before the year 10000, and Postgres does not read.
             .replace('+', "")
     };
-    let name = format!("points_p{}", text(from, "%Y%m%d"));
+    let name = format!("{table}_p{}", text(from, "%Y%m%d"));
     let edge = "%Y-%m-%d %H:%M:%S%.6fZ";
     format!(
-        "create table {name} (like points including defaults including constraints);
-         alter table points attach partition {name} for values from ('{}') to ('{}')",
+        "create table {name} (like {table} including defaults including constraints);
+         alter table {table} attach partition {name} for values from ('{}') to ('{}')",
         text(from, edge),
         text(to, edge),
     )
@@ -143,6 +151,7 @@ mod tests {
 
     fn with(known: &[(i64, i64)]) -> Partitions {
         Partitions {
+            table: "points",
             length: DAY,
             known: known.to_vec(),
         }
@@ -163,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_statement_names_the_first_day() {
-        let sql = statements((0, DAY));
+        let sql = statements("points", (0, DAY));
         assert!(sql.contains("points_p19700101 for values from ('1970-01-01 00:00:00.000000Z')"));
     }
 }

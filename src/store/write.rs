@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::future::join;
+use futures_util::try_join;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Statement};
 
@@ -24,12 +25,14 @@ use super::upsert::{Upsert, Won};
 use super::{copy, letters, locks};
 
 mod commits;
+mod invalidations;
 mod offsets;
 #[cfg(test)]
 mod tests;
 mod written;
 
 use commits::Commits;
+use invalidations::Invalidations;
 use offsets::Offsets;
 pub use written::{DeadRecord, Written};
 
@@ -60,6 +63,7 @@ pub struct Writer {
     partitions: Partitions,
     offsets: Offsets,
     commits: Commits,
+    invalidations: Invalidations,
     upsert: Upsert,
     copy: Statement,
     metrics: Arc<Metrics>,
@@ -94,9 +98,10 @@ impl Writer {
             .await?;
         Ok(Self {
             catalogue: Catalogue::load(&client, config.max_series).await?,
-            partitions: Partitions::load(&client, config.partition_days).await?,
+            partitions: Partitions::of(&client, "points", config.partition_days).await?,
             offsets: Offsets::prepare(&client).await?,
             commits: Commits::prepare(&client).await?,
+            invalidations: Invalidations::prepare(&client).await?,
             upsert: Upsert::prepare(&client).await?,
             copy: client.prepare(copy::POINTS).await?,
             client,
@@ -196,9 +201,10 @@ impl Writer {
             .map(|record| &batch.raw.records[record as usize])
             .filter(|record| batch.raw.share(record).of.redrive);
         letters::resolve(&self.client, batch, redriven).await?;
-        self.commits
-            .write(&self.client, batch, &moved.live, &rows, &won)
-            .await?;
+        try_join!(
+            self.commits.write(&self.client, batch, &moved.live, &rows, &won),
+            self.invalidations.write(&self.client, &rows, &won),
+        )?;
 
         fail::fail_point!("before-commit", |_| std::process::abort());
         self.client.batch_execute("commit").await?;

@@ -61,6 +61,14 @@ pub struct Metrics {
     pub window_reads: Counter,
     /// Reads and writes of the cache of latest values that fell back to Postgres.
     pub cache_errors: Counter,
+    /// One pass over the invalidation log that had something to do.
+    pub refresh_seconds: Histogram,
+    /// Rows of rollups written, by level: `1m`, `1h` or `1d`.
+    pub rollup_buckets: Counters,
+    /// Rows of the invalidation log that wait to be taken in.
+    pub invalidations: Gauge,
+    /// How far behind the clock the rollups end, in seconds.
+    pub rollup_edge_lag: Gauge,
     /// Wall clock of the last commit in milliseconds since the epoch; 0 before the first.
     pub last_commit_millis: AtomicU64,
 }
@@ -92,6 +100,10 @@ impl Default for Metrics {
             window_updates: Counter::default(),
             window_reads: Counter::default(),
             cache_errors: Counter::default(),
+            refresh_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
+            rollup_buckets: Counters::default(),
+            invalidations: Gauge::default(),
+            rollup_edge_lag: Gauge::default(),
             last_commit_millis: AtomicU64::new(0),
             registry: Registry::default(),
         };
@@ -184,6 +196,28 @@ impl Default for Metrics {
             "cache_errors",
             "Cache failures answered by Postgres",
             metrics.cache_errors.clone(),
+        );
+        r.register_with_unit(
+            "rollup_refresh",
+            "Time of a pass over the invalidation log",
+            Unit::Seconds,
+            metrics.refresh_seconds.clone(),
+        );
+        r.register(
+            "rollup_buckets",
+            "Rows of rollups written",
+            metrics.rollup_buckets.clone(),
+        );
+        r.register(
+            "rollup_invalidations",
+            "Rows of the invalidation log that wait",
+            metrics.invalidations.clone(),
+        );
+        r.register_with_unit(
+            "rollup_edge_lag",
+            "How far behind the clock the rollups end",
+            Unit::Seconds,
+            metrics.rollup_edge_lag.clone(),
         );
         Self { registry, ..metrics }
     }

@@ -1,0 +1,74 @@
+//! Keeps the rollups up to date beside the pipeline, on a thread of its own, for as long as the
+//! program runs; while Postgres is away it waits.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use crate::data::Micros;
+use crate::store::WriteError;
+use crate::store::connect::DatabaseUrl;
+use crate::store::rollups::{Refreshed, Refresher, RollupConfig};
+use crate::telemetry::Metrics;
+
+const RETRY_LONGEST: Duration = Duration::from_secs(60);
+/// So many times as long as a pass took, Postgres is the writers' before the next.
+const REST: u32 = 5;
+
+/// Never ends by itself. A pass that is cut off has changed nothing.
+pub async fn run(database: &DatabaseUrl, config: RollupConfig, metrics: &Arc<Metrics>) {
+    let mut failures = 0;
+    loop {
+        let Err(error) = passes(database, config, metrics, &mut failures).await;
+        let delay = RETRY_LONGEST.min(Duration::from_secs(1 << failures.min(6)));
+        failures += 1;
+        tracing::warn!(%error, retry_in = ?delay, "rollups were not refreshed");
+        sleep(delay).await;
+    }
+}
+
+async fn passes(
+    database: &DatabaseUrl,
+    config: RollupConfig,
+    metrics: &Arc<Metrics>,
+    failures: &mut u32,
+) -> Result<std::convert::Infallible, WriteError> {
+    let mut refresher = Refresher::connect(database, config, Arc::clone(metrics)).await?;
+    loop {
+        let begun = Instant::now();
+        let refreshed = refresher.pass(Micros::now()).await?;
+        *failures = 0;
+        sleep(rest(refreshed, begun.elapsed(), config.every)).await;
+    }
+}
+
+/// What is left of a backlog is done at once where nobody writes, and in small shares of the time
+/// where somebody does.
+fn rest(refreshed: Refreshed, took: Duration, every: Duration) -> Duration {
+    match refreshed {
+        Refreshed { pending: 0, .. } => every,
+        Refreshed { is_quiet: true, .. } => Duration::ZERO,
+        _ => took * REST,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backlog_is_done_at_once_unless_somebody_writes() {
+        let every = Duration::from_secs(10);
+        let of = |pending, is_quiet| {
+            let refreshed = Refreshed {
+                buckets: 1,
+                pending,
+                is_quiet,
+            };
+            rest(refreshed, Duration::from_secs(1), every).as_secs()
+        };
+        assert_eq!((of(0, false), of(0, true)), (10, 10));
+        assert_eq!((of(3, true), of(3, false)), (0, 5));
+    }
+}
