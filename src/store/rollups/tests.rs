@@ -1,6 +1,7 @@
 //! Rollups against a real Postgres, pass by pass.
 
 mod random;
+mod speed;
 mod truth;
 
 use super::*;
@@ -247,4 +248,29 @@ async fn two_points_ages_apart_bring_no_partitions_between_them() {
     assert_eq!(node.db.rows(parts).await, ["2"]);
     let days = node.db.rows("select count, sum from rollup_1d order by ts").await;
     assert_eq!(days, ["1|1", "1|2"]);
+}
+
+#[tokio::test]
+async fn what_is_committed_during_a_pass_is_taken_in_by_the_next() {
+    let mut node = Node::start().await;
+    let a = node.own(0).await;
+    let mut refresher = refresher(&node, Duration::from_secs(9)).await;
+    let mut writer = node.another_writer().await;
+    let writing = async {
+        for n in 0..60 {
+            // Late ones and corrections, in the same few minutes.
+            let points: Vec<_> = (0..40).map(|i| ("x", (n * 7 + i * 13) % 400, n as f64)).collect();
+            let input = Input::empty().share(&a, n, n + 1).record(n, n, &points);
+            writer.write(input.batch()).await.unwrap();
+        }
+    };
+    let refreshing = async {
+        for n in 0..60 {
+            let now = second(n * 10).plus(refresher.config.lag);
+            refresher.pass(now).await.unwrap();
+        }
+    };
+    tokio::join!(writing, refreshing);
+    refresh(&mut refresher, 2 * DAY).await;
+    holds(&node).await;
 }
