@@ -19,7 +19,6 @@ use crate::actors::aggregates::{Aggregates, AggregatesHandle};
 use crate::actors::archive::Archive;
 use crate::actors::generation::Pipeline;
 use crate::actors::hub::{Hub, HubHandle};
-use crate::actors::refresher::{self, RefresherHandle};
 use crate::actors::supervisor::{Stop, Supervisor};
 use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
 use crate::cold::{Schedule, Target};
@@ -56,7 +55,6 @@ pub struct App {
     pub producer: Arc<Producer>,
     pub status: Arc<Status>,
     supervisor: Addr<Supervisor>,
-    refresher: Option<RefresherHandle>,
     hub: HubHandle,
     http: ServerHandle,
     embedded: Option<Embedded>,
@@ -119,6 +117,7 @@ impl App {
                 ..PollConfig::default()
             },
             writer: writer_config(config),
+            rollups: config.rollups.refresher(),
             keep: Keep {
                 dead_letters: config.pipeline.dead_letter_retention,
                 commits: config.pipeline.resume_horizon,
@@ -145,10 +144,6 @@ impl App {
         };
         let supervisor = Supervisor::new(Arc::new(pipeline), to_fatal).start();
 
-        let refresher = config.rollups.enabled.then(|| {
-            let (metrics, status) = (Arc::clone(&metrics), Arc::clone(&status));
-            refresher::start(database.clone(), config.rollups.settings(), metrics, status)
-        });
         let archiver = archiver(config, &database, &metrics)?;
         let services = services::Services {
             status: Arc::clone(&status),
@@ -186,7 +181,6 @@ impl App {
             producer,
             status,
             supervisor,
-            refresher,
             hub,
             http,
             embedded,
@@ -208,7 +202,6 @@ impl App {
     /// deadline. Says whether everything had been stored and said good-bye to by then.
     pub async fn stop(self) -> bool {
         self.status.update(|snapshot| snapshot.stopping = true);
-        drop(self.refresher);
         if let Some(archiver) = &self.archiver {
             // At whatever it is: a copy that was not recorded is made again.
             archiver.stop();

@@ -18,6 +18,7 @@ use crate::data::Credits;
 use crate::sources::{Broker, PollConfig, StreamSource, TopicSpec, ensure_topics};
 use crate::store::connect::DatabaseUrl;
 use crate::store::maintain::Keep;
+use crate::store::rollups::RollupConfig;
 use crate::store::{self, WriterConfig, migrate};
 use crate::telemetry::status::StreamState;
 use crate::telemetry::{Metrics, Status};
@@ -33,6 +34,8 @@ pub struct Pipeline {
     pub poll: PollConfig,
     pub writer: WriterConfig,
     pub keep: Keep,
+    /// `None`: other nodes refresh the rollups.
+    pub rollups: Option<RollupConfig>,
     pub credit_bytes: usize,
     /// The share of a stream's last records that may fail, and how many records those are.
     pub dead_letter_limit: (f64, usize),

@@ -1,90 +1,74 @@
-//! Keeps the rollups up to date for as long as the program runs, whatever becomes of the pipeline.
+//! Keeps the rollups up to date beside the pipeline, on a thread of its own, for as long as the
+//! program runs; while Postgres is away it waits.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::data::Micros;
+use crate::store::WriteError;
 use crate::store::connect::DatabaseUrl;
-use crate::store::rollups::{Pass, Refresher, RollupConfig};
-use crate::telemetry::{Metrics, Status};
+use crate::store::rollups::{Refreshed, Refresher, RollupConfig};
+use crate::telemetry::Metrics;
 
-const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_LONGEST: Duration = Duration::from_secs(60);
-/// While more is waiting, a pass is followed by a rest of so many times its length, so that the
-/// writer keeps most of Postgres; what waits is read from the points meanwhile.
+/// So many times as long as a pass took, Postgres is the writers' before the next.
 const REST: u32 = 5;
 
-/// Ends the work when dropped; a pass that is cut off is made again by whoever comes next.
-#[derive(Debug)]
-pub struct RefresherHandle(JoinHandle<()>);
-
-impl Drop for RefresherHandle {
-    fn drop(&mut self) {
-        self.0.abort();
+/// Never ends by itself. A pass that is cut off has changed nothing.
+pub async fn run(database: &DatabaseUrl, config: RollupConfig, metrics: &Arc<Metrics>) {
+    let mut failures = 0;
+    loop {
+        let Err(error) = passes(database, config, metrics, &mut failures).await;
+        let delay = RETRY_LONGEST.min(Duration::from_secs(1 << failures.min(6)));
+        failures += 1;
+        tracing::warn!(%error, retry_in = ?delay, "rollups were not refreshed");
+        sleep(delay).await;
     }
 }
 
-/// Runs on the current actix system.
-pub fn start(
-    database: DatabaseUrl,
-    config: RollupConfig,
-    metrics: Arc<Metrics>,
-    status: Arc<Status>,
-) -> RefresherHandle {
-    RefresherHandle(actix::spawn(async move {
-        let mut wait = RETRY_FIRST;
-        loop {
-            // Until the migrations have run there is nothing to do and nothing to say.
-            if !status.is_awaited("postgres") {
-                let why = run(&database, config, &metrics, &mut wait).await;
-                tracing::warn!(%why, retry_in = ?wait, "rollups were not made; queries read points meanwhile");
-            }
-            sleep(wait).await;
-            wait = RETRY_LONGEST.min(wait * 2);
-        }
-    }))
-}
-
-/// Pass after pass, until one fails.
-async fn run(
+async fn passes(
     database: &DatabaseUrl,
     config: RollupConfig,
-    metrics: &Metrics,
-    wait: &mut Duration,
-) -> crate::store::WriteError {
-    let mut refresher = match Refresher::connect(database, config).await {
-        Ok(refresher) => refresher,
-        Err(error) => return error,
-    };
+    metrics: &Arc<Metrics>,
+    failures: &mut u32,
+) -> Result<std::convert::Infallible, WriteError> {
+    let mut refresher = Refresher::connect(database, config, Arc::clone(metrics)).await?;
     loop {
-        let began = Instant::now();
-        let pass = match refresher.pass(Micros::now()).await {
-            Ok(pass) => pass,
-            Err(error) => return error,
-        };
-        *wait = RETRY_FIRST;
-        let took = began.elapsed();
-        let rest = match pass {
-            Some(pass) => {
-                count(metrics, pass, took);
-                if pass.behind { took * REST } else { config.every }
-            }
-            None => config.every,
-        };
-        sleep(rest.min(config.every.max(took * REST))).await;
+        let begun = Instant::now();
+        let refreshed = refresher.pass(Micros::now()).await?;
+        *failures = 0;
+        sleep(rest(refreshed, begun.elapsed(), config.every)).await;
     }
 }
 
-fn count(metrics: &Metrics, pass: Pass, took: Duration) {
-    for (level, written) in ["1m", "1h", "1d"].into_iter().zip(pass.written) {
-        metrics
-            .rollups
-            .get_or_create(&vec![("level", level.to_owned())])
-            .inc_by(written);
+/// What is left of a backlog is done at once where nobody writes, and in small shares of the time
+/// where somebody does.
+fn rest(refreshed: Refreshed, took: Duration, every: Duration) -> Duration {
+    match refreshed {
+        Refreshed { pending: 0, .. } => every,
+        Refreshed { is_quiet: true, .. } => Duration::ZERO,
+        _ => took * REST,
     }
-    metrics.rollup_seconds.observe(took.as_secs_f64());
-    metrics.rollup_edge.set(pass.edge.0.div_euclid(1_000_000));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backlog_is_done_at_once_unless_somebody_writes() {
+        let every = Duration::from_secs(10);
+        let of = |pending, is_quiet| {
+            let refreshed = Refreshed {
+                buckets: 1,
+                pending,
+                is_quiet,
+            };
+            rest(refreshed, Duration::from_secs(1), every).as_secs()
+        };
+        assert_eq!((of(0, false), of(0, true)), (10, 10));
+        assert_eq!((of(3, true), of(3, false)), (0, 5));
+    }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::fut::wrap_future;
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture};
+use actix::{Actor, ActorFutureExt, Arbiter, AsyncContext, Context, Handler, Message, ResponseActFuture};
 use tokio::sync::mpsc;
 
 use super::generation::{Generation, Pipeline};
 use super::maintenance::Maintenance;
 use super::messages::{Drain, Failed};
+use super::refresher;
 use crate::telemetry::Status;
 
 const TICK: Duration = Duration::from_secs(1);
@@ -41,6 +42,8 @@ pub struct Supervisor {
     stopping: bool,
     maintenance: Arc<Maintenance>,
     maintained: Option<Instant>,
+    /// Begins with the first generation, which brings the tables, and outlives it.
+    refresher: Option<Arbiter>,
 }
 
 impl Supervisor {
@@ -59,6 +62,7 @@ impl Supervisor {
             restarts: 0,
             stopping: false,
             maintained: None,
+            refresher: None,
         }
     }
 
@@ -78,6 +82,7 @@ impl Supervisor {
                     this.status.well("pipeline");
                     this.pipeline.metrics.generation.set(number.cast_signed());
                     this.running = Some(generation);
+                    this.refresh();
                     this.pipeline.hub.catch_up();
                     this.pipeline.cache.invalidate();
                 }
@@ -140,6 +145,18 @@ impl Supervisor {
         }
     }
 
+    fn refresh(&mut self) {
+        let Some(config) = self.pipeline.rollups.filter(|_| self.refresher.is_none()) else {
+            return;
+        };
+        let pipeline = Arc::clone(&self.pipeline);
+        let arbiter = Arbiter::new();
+        arbiter.spawn(async move {
+            refresher::run(&pipeline.database, config, &pipeline.metrics).await;
+        });
+        self.refresher = Some(arbiter);
+    }
+
     fn maintain(&mut self, ctx: &mut Context<Self>) {
         if self.running.is_none() || self.maintained.is_some_and(|at| at.elapsed() < MAINTAIN_EVERY) {
             return;
@@ -175,6 +192,9 @@ impl Handler<Stop> for Supervisor {
 
     fn handle(&mut self, _: Stop, _: &mut Context<Self>) -> Self::Result {
         self.stopping = true;
+        if let Some(refresher) = self.refresher.take() {
+            refresher.stop();
+        }
         let drained = self.running.as_ref().map(|g| g.consumer.send(Drain));
         let drain = async move {
             if let Some(drained) = drained {

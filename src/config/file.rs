@@ -91,11 +91,12 @@ pub struct PipelineConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RollupsConfig {
+    /// `false`: this node leaves it to others; the log of what they have to do grows until then.
     pub enabled: bool,
-    /// Points that come later than this are rolled up once more.
+    /// How long after its time a point is waited for before it is rolled up.
     #[serde(with = "humantime_text")]
     pub lag: Duration,
-    /// How often rollups are made.
+    /// How often rollups are brought up to date.
     #[serde(with = "humantime_text")]
     pub every: Duration,
 }
@@ -148,35 +149,6 @@ impl Default for HttpConfig {
     }
 }
 
-impl Default for RollupsConfig {
-    fn default() -> Self {
-        let RollupConfig {
-            enabled, lag, every, ..
-        } = RollupConfig::default();
-        Self { enabled, lag, every }
-    }
-}
-
-impl RollupsConfig {
-    pub fn settings(&self) -> RollupConfig {
-        RollupConfig {
-            enabled: self.enabled,
-            lag: self.lag,
-            every: self.every,
-            ..RollupConfig::default()
-        }
-    }
-
-    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
-        if !(Duration::from_millis(100)..=Duration::from_secs(3_600)).contains(&self.every) {
-            mistakes.push("rollups.every: must be 100ms to 1h".to_owned());
-        }
-        if self.lag > DAY {
-            mistakes.push("rollups.lag: must be at most 1day".to_owned());
-        }
-    }
-}
-
 impl Default for PipelineConfig {
     fn default() -> Self {
         Self {
@@ -187,6 +159,17 @@ impl Default for PipelineConfig {
             resume_horizon: DAY,
             outbox_kib: 1_024,
             recent_mib: 64,
+        }
+    }
+}
+
+impl Default for RollupsConfig {
+    fn default() -> Self {
+        let RollupConfig { lag, every, .. } = RollupConfig::default();
+        Self {
+            enabled: true,
+            lag,
+            every,
         }
     }
 }
@@ -263,6 +246,26 @@ impl PipelineConfig {
         if self.recent_mib > 1 << 20 {
             mistakes.push("pipeline.recent_mib: must be at most 1048576".to_owned());
         }
+    }
+}
+
+impl RollupsConfig {
+    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+        if self.lag > DAY {
+            mistakes.push("rollups.lag: must be at most 1day".to_owned());
+        }
+        if !(Duration::from_millis(100)..=Duration::from_secs(3_600)).contains(&self.every) {
+            mistakes.push("rollups.every: must be 100ms to 1h".to_owned());
+        }
+    }
+
+    /// How this node refreshes, if it does.
+    pub fn refresher(&self) -> Option<RollupConfig> {
+        self.enabled.then_some(RollupConfig {
+            lag: self.lag,
+            every: self.every,
+            ..RollupConfig::default()
+        })
     }
 }
 

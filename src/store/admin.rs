@@ -7,7 +7,7 @@ use crate::data::{Selector, Series, SeriesId};
 use super::connect::{ConnectError, DatabaseUrl, connect};
 use super::error::describe;
 use super::locks;
-use super::rollups::LEVELS;
+use super::rollups::TABLES;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
@@ -105,6 +105,11 @@ pub async fn delete_series(url: &DatabaseUrl, selector: &Selector) -> Result<Del
             }
         }
         let transaction = client.transaction().await?;
+        // Not in the middle of a refresh, which would bring back what is deleted here. Before the
+        // other lock, so that writers do not wait for it.
+        transaction
+            .execute("select pg_advisory_xact_lock($1)", &[&locks::ROLLUPS])
+            .await?;
         // Waits for the writes under way; those after it see the new version and look ids up again.
         transaction
             .execute("select pg_advisory_xact_lock($1)", &[&locks::CATALOGUE])
@@ -115,8 +120,8 @@ pub async fn delete_series(url: &DatabaseUrl, selector: &Selector) -> Result<Del
         deleted.points += transaction
             .execute("delete from points where series_id = any($1)", &[&ids])
             .await?;
-        for level in LEVELS {
-            let delete = format!("delete from {} where series_id = any($1)", level.table());
+        for (rollup, _) in TABLES {
+            let delete = format!("delete from {rollup} where series_id = any($1)");
             transaction.execute(&delete, &[&ids]).await?;
         }
         deleted.series += transaction

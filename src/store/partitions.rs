@@ -54,6 +54,11 @@ impl Partitions {
         })
     }
 
+    /// Half-open ranges in microseconds, ordered.
+    pub fn known(&self) -> &[(i64, i64)] {
+        &self.known
+    }
+
     /// Reads the partitions anew; true when one that was known is gone.
     pub async fn reload(&mut self, client: &Client) -> Result<bool, WriteError> {
         let before = std::mem::replace(&mut self.known, bounds(client, self.table).await?);

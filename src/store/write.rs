@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::future::{join, try_join};
+use futures_util::future::join;
+use futures_util::try_join;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Statement};
 
@@ -23,15 +24,15 @@ use super::rows::{Row, rows};
 use super::upsert::{Upsert, Won};
 use super::{copy, letters, locks};
 
-mod changes;
 mod commits;
+mod invalidations;
 mod offsets;
 #[cfg(test)]
 mod tests;
 mod written;
 
-use changes::Changes;
 use commits::Commits;
+use invalidations::Invalidations;
 use offsets::Offsets;
 pub use written::{DeadRecord, Written};
 
@@ -62,7 +63,7 @@ pub struct Writer {
     partitions: Partitions,
     offsets: Offsets,
     commits: Commits,
-    changes: Changes,
+    invalidations: Invalidations,
     upsert: Upsert,
     copy: Statement,
     metrics: Arc<Metrics>,
@@ -100,7 +101,7 @@ impl Writer {
             partitions: Partitions::of(&client, "points", config.partition_days).await?,
             offsets: Offsets::prepare(&client).await?,
             commits: Commits::prepare(&client).await?,
-            changes: Changes::prepare(&client).await?,
+            invalidations: Invalidations::prepare(&client).await?,
             upsert: Upsert::prepare(&client).await?,
             copy: client.prepare(copy::POINTS).await?,
             client,
@@ -200,12 +201,10 @@ impl Writer {
             .map(|record| &batch.raw.records[record as usize])
             .filter(|record| batch.raw.share(record).of.redrive);
         letters::resolve(&self.client, batch, redriven).await?;
-        // One after the other on the wire, in one round trip.
-        try_join(
+        try_join!(
             self.commits.write(&self.client, batch, &moved.live, &rows, &won),
-            self.changes.write(&self.client, &rows, &won),
-        )
-        .await?;
+            self.invalidations.write(&self.client, &rows, &won),
+        )?;
 
         fail::fail_point!("before-commit", |_| std::process::abort());
         self.client.batch_execute("commit").await?;

@@ -61,12 +61,14 @@ pub struct Metrics {
     pub window_reads: Counter,
     /// Reads and writes of the cache of latest values that fell back to Postgres.
     pub cache_errors: Counter,
-    /// Rows written to the rollups, by level: `1m`, `1h` or `1d`.
-    pub rollups: Counters,
-    /// What each pass over the invalidation log took.
-    pub rollup_seconds: Histogram,
-    /// Seconds since the epoch: everything before is rolled up, but for late points still waiting.
-    pub rollup_edge: Gauge,
+    /// One pass over the invalidation log that had something to do.
+    pub refresh_seconds: Histogram,
+    /// Rows of rollups written, by level: `1m`, `1h` or `1d`.
+    pub rollup_buckets: Counters,
+    /// Rows of the invalidation log that wait to be taken in.
+    pub invalidations: Gauge,
+    /// How far behind the clock the rollups end, in seconds.
+    pub rollup_edge_lag: Gauge,
     /// Days that this node put into the archive, and failures that are tried again.
     pub archived_days: Counter,
     pub archive_errors: Counter,
@@ -106,9 +108,10 @@ impl Default for Metrics {
             window_updates: Counter::default(),
             window_reads: Counter::default(),
             cache_errors: Counter::default(),
-            rollups: Counters::default(),
-            rollup_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
-            rollup_edge: Gauge::default(),
+            refresh_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
+            rollup_buckets: Counters::default(),
+            invalidations: Gauge::default(),
+            rollup_edge_lag: Gauge::default(),
             archived_days: Counter::default(),
             archive_errors: Counter::default(),
             dropped_partitions: Counter::default(),
@@ -131,22 +134,27 @@ impl Default for Metrics {
             "Records not yet committed to Postgres",
             metrics.lag.clone(),
         );
-        r.register(
-            "rollup_rows",
-            "Rows written to the rollups",
-            metrics.rollups.clone(),
-        );
         r.register_with_unit(
-            "rollup_pass",
+            "rollup_refresh",
             "Time of a pass over the invalidation log",
             Unit::Seconds,
-            metrics.rollup_seconds.clone(),
+            metrics.refresh_seconds.clone(),
+        );
+        r.register(
+            "rollup_buckets",
+            "Rows of rollups written",
+            metrics.rollup_buckets.clone(),
+        );
+        r.register(
+            "rollup_invalidations",
+            "Rows of the invalidation log that wait",
+            metrics.invalidations.clone(),
         );
         r.register_with_unit(
-            "rollup_edge_timestamp",
-            "Everything before is rolled up, but for late points",
+            "rollup_edge_lag",
+            "How far behind the clock the rollups end",
             Unit::Seconds,
-            metrics.rollup_edge.clone(),
+            metrics.rollup_edge_lag.clone(),
         );
         r.register_with_unit(
             "batch",

@@ -53,6 +53,7 @@ async fn the_refresh_crashes(place: &str) {
     is_rolled_up(&plan, 200).await;
     plan.send(&points(200..260)).await;
     is_rolled_up(&plan, 260).await;
+    assert_eq!(node.metric("streamsync_rollup_invalidations", "").await, 0.0);
     assert!(node.metric("streamsync_rollup_buckets_total", "1h").await > 0.0);
     node.stop().await;
 }

@@ -1,74 +1,76 @@
-//! The invalidation log: what of which series changed since the rollups were made.
+//! The invalidation log as the refresher sees it: what to take, and what goes back.
 
+use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Statement};
 
 use crate::data::{Micros, SeriesId};
 use crate::store::error::WriteError;
 use crate::store::timestamp::Timestamp;
 
-/// Points of a series between two times, both included, were stored or replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) struct Entry {
-    pub series_id: SeriesId,
-    pub from: Micros,
-    pub to: Micros,
+use super::ranges::{MINUTE, Range, ceil, floor};
+
+/// Rows, and ranges in them, that one pass takes.
+const ROWS: i64 = 500;
+const RANGES: i64 = 200_000;
+/// Ranges in one row that goes back.
+const RANGES_BACK: usize = 5_000;
+
+// The first row is taken however long it is.
+const TAKE: &str = "select id, series_ids, from_ts, to_ts from (
+        select *, sum(cardinality(series_ids)) over (order by id) - cardinality(series_ids) as before
+        from (select * from invalidations where min_ts < $1 order by id limit $2) oldest
+    ) counted where before < $3";
+
+const PUT_BACK: &str = "insert into invalidations (min_ts, max_ts, series_ids, from_ts, to_ts)
+    values ($1, $2, $3, $4, $5)";
+
+/// Rows of the log, and what they say.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub ids: Vec<i64>,
+    pub ranges: Vec<Range>,
 }
 
-pub(in crate::store) const INSERT: &str = "insert into invalidations
-    (min_ts, max_ts, series_ids, from_ts, to_ts) values ($1, $2, $3, $4, $5)";
+/// The oldest rows that say something of the time before `edge`.
+pub(super) async fn take(client: &Client, edge: i64) -> Result<Taken, WriteError> {
+    let edge = Timestamp(Micros(edge));
+    let mut taken = Taken::default();
+    for row in client.query(TAKE, &[&edge, &ROWS, &RANGES]).await? {
+        taken.ids.push(row.get(0));
+        let series: Vec<SeriesId> = row.get(1);
+        let (from, to): (Vec<Timestamp>, Vec<Timestamp>) = (row.get(2), row.get(3));
+        let ranges = series.into_iter().zip(from.into_iter().zip(to));
+        taken.ranges.extend(ranges.map(|(series, (from, to))| Range {
+            series,
+            from: floor(from.0.0, MINUTE),
+            // The last time is included.
+            to: ceil(to.0.0 + 1, MINUTE),
+        }));
+    }
+    Ok(taken)
+}
 
-const READ: &str = "select id, series_ids, from_ts, to_ts from invalidations
-    where min_ts < $1 order by id limit $2";
-
-const DELETE: &str = "delete from invalidations where id = any($1)";
-
-/// Appends one row with all of them; none for none.
-pub(in crate::store) async fn add(
-    client: &Client,
-    insert: &Statement,
-    entries: &[Entry],
-) -> Result<(), WriteError> {
-    let times = |of: fn(&Entry) -> Micros| entries.iter().map(move |entry| Timestamp(of(entry)));
-    let (from, to): (Vec<_>, Vec<_>) = (times(|e| e.from).collect(), times(|e| e.to).collect());
-    let (Some(min), Some(max)) = (from.iter().min(), to.iter().max()) else {
-        return Ok(());
-    };
-    let ids: Vec<SeriesId> = entries.iter().map(|entry| entry.series_id).collect();
-    let values: [&(dyn ToSql + Sync); 5] = [min, max, &ids, &from, &to];
-    client.execute(insert, &values).await?;
+pub(super) async fn forget(client: &Client, taken: &Taken) -> Result<(), WriteError> {
+    let delete = "delete from invalidations where id = any($1)";
+    client.execute(delete, &[&taken.ids]).await?;
     Ok(())
 }
 
-/// Rows of the log, read but not yet deleted.
-#[derive(Debug, Default)]
-pub(super) struct Rows {
-    ids: Vec<i64>,
-    pub entries: Vec<Entry>,
+/// Writes the ranges as rows of the log; ordered ones, so that a row is about few series.
+pub(super) async fn put_back(client: &Client, ranges: &[Range]) -> Result<(), WriteError> {
+    for some in ranges.chunks(RANGES_BACK) {
+        let (series, from, to) = columns(some, 1);
+        let (oldest, newest) = (from.iter().min(), to.iter().max());
+        let values: [&(dyn ToSql + Sync); 5] = [&oldest, &newest, &series, &from, &to];
+        client.execute(PUT_BACK, &values).await?;
+    }
+    Ok(())
 }
 
-impl Rows {
-    /// The oldest rows that name a time before `edge`, at most `limit`.
-    pub async fn read(client: &Client, edge: Micros, limit: i64) -> Result<Self, WriteError> {
-        let mut rows = Self::default();
-        for row in client.query(READ, &[&Timestamp(edge), &limit]).await? {
-            rows.ids.push(row.get(0));
-            let (ids, from, to): (Vec<SeriesId>, Vec<Timestamp>, Vec<Timestamp>) =
-                (row.get(1), row.get(2), row.get(3));
-            let entries = ids.into_iter().zip(from.into_iter().zip(to));
-            rows.entries.extend(
-                entries.map(|(series_id, (Timestamp(from), Timestamp(to)))| Entry { series_id, from, to }),
-            );
-        }
-        Ok(rows)
-    }
-
-    pub fn len(&self) -> usize {
-        self.ids.len()
-    }
-
-    pub async fn delete(&self, client: &Client) -> Result<(), WriteError> {
-        client.execute(DELETE, &[&self.ids]).await?;
-        Ok(())
-    }
+/// The ranges as arrays; `less` is taken off their ends.
+pub(super) fn columns(ranges: &[Range], less: i64) -> (Vec<SeriesId>, Vec<Timestamp>, Vec<Timestamp>) {
+    let series = ranges.iter().map(|range| range.series);
+    let from = ranges.iter().map(|range| Timestamp(Micros(range.from)));
+    let to = ranges.iter().map(|range| Timestamp(Micros(range.to - less)));
+    (series.collect(), from.collect(), to.collect())
 }

@@ -1,46 +1,48 @@
-//! Rollups: for each minute, hour and day of a series what its points come to.
+//! Keeps the rollups up to date: takes in what the invalidation log names, and moves the edge.
 //!
-//! The writer logs what it changes. A refresher, one at a time over all nodes, takes rows out of
-//! that log, computes what they touch anew and moves the edge: in one transaction, so that a reader
-//! sees either the old rollup with its entry in the log, or the new one without.
-
-mod compute;
-pub(in crate::store) mod log;
-mod work;
-#[cfg(test)]
-mod tests;
+//! The writer logs every commit and knows nothing of the edge; here the log is read before the points
+//! are, so that whatever is not in it yet is still in it at the next pass (docs/adr/0016). One node
+//! at a time refreshes.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::try_join_all;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::Client;
 
 use crate::data::{Micros, SeriesId};
+use crate::telemetry::Metrics;
 
 use super::connect::{DatabaseUrl, connect};
 use super::error::WriteError;
 use super::locks;
 use super::partitions::Partitions;
-use super::retention::Level;
 use super::timestamp::Timestamp;
-use work::{DAY, HOUR, MINUTE, Piece};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+mod levels;
+mod log;
+mod ranges;
+#[cfg(test)]
+mod tests;
+
+pub(in crate::store) use levels::TABLES;
+
+use levels::Level;
+use ranges::{DAY, Floors, HOUR, MINUTE, Range};
+
+#[derive(Clone, Copy, Debug)]
 pub struct RollupConfig {
-    pub enabled: bool,
-    /// How far the edge stays behind the clock: points that come within it are rolled up once.
+    /// How long after its time a point is waited for before it is rolled up; later ones cost more.
     pub lag: Duration,
-    /// From one pass to the next.
+    /// How often the log is looked at.
     pub every: Duration,
-    /// What one transaction may take; the rest goes back into the log.
+    /// After this time a pass ends and leaves the rest to the next.
     pub budget: Duration,
 }
 
 impl Default for RollupConfig {
     fn default() -> Self {
         Self {
-            enabled: true,
             lag: Duration::from_secs(30),
             every: Duration::from_secs(10),
             budget: Duration::from_secs(2),
@@ -48,170 +50,274 @@ impl Default for RollupConfig {
     }
 }
 
-/// Rows of the log that one pass takes.
-const LOG_ROWS: i64 = 500;
-/// Pieces that one statement computes, at first; then as many as take about [`STATEMENT`].
-const PIECES: usize = 16;
-const PIECES_MAX: usize = 2_048;
-const STATEMENT: Duration = Duration::from_millis(200);
-
-/// Finest first.
-pub(super) const LEVELS: [Level; 3] = [Level::Minute, Level::Hour, Level::Day];
-
-const LOCK: &str = "select pg_try_advisory_lock($1)";
-const UNLOCK: &str = "select pg_advisory_unlock($1)";
-const EDGE: &str = "select edge from rollup_edge";
-const MOVE_EDGE: &str = "update rollup_edge set edge = $1 where edge < $1";
-const FLOORS: &str = "select s.id, h.floor from series s
-    join horizons h on h.stream = s.stream and h.level = 'raw' where s.id = any($1)";
-const RESTORED: &str = "select day - date '1970-01-01' from restored";
-const TOUCH: &str = "insert into days (day) select date '1970-01-01' + n from unnest($1::integer[]) n
-    on conflict (day) do update set version = days.version + 1";
-
-/// What a pass came to.
+/// What a pass did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pass {
-    /// Rows written to the tables of minutes, hours and days.
-    pub written: [u64; 3],
-    /// More is waiting that could be done now.
-    pub behind: bool,
-    /// Everything before is rolled up, but for what the log names.
-    pub edge: Micros,
+pub struct Refreshed {
+    /// Rows of minutes, hours and days that were written.
+    pub buckets: u64,
+    /// Rows of the log that are left and could be taken in now.
+    pub pending: i64,
+    /// Nothing was committed since the pass before.
+    pub is_quiet: bool,
 }
 
-/// The connection of a refresher. After an error it is worthless: connect anew.
+/// Minutes of series that one statement computes, at least; a day, so that days that are made anew
+/// get done however short the budget is.
+const FEWEST: i64 = DAY / MINUTE;
+/// What one statement should take.
+const STATEMENT: Duration = Duration::from_millis(250);
+
+const BUMP: &str = "insert into days (day)
+    select (day at time zone 'utc')::date from unnest($1::timestamptz[]) as day
+    on conflict (day) do update set version = days.version + 1";
+
+/// A connection of its own, to be thrown away after any error.
 #[derive(Debug)]
 pub struct Refresher {
     client: Client,
     config: RollupConfig,
-    tables: Vec<Partitions>,
-    insert: Statement,
-    compute: [Statement; 3],
+    levels: [Level; 3],
+    /// Minutes of series in one statement.
+    at_once: i64,
+    /// The newest row of the log when the last pass ended.
+    newest: Option<i64>,
+    metrics: Arc<Metrics>,
 }
 
 impl Refresher {
-    pub async fn connect(url: &DatabaseUrl, config: RollupConfig) -> Result<Self, WriteError> {
+    pub async fn connect(
+        url: &DatabaseUrl,
+        config: RollupConfig,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, WriteError> {
         let client = connect(url).await?;
-        // A pass that is lost with a crash of Postgres is lost whole, and made again. Plans are made for
-        // the very times asked for, by index, whatever is known of young partitions.
+        // A commit that is lost with the server is made again: log, rollups and edge are one. Plans
+        // are made for the very times asked for, by index, whatever is known of young partitions.
         client
             .batch_execute(
-                "set synchronous_commit = off; set idle_in_transaction_session_timeout = '60s';
-                 set default_transaction_isolation = 'read committed'; set jit = off;
-                 set timezone = 'UTC'; set plan_cache_mode = force_custom_plan; set enable_seqscan = off",
+                "set synchronous_commit = off;
+                 set idle_in_transaction_session_timeout = '30s';
+                 set default_transaction_isolation = 'read committed';
+                 set plan_cache_mode = force_custom_plan;
+                 set enable_seqscan = off;
+                 set jit = off",
             )
             .await?;
-        let partitions = LEVELS.map(|level| Partitions::of(&client, level.table(), level.partition_days()));
         Ok(Self {
-            tables: try_join_all(partitions).await?,
-            insert: client.prepare(log::INSERT).await?,
-            compute: [
-                client.prepare(&compute::minutes()).await?,
-                client.prepare(&compute::hours()).await?,
-                client.prepare(&compute::days()).await?,
-            ],
+            levels: Level::all(&client).await?,
             client,
             config,
+            at_once: FEWEST,
+            newest: None,
+            metrics,
         })
     }
 
-    /// Takes some rows of the log and computes what they touch, at most for the budget. `None` where
-    /// another node is at it.
-    pub async fn pass(&mut self, now: Micros) -> Result<Option<Pass>, WriteError> {
-        let mine = self.client.query_one(LOCK, &[&locks::ROLLUPS]).await?;
+    /// One pass, bounded in time. Does nothing where another node is at it.
+    pub async fn pass(&mut self, now: Micros) -> Result<Refreshed, WriteError> {
+        let lock = "select pg_try_advisory_lock($1)";
+        let mine = self.client.query_one(lock, &[&locks::ROLLUPS]).await?;
         if !mine.get::<_, bool>(0) {
-            return Ok(None);
+            return Ok(Refreshed::default());
         }
-        let pass = self.alone(now).await?;
-        self.client.query_one(UNLOCK, &[&locks::ROLLUPS]).await?;
-        Ok(Some(pass))
+        let buckets = self.locked(now).await?;
+        self.client
+            .execute("select pg_advisory_unlock($1)", &[&locks::ROLLUPS])
+            .await?;
+        self.look(now, buckets).await
     }
 
-    async fn alone(&mut self, now: Micros) -> Result<Pass, WriteError> {
-        let stored: Timestamp = self.client.query_one(EDGE, &[]).await?.get(0);
-        let edge = Micros(work::floor(now.minus(self.config.lag).0, MINUTE)).max(stored.0);
-        let rows = log::Rows::read(&self.client, edge, LOG_ROWS).await?;
-        if rows.len() == 0 && edge == stored.0 {
-            return Ok(Pass {
-                edge,
-                ..Pass::default()
-            });
+    async fn locked(&mut self, now: Micros) -> Result<u64, WriteError> {
+        let begun = Instant::now();
+        let old = self.edge().await?;
+        let edge = old.max(ranges::floor(now.minus(self.config.lag).0, MINUTE));
+        let taken = log::take(&self.client, edge).await?;
+        if taken.ids.is_empty() && edge == old {
+            return Ok(0);
         }
-        let (pieces, later) = work::split(&rows.entries, edge);
-        let pieces = self.present(pieces).await?;
-        for partitions in &mut self.tables {
-            let times = pieces.iter().map(|piece| Micros(piece.from));
-            partitions.ensure(&self.client, times).await?;
-        }
+        let (dirty, later) = ranges::split(&ranges::merged(taken.ranges.clone()), edge);
+        let dirty = self.answerable(dirty).await?;
+        let crossed = [HOUR, DAY].map(|step| crossed(old, edge, step));
+        self.make_room(&dirty, crossed).await?;
+
         self.client.batch_execute("begin").await?;
-        rows.delete(&self.client).await?;
-        let (written, done) = self.compute(&pieces).await?;
+        log::forget(&self.client, &taken).await?;
+        let (done, left, minutes) = self.minutes(dirty, begun).await?;
         fail::fail_point!("in-refresh", |_| std::process::abort());
-        let mut back = later;
-        back.extend(pieces[done..].iter().map(Piece::entry));
-        log::add(&self.client, &self.insert, &back).await?;
-        let touched: BTreeSet<i32> = pieces[..done].iter().map(|piece| piece.day as i32).collect();
-        let touched: Vec<i32> = touched.into_iter().collect();
-        self.client.execute(TOUCH, &[&touched]).await?;
-        self.client.execute(MOVE_EDGE, &[&Timestamp(edge)]).await?;
+        let hours = self.coarser(1, HOUR, &done, edge, crossed[0]).await?;
+        let days = self.coarser(2, DAY, &done, edge, crossed[1]).await?;
+        log::put_back(&self.client, &left).await?;
+        log::put_back(&self.client, &later).await?;
+        let touched: Vec<Timestamp> = ranges::days(&done)
+            .into_iter()
+            .map(|day| Timestamp(Micros(day)))
+            .collect();
+        self.client.execute(BUMP, &[&touched]).await?;
+        let edge = Timestamp(Micros(edge));
+        self.client
+            .execute("update rollup_edge set edge = $1", &[&edge])
+            .await?;
         fail::fail_point!("before-refresh-commit", |_| std::process::abort());
         self.client.batch_execute("commit").await?;
         fail::fail_point!("after-refresh-commit", |_| std::process::abort());
-        Ok(Pass {
-            written,
-            behind: done < pieces.len() || rows.len() as i64 == LOG_ROWS,
-            edge,
-        })
-    }
 
-    /// How many rows were written to each table, and how many pieces are done when the budget is.
-    async fn compute(&self, pieces: &[Piece]) -> Result<([u64; 3], usize), WriteError> {
-        let (mut written, mut done, mut at_once) = ([0; 3], 0, PIECES);
-        let begun = Instant::now();
-        while done < pieces.len() && (done == 0 || begun.elapsed() < self.config.budget) {
-            let some = &pieces[done..pieces.len().min(done + at_once)];
-            let began = Instant::now();
-            for (level, unit) in [MINUTE, HOUR, DAY].into_iter().enumerate() {
-                written[level] += self.run(level, &work::widened(some, unit)).await?;
-            }
-            done += some.len();
-            at_once = match began.elapsed() {
-                took if took < STATEMENT / 2 => (at_once * 2).min(PIECES_MAX),
-                took if took > STATEMENT * 2 => (at_once / 2).max(1),
-                _ => at_once,
-            };
+        self.metrics
+            .refresh_seconds
+            .observe(begun.elapsed().as_secs_f64());
+        for (level, buckets) in self.levels.iter().zip([minutes, hours, days]) {
+            self.metrics
+                .add(&self.metrics.rollup_buckets, &[("level", level.name)], buckets);
         }
-        Ok((written, done))
+        Ok(minutes + hours + days)
     }
 
-    async fn run(&self, level: usize, pieces: &[Piece]) -> Result<u64, WriteError> {
-        let ids: Vec<SeriesId> = pieces.iter().map(|piece| piece.series_id).collect();
-        let times = |of: fn(&Piece) -> i64| pieces.iter().map(move |piece| Timestamp(Micros(of(piece))));
-        let from: Vec<Timestamp> = times(|piece| piece.from).collect();
-        let to: Vec<Timestamp> = times(|piece| piece.to).collect();
-        Ok(self
-            .client
-            .execute(&self.compute[level], &[&ids, &from, &to])
-            .await?)
+    async fn edge(&self) -> Result<i64, WriteError> {
+        let row = self.client.query_one("select edge from rollup_edge", &[]).await?;
+        Ok(row.get::<_, Timestamp>(0).0.0)
     }
 
-    /// Without the days whose points retention has dropped: their rollups stay as they are.
-    async fn present(&self, pieces: Vec<Piece>) -> Result<Vec<Piece>, WriteError> {
-        let ids: BTreeSet<SeriesId> = pieces.iter().map(|piece| piece.series_id).collect();
-        let ids: Vec<SeriesId> = ids.into_iter().collect();
-        let floors = self.client.query(FLOORS, &[&ids]).await?;
-        let floors: HashMap<SeriesId, Timestamp> =
-            floors.iter().map(|row| (row.get(0), row.get(1))).collect();
-        let restored = self.client.query(RESTORED, &[]).await?;
+    /// What of the ranges has raw points that can answer it.
+    async fn answerable(&self, dirty: Vec<Range>) -> Result<Vec<Range>, WriteError> {
+        // Looked at after the log: what that names has its partition by now, or has lost it.
+        let points = Partitions::of(&self.client, "points", 1).await?;
+        let dirty = ranges::within(&dirty, points.known());
+        let mut floors: HashMap<String, Floors> = HashMap::new();
+        let horizons = "select stream, level, floor from horizons where level <> '1d'";
+        for row in self.client.query(horizons, &[]).await? {
+            let floors = floors.entry(row.get(0)).or_default();
+            let floor = Some(row.get::<_, Timestamp>(2).0.0);
+            match row.get(1) {
+                "raw" => floors.raw = floor,
+                _ => floors.rollups = floors.rollups.max(floor),
+            }
+        }
+        if floors.is_empty() {
+            return Ok(dirty);
+        }
+        let mut ids: Vec<SeriesId> = dirty.iter().map(|range| range.series).collect();
+        ids.dedup();
+        let streams = "select id, stream from series where id = any($1)";
+        let streams = self.client.query(streams, &[&ids]).await?;
+        let floors = streams.iter().filter_map(|row| {
+            let floors = floors.get(row.get::<_, &str>(1))?;
+            Some((row.get(0), *floors))
+        });
+        let restored = "select day::timestamp at time zone 'utc' from restored";
+        let restored = self.client.query(restored, &[]).await?;
         let restored: BTreeSet<i64> = restored
             .iter()
-            .map(|row| i64::from(row.get::<_, i32>(0)))
+            .map(|row| row.get::<_, Timestamp>(0).0.0)
             .collect();
-        // Floors are whole days, and a piece is within one.
-        let is_present = |piece: &Piece| {
-            let floor = floors.get(&piece.series_id).map_or(i64::MIN, |floor| floor.0.0);
-            piece.from >= floor || restored.contains(&piece.day)
-        };
-        Ok(pieces.into_iter().filter(is_present).collect())
+        Ok(ranges::answerable(dirty, &floors.collect(), &restored))
     }
+
+    /// Sees to the time partitions of what will be written.
+    async fn make_room(&self, dirty: &[Range], crossed: [Option<Range>; 2]) -> Result<(), WriteError> {
+        let all: Vec<Range> = dirty
+            .iter()
+            .copied()
+            .chain(crossed.into_iter().flatten())
+            .collect();
+        let days = ranges::days(&all);
+        if days.is_empty() {
+            return Ok(());
+        }
+        for (table, length) in TABLES {
+            let mut partitions = Partitions::of(&self.client, table, length).await?;
+            let days = days.iter().map(|day| Micros(*day));
+            partitions.ensure(&self.client, days).await?;
+        }
+        Ok(())
+    }
+
+    /// Computes minutes until the budget is spent. Returns the ranges that are done, those that are
+    /// not, and how many rows were written.
+    async fn minutes(
+        &mut self,
+        dirty: Vec<Range>,
+        begun: Instant,
+    ) -> Result<(Vec<Range>, Vec<Range>, u64), WriteError> {
+        let (mut done, mut left, mut buckets) = (Vec::with_capacity(dirty.len()), dirty, 0);
+        left.reverse();
+        while !left.is_empty() && (done.is_empty() || begun.elapsed() < self.config.budget) {
+            let some = some(&mut left, self.at_once * MINUTE);
+            let at = Instant::now();
+            buckets += self.levels[0].compute(&self.client, &some).await?;
+            done.extend(some);
+            if at.elapsed() > STATEMENT * 2 {
+                self.at_once = (self.at_once / 2).max(FEWEST);
+            } else if at.elapsed() < STATEMENT / 2 && !left.is_empty() {
+                self.at_once = self.at_once.saturating_mul(2).min(1 << 24);
+            }
+        }
+        left.reverse();
+        Ok((done, left, buckets))
+    }
+
+    /// Computes the buckets of `step` that are complete: those of the ranges, and for every series the
+    /// one that the edge has passed now. Until then the bucket has no row, so that each minute that
+    /// is rolled up does not cost a row of every level.
+    async fn coarser(
+        &self,
+        level: usize,
+        step: i64,
+        done: &[Range],
+        edge: i64,
+        crossed: Option<Range>,
+    ) -> Result<u64, WriteError> {
+        let level = &self.levels[level];
+        let mut buckets = level
+            .compute(&self.client, &ranges::widened(done, step, edge))
+            .await?;
+        if let Some(range) = crossed {
+            buckets += level.compute_all(&self.client, range).await?;
+        }
+        Ok(buckets)
+    }
+
+    /// What there is to do still, for whoever plans the next pass and for the gauges.
+    async fn look(&mut self, now: Micros, buckets: u64) -> Result<Refreshed, WriteError> {
+        let edge = self.edge().await?;
+        let pending = "select count(*) filter (where min_ts < $1), max(id) from invalidations";
+        let row = self
+            .client
+            .query_one(pending, &[&Timestamp(Micros(edge))])
+            .await?;
+        let (pending, newest): (i64, Option<i64>) = (row.get(0), row.get(1));
+        self.metrics.invalidations.set(pending);
+        self.metrics.rollup_edge_lag.set((now.0 - edge) / 1_000_000);
+        let is_quiet = newest == self.newest;
+        self.newest = newest;
+        Ok(Refreshed {
+            buckets,
+            pending,
+            is_quiet,
+        })
+    }
+}
+
+/// The bucket that was incomplete at the old edge and is complete at the new one.
+fn crossed(old: i64, new: i64, step: i64) -> Option<Range> {
+    let from = ranges::floor(old, step);
+    (from < old && from + step <= new).then_some(Range {
+        series: 0,
+        from,
+        to: from + step,
+    })
+}
+
+/// Takes ranges of `length` in all from the end of the list, the last of them perhaps in part.
+fn some(left: &mut Vec<Range>, length: i64) -> Vec<Range> {
+    let (mut some, mut room) = (Vec::new(), length);
+    while room > 0
+        && let Some(range) = left.pop()
+    {
+        let to = range.to.min(range.from + room);
+        room -= to - range.from;
+        some.push(Range { to, ..range });
+        if to < range.to {
+            left.push(Range { from: to, ..range });
+        }
+    }
+    some
 }

@@ -1,256 +1,276 @@
-//! After any history the rollups are what a fold over the points gives.
+//! Rollups against a real Postgres, pass by pass.
 
-use std::collections::BTreeMap;
-
-use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+mod random;
+mod speed;
+mod truth;
 
 use super::*;
-use crate::store::testing::batches::{Input, Node, second};
+use crate::store::testing::batches::{Input, Node, START, second};
+use truth::{edge_and_dirty, holds};
 
-#[derive(Clone, Debug)]
-enum Event {
-    /// Points (series, second, value), in one batch.
-    Points(Vec<(u8, i64, i32)>),
-    /// The same by way of a redrive.
-    Redriven(u8, i64, i32),
-    /// A pass at this second, with or without time for more than one statement.
-    Pass(i64, bool),
-}
+const MINUTE: i64 = 60;
+const HOUR: i64 = 3_600;
+const DAY: i64 = 86_400;
 
-/// Count, sum, m2, min, max, first, last, min_at, max_at.
-type Row = (i64, f64, f64, f64, f64, f64, f64, i64, i64);
-type Table = BTreeMap<(SeriesId, i64), Row>;
-
-fn event() -> impl Strategy<Value = Event> {
-    // Three days; mostly one hour, where things meet.
-    let time = prop_oneof![4 => 0i64..3_700, 1 => -80_000i64..150_000];
-    let value = -1_000i32..1_000;
-    let points = proptest::collection::vec((0u8..3, time.clone(), value.clone()), 1..12);
-    prop_oneof![
-        4 => points.prop_map(Event::Points),
-        1 => (0u8..3, time, value).prop_map(|(s, t, v)| Event::Redriven(s, t, v)),
-        3 => (-80_000i64..160_000, any::<bool>()).prop_map(|(at, hurried)| Event::Pass(at, hurried)),
-    ]
-}
-
-async fn points(node: &Node) -> Vec<(SeriesId, i64, f64)> {
-    let rows = node
-        .db
-        .client
-        .query("select series_id, ts, value from points order by 1, 2", &[]);
-    let point = |row: &tokio_postgres::Row| (row.get(0), row.get::<_, Timestamp>(1).0.0, row.get(2));
-    rows.await.unwrap().iter().map(point).collect()
-}
-
-fn fold(points: &[(SeriesId, i64, f64)], unit: i64) -> Table {
-    let mut buckets: BTreeMap<(SeriesId, i64), Vec<(i64, f64)>> = BTreeMap::new();
-    for (series, ts, value) in points {
-        let bucket = work::floor(*ts, unit);
-        buckets.entry((*series, bucket)).or_default().push((*ts, *value));
-    }
-    let row = |points: Vec<(i64, f64)>| {
-        let (n, sum) = (points.len() as f64, points.iter().map(|p| p.1).sum::<f64>());
-        let m2 = points.iter().map(|p| (p.1 - sum / n).powi(2)).sum();
-        let least = |a: &(i64, f64), b: &(i64, f64)| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0));
-        let most = |a: &(i64, f64), b: &(i64, f64)| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0));
-        let (min, max) = (
-            *points.iter().min_by(|a, b| least(a, b)).unwrap(),
-            *points.iter().max_by(|a, b| most(a, b)).unwrap(),
-        );
-        let (first, last) = (points[0].1, points[points.len() - 1].1);
-        (
-            points.len() as i64,
-            sum,
-            m2,
-            min.1,
-            max.1,
-            first,
-            last,
-            min.0,
-            max.0,
-        )
-    };
-    buckets
-        .into_iter()
-        .map(|(key, points)| (key, row(points)))
-        .collect()
-}
-
-async fn table(node: &Node, name: &str) -> Table {
-    let query =
-        format!("select series_id, ts, count, sum, m2, min, max, first, last, min_at, max_at from {name}");
-    let micros = |row: &tokio_postgres::Row, at| row.get::<_, Timestamp>(at).0.0;
-    let rows = node.db.client.query(&query, &[]).await.unwrap();
-    let row = |row: &tokio_postgres::Row| {
-        let key = (row.get(0), micros(row, 1));
-        let of = |at| row.get::<_, f64>(at);
-        (
-            key,
-            (
-                row.get(2),
-                of(3),
-                of(4),
-                of(5),
-                of(6),
-                of(7),
-                of(8),
-                micros(row, 9),
-                micros(row, 10),
-            ),
-        )
-    };
-    rows.iter().map(row).collect()
-}
-
-fn is_near(a: &Row, b: &Row) -> bool {
-    let exact = |r: &Row| (r.0, r.3, r.4, r.5, r.6, r.7, r.8);
-    let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * (1.0 + a.abs().max(b.abs()));
-    // Whole numbers: their sums are exact.
-    exact(a) == exact(b) && a.1 == b.1 && near(a.2, b.2)
-}
-
-/// What counts by the rules of edge and log is right, and nothing that should be there is missing.
-async fn check(node: &Node) {
-    let edge: Timestamp = node.db.client.query_one(EDGE, &[]).await.unwrap().get(0);
-    let log = log::Rows::read(&node.db.client, edge.0, i64::MAX).await.unwrap();
-    let points = points(node).await;
-    for (level, unit) in LEVELS.into_iter().zip([MINUTE, HOUR, DAY]) {
-        let name = level.table();
-        let counts = |(series, start): &(SeriesId, i64)| {
-            let stale = log.entries.iter().any(|entry| {
-                entry.series_id == *series && entry.from.0 < start + unit && entry.to.0 >= *start
-            });
-            start + unit <= edge.0.0 && !stale
-        };
-        let of = |table: Table| -> Table { table.into_iter().filter(|(key, _)| counts(key)).collect() };
-        let (found, wanted) = (of(table(node, name).await), of(fold(&points, unit)));
-        assert!(
-            found.keys().eq(wanted.keys()),
-            "{name}: {found:?}, not {wanted:?}"
-        );
-        for (key, row) in &found {
-            assert!(
-                is_near(row, &wanted[key]),
-                "{name} {key:?}: {row:?}, not {:?}",
-                wanted[key]
-            );
-        }
-    }
-}
-
-async fn live_through(events: Vec<Event>) {
-    let mut node = Node::start().await;
-    let (own, redrive) = (node.own(0).await, node.own_redrive().await);
-    let hurried = RollupConfig {
-        budget: Duration::ZERO,
+async fn refresher(node: &Node, budget: Duration) -> Refresher {
+    let config = RollupConfig {
+        budget,
         ..RollupConfig::default()
     };
-    let mut slow = Refresher::connect(&node.db.url, RollupConfig::default())
+    Refresher::connect(&node.db.url, config, Arc::clone(&node.metrics))
         .await
-        .unwrap();
-    let mut hasty = Refresher::connect(&node.db.url, hurried).await.unwrap();
-    let mut next = [0, 0];
-    let site = |series: u8| ["x", "y", "z"][usize::from(series)];
-    for event in events {
-        match event {
-            Event::Points(points) => {
-                let points: Vec<_> = points
-                    .iter()
-                    .map(|(series, at, value)| (site(*series), *at, f64::from(*value)))
-                    .collect();
-                let input = Input::empty().share(&own, next[0], next[0] + 1);
-                node.write(input.record(next[0], 0, &points)).await;
-                next[0] += 1;
-            }
-            Event::Redriven(series, at, value) => {
-                let input = Input::empty().share(&redrive, next[1], next[1] + 1);
-                let points = [(site(series), at, f64::from(value))];
-                node.write(input.record(next[1], 0, &points).redriven(1, 1)).await;
-                next[1] += 1;
-            }
-            Event::Pass(at, hurried) => {
-                let refresher = if hurried { &mut hasty } else { &mut slow };
-                refresher.pass(second(at)).await.unwrap().unwrap();
-                check(&node).await;
-            }
-        }
-    }
-    while hasty.pass(second(400_000)).await.unwrap().unwrap().behind {}
-    check(&node).await;
-    let waiting = "select count(*) from invalidations";
-    assert_eq!(node.db.rows(waiting).await, ["0"]);
+        .unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rollups_equal_a_full_recomputation_after_any_history() {
-    let runtime = tokio::runtime::Handle::current();
-    let mut runner = TestRunner::new(Config::with_cases(16));
-    let check = tokio::task::spawn_blocking(move || {
-        runner.run(&proptest::collection::vec(event(), 1..24), |events| {
-            runtime.block_on(live_through(events));
-            Ok(())
-        })
-    });
-    check.await.unwrap().unwrap();
+/// Passes as if it were second `n` and the lag over, until nothing is left.
+async fn refresh(refresher: &mut Refresher, n: i64) {
+    let now = second(n).plus(refresher.config.lag);
+    while refresher.pass(now).await.unwrap().pending > 0 {}
+}
+
+async fn minutes(node: &Node) -> Vec<String> {
+    let query = format!(
+        "select labels->>'site', (extract(epoch from ts)::bigint - {START}) / 60, count, sum, m2, min, max, first, last,
+            extract(epoch from min_at)::bigint - {START}, extract(epoch from max_at)::bigint - {START}
+        from rollup_1m join series on id = series_id order by 1, 2"
+    );
+    node.db.rows(&query).await
+}
+
+async fn log(node: &Node) -> Vec<String> {
+    let query = format!(
+        "select id, s, extract(epoch from f)::numeric - {START}, extract(epoch from t)::numeric - {START}
+        from invalidations, unnest(series_ids, from_ts, to_ts) r(s, f, t) order by 1, 2, 3"
+    );
+    node.db.rows(&query).await
 }
 
 #[tokio::test]
-async fn a_day_whose_points_were_dropped_keeps_its_rollups() {
+async fn each_commit_logs_once_what_won_of_each_series_and_nothing_where_nothing_won() {
     let mut node = Node::start().await;
-    let own = node.own(0).await;
-    let input = Input::empty().share(&own, 0, 1);
-    node.write(input.record(0, 0, &[("x", 5, 1.0), ("x", 6, 3.0)]))
+    let (a, b) = (node.own(0).await, node.own(1).await);
+    let input = Input::empty()
+        .share(&a, 0, 2)
+        .record(0, 5, &[("x", 7, 1.0), ("y", 5, 1.0)])
+        .record(1, 5, &[("x", 9, 1.0)])
+        .share(&b, 0, 1)
+        .record(0, 5, &[("x", 2, 1.0)]);
+    node.write(input).await;
+    assert_eq!(
+        log(&node).await,
+        ["1|1|2.000000|9.000000", "1|2|5.000000|5.000000"]
+    );
+    // A correction and points that lose.
+    let input = Input::empty()
+        .share(&b, 1, 2)
+        .record(1, 6, &[("x", 7, 2.0)])
+        .record(2, 1, &[("y", 5, 0.0)]);
+    node.write(input).await;
+    node.write(Input::empty().share(&a, 2, 3).record(2, 1, &[("x", 7, 9.0)]))
         .await;
-    let mut refresher = Refresher::connect(&node.db.url, RollupConfig::default())
-        .await
-        .unwrap();
-    refresher.pass(second(100)).await.unwrap();
-    node.db
-        .run("delete from points; insert into horizons values ('machines', 'raw', '2026-01-02Z')")
-        .await;
-    let input = Input::empty().share(&own, 1, 2);
-    node.write(input.record(1, 0, &[("x", 7, 9.0)])).await;
-    refresher.pass(second(200)).await.unwrap();
-    let rollups = "select count, sum, max from rollup_1m";
-    assert_eq!(node.db.rows(rollups).await, ["2|4|3"]);
-    node.db
-        .run("insert into restored values ('2026-01-01', now() + interval '1 day')")
-        .await;
-    let input = Input::empty().share(&own, 2, 3);
-    node.write(input.record(2, 0, &[("x", 8, 1.0)])).await;
-    refresher.pass(second(300)).await.unwrap();
-    assert_eq!(node.db.rows(rollups).await, ["2|10|9"]);
+    assert_eq!(log(&node).await[2..], ["2|1|7.000000|7.000000"]);
 }
 
 #[tokio::test]
-async fn one_node_at_a_time_makes_rollups_and_values_too_large_fail_nothing() {
+async fn minutes_have_all_there_is_to_know_of_their_points_also_after_late_ones_and_corrections() {
     let mut node = Node::start().await;
-    let own = node.own(0).await;
-    let input = Input::empty().share(&own, 0, 1);
-    let points = [("x", 5, 1.7e308), ("x", 6, 1.7e308), ("y", 5, 2.0)];
-    node.write(input.record(0, 0, &points)).await;
-    let mut one = Refresher::connect(&node.db.url, RollupConfig::default())
-        .await
-        .unwrap();
-    let lock = "select pg_advisory_lock($1)";
-    node.db.client.execute(lock, &[&locks::ROLLUPS]).await.unwrap();
-    assert_eq!(one.pass(second(200_000)).await.unwrap(), None);
-    node.db
-        .client
-        .query_one(UNLOCK, &[&locks::ROLLUPS])
-        .await
-        .unwrap();
-    one.pass(second(200_000)).await.unwrap().unwrap();
-    for level in LEVELS {
-        let query = format!(
-            "select count, sum, m2, max from {} order by series_id",
-            level.table()
-        );
-        assert_eq!(node.db.rows(&query).await, ["2|null|null|1.7e+308", "1|2|0|2"]);
-    }
+    let a = node.own(0).await;
+    let mut refresher = refresher(&node, Duration::from_secs(9)).await;
+    let input = Input::empty().share(&a, 0, 1).record(
+        0,
+        1,
+        &[
+            ("x", 1, 4.0),
+            ("x", 2, 1.0),
+            ("x", 3, 4.0),
+            ("x", 60, 7.0),
+            ("x", 121, 0.0),
+        ],
+    );
+    node.write(input).await;
+    refresh(&mut refresher, 125).await;
+    assert_eq!(
+        minutes(&node).await,
+        ["x|0|3|9|6|1|4|4|4|2|1", "x|1|1|7|0|7|7|7|7|60|60"]
+    );
+    assert_eq!(log(&node).await, ["2|1|120.000000|179.999999"]);
+
+    let late = Input::empty()
+        .share(&a, 1, 2)
+        .record(1, 2, &[("x", 0, 1.0), ("x", 60, 8.0)]);
+    node.write(late).await;
+    refresh(&mut refresher, 126).await;
+    assert_eq!(
+        minutes(&node).await,
+        ["x|0|4|10|9|1|4|1|4|0|1", "x|1|1|8|0|8|8|8|8|60|60"]
+    );
     assert_eq!(
         node.db.rows("select day, version from days").await,
-        ["2026-01-01|1"]
+        ["2026-01-01|2"]
     );
+}
+
+#[tokio::test]
+async fn hours_and_days_appear_when_the_edge_has_passed_them() {
+    let mut node = Node::start().await;
+    let a = node.own(0).await;
+    let mut refresher = refresher(&node, Duration::from_secs(9)).await;
+    let count = async |node: &Node| {
+        let counts = "select (select count(*) from rollup_1h), (select count(*) from rollup_1d)";
+        node.db.rows(counts).await.remove(0)
+    };
+    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &[("x", 5, 1.0)]))
+        .await;
+    for (now, expected) in [
+        (HOUR - 1, "0|0"),
+        (HOUR, "1|0"),
+        (DAY - 1, "1|0"),
+        (DAY, "1|1"),
+        (3 * DAY, "1|1"),
+    ] {
+        refresh(&mut refresher, now).await;
+        assert_eq!(count(&node).await, expected, "at {now}");
+        holds(&node).await;
+    }
+}
+
+#[tokio::test]
+async fn numbers_that_cannot_be_summed_up_stop_nothing() {
+    let mut node = Node::start().await;
+    let a = node.own(0).await;
+    let mut refresher = refresher(&node, Duration::from_secs(9)).await;
+    let values = [f64::MAX, f64::MIN, 1e200, 1e139, 5e-324, -1e-170, 0.0];
+    let mut points = Vec::new();
+    for (at, first) in (0..).zip(values) {
+        for (i, second) in (0..).zip(values) {
+            points.push(("x", at * HOUR + i * MINUTE, first));
+            points.push(("x", at * HOUR + i * MINUTE + 1, second));
+        }
+    }
+    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &points))
+        .await;
+    refresh(&mut refresher, 2 * DAY).await;
+    holds(&node).await;
+    assert_eq!(node.db.rows("select sum, m2 from rollup_1d").await, ["null|null"]);
+}
+
+#[tokio::test]
+async fn what_has_no_raw_points_any_more_is_left_as_it_is_unless_it_was_restored() {
+    let mut node = Node::start().await;
+    let a = node.own(0).await;
+    let mut refresher = refresher(&node, Duration::from_secs(9)).await;
+    let days: Vec<_> = (0..4).map(|day| ("x", day * DAY + 7, 1.0)).collect();
+    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &days))
+        .await;
+    refresh(&mut refresher, 4 * DAY).await;
+    node.db
+        .run(
+            "insert into horizons values ('machines', 'raw', '2026-01-04Z');
+             insert into restored values ('2026-01-02', now());
+             delete from points where ts < '2026-01-02Z' or ts between '2026-01-03Z' and '2026-01-04Z'",
+        )
+        .await;
+    let late: Vec<_> = (0..4).map(|day| ("x", day * DAY + 8, 1.0)).collect();
+    node.write(Input::empty().share(&a, 1, 2).record(1, 1, &late))
+        .await;
+    refresh(&mut refresher, 4 * DAY).await;
+    let days = "select count from rollup_1d order by ts";
+    assert_eq!(node.db.rows(days).await, ["1", "2", "1", "2"]);
+    let versions = "select version from days order by day";
+    assert_eq!(node.db.rows(versions).await, ["1", "2", "1", "2"]);
+}
+
+#[tokio::test]
+async fn a_late_point_where_finer_rollups_are_gone_has_its_whole_day_made_anew() {
+    let mut node = Node::start().await;
+    let a = node.own(0).await;
+    let mut refresher = refresher(&node, Duration::ZERO).await;
+    let points: Vec<_> = (0..48).map(|n| ("x", n * HOUR + 7, 1.0)).collect();
+    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &points))
+        .await;
+    refresh(&mut refresher, 3 * DAY).await;
+    node.db
+        .run(
+            "insert into horizons values ('machines', '1m', '2026-01-02Z'), ('machines', '1h', '2026-01-02Z');
+             delete from rollup_1m where ts < '2026-01-02Z'; delete from rollup_1h where ts < '2026-01-02Z'",
+        )
+        .await;
+    node.write(
+        Input::empty()
+            .share(&a, 1, 2)
+            .record(1, 1, &[("x", 5 * HOUR, 1.0)]),
+    )
+    .await;
+    refresh(&mut refresher, 3 * DAY).await;
+    assert_eq!(
+        node.db.rows("select count from rollup_1d order by ts").await,
+        ["25", "24"]
+    );
+    holds(&node).await;
+}
+
+#[tokio::test]
+async fn a_pass_beside_another_or_beside_a_deletion_does_nothing() {
+    let mut node = Node::start().await;
+    let a = node.own(0).await;
+    let mut refresher = refresher(&node, Duration::from_secs(9)).await;
+    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &[("x", 5, 1.0)]))
+        .await;
+    let lock = format!("select pg_advisory_lock({})", locks::ROLLUPS);
+    node.db.run(&lock).await;
+    refresher.pass(second(DAY)).await.unwrap();
+    assert_eq!(minutes(&node).await, Vec::<String>::new());
+    node.db.run("select pg_advisory_unlock_all()").await;
+    refresh(&mut refresher, DAY).await;
+    assert_eq!(minutes(&node).await.len(), 1);
+
+    let all = crate::data::Selector::default();
+    crate::store::admin::delete_series(&node.db.url, &all)
+        .await
+        .unwrap();
+    let left = "select count(*) from (table rollup_1m union all table rollup_1h union all table rollup_1d) r";
+    assert_eq!(node.db.rows(left).await, ["0"]);
+}
+
+#[tokio::test]
+async fn two_points_ages_apart_bring_no_partitions_between_them() {
+    let mut node = Node::start().await;
+    let a = node.own(0).await;
+    let mut refresher = refresher(&node, Duration::ZERO).await;
+    let mut batch = Input::empty()
+        .share(&a, 0, 1)
+        .record(0, 1, &[("x", 0, 1.0), ("x", 5, 2.0)])
+        .batch();
+    batch.points[0].ts = Micros::FIRST;
+    node.writer.write(batch).await.unwrap();
+    refresh(&mut refresher, DAY).await;
+    let parts = "select count(*) from pg_inherits where inhparent = 'rollup_1m'::regclass";
+    assert_eq!(node.db.rows(parts).await, ["2"]);
+    let days = node.db.rows("select count, sum from rollup_1d order by ts").await;
+    assert_eq!(days, ["1|1", "1|2"]);
+}
+
+#[tokio::test]
+async fn what_is_committed_during_a_pass_is_taken_in_by_the_next() {
+    let mut node = Node::start().await;
+    let a = node.own(0).await;
+    let mut refresher = refresher(&node, Duration::from_secs(9)).await;
+    let mut writer = node.another_writer().await;
+    let writing = async {
+        for n in 0..60 {
+            // Late ones and corrections, in the same few minutes.
+            let points: Vec<_> = (0..40).map(|i| ("x", (n * 7 + i * 13) % 400, n as f64)).collect();
+            let input = Input::empty().share(&a, n, n + 1).record(n, n, &points);
+            writer.write(input.batch()).await.unwrap();
+        }
+    };
+    let refreshing = async {
+        for n in 0..60 {
+            let now = second(n * 10).plus(refresher.config.lag);
+            refresher.pass(now).await.unwrap();
+        }
+    };
+    tokio::join!(writing, refreshing);
+    refresh(&mut refresher, 2 * DAY).await;
+    holds(&node).await;
 }
