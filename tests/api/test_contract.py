@@ -19,7 +19,6 @@ RULES = (
     "is given more than once",
     "regular expression",
     "a selector of more than",
-    "calendar steps are to come",
     "zone",
     "step must be",
     "step: ",

@@ -285,6 +285,11 @@ async fn an_answer_is_whole_or_the_error_too_many_rows() {
         known.base, known.plan.stream
     );
     known.plan.database.run(&many).await;
+    // As the writer would have: rollups made before are stale.
+    let logged = "insert into invalidations (min_ts, max_ts, series_ids, from_ts, to_ts)
+        select min(ts), max(ts), array[series_id], array[min(ts)], array[max(ts)] from points
+        where series_id = (select id from series where metric = 'up') group by series_id";
+    known.plan.database.run(logged).await;
     let up = |rest: &str| {
         format!(r#"{{ history(selector: {{metric: "up"}}, from: $0{rest}) {{ points {{ value }} }} }}"#)
     };

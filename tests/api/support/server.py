@@ -20,6 +20,9 @@ PUBLISHED_AT_ONCE = 5_000
 CONFIG = """
 [http]
 drain = "1s"
+[rollups]
+lag = "1s"
+every = "200ms"
 [[stream]]
 name = "points"
 accept = { past = "36500d", future = "1d" }
@@ -74,24 +77,27 @@ class Server:
         wanted = len({(p["metric"], p["ts"]) for p in points})
         eventually("all is stored", lambda: len(self.get("/api/v1/points", **{"from": 0, "format": "csv"}).text.splitlines()) == wanted + 1)
 
-    def sql(self, statements):
-        """By the psql beside the server's binaries; what it answers, as text."""
+    def _postgres(self):
+        """Where its private Postgres listens, and its binaries."""
         line = next(line for line in self.log().splitlines() if "private Postgres is up" in line)
         pid = re.search(r"pid=(\d+)", line)[1]
         data = pathlib.Path(re.search(r"data=(\S+)", line)[1])
         socket = (data / "postmaster.pid").read_text().splitlines()[4]
-        psql = pathlib.Path(os.readlink(f"/proc/{pid}/exe")).parent / "psql"
-        command = [psql, "-h", socket, "-U", "streamsync", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-qAtX"]
+        return socket, pathlib.Path(os.readlink(f"/proc/{pid}/exe")).parent
+
+    def database_url(self):
+        return f"host={self._postgres()[0]} user=streamsync dbname=postgres"
+
+    def sql(self, statements):
+        """By the psql beside the server's binaries; what it answers, as text."""
+        socket, binaries = self._postgres()
+        command = [binaries / "psql", "-h", socket, "-U", "streamsync", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-qAtX"]
         return subprocess.run(command, input=statements, text=True, check=True, capture_output=True).stdout
 
     def settle(self):
-        """As if the rollups had just been refreshed up to a minute ago."""
-        self.sql(
-            "update rollup_edge set edge = greatest(edge, date_trunc('minute', now() - interval '1 minute'));"
-            "insert into days (day) select distinct ts::date from points"
-            " on conflict (day) do update set version = days.version + 1;"
-            "delete from invalidations where max_ts < (select edge from rollup_edge);"
-        )
+        """Until the rollups hold everything."""
+        behind = "select edge < now() - interval '5 minutes' or exists (select from invalidations where min_ts < edge) from rollup_edge"
+        eventually("rollups are made", lambda: self.sql(behind).strip() == "f")
 
     def resident(self):
         """kB of memory."""

@@ -1,10 +1,12 @@
 //! Retention beside readers, the writer, a refresher and other nodes.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::*;
 use crate::store::locks;
 use crate::store::maintain::Maintenance;
+use crate::store::rollups::{Refresher, RollupConfig};
 use crate::store::testing::batches::{Input, Node};
 
 const ONE_DAY: Ages = [Some(DAY), None, None, None];
@@ -65,9 +67,12 @@ async fn the_writer_goes_on_where_its_partition_was_dropped() {
     let a = node.own(0).await;
     let write = Input::empty().share(&a, 0, 1).record(0, 0, &[("x", 0, 1.0)]);
     node.write(write).await;
-    node.db.run("update rollup_edge set edge = '9999-01-01Z'").await;
+    let (config, metrics) = (RollupConfig::default(), Arc::clone(&node.metrics));
+    let mut rollups = Refresher::connect(&node.db.url, config, metrics).await.unwrap();
     let mut world = World::keeping(&[("machines", ONE_DAY)]).await;
     world.client = connect(&node.db.url).await.unwrap();
+    assert_eq!(world.run(9).await, dropped(0, 0), "rollups do not hold it yet");
+    rollups.pass(day(10)).await.unwrap();
     assert_eq!(world.run(9).await, dropped(1, 0));
     for offset in 1..3 {
         let again = Input::empty().share(&a, offset, offset + 1).record(
@@ -83,6 +88,7 @@ async fn the_writer_goes_on_where_its_partition_was_dropped() {
         node.db.rows("select * from dead_letters").await,
         Vec::<String>::new()
     );
+    rollups.pass(day(11)).await.unwrap();
     assert_eq!(world.run(10).await, dropped(1, 0));
     assert_eq!(node.points().await, stored[2..]);
 }
