@@ -17,11 +17,23 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub struct Retention {
     #[serde(with = "humantime_option", skip_serializing_if = "Option::is_none")]
     pub raw: Option<Duration>,
-    #[serde(rename = "1m", with = "humantime_option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "1m",
+        with = "humantime_option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub minute: Option<Duration>,
-    #[serde(rename = "1h", with = "humantime_option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "1h",
+        with = "humantime_option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub hour: Option<Duration>,
-    #[serde(rename = "1d", with = "humantime_option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "1d",
+        with = "humantime_option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub day: Option<Duration>,
 }
 
@@ -42,7 +54,9 @@ impl Retention {
             }
             if age.is_some_and(|age| finer.1.is_none_or(|finer| age < finer)) {
                 let finer = finer.0.name();
-                say(format!("retention.{name}: is shorter than that of {finer}, from which it is made"));
+                say(format!(
+                    "retention.{name}: is shorter than that of {finer}, from which it is made"
+                ));
             }
             finer = (level, age);
         }
@@ -86,8 +100,18 @@ impl<'de> Visitor<'de> for TextOrTable {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Retention, A::Error> {
-        let Table { raw, minute, hour, day } = Table::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Retention { raw, minute, hour, day })
+        let Table {
+            raw,
+            minute,
+            hour,
+            day,
+        } = Table::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Retention {
+            raw,
+            minute,
+            hour,
+            day,
+        })
     }
 }
 
@@ -118,8 +142,14 @@ mod tests {
     fn a_level_is_never_kept_longer_than_a_coarser_one() {
         for (retention, mistake) in [
             (r#"{ 1m = "1y" }"#, "retention.1m: is shorter than that of raw"),
-            (r#"{ raw = "9d", 1m = "8d" }"#, "retention.1m: is shorter than that of raw"),
-            (r#"{ raw = "9d", 1d = "9d" }"#, "retention.1d: is shorter than that of 1h"),
+            (
+                r#"{ raw = "9d", 1m = "8d" }"#,
+                "retention.1m: is shorter than that of raw",
+            ),
+            (
+                r#"{ raw = "9d", 1d = "9d" }"#,
+                "retention.1d: is shorter than that of 1h",
+            ),
             (r#""1d""#, "retention.raw: is shorter than accept.future"),
             (r#""12h""#, "retention.raw: must be at least 1d"),
             (r#"{ 1w = "1d" }"#, "retention: unknown field `1w`"),

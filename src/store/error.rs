@@ -106,7 +106,7 @@ fn advice(error: &tokio_postgres::Error) -> &'static str {
         Some("42P01" | "42703" | "42883") => "; run `streamsync migrate`",
         Some("42501") => {
             "; grant this user select, insert, update and delete on all tables, temp on the \
-             database, create on the schema, and make it the owner of points"
+             database, create on the schema, and make it the owner of points and of the rollups"
         }
         Some("3D000") => "; create the database first",
         Some("28P01" | "28000") => "; check user and password in the database url",

@@ -30,6 +30,7 @@ mod protocol_sse;
 mod query;
 mod redrive;
 mod resume;
+mod retention;
 mod schema;
 mod sharing;
 mod shutdown;

@@ -58,7 +58,11 @@ async fn allowed(transaction: &Transaction<'_>, keep: &Keep, now: Micros) -> Res
         return Ok(Floors::new());
     };
     let caught_up = match keep.rollups {
-        true => day(transaction.query_one(CAUGHT_UP, &[]).await?.get::<_, Timestamp>(0).0),
+        true => day(transaction
+            .query_one(CAUGHT_UP, &[])
+            .await?
+            .get::<_, Timestamp>(0)
+            .0),
         false => Micros::LAST,
     };
     let mut unarchived = Vec::new();

@@ -130,10 +130,7 @@ async fn a_day_that_every_stream_has_given_up_is_dropped_whole() {
         ["a 1", "a 2", "a 3", "b 0", "b 1", "b 2", "b 3"]
     );
     assert_eq!(world.run(4).await, dropped(1, 1));
-    assert_eq!(
-        world.rows(Level::Raw).await,
-        ["a 2", "a 3", "b 1", "b 2", "b 3"]
-    );
+    assert_eq!(world.rows(Level::Raw).await, ["a 2", "a 3", "b 1", "b 2", "b 3"]);
     assert_eq!(world.partitions(Level::Raw).await, 3);
     assert_eq!(world.horizons().await, ["a raw 2", "b raw 1"]);
     // Where only one stream has anything, it decides alone.
@@ -165,7 +162,10 @@ async fn who_keeps_longer_from_now_on_loses_nothing_that_is_there() {
     let mut world = World::keeping(&[("a", [days(1), None, None, None])]).await;
     world.add("a", Level::Raw, 8).await;
     world.run(9).await;
-    world.keep.streams.insert("a".to_owned(), [days(90), None, None, None]);
+    world
+        .keep
+        .streams
+        .insert("a".to_owned(), [days(90), None, None, None]);
     // Read again from Kafka. The horizon still says that something was dropped here.
     world.add("a", Level::Raw, 3).await;
     assert_eq!(world.run(10).await, dropped(0, 0));

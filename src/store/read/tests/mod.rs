@@ -4,6 +4,7 @@ mod history;
 mod letters;
 mod points;
 mod series;
+mod storage;
 mod windows;
 
 use std::collections::BTreeMap;

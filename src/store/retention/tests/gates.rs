@@ -17,7 +17,10 @@ async fn points_stay_until_rollups_hold_them() {
     for n in 0..4 {
         world.add("a", Level::Minute, n).await;
     }
-    world.db.run("update rollup_edge set edge = '2026-01-02 18:00Z'").await;
+    world
+        .db
+        .run("update rollup_edge set edge = '2026-01-02 18:00Z'")
+        .await;
     world.run(90).await;
     assert_eq!(world.rows(Level::Raw).await, ["a 1", "a 2", "a 3"]);
     assert_eq!(world.horizons().await, ["a 1m 1", "a raw 1"]);
@@ -77,7 +80,10 @@ async fn a_day_stays_until_the_archive_has_it_as_it_is() {
     world.keep.rollups = false;
     assert_eq!(world.run(90).await, dropped(1, 0));
     assert_eq!(world.horizons().await, ["a raw 1"]);
-    world.db.run("update archives set version = 2 where day = '2026-01-02'").await;
+    world
+        .db
+        .run("update archives set version = 2 where day = '2026-01-02'")
+        .await;
     assert_eq!(world.run(90).await, dropped(1, 0));
     assert_eq!(world.horizons().await, ["a raw 2"]);
     world.db.run("delete from invalidations").await;
@@ -127,5 +133,8 @@ async fn a_day_that_was_brought_back_stays_as_long_as_it_was_asked_for() {
     assert_eq!(world.rows(Level::Minute).await, ["a 1"]);
     // 2026-01-12 is day 11.
     assert_eq!(world.run(11).await, dropped(2, 0));
-    assert_eq!(world.db.rows("select * from restored").await, Vec::<String>::new());
+    assert_eq!(
+        world.db.rows("select * from restored").await,
+        Vec::<String>::new()
+    );
 }

@@ -70,14 +70,19 @@ async fn the_writer_goes_on_where_its_partition_was_dropped() {
     world.client = connect(&node.db.url).await.unwrap();
     assert_eq!(world.run(9).await, dropped(1, 0));
     for offset in 1..3 {
-        let again = Input::empty()
-            .share(&a, offset, offset + 1)
-            .record(offset, offset, &[("x", 60 * offset, 2.0), ("x", 9 * 86_400 + offset, 3.0)]);
+        let again = Input::empty().share(&a, offset, offset + 1).record(
+            offset,
+            offset,
+            &[("x", 60 * offset, 2.0), ("x", 9 * 86_400 + offset, 3.0)],
+        );
         node.write(again).await;
     }
     let stored = ["x 60 2 1 1", "x 120 2 1 2", "x 777601 3 1 1", "x 777602 3 1 2"];
     assert_eq!(node.points().await, stored);
-    assert_eq!(node.db.rows("select * from dead_letters").await, Vec::<String>::new());
+    assert_eq!(
+        node.db.rows("select * from dead_letters").await,
+        Vec::<String>::new()
+    );
     assert_eq!(world.run(10).await, dropped(1, 0));
     assert_eq!(node.points().await, stored[2..]);
 }

@@ -1,0 +1,80 @@
+//! A configured age: old days go, the program says so, and what arrives meanwhile stays.
+
+use serde_json::json;
+
+use crate::support::kafka::point;
+use crate::support::{StreamSync, eventually, moment};
+use streamsync::data::Micros;
+
+const DAY: i64 = 86_400_000_000;
+
+const STORAGE: &str = "{ pipeline { storage {
+    levels { level table partitions bytes oldest newest madeAheadUntil }
+    horizons { stream level floor }
+    rollupEdge pendingInvalidations archivedDays
+    maintenance { outcome error droppedPartitions expiredRows }
+} } }";
+
+#[actix_web::test]
+async fn days_older_than_their_retention_are_dropped_and_points_that_arrive_meanwhile_stay() {
+    let plan = StreamSync::plan()
+        .await
+        .stream_settings("retention = { raw = \"2d\", 1m = \"30d\" }");
+    let now = moment();
+    let old = |days: i64| Micros(now.0 - days * DAY);
+    let midnight = |days: i64| Micros(old(days).0.div_euclid(DAY) * DAY).to_string();
+    let node = plan.start().await;
+    // Kafka's own times are as old: else these points would be refused as too old.
+    plan.send_and_read(&[
+        point("m", old(5), 1.0),
+        point("m", old(4), 2.0),
+        point("m", now, 3.0),
+    ])
+    .await;
+    let storage = async |node: &StreamSync| {
+        let mut answer = node.query(STORAGE, json!({})).await;
+        answer["pipeline"]["storage"].take()
+    };
+    let before = eventually("the tables were looked after", async || {
+        let storage = storage(&node).await;
+        (storage["maintenance"]["outcome"] == "DONE").then_some(storage)
+    })
+    .await;
+    assert_eq!(before["levels"].as_array().expect("levels").len(), 4);
+    let raw = &before["levels"][0];
+    assert_eq!(
+        (raw["level"].as_str(), raw["table"].as_str()),
+        (Some("raw"), Some("points"))
+    );
+    assert_eq!(raw["partitions"], 5, "two old days and three from today on");
+    assert_eq!(raw["oldest"], midnight(5));
+    assert_eq!(raw["madeAheadUntil"], raw["newest"]);
+    node.stop().await;
+
+    // Rollups have taken everything in.
+    plan.database
+        .run("delete from invalidations; update rollup_edge set edge = greatest(edge, date_trunc('day', now(), 'UTC'))")
+        .await;
+    let node = plan.start().await;
+    let later = moment();
+    plan.send_and_read(&[point("n", later, 4.0)]).await;
+    let after = eventually("the old days are dropped", async || {
+        let storage = storage(&node).await;
+        (storage["maintenance"]["droppedPartitions"] == 2).then_some(storage)
+    })
+    .await;
+    assert_eq!(after["levels"][0]["partitions"], 3);
+    assert_eq!(after["levels"][0]["oldest"], midnight(0));
+    let horizon = |level: &str, days| json!({"stream": plan.stream, "level": level, "floor": midnight(days)});
+    assert_eq!(after["horizons"], json!([horizon("raw", 2), horizon("1m", 30)]));
+    assert_eq!(node.metric("streamsync_dropped_partitions_total", "").await, 2.0);
+    assert_eq!(node.metric("streamsync_maintenance_errors_total", "").await, 0.0);
+    let kept = vec![format!("m{{}} {} 3", now.0), format!("n{{}} {} 4", later.0)];
+    assert_eq!(plan.database.points().await, kept);
+
+    // The partition that this one needs is gone, and the writer knows.
+    plan.send_and_read(&[point("m", old(4), 5.0)]).await;
+    let stored = plan.database.points().await;
+    assert_eq!(stored.len(), kept.len() + 1, "{stored:?}");
+    node.stop().await;
+}
