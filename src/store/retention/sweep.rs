@@ -66,13 +66,7 @@ impl<'a> Sweep<'a> {
         let partitions = list(self.client, level.table()).await?;
         for partition in partitions.iter().take_while(|p| p.until <= newest) {
             match self.partition(level, partition).await {
-                Ok(Fate::Stays) => {}
-                Ok(Fate::Waits) => self.whole = false,
-                Ok(Fate::Dropped) => {
-                    self.dropped.partitions += 1;
-                    tracing::info!(partition = partition.name, "dropped a partition");
-                }
-                Ok(Fate::Thinned(series)) => self.thin(level, partition, &series).await?,
+                Ok(()) => {}
                 Err(error) if is_busy(&error) => {
                     tracing::debug!(partition = partition.name, "in use, to be dropped later");
                     self.whole = false;
@@ -84,14 +78,23 @@ impl<'a> Sweep<'a> {
         Ok(())
     }
 
-    async fn partition(&mut self, level: Level, partition: &Partition) -> Result<Fate, Error> {
-        let transaction = self.client.transaction().await?;
-        if !is_free(&transaction, level, partition, self.archive).await? {
-            return Ok(Fate::Waits);
+    async fn partition(&mut self, level: Level, partition: &Partition) -> Result<(), Error> {
+        match self.drop_if_old(level, partition).await? {
+            Fate::Stays => {}
+            Fate::Waits => self.whole = false,
+            Fate::Dropped => {
+                self.dropped.partitions += 1;
+                tracing::info!(partition = partition.name, "dropped a partition");
+            }
+            Fate::Thinned(series) => self.thin(level, partition, &series).await?,
         }
-        // Keeps out only who writes into this very partition, so that what is found stays true.
-        let lock = format!("{PATIENCE}; lock table only {} in share mode", partition.name);
-        transaction.batch_execute(&lock).await?;
+        Ok(())
+    }
+
+    async fn drop_if_old(&mut self, level: Level, partition: &Partition) -> Result<Fate, Error> {
+        let Some(transaction) = begin(self.client, level, partition, self.archive).await? else {
+            return Ok(Fate::Waits);
+        };
         let series = transaction.query(&series_in(&partition.name), &[]).await?;
         let is_old = |stream: Option<&str>| {
             // Without a stream is what somebody deleted just now.
@@ -116,20 +119,18 @@ impl<'a> Sweep<'a> {
 
     async fn thin(&mut self, level: Level, partition: &Partition, series: &[SeriesId]) -> Result<(), Error> {
         let name = &partition.name;
-        // Locked in the order in which writers lock them.
         let delete = format!(
             "with chosen as (
                 select series_id, ts from only {name} where series_id = any($1)
-                order by series_id, ts limit $2 for update)
+                order by series_id, ts limit $2)
             delete from only {name} p using chosen c where p.series_id = c.series_id and p.ts = c.ts"
         );
         for series in series.chunks(SERIES_AT_ONCE) {
             loop {
-                let transaction = self.client.transaction().await?;
-                if !is_free(&transaction, level, partition, self.archive).await? {
+                let Some(transaction) = begin(self.client, level, partition, self.archive).await? else {
                     self.whole = false;
                     return Ok(());
-                }
+                };
                 let rows = transaction.execute(&delete, &[&series, &ROWS_AT_ONCE]).await?;
                 transaction.commit().await?;
                 self.dropped.rows += rows;
@@ -142,26 +143,30 @@ impl<'a> Sweep<'a> {
     }
 }
 
-/// Takes the lock under which nothing is restored or refreshed, and says whether all of it may go.
-async fn is_free(
-    transaction: &Transaction<'_>,
+/// A transaction in which nothing is restored or refreshed, nor written into this very partition;
+/// `None` where it may not go yet.
+async fn begin<'c>(
+    client: &'c mut Client,
     level: Level,
     partition: &Partition,
     archive: bool,
-) -> Result<bool, Error> {
+) -> Result<Option<Transaction<'c>>, Error> {
+    let transaction = client.transaction().await?;
     transaction
         .execute("select pg_advisory_xact_lock($1)", &[&locks::ROLLUPS])
         .await?;
+    let lock = format!("{PATIENCE}; lock table only {} in share mode", partition.name);
+    transaction.batch_execute(&lock).await?;
     let bounds = [partition.since, partition.until].map(Timestamp);
     let restored = transaction.query_one(RESTORED, &[&bounds[0], &bounds[1]]).await?;
     if restored.get(0) {
-        return Ok(false);
+        return Ok(None);
     }
-    let must_be_archived = archive && level == Level::Raw;
-    Ok(!must_be_archived
-        || floors::unarchived(transaction, std::slice::from_ref(partition))
-            .await?
-            .is_empty())
+    if archive && level == Level::Raw {
+        let open = floors::unarchived(&transaction, std::slice::from_ref(partition)).await?;
+        return Ok(open.is_empty().then_some(transaction));
+    }
+    Ok(Some(transaction))
 }
 
 /// The series that have rows in the partition, with their streams; a step of its index for each.

@@ -63,17 +63,20 @@ class Server:
         assert "errors" not in answer, answer
         return answer["data"]
 
+    @staticmethod
+    def point(metric, ts, value):
+        return {"metric": metric, "labels": [{"name": "origin", "value": "nab"}], "ts": ts, "value": value}
+
+    def publish(self, points):
+        publish = 'mutation ($p: [PointInput!]!) { publish(stream: "points", points: $p) { accepted } }'
+        self.graphql(publish, p=points)
+
     def publish_recorded(self):
         """Every series of demo/ through Kafka, with its own times."""
         self.recorded = {path.stem: recorded(path) for path in sorted((ROOT / "demo").glob("*.csv"))}
-        points = [
-            {"metric": name, "labels": [{"name": "origin", "value": "nab"}], "ts": ts, "value": value}
-            for name, rows in self.recorded.items()
-            for ts, value in rows
-        ]
-        publish = 'mutation ($p: [PointInput!]!) { publish(stream: "points", points: $p) { accepted } }'
+        points = [self.point(name, ts, value) for name, rows in self.recorded.items() for ts, value in rows]
         for at in range(0, len(points), PUBLISHED_AT_ONCE):
-            self.graphql(publish, p=points[at : at + PUBLISHED_AT_ONCE])
+            self.publish(points[at : at + PUBLISHED_AT_ONCE])
         wanted = len({(p["metric"], p["ts"]) for p in points})
         eventually("all is stored", lambda: len(self.get("/api/v1/points", **{"from": 0, "format": "csv"}).text.splitlines()) == wanted + 1)
 
