@@ -2,7 +2,7 @@
 //!
 //! A question is answered in one snapshot. It first reads which rollups are complete ([`state`]),
 //! then cuts the span into pieces and gives each to the coarsest level that answers exactly
-//! ([`plan`]), asks for all pieces of all series in one statement ([`statement`]) and joins what
+//! ([`mod@plan`]), asks for all pieces of all series in one statement ([`statement`]) and joins what
 //! comes of the pieces of one bucket ([`partial`]).
 
 mod buckets;
