@@ -7,14 +7,27 @@ use tokio_postgres::{Client, Statement};
 
 use crate::data::Micros;
 use crate::store::error::WriteError;
+use crate::store::retention;
 use crate::store::timestamp::Timestamp;
 
 use super::log::columns;
 use super::ranges::Range;
 
 /// Days in a partition of minutes, hours and days.
-pub(in crate::store) const TABLES: [(&str, u32); 3] =
-    [("rollup_1m", 7), ("rollup_1h", 30), ("rollup_1d", 360)];
+pub(in crate::store) const TABLES: [(&str, u32); 3] = [
+    (
+        retention::Level::Minute.table(),
+        retention::Level::Minute.partition_days(),
+    ),
+    (
+        retention::Level::Hour.table(),
+        retention::Level::Hour.partition_days(),
+    ),
+    (
+        retention::Level::Day.table(),
+        retention::Level::Day.partition_days(),
+    ),
+];
 
 // Times begin with the year 1, so no bucket lies before the origin.
 const MINUTES: &str = "
