@@ -9,7 +9,8 @@ use diesel::sql_types::{Double, Integer, Timestamptz};
 use super::super::pool::Loan;
 use super::super::rows::from_pg;
 use super::super::{ReadError, Reader};
-use super::plan::{self, Level, Piece};
+use super::partial::{Part, joined};
+use super::plan::{self, Level};
 use super::statement::{Query, Statement};
 use super::{PointRow, points_query};
 use crate::data::{Grid, Line, Micros, SeriesId, Step};
@@ -100,22 +101,6 @@ pub(super) fn query(statement: &Statement<'_>, explain: &str) -> Query {
     statement.bind_pieces(statement.bind_shared(text))
 }
 
-/// One for each bucket, by series as asked for and time.
-fn joined(mut rows: Vec<Row>, pieces: &[Piece]) -> Vec<(SeriesId, Row)> {
-    rows.sort_unstable_by_key(|row| (row.nr, row.bucket.0));
-    let mut joined: Vec<(SeriesId, Row)> = Vec::with_capacity(rows.len());
-    for row in rows {
-        let Some(piece) = usize::try_from(row.nr).ok().and_then(|nr| pieces.get(nr)) else {
-            continue;
-        };
-        match joined.last_mut() {
-            Some((id, last)) if *id == piece.series_id && last.bucket == row.bucket => last.absorb(&row),
-            _ => joined.push((piece.series_id, row)),
-        }
-    }
-    joined
-}
-
 fn lines(ids: &[SeriesId], rows: &[(SeriesId, Row)], ends: &[PointRow]) -> Vec<(SeriesId, Line)> {
     let mut points: HashMap<SeriesId, BTreeMap<Micros, f64>> = HashMap::new();
     for (id, row) in rows {
@@ -160,8 +145,11 @@ struct Row {
     highest_at: PgTimestamp,
 }
 
-impl Row {
-    /// Takes in what follows in the same bucket.
+impl Part for Row {
+    fn place(&self) -> (i32, i64) {
+        (self.nr, self.bucket.0)
+    }
+
     fn absorb(&mut self, later: &Self) {
         if later.lowest < self.lowest {
             (self.lowest, self.lowest_at) = (later.lowest, later.lowest_at);

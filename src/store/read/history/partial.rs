@@ -39,17 +39,27 @@ pub(super) struct Partial {
     percentiles: Vec<f64>,
 }
 
+/// What a bucket comes to in one piece.
+pub(super) trait Part {
+    /// The piece's place among all, and the bucket's start.
+    fn place(&self) -> (i32, i64);
+
+    /// Takes in the same bucket's part of the next piece.
+    fn absorb(&mut self, later: &Self);
+}
+
 /// One for each bucket, by series as asked for and time.
-pub(super) fn joined(mut rows: Vec<Partial>, pieces: &[Piece]) -> Vec<(SeriesId, Partial)> {
+pub(super) fn joined<P: Part>(mut rows: Vec<P>, pieces: &[Piece]) -> Vec<(SeriesId, P)> {
     // Pieces are in the order wanted.
-    rows.sort_unstable_by_key(|row| (row.nr, row.bucket.0));
-    let mut joined: Vec<(SeriesId, Partial)> = Vec::with_capacity(rows.len());
+    rows.sort_unstable_by_key(P::place);
+    let mut joined: Vec<(SeriesId, P)> = Vec::with_capacity(rows.len());
     for row in rows {
-        let Some(piece) = usize::try_from(row.nr).ok().and_then(|nr| pieces.get(nr)) else {
+        let (nr, bucket) = row.place();
+        let Some(piece) = usize::try_from(nr).ok().and_then(|nr| pieces.get(nr)) else {
             continue;
         };
         match joined.last_mut() {
-            Some((id, last)) if *id == piece.series_id && last.bucket == row.bucket => last.absorb(&row),
+            Some((id, last)) if *id == piece.series_id && last.place().1 == bucket => last.absorb(&row),
             _ => joined.push((piece.series_id, row)),
         }
     }
@@ -76,8 +86,11 @@ pub(super) fn lines(
     of_series.filter_map(line).collect()
 }
 
-impl Partial {
-    /// Takes in what follows in the same bucket.
+impl Part for Partial {
+    fn place(&self) -> (i32, i64) {
+        (self.nr, self.bucket.0)
+    }
+
     fn absorb(&mut self, later: &Self) {
         self.m2 = self.joint_m2(later);
         self.count += later.count;
@@ -86,7 +99,9 @@ impl Partial {
         self.sum = self.sum.zip(later.sum).map(|(sum, more)| sum + more);
         self.last = later.last;
     }
+}
 
+impl Partial {
     fn joint_m2(&self, later: &Self) -> Option<f64> {
         let (n, m) = (self.count as f64, later.count as f64);
         let apart = later.sum? / m - self.sum? / n;
