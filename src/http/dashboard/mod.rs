@@ -46,9 +46,7 @@ fn send(request: &HttpRequest, file: &'static File, status: StatusCode) -> HttpR
         .insert_header((CACHE_CONTROL, keep(file)))
         .insert_header((ETAG, tag.clone()))
         .insert_header((VARY, "Accept-Encoding"));
-    if let Some(page) = &file.page {
-        policy::describe(&mut response, file, page);
-    }
+    policy::describe(&mut response, file);
     if status == StatusCode::OK && tag::is_known(request, &tag) {
         return response.status(StatusCode::NOT_MODIFIED).finish();
     }

@@ -5,13 +5,21 @@ use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLI
 
 use super::site::{File, Page};
 
-/// Its editor writes styles into the page and brings its fonts and workers as `data:` and `blob:`.
+/// Its editor writes styles into the page.
 const PLAYGROUND: &str = "/playground";
+
+/// A script may run as a worker, whose policy is that of its own response: the playground's load the rest of
+/// themselves.
+const SCRIPT: &str = "default-src 'none'; script-src 'self'; frame-ancestors 'none'";
 
 const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
 
-pub(super) fn describe(response: &mut HttpResponseBuilder, file: &File, page: &Page) {
+pub(super) fn describe(response: &mut HttpResponseBuilder, file: &File) {
+    if file.content_type.starts_with("text/javascript") {
+        response.insert_header((CONTENT_SECURITY_POLICY, SCRIPT));
+    }
+    let Some(page) = &file.page else { return };
     response
         .insert_header((CONTENT_SECURITY_POLICY, content_security(file.path, page)))
         .insert_header((REFERRER_POLICY, "same-origin"))
@@ -24,14 +32,13 @@ pub(super) fn describe(response: &mut HttpResponseBuilder, file: &File, page: &P
 
 fn content_security(path: &str, page: &Page) -> String {
     let scripts = sources(page.scripts);
-    let own = if path == PLAYGROUND {
-        "style-src 'self' 'unsafe-inline'; font-src 'self' data:; worker-src 'self' blob:".to_owned()
-    } else {
-        format!("style-src {}; font-src 'self'", sources(page.styles))
+    let styles = match path {
+        PLAYGROUND => "'self' 'unsafe-inline'".to_owned(),
+        _ => sources(page.styles),
     };
     format!(
-        "default-src 'none'; script-src {scripts}; {own}; img-src 'self' data:; connect-src 'self'; \
-         manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src {scripts}; style-src {styles}; img-src 'self' data:; font-src 'self'; \
+         connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 }
 
@@ -58,7 +65,7 @@ mod tests {
         ] {
             assert!(policy.contains(part), "{policy}");
         }
-        assert!(!policy.contains("unsafe") && !policy.contains("blob:"));
+        assert!(!policy.contains("unsafe"));
     }
 
     /// A hash in `style-src` would take `'unsafe-inline'` back.
