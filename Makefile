@@ -88,4 +88,4 @@ doc: ## Build the documentation of the code
 clean: ## Remove build output and the demo's data
 	$(CARGO) clean
 	scripts/kafka stop
-	rm -rf .streamsync
+	rm -rf .streamsync dashboard/.next dashboard/out dashboard/sealed
