@@ -1,0 +1,114 @@
+/** Subscriptions: one WebSocket for all of them, which comes back by itself. */
+import { type Client, createClient } from 'graphql-ws';
+import { useEffect, useRef, useState } from 'react';
+import { resumable } from 'streamsync-resume';
+import { authorization, onTokenChange, wasRefused } from './auth';
+import { websocketUrl } from './endpoint';
+import { ApiError, type GraphQLProblem } from './errors';
+import type { TypedDocumentString } from './generated/graphql';
+import { store, useStore } from './store';
+
+/** `idle`: nothing is subscribed to. */
+export type Connection = 'idle' | 'connecting' | 'live' | 'reconnecting';
+
+const connection = store<Connection>('idle');
+export const useConnection = (): Connection => useStore(connection, 'idle');
+
+const UNAUTHORIZED = 4401;
+const FORBIDDEN = 4403;
+const LONGEST_WAIT_MS = 5_000;
+
+let shared: Client | undefined;
+
+function client(): Client {
+  if (shared) return shared;
+  let wasLive = false;
+  const created = createClient({
+    url: () => websocketUrl('/graphql'),
+    connectionParams: authorization,
+    keepAlive: 10_000,
+    retryAttempts: Number.POSITIVE_INFINITY,
+    shouldRetry: (problem) => !isRefusal(problem),
+    retryWait: (retries) => wait(Math.min(LONGEST_WAIT_MS, 250 * 2 ** retries) * (0.5 + Math.random() / 2)),
+    on: {
+      connecting: () => connection.set(wasLive ? 'reconnecting' : 'connecting'),
+      connected: () => {
+        wasLive = true;
+        connection.set('live');
+      },
+      closed: (event) => {
+        if (isRefusal(event)) wasRefused();
+        const left = (event as CloseEvent).code === 1000;
+        wasLive &&= !left;
+        connection.set(left ? 'idle' : 'reconnecting');
+      },
+    },
+  });
+  onTokenChange(() => created.terminate());
+  shared = created;
+  return created;
+}
+
+const isRefusal = (problem: unknown): boolean => [UNAUTHORIZED, FORBIDDEN].includes((problem as CloseEvent)?.code);
+const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+export interface Sink<Result> {
+  next(data: Result): void;
+  /** The subscription has ended. */
+  error(error: ApiError): void;
+  /** What came right after the last cursor is gone; it goes on behind the hole. */
+  gap?(): void;
+}
+
+/**
+ * Subscribes until the returned function is called. Over lost connections and restarted servers a
+ * subscription with a cursor goes on right behind the last message that came.
+ */
+export function subscribe<Result, Variables>(
+  document: TypedDocumentString<Result, Variables>,
+  variables: Variables,
+  sink: Sink<Result>,
+): () => void {
+  const onGap = (earliest: string) => {
+    sink.gap?.();
+    return earliest;
+  };
+  const payload = { query: document.toString(), variables: variables as Record<string, unknown> };
+  return resumable(client(), { onGap }).subscribe(payload, {
+    next({ data, errors }) {
+      if (data) sink.next(data as Result);
+      else if (errors) sink.error(ApiError.of(errors as GraphQLProblem[]));
+    },
+    error: (problem) => sink.error(asError(problem)),
+    complete() {},
+  });
+}
+
+function asError(problem: unknown): ApiError {
+  if (Array.isArray(problem)) return ApiError.of(problem as GraphQLProblem[]);
+  if (isRefusal(problem)) return new ApiError('The server wants to know who asks.', 'UNAUTHORIZED');
+  return new ApiError('The connection broke and could not be made again.', 'NETWORK');
+}
+
+/** The newest message of a subscription, for pages that show a state. */
+export function useSubscription<Result, Variables>(
+  document: TypedDocumentString<Result, Variables>,
+  variables: Variables,
+  onData?: (data: Result) => void,
+): { data?: Result; error?: ApiError } {
+  const [latest, setLatest] = useState<{ data?: Result; error?: ApiError }>({});
+  const listener = useRef(onData);
+  listener.current = onData;
+  const asked = JSON.stringify(variables);
+  useEffect(() => {
+    setLatest({});
+    return subscribe(document, JSON.parse(asked) as Variables, {
+      next(data) {
+        setLatest({ data });
+        listener.current?.(data);
+      },
+      error: (error) => setLatest(({ data }) => ({ ...(data ? { data } : {}), error })),
+    });
+  }, [document, asked]);
+  return latest;
+}

@@ -1,0 +1,61 @@
+/** Queries and mutations over HTTP. */
+import { keepPreviousData, QueryClient, type UseQueryOptions, useQuery } from '@tanstack/react-query';
+import { authorization, onTokenChange, wasRefused } from './auth';
+import { httpUrl } from './endpoint';
+import { ApiError, type GraphQLProblem } from './errors';
+import type { TypedDocumentString } from './generated/graphql';
+
+export type { TypedDocumentString };
+
+export async function request<Result, Variables>(
+  document: TypedDocumentString<Result, Variables>,
+  variables: Variables,
+  signal?: AbortSignal,
+): Promise<Result> {
+  const response = await fetch(httpUrl('/graphql'), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json', ...authorization() },
+    body: JSON.stringify({ query: document.toString(), variables }),
+    signal: signal ?? null,
+  }).catch((error: Error) => {
+    if (error.name === 'AbortError') throw error;
+    throw new ApiError('The server does not answer.', 'NETWORK');
+  });
+  if (response.status === 401) wasRefused();
+  const answer = await response.json().catch(() => undefined);
+  if (!answer?.data && !answer?.errors) {
+    throw new ApiError(`The server answered ${response.status}.`, `HTTP_${response.status}`);
+  }
+  // A field that is null because of its error beside others that are not: what came is of use.
+  if (!answer.data) throw ApiError.of(answer.errors as GraphQLProblem[]);
+  return answer.data as Result;
+}
+
+type Options<Result> = Omit<UseQueryOptions<Result, ApiError>, 'queryKey' | 'queryFn'>;
+
+/** Asks, keeps the last answer on the page while the next one is on its way, and asks again after trouble that passes. */
+export function useApi<Result, Variables>(
+  document: TypedDocumentString<Result, Variables>,
+  variables: Variables,
+  options?: Options<Result>,
+) {
+  return useQuery<Result, ApiError>({
+    queryKey: [document.toString(), variables],
+    queryFn: ({ signal }) => request(document, variables, signal),
+    placeholderData: keepPreviousData,
+    ...options,
+  });
+}
+
+export function createQueryClient(): QueryClient {
+  const client = new QueryClient({
+    defaultOptions: {
+      queries: {
+        retry: (failures, error) => error instanceof ApiError && error.passes && failures < 5,
+        staleTime: 5_000,
+      },
+    },
+  });
+  onTokenChange(() => void client.invalidateQueries());
+  return client;
+}

@@ -1,0 +1,41 @@
+import type { Metadata, Viewport } from 'next';
+import type { ReactNode } from 'react';
+import { ConnectionBanner } from '@/ui/connection';
+import { Footer } from '@/ui/footer';
+import { Header } from '@/ui/header';
+import { Providers } from '@/ui/providers';
+import { SignIn } from '@/ui/sign-in';
+import { applyThemeBeforePaint } from '@/ui/theme';
+import './globals.css';
+
+export const metadata: Metadata = {
+  title: { default: 'StreamSync', template: '%s · StreamSync' },
+  description: 'Time-series from Kafka: live, exact, with their history.',
+};
+
+export const viewport: Viewport = { width: 'device-width', initialScale: 1, colorScheme: 'light dark' };
+
+export default function Layout({ children }: { children: ReactNode }) {
+  return (
+    <html lang="en" suppressHydrationWarning>
+      <head>
+        {/* biome-ignore lint/security/noDangerouslySetInnerHtml: our own script, allowed by its hash */}
+        <script dangerouslySetInnerHTML={{ __html: applyThemeBeforePaint }} />
+      </head>
+      <body className="flex min-h-dvh flex-col">
+        <Providers>
+          <a href="#main" className="sr-only focus:not-sr-only focus:p-2">
+            Skip to content
+          </a>
+          <Header />
+          <ConnectionBanner />
+          <SignIn />
+          <main id="main" className="mx-auto w-full max-w-screen-2xl grow px-3 py-4 sm:px-6">
+            {children}
+          </main>
+          <Footer />
+        </Providers>
+      </body>
+    </html>
+  );
+}

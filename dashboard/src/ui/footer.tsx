@@ -1,0 +1,23 @@
+import { httpUrl } from '@/api/endpoint';
+
+const LINKS = [
+  ['/readyz', 'Readiness'],
+  ['/metrics', 'Metrics'],
+  ['/api/v1/openapi.json', 'OpenAPI'],
+  ['/licences.txt', 'Licences'],
+] as const;
+
+export function Footer() {
+  return (
+    <footer className="border-line border-t text-muted">
+      <div className="mx-auto flex max-w-screen-2xl flex-wrap gap-x-4 gap-y-1 px-3 py-3 sm:px-6">
+        <span className="mr-auto">Time-series from Kafka: live, exact, with their history.</span>
+        {LINKS.map(([href, title]) => (
+          <a key={href} href={httpUrl(href)} className="underline-offset-2 hover:underline">
+            {title}
+          </a>
+        ))}
+      </div>
+    </footer>
+  );
+}
