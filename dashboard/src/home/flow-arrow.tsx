@@ -12,7 +12,7 @@ export function FlowArrow({ flow }: { flow: Flow }) {
       <div className="h-1.5 grow overflow-hidden">
         {/* Wider than what shows of it by one dot, so that it can move by one; the compositor does it alone. */}
         <div
-          className={`h-full w-[calc(100%+0.5rem)] bg-[radial-gradient(circle,currentColor_35%,transparent_40%)] bg-size-[0.5rem_100%] ${flow === 'moving' ? 'motion-safe:animate-flow' : ''}`}
+          className={`h-full w-[calc(100%+0.5rem)] bg-[radial-gradient(circle,currentColor_35%,transparent_40%)] bg-size-[0.5rem_100%] ${flow === 'moving' ? 'motion-safe:not-in-data-stale:animate-flow' : ''}`}
         />
       </div>
       <svg aria-hidden="true" viewBox="0 0 6 10" className="h-2.5 w-1.5 shrink-0">
