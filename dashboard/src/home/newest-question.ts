@@ -3,9 +3,10 @@
  * the server finds in an index; a pattern over all names would try every series.
  */
 import { type NewestPointFragment, TypedDocumentString } from '@/api/generated/graphql';
+import { SERIES_SHOWN } from './choose';
 import { NewestPoint } from './documents';
 
-type Answer = Record<string, NewestPointFragment[]>;
+export type Answer = Record<string, NewestPointFragment[]>;
 type Variables = Record<string, string>;
 
 export interface Question {
@@ -21,3 +22,9 @@ export function newestOf(metrics: readonly { name: string }[]): Question {
   const text = `query NewestValues(${declared}) { ${fields.join(' ')} }\n${NewestPoint}`;
   return { document: new TypedDocumentString(text), variables };
 }
+
+/** In the order of the question: the fields of an answer come in any. A metric may have got more series meanwhile. */
+export const pointsOf = ({ variables }: Question, answer: Answer): NewestPointFragment[] =>
+  Object.keys(variables)
+    .flatMap((name) => answer[name] ?? [])
+    .slice(0, SERIES_SHOWN);

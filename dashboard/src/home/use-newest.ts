@@ -1,9 +1,9 @@
 import { useMemo } from 'react';
 import { useConnection } from '@/api/live';
 import { useApi } from '@/api/query';
-import { choose, METRICS_ASKED, SERIES_SHOWN } from './choose';
+import { choose, METRICS_ASKED } from './choose';
 import { MetricNames } from './documents';
-import { newestOf } from './newest-question';
+import { newestOf, pointsOf } from './newest-question';
 
 const METRICS_EVERY_MS = 15_000;
 /** While nothing has come yet, the first points are to show soon. */
@@ -22,16 +22,15 @@ export function useNewest() {
     },
   );
   const chosen = useMemo(() => (names.data ? choose(names.data.metrics) : undefined), [names.data]);
-  const { document, variables } = useMemo(() => newestOf(chosen?.shown ?? []), [chosen]);
-  const values = useApi(document, variables, {
+  const question = useMemo(() => newestOf(chosen?.shown ?? []), [chosen]);
+  const values = useApi(question.document, question.variables, {
     retry: false,
     enabled: Boolean(chosen?.shown.length),
     refetchInterval: away ? false : VALUES_EVERY_MS,
   });
   return {
     chosen,
-    /** A metric may have got more series since they were counted. */
-    values: values.data && Object.values(values.data).flat().slice(0, SERIES_SHOWN),
+    values: values.data && pointsOf(question, values.data),
     error: chosen ? (values.data ? null : values.error) : names.error,
     /** When the values came, and whether they could not be had since. */
     at: values.dataUpdatedAt ? new Date(values.dataUpdatedAt).toISOString() : undefined,
