@@ -19,13 +19,14 @@ const FORBIDDEN = 4403;
 const LONGEST_WAIT_MS = 5_000;
 
 let shared: Client | undefined;
+let params: Record<string, unknown> = {};
 
 function client(): Client {
   if (shared) return shared;
   let wasLive = false;
   const created = createClient({
     url: () => websocketUrl('/graphql'),
-    connectionParams: authorization,
+    connectionParams: () => ({ ...authorization(), ...params }),
     keepAlive: 10_000,
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: (problem) => !isRefusal(problem),
@@ -47,6 +48,15 @@ function client(): Client {
   onTokenChange(() => created.terminate());
   shared = created;
   return created;
+}
+
+/** The WebSocket itself, for subscriptions that are not ours, opened with these connection parameters too. */
+export function socket(wanted: Record<string, unknown>): Client {
+  if (JSON.stringify(wanted) !== JSON.stringify(params)) {
+    params = wanted;
+    client().terminate();
+  }
+  return client();
 }
 
 const isRefusal = (problem: unknown): boolean => [UNAUTHORIZED, FORBIDDEN].includes((problem as CloseEvent)?.code);
@@ -84,7 +94,7 @@ export function subscribe<Result, Variables>(
   });
 }
 
-function asError(problem: unknown): ApiError {
+export function asError(problem: unknown): ApiError {
   if (Array.isArray(problem)) return ApiError.of(problem as GraphQLProblem[]);
   if (isRefusal(problem)) return new ApiError('The server wants to know who asks.', 'UNAUTHORIZED');
   return new ApiError('The connection broke and could not be made again.', 'NETWORK');

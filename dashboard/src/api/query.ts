@@ -7,15 +7,18 @@ import type { TypedDocumentString } from './generated/graphql';
 
 export type { TypedDocumentString };
 
-export async function request<Result, Variables>(
-  document: TypedDocumentString<Result, Variables>,
-  variables: Variables,
-  signal?: AbortSignal,
-): Promise<Result> {
+/** What came, with or without errors beside its data. */
+export interface Answer {
+  data?: unknown;
+  errors?: GraphQLProblem[];
+}
+
+/** Throws only where no answer came, or one that is no GraphQL. */
+export async function post(body: object, headers: Record<string, string>, signal?: AbortSignal): Promise<Answer> {
   const response = await fetch(httpUrl('/graphql'), {
     method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json', ...authorization() },
-    body: JSON.stringify({ query: document.toString(), variables }),
+    headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
+    body: JSON.stringify(body),
     signal: signal ?? null,
   }).catch((error: Error) => {
     if (error.name === 'AbortError') throw error;
@@ -26,9 +29,18 @@ export async function request<Result, Variables>(
   if (!answer?.data && !answer?.errors) {
     throw new ApiError(`The server answered ${response.status}.`, `HTTP_${response.status}`);
   }
+  return answer;
+}
+
+export async function request<Result, Variables>(
+  document: TypedDocumentString<Result, Variables>,
+  variables: Variables,
+  signal?: AbortSignal,
+): Promise<Result> {
+  const { data, errors = [] } = await post({ query: document.toString(), variables }, authorization(), signal);
   // A field that is null because of its error beside others that are not: what came is of use.
-  if (!answer.data) throw ApiError.of(answer.errors as GraphQLProblem[]);
-  return answer.data as Result;
+  if (!data) throw ApiError.of(errors);
+  return data as Result;
 }
 
 type Options<Result> = Omit<UseQueryOptions<Result, ApiError>, 'queryKey' | 'queryFn'>;

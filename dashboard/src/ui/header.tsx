@@ -5,33 +5,42 @@ import { usePathname } from 'next/navigation';
 import { ConnectionPill } from './connection';
 import { ThemeChoice } from './theme-choice';
 
+// The playground's content security policy is its own, and a policy is a document's: there and back
+// is a full load.
+const PLAYGROUND = '/playground';
+
 const PAGES = [
   ['/', 'Home'],
   ['/explore', 'Explore'],
   ['/streams', 'Streams'],
   ['/dead-letters', 'Dead letters'],
-  ['/playground', 'Playground'],
+  [PLAYGROUND, 'Playground'],
 ] as const;
 
 export function Header() {
   const path = usePathname();
+  const to = (href: string) => (path === PLAYGROUND || href === PLAYGROUND ? 'a' : Link);
+  const Start = to('/');
   return (
     <header className="border-line border-b bg-card">
       <div className="mx-auto flex max-w-screen-2xl flex-wrap items-center gap-x-6 gap-y-2 px-3 py-2 sm:px-6">
-        <Link href="/" className="font-semibold text-base">
+        <Start href="/" className="font-semibold text-base">
           StreamSync
-        </Link>
+        </Start>
         <nav aria-label="Pages" className="order-last flex w-full gap-1 overflow-x-auto sm:order-none sm:w-auto">
-          {PAGES.map(([href, title]) => (
-            <Link
-              key={href}
-              href={href}
-              aria-current={path === href ? 'page' : undefined}
-              className="whitespace-nowrap rounded px-2.5 py-1.5 text-muted hover:bg-raised hover:text-ink aria-[current]:bg-raised aria-[current]:font-medium aria-[current]:text-ink"
-            >
-              {title}
-            </Link>
-          ))}
+          {PAGES.map(([href, title]) => {
+            const To = to(href);
+            return (
+              <To
+                key={href}
+                href={href}
+                aria-current={path === href ? 'page' : undefined}
+                className="whitespace-nowrap rounded px-2.5 py-1.5 text-muted hover:bg-raised hover:text-ink aria-[current]:bg-raised aria-[current]:font-medium aria-[current]:text-ink"
+              >
+                {title}
+              </To>
+            );
+          })}
         </nav>
         <div className="ml-auto flex items-center gap-3">
           <ConnectionPill />

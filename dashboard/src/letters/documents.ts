@@ -1,0 +1,112 @@
+import { graphql } from '@/api/generated';
+import type {
+  LetterPageQuery,
+  LetterReasonsQuery,
+  LetterStatesQuery,
+  RedriveLettersMutation,
+} from '@/api/generated/graphql';
+
+export type Letter = LetterPageQuery['deadLetters']['nodes'][number];
+export type LetterState = LetterStatesQuery['deadLetters']['nodes'][number];
+export type ReasonCount = LetterReasonsQuery['deadLetterReasons'][number];
+export type Receipt = RedriveLettersMutation['redriveDeadLetters'];
+export type Skipped = Receipt['skipped'][number];
+
+export const LetterReasons = graphql(`
+  query LetterReasons {
+    deadLetterReasons {
+      stream
+      topic
+      reason
+      count
+      newest
+    }
+  }
+`);
+
+export const LetterPage = graphql(`
+  query LetterPage($stream: String, $topic: String, $reason: String, $resolved: Boolean!, $first: Int!, $after: String) {
+    deadLetters(
+      stream: $stream
+      topic: $topic
+      reason: $reason
+      includeResolved: $resolved
+      first: $first
+      after: $after
+    ) {
+      nodes {
+        id
+        stream
+        reason
+        detail
+        element
+        topic
+        partition
+        offset
+        timestamp
+        key
+        headers {
+          name
+          value
+        }
+        attempts
+        lastFailedAt
+        resolvedAt
+        payloadBase64
+        payloadSize
+        payloadTruncated
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+`);
+
+/** What changes in a letter, of many at once. */
+export const LetterStates = graphql(`
+  query LetterStates($stream: String, $topic: String, $reason: String, $resolved: Boolean!, $first: Int!, $after: String) {
+    deadLetters(
+      stream: $stream
+      topic: $topic
+      reason: $reason
+      includeResolved: $resolved
+      first: $first
+      after: $after
+    ) {
+      nodes {
+        id
+        attempts
+        resolvedAt
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+`);
+
+export const RedriveLetters = graphql(`
+  mutation RedriveLetters($ids: [ID!]!) {
+    redriveDeadLetters(ids: $ids) {
+      sent
+      skipped {
+        id
+        code
+        reason
+      }
+    }
+  }
+`);
+
+export const LettersArrive = graphql(`
+  subscription LettersArrive {
+    pipeline(every: "1s") {
+      now {
+        deadLetters
+      }
+    }
+  }
+`);

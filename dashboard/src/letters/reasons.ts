@@ -1,0 +1,86 @@
+/** The reason codes in words: what is wrong, and what makes a redrive worth trying. */
+export interface Explanation {
+  title: string;
+  meaning: string;
+  remedy: string;
+}
+
+const AFTER_CHANGE = 'Redrive it once the configuration of the stream fits it.';
+const AT_THE_SOURCE = 'It fails again as it is: let its producer send it anew, corrected.';
+
+const EXPLANATIONS: Record<string, Explanation> = {
+  not_json: {
+    title: 'Not JSON',
+    meaning: 'The payload cannot be read as JSON.',
+    remedy: AT_THE_SOURCE,
+  },
+  missing_field: {
+    title: 'A field is missing',
+    meaning: 'The record lacks a field that the mapping of its stream reads.',
+    remedy: 'Redrive it once the mapping fits, or `on_missing = "skip"` lets the field be absent.',
+  },
+  wrong_type: {
+    title: 'Wrong type',
+    meaning: 'A field, or the record itself, is of another type than the mapping of its stream expects.',
+    remedy: AFTER_CHANGE,
+  },
+  not_finite: {
+    title: 'Not a finite number',
+    meaning: 'A value is infinite, no number, or too large for 64 bits.',
+    remedy: AT_THE_SOURCE,
+  },
+  bad_timestamp: {
+    title: 'Unreadable time',
+    meaning: 'The time cannot be read in the unit that the stream is configured for.',
+    remedy: AFTER_CHANGE,
+  },
+  out_of_time_range: {
+    title: 'Time out of range',
+    meaning: "The time is too far from the Kafka record's own.",
+    remedy: 'Redrive it once `accept` of the stream allows it.',
+  },
+  too_old: {
+    title: 'Too old',
+    meaning: 'The time is older than what the stream keeps.',
+    remedy: 'Redrive it once `retention` of the stream is longer.',
+  },
+  invalid_name: {
+    title: 'Invalid name',
+    meaning: 'A metric or label has a name, or holds a character, that is not allowed.',
+    remedy: AT_THE_SOURCE,
+  },
+  label_too_long: {
+    title: 'Labels too long',
+    meaning: 'A label, or metric and labels together, is longer than allowed.',
+    remedy: AT_THE_SOURCE,
+  },
+  too_many_labels: {
+    title: 'Too many labels',
+    meaning: 'The record has more labels than allowed.',
+    remedy: AFTER_CHANGE,
+  },
+  record_too_large: {
+    title: 'Record too large',
+    meaning: 'The payload is larger than the stream allows.',
+    remedy: 'Redrive it once `max_record_bytes` of the stream allows it, if its payload was kept whole.',
+  },
+  unknown_stream: {
+    title: 'Unknown stream',
+    meaning: 'The record names a stream that does not read this topic.',
+    remedy: 'Redrive it once the stream is configured.',
+  },
+  too_many_series: {
+    title: 'Too many series',
+    meaning: 'The record would begin a series beyond the number that the stream may have.',
+    remedy: 'Redrive it once `max_series` of the stream is larger.',
+  },
+  rejected_by_store: {
+    title: 'Refused by the database',
+    meaning: 'Postgres did not take the record.',
+    remedy: 'Redrive it once the cause that the detail names is gone.',
+  },
+};
+
+/** A code that this page does not know, from a newer server, is shown as it is. */
+export const explain = (reason: string): Explanation =>
+  EXPLANATIONS[reason] ?? { title: reason, meaning: 'The record could not be stored.', remedy: '' };
