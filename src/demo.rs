@@ -90,7 +90,7 @@ pub fn greet(app: &App) {
         r#"
 StreamSync replays {n} recorded series through Kafka.
 
-  GraphQL   http://{at}/graphql   (WebSocket: ws://{at}/graphql)
+{dashboard}  GraphQL   http://{at}/graphql   (WebSocket: ws://{at}/graphql)
   health    http://{at}/livez     http://{at}/readyz
   metrics   http://{at}/metrics
   Kafka     {kafka}   ({kind})
@@ -113,5 +113,9 @@ Read the topic itself:
 Ctrl-C stops everything."#,
         n = RECORDINGS.len(),
         at = app.address,
+        dashboard = match cfg!(feature = "dashboard") {
+            true => format!("  dashboard http://{}/\n", app.address),
+            false => String::new(),
+        },
     );
 }

@@ -5,9 +5,12 @@
 
 mod accept;
 mod api;
+#[cfg(feature = "dashboard")]
+mod dashboard;
 pub mod graphql;
 pub mod guard;
 mod health;
+#[cfg(any(test, not(feature = "dashboard")))]
 mod home;
 mod plain;
 mod prometheus;
@@ -17,6 +20,7 @@ pub mod session;
 #[cfg(feature = "stock-websocket")]
 mod stock;
 mod streamed;
+mod tag;
 #[cfg(test)]
 mod tests;
 mod websocket;
@@ -35,6 +39,10 @@ use async_graphql::Data;
 
 pub use guard::Guard;
 
+#[cfg(feature = "dashboard")]
+use self::dashboard as pages;
+#[cfg(not(feature = "dashboard"))]
+use self::home as pages;
 use crate::graphql::Operations;
 use crate::store::read::Reader;
 use crate::telemetry::{Metrics, Status};
@@ -191,10 +199,9 @@ fn routes<E: Operations>(
             .configure(api::routes::<E>)
             .route("/ws", web::get().to(plain::get::<E>))
             .service(prometheus::routes::<E>())
-            .route("/", web::get().to(home::page))
             .route("/livez", web::get().to(health::livez))
             .route("/readyz", web::get().to(health::readyz))
             .route("/metrics", web::get().to(health::metrics))
-            .default_service(web::to(refusal::nothing_here));
+            .configure(pages::routes);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::body::None as NoBody;
 use actix_web::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, ETAG, IF_NONE_MATCH, RETRY_AFTER,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, ETAG, RETRY_AFTER,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes};
@@ -20,6 +20,7 @@ use crate::graphql::services::read_error;
 use crate::history::HistoryError;
 use crate::http::Worker;
 use crate::http::refusal::Refusal;
+use crate::http::tag;
 use crate::store::read::{ReadError, Reader};
 use crate::telemetry::Status;
 
@@ -73,7 +74,7 @@ pub(super) async fn respond(
             .insert_header((CACHE_CONTROL, "private, max-age=0, must-revalidate")),
         None => response.insert_header((CACHE_CONTROL, "private, no-cache")),
     };
-    if tag.is_some_and(|tag| is_known(request, &tag)) {
+    if tag.is_some_and(|tag| tag::is_known(request, &tag)) {
         return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
     }
     describe(&mut response, request, shape.format);
@@ -141,16 +142,6 @@ fn tag(request: &HttpRequest, format: Format, version: &str) -> String {
     let hash = openssl::sha::sha256(&parts.join(&0));
     let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("\"{hex}\"")
-}
-
-/// A weak comparison, as RFC 9110 wants for GET.
-fn is_known(request: &HttpRequest, tag: &str) -> bool {
-    let values = request
-        .headers()
-        .get_all(IF_NONE_MATCH)
-        .filter_map(|value| value.to_str().ok());
-    let mut known = values.flat_map(|value| value.split(',')).map(str::trim);
-    known.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
 }
 
 pub(super) fn history_error(error: HistoryError) -> async_graphql::Error {
