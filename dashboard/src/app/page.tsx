@@ -1,17 +1,5 @@
-'use client';
+import { Home } from '@/home/home';
 
-import { graphql } from '@/api/generated';
-import { useApi } from '@/api/query';
-
-const Now = graphql(`
-  query Now {
-    pipeline {
-      state
-    }
-  }
-`);
-
-export default function Home() {
-  const { data } = useApi(Now, {});
-  return <h1 className="font-semibold text-lg">What flows right now: {data?.pipeline.state}</h1>;
+export default function Page() {
+  return <Home />;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bytes, duration, time, value } from './format';
+import { bytes, clock, duration, time, value } from './format';
 
 test('values keep four digits that matter', () => {
   expect([0, 2.71893, 12345.678, 1.5e12, 2e-7].map(value)).toEqual(['0', '2.719', '12,350', '1.500e+12', '2.000e-7']);
@@ -25,4 +25,8 @@ test('times are told in the zone of the reader, to the millisecond where there a
   const local = new Date(2026, 0, 31, 12, 0, 0, 5);
   expect(time(local)).toBe('2026-01-31 12:00:00.005');
   expect(time(new Date(2026, 0, 31, 12))).toBe('2026-01-31 12:00:00');
+});
+
+test('the time of day is told to the second', () => {
+  expect(clock(new Date(2026, 0, 31, 12, 3, 4, 5))).toBe('12:03:04');
 });

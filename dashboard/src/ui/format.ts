@@ -46,3 +46,6 @@ export function time(moment: string | number | Date): string {
     .replace('T', ' ')
     .replace(/(\.000)?Z$/, '');
 }
+
+/** The time of day alone: `12:00:00`. */
+export const clock = (moment: string | number | Date): string => time(moment).slice(11, 19);
