@@ -1,6 +1,7 @@
 /** The recordings of `demo/`: an hour of them as the past, and from there on live. */
 import { readFileSync } from 'node:fs';
 import { eventually } from '../../../tests/clients/support/wait.js';
+import { steadily } from './pace';
 import { history, type PublishedPoint, publish, type Site } from './site';
 
 type Server = Pick<Site, 'url'>;
@@ -48,13 +49,5 @@ export async function seed(server: Server): Promise<void> {
 /** Publishes the values that follow at a steady pace, until the returned function is called. */
 export function replay(server: Server): () => Promise<void> {
   let n = PAST;
-  let sent = Promise.resolve();
-  const timer = setInterval(() => {
-    const points = valuesAt(n++, Date.now());
-    sent = sent.then(() => publish(server, points));
-  }, PACE_MS);
-  return async () => {
-    clearInterval(timer);
-    await sent;
-  };
+  return steadily(PACE_MS, () => publish(server, valuesAt(n++, Date.now())));
 }

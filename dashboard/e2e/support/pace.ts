@@ -1,0 +1,11 @@
+/** Sends one after the other at a steady pace, until the returned function is called. */
+export function steadily(everyMs: number, send: () => Promise<void>): () => Promise<void> {
+  let sent = Promise.resolve();
+  const timer = setInterval(() => {
+    sent = sent.then(send);
+  }, everyMs);
+  return async () => {
+    clearInterval(timer);
+    await sent;
+  };
+}
