@@ -46,7 +46,7 @@ function Values({ rows }: { rows: NewestValuesQuery['latest'] }) {
       <tbody>
         {rows.map(({ series, ts, value: newest }) => (
           <tr key={series.key} className="border-line border-t">
-            <th scope="row" className="break-all py-1.5 text-left font-mono font-normal text-[0.95em]">
+            <th scope="row" className="wrap-anywhere py-1.5 text-left font-mono font-normal text-[0.95em]">
               <Link href={exploreLink(series)} className={LINK}>
                 {series.key}
               </Link>

@@ -32,7 +32,9 @@ export function StageCard({ name, stage }: { name: StageName; stage: Stage | und
       <div className="mt-2 flex items-center gap-2 text-muted text-xs">
         Pressure
         <Bar share={stage?.pressure ?? 0} label={`Pressure on ${title}`} className="grow" />
-        <span className="w-10 text-right tabular-nums">{stage ? `${Math.round(stage.pressure * 100)} %` : '–'}</span>
+        <span className="w-11 shrink-0 whitespace-nowrap text-right tabular-nums">
+          {stage ? `${Math.round(stage.pressure * 100)} %` : '–'}
+        </span>
       </div>
       <p className="mt-2 min-h-5 break-words">{stage && why(stage)}</p>
     </li>

@@ -4,7 +4,7 @@ import { flowInto, sentence, why } from './stages';
 test('the reason of the server goes before our own words', () => {
   expect(why({ state: 'STOPPED', why: 'Postgres is away.' })).toBe('Postgres is away.');
   expect(why({ state: 'IDLE', why: null })).toBe('Nothing comes.');
-  expect(why({ state: 'RUNNING', why: null })).toBe('');
+  expect(why({ state: 'RUNNING', why: null })).toBe('It keeps up.');
 });
 
 test('only what flows moves', () => {

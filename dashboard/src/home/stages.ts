@@ -18,7 +18,7 @@ export const STAGES: Record<StageName, Words> = {
 
 export const STAGE_STATES: Record<StageState, { tone: Tone; title: string; otherwise: string }> = {
   IDLE: { tone: 'quiet', title: 'Idle', otherwise: 'Nothing comes.' },
-  RUNNING: { tone: 'good', title: 'Running', otherwise: '' },
+  RUNNING: { tone: 'good', title: 'Running', otherwise: 'It keeps up.' },
   WAITING: { tone: 'warn', title: 'Waiting', otherwise: 'The stage behind it holds it up.' },
   STOPPED: { tone: 'bad', title: 'Stopped', otherwise: 'It stands still.' },
 };
@@ -30,7 +30,7 @@ export const PIPELINE_STATES: Record<PipelineState, { tone: Tone; title: string 
   STOPPING: { tone: 'warn', title: 'Stopping' },
 };
 
-/** Why a stage is as it is; empty when there is nothing to say. */
+/** Why a stage is as it is. */
 export const why = (stage: Pick<Stage, 'why' | 'state'>): string => stage.why ?? STAGE_STATES[stage.state].otherwise;
 
 export type Flow = 'moving' | 'still' | 'blocked';

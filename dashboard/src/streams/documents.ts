@@ -1,0 +1,123 @@
+import { graphql } from '@/api/generated';
+
+graphql(`
+  fragment StreamNow on StreamStatus {
+    name
+    paused
+    pausedWhy
+    records
+    stored
+    replaced
+    lost
+    deadLetters
+  }
+`);
+
+graphql(`
+  fragment PartitionNow on PartitionStatus {
+    stream
+    topic
+    partition
+    nextOffset
+    endOffset
+    lag
+    trouble
+  }
+`);
+
+graphql(`
+  fragment Settings on StreamSettings {
+    topic
+    partitions
+    format
+    timeField
+    timeUnit
+    labels
+    values
+    start
+    retention {
+      level
+      keep
+    }
+    maxSeries
+    onMissing
+  }
+`);
+
+export const StreamsAtFirst = graphql(`
+  query StreamsAtFirst {
+    pipeline {
+      at
+      streams {
+        ...StreamNow
+        settings {
+          ...Settings
+        }
+      }
+      partitions {
+        ...PartitionNow
+      }
+    }
+  }
+`);
+
+export const StreamsLive = graphql(`
+  subscription StreamsLive {
+    pipeline(every: "1s") {
+      at
+      streams {
+        ...StreamNow
+      }
+      partitions {
+        ...PartitionNow
+      }
+    }
+  }
+`);
+
+export const Kept = graphql(`
+  query Kept {
+    pipeline {
+      offsets {
+        stream
+        topic
+        partition
+      }
+      gaps {
+        topic
+        partition
+        epoch
+        fromOffset
+        toOffset
+        noticedAt
+      }
+      storage {
+        levels {
+          level
+          partitions
+          bytes
+          oldest
+          newest
+          madeAheadUntil
+        }
+        horizons {
+          stream
+          level
+          floor
+        }
+        rollupEdge
+        pendingInvalidations
+        oldestPending
+        archivedDays
+        newestArchivedDay
+        maintenance {
+          at
+          outcome
+          error
+          droppedPartitions
+          expiredRows
+        }
+      }
+    }
+  }
+`);

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { type Storage, storageSentences } from './storage-words';
+
+const local = (hour: number) => new Date(2026, 0, 31, hour).toISOString();
+const storage: Storage = {
+  levels: [],
+  horizons: [],
+  rollupEdge: local(12),
+  pendingInvalidations: 0,
+  oldestPending: null,
+  archivedDays: 0,
+  newestArchivedDay: null,
+  maintenance: null,
+};
+
+test('a storage that has done nothing yet says so', () => {
+  expect(storageSentences(storage)).toEqual([
+    'Rollups are complete up to 2026-01-31 12:00:00.',
+    'No day is archived.',
+    'This node has not looked after the partitions yet.',
+  ]);
+});
+
+test('what is pending, archived and dropped is counted', () => {
+  const busy: Storage = {
+    ...storage,
+    pendingInvalidations: 7,
+    oldestPending: local(11),
+    archivedDays: 1,
+    newestArchivedDay: '2026-01-20T00:00:00Z',
+    maintenance: { at: local(10), outcome: 'DONE', error: null, droppedPartitions: 1, expiredRows: 1_200 },
+  };
+  expect(storageSentences(busy)).toEqual([
+    'Rollups are complete up to 2026-01-31 12:00:00, but for 7 commits that they have yet to take in, from 2026-01-31 11:00:00 on.',
+    '1 day is archived, the newest is 2026-01-20 (UTC).',
+    'Looked after at 2026-01-31 10:00:00: 1 partition dropped, 1,200 rows deleted.',
+  ]);
+});
+
+test('a failure says why', () => {
+  const run = { at: local(10), outcome: 'FAILED', error: 'disk full', droppedPartitions: 0, expiredRows: 0 } as const;
+  expect(storageSentences({ ...storage, maintenance: run })[2]).toBe(
+    'Looking after it failed at 2026-01-31 10:00:00, and is tried again: disk full.',
+  );
+});

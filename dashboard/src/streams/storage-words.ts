@@ -1,0 +1,38 @@
+/** What else there is to say of the storage, as sentences. */
+import type { KeptQuery } from '@/api/generated/graphql';
+import { count, time } from '@/ui/format';
+
+export type Storage = NonNullable<KeptQuery['pipeline']['storage']>;
+
+const moment = (text: string): string => time(text).slice(0, 19);
+const some = (n: number, one: string, many: string): string => `${count(n)} ${n === 1 ? one : many}`;
+
+export function storageSentences(storage: Storage): string[] {
+  return [rollups(storage), archive(storage), maintenance(storage.maintenance)];
+}
+
+function rollups({ rollupEdge, pendingInvalidations: pending, oldestPending }: Storage): string {
+  const edge = `Rollups are complete up to ${moment(rollupEdge)}`;
+  if (pending === 0) return `${edge}.`;
+  const since = oldestPending == null ? '' : `, from ${moment(oldestPending)} on`;
+  return `${edge}, but for ${some(pending, 'commit that they have', 'commits that they have')} yet to take in${since}.`;
+}
+
+function archive({ archivedDays, newestArchivedDay }: Storage): string {
+  if (archivedDays === 0) return 'No day is archived.';
+  const newest = newestArchivedDay == null ? '' : `, the newest is ${newestArchivedDay.slice(0, 10)} (UTC)`;
+  return `${some(archivedDays, 'day is', 'days are')} archived${newest}.`;
+}
+
+function maintenance(run: Storage['maintenance']): string {
+  if (!run) return 'This node has not looked after the partitions yet.';
+  const at = moment(run.at);
+  switch (run.outcome) {
+    case 'DONE':
+      return `Looked after at ${at}: ${some(run.droppedPartitions, 'partition', 'partitions')} dropped, ${some(run.expiredRows, 'row', 'rows')} deleted.`;
+    case 'ELSEWHERE':
+      return `Looked after by another node at ${at}.`;
+    case 'FAILED':
+      return `Looking after it failed at ${at}, and is tried again: ${run.error ?? 'no reason is known'}.`;
+  }
+}

@@ -1,0 +1,77 @@
+import Link from 'next/link';
+import type { SettingsFragment } from '@/api/generated/graphql';
+import { count, short } from '@/ui/format';
+import { Loading } from '@/ui/states';
+import { Partitions } from './partitions';
+import type { Row } from './rows';
+import { settingsInWords } from './words';
+
+interface Props {
+  row: Row;
+  settings: SettingsFragment | undefined;
+}
+
+export function StreamDetails({ row, settings }: Props) {
+  const { stream, rates, partitions } = row;
+  const perSecond = (rate: number | undefined) => (rate === undefined ? '' : ` (${short(rate)}/s)`);
+  return (
+    <div className="flex flex-col gap-4">
+      {stream.paused && (
+        <p>
+          <span aria-hidden="true" className="text-bad">
+            ■
+          </span>{' '}
+          Paused: {stream.pausedWhy ?? 'too many of its records failed'}
+        </p>
+      )}
+      <div className="grid gap-4 md:grid-cols-2">
+        <Pairs
+          title="Since the node started"
+          pairs={[
+            ['Records read', `${count(stream.records)}${perSecond(rates?.records)}`],
+            ['Points stored', `${count(stream.stored)}${perSecond(rates?.stored)}`],
+            ['Of them in place of an older value', count(stream.replaced)],
+            ['Left out, a newer value was there', count(stream.lost)],
+            ['Dead letters', `${count(stream.deadLetters)}${perSecond(rates?.deadLetters)}`],
+          ]}
+        >
+          <Link
+            href={`/dead-letters?stream=${encodeURIComponent(stream.name)}`}
+            className="text-accent underline underline-offset-2"
+          >
+            Dead letters of this stream
+          </Link>
+        </Pairs>
+        {settings ? (
+          <Pairs title="Settings" pairs={settingsInWords(settings)} />
+        ) : (
+          <Loading label="The settings are on their way" className="h-56" />
+        )}
+      </div>
+      <Partitions stream={stream.name} partitions={partitions} />
+    </div>
+  );
+}
+
+interface PairsProps {
+  title: string;
+  pairs: readonly (readonly [string, string])[];
+  children?: React.ReactNode;
+}
+
+function Pairs({ title, pairs, children }: PairsProps) {
+  return (
+    <div className="min-w-0">
+      <h3 className="mb-1 font-medium">{title}</h3>
+      <dl className="mb-1 grid grid-cols-2 gap-x-3 gap-y-0.5">
+        {pairs.map(([name, text]) => (
+          <div key={name} className="contents">
+            <dt className="text-muted">{name}</dt>
+            <dd className="wrap-anywhere min-w-0 tabular-nums">{text}</dd>
+          </div>
+        ))}
+      </dl>
+      {children}
+    </div>
+  );
+}
