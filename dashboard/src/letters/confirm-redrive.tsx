@@ -52,8 +52,9 @@ function Question({ target, onAnswer }: { target: Target; onAnswer: Props['onAns
         </ul>
       )}
       <p className="mb-4 text-muted">
-        They go through Kafka again as they came. What fits now is stored, without replacing any stored point; what
-        still does not fit fails again, with one attempt more.
+        {size === 1 ? 'It goes through Kafka again as it came. ' : 'They go through Kafka again as they came. '}
+        What fits now is stored, without replacing any stored point; what still does not fit fails again, with one
+        attempt more.
         {size > PORTION && ` They are sent ${count(PORTION)} at a time; you can stop in between.`}
       </p>
       <div className="flex justify-end gap-2">
