@@ -100,16 +100,20 @@ export function asError(problem: unknown): ApiError {
   return new ApiError('The connection broke and could not be made again.', 'NETWORK');
 }
 
-/** The newest message of a subscription, for pages that show a state. */
+/** The newest message of a subscription, for pages that show a state. `again` subscribes anew, as after an error. */
 export function useSubscription<Result, Variables>(
   document: TypedDocumentString<Result, Variables>,
   variables: Variables,
   onData?: (data: Result) => void,
-): { data?: Result; error?: ApiError } {
+): { data?: Result; error?: ApiError; again(): void } {
+  const [attempt, setAttempt] = useState(0);
   const [latest, setLatest] = useState<{ data?: Result; error?: ApiError }>({});
   const listener = useRef(onData);
   listener.current = onData;
   const asked = JSON.stringify(variables);
+  const again = () => setAttempt((before) => before + 1);
+  useEffect(() => onTokenChange(() => setAttempt((before) => before + 1)), []);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt is another subscription
   useEffect(() => {
     setLatest({});
     return subscribe(document, JSON.parse(asked) as Variables, {
@@ -119,6 +123,6 @@ export function useSubscription<Result, Variables>(
       },
       error: (error) => setLatest(({ data }) => ({ ...(data ? { data } : {}), error })),
     });
-  }, [document, asked]);
-  return latest;
+  }, [document, asked, attempt]);
+  return { ...latest, again };
 }

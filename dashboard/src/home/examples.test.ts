@@ -4,7 +4,7 @@ import { kcat, publish, type StreamToFeed } from './examples';
 const now = new Date('2026-01-31T12:00:00Z');
 const stream = (settings: Partial<StreamToFeed['settings']> = {}): StreamToFeed => ({
   name: 'machines',
-  settings: { topic: 'plant.machines', timeField: null, labels: [], values: [], ...settings },
+  settings: { topic: 'plant.machines', timeField: 'ts', labels: [], values: [], ...settings },
 });
 
 test('a stream without a mapping is sent a record that says all of it', () => {

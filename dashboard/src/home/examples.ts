@@ -7,7 +7,7 @@ export type StreamToFeed = StreamsToFeedQuery['pipeline']['streams'][number];
 function record({ settings: { timeField, labels, values } }: StreamToFeed, now: Date): Record<string, unknown> {
   if (values.length === 0) return { metric: 'cpu', labels: { host: 'a' }, ts: now.toISOString(), value: 0.7 };
   return {
-    [timeField ?? 'ts']: now.toISOString(),
+    [timeField]: now.toISOString(),
     ...Object.fromEntries(labels.map((name) => [name, 'a'])),
     ...Object.fromEntries(values.map((name) => [name, 0.7])),
   };

@@ -20,7 +20,7 @@ export function NewestValues() {
     <Card title="Newest values" aside={<AsOf stale={stale} at={at} />}>
       {error && <Trouble error={error} onRetry={again} />}
       {!error && !(chosen && (values || chosen.shown.length === 0)) && (
-        <Loading label="The newest values are on their way" className="h-64" />
+        <Loading label="The newest values are on their way" className="h-80" />
       )}
       {values && values.length > 0 && (
         <Stale stale={stale}>

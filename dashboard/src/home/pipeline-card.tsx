@@ -11,7 +11,7 @@ const ORDER: readonly StageName[] = ['SOURCE', 'TRANSFORM', 'STORE', 'LIVE'];
 export function PipelineCard({ status }: { status: PipelineNowFragment | undefined }) {
   const state = status && PIPELINE_STATES[status.state];
   return (
-    <Card title="Pipeline" aside={state && <Pill tone={state.tone}>{state.title}</Pill>}>
+    <Card title="Pipeline" aside={<Pill tone={state?.tone ?? 'quiet'}>{state?.title ?? '…'}</Pill>}>
       <div aria-live="polite">
         <Sentences title="What is missing" tone="text-bad" mark="■" lines={status?.missing} />
         <Sentences title="What it does without" tone="text-warn" mark="▲" lines={status?.degraded} />
@@ -60,7 +60,7 @@ function Budget({ credits }: { credits: PipelineNowFragment['credits'] | undefin
       <div className="rounded-b-lg border-line px-3 lg:col-span-3 lg:border-x lg:border-b lg:pb-2">
         <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
           <span>Memory budget</span>
-          <Bar share={share} label="Memory budget in use" className="min-w-24 grow" />
+          <Bar share={share} label="Memory budget in use" className="min-w-0 flex-1 basis-24" />
           <span className="text-muted tabular-nums">
             {credits ? `${bytes(credits.held)} of ${bytes(credits.total)}` : '–'}
           </span>

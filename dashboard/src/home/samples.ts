@@ -3,9 +3,7 @@ import type { SecondFragment } from '@/api/generated/graphql';
 
 export const SPAN_MS = 300_000;
 /** Seconds that follow each other are not further apart than this. */
-export const PAUSE_MS = 1_600;
-/** Samples that are closer than this tell of the same second. */
-const SAME_MS = 500;
+export const PAUSE_MS = 1_700;
 
 export interface Sample extends Omit<SecondFragment, 'at'> {
   /** Milliseconds since 1970. */
@@ -14,15 +12,10 @@ export interface Sample extends Omit<SecondFragment, 'at'> {
 
 export const sampleOf = (second: SecondFragment): Sample => ({ ...second, at: Date.parse(second.at) });
 
-/** By time, each second once; where both know a second, `added` counts. */
+/** By time, each second once. */
 export function merge(known: readonly Sample[], added: readonly Sample[]): Sample[] {
-  const newer = new Set(added);
-  const merged: Sample[] = [];
-  for (const sample of [...known, ...added].sort((a, b) => a.at - b.at)) {
-    const last = merged.at(-1);
-    if (!last || sample.at - last.at >= SAME_MS) merged.push(sample);
-    else if (newer.has(sample)) merged[merged.length - 1] = sample;
-  }
+  const byTime = new Map([...known, ...added].map((sample) => [sample.at, sample]));
+  const merged = [...byTime.values()].sort((a, b) => a.at - b.at);
   const end = merged.at(-1)?.at ?? 0;
   return merged.filter(({ at }) => at > end - SPAN_MS);
 }

@@ -2,9 +2,13 @@ import { expect, test } from 'vitest';
 import { flowInto, sentence, why } from './stages';
 
 test('the reason of the server goes before our own words', () => {
-  expect(why({ state: 'STOPPED', why: 'Postgres is away.' })).toBe('Postgres is away.');
-  expect(why({ state: 'IDLE', why: null })).toBe('Nothing comes.');
-  expect(why({ state: 'RUNNING', why: null })).toBe('It keeps up.');
+  expect(why({ name: 'STORE', state: 'STOPPED', why: 'Postgres is away.' })).toBe('Postgres is away.');
+  expect(why({ name: 'STORE', state: 'IDLE', why: null })).toBe('Nothing comes.');
+  expect(why({ name: 'STORE', state: 'RUNNING', why: null })).toBe('It keeps up.');
+});
+
+test('without a subscriber nothing is to be delivered', () => {
+  expect(why({ name: 'LIVE', state: 'IDLE', why: null })).toBe('Nothing comes, or nobody listens.');
 });
 
 test('only what flows moves', () => {

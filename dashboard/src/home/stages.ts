@@ -31,7 +31,10 @@ export const PIPELINE_STATES: Record<PipelineState, { tone: Tone; title: string 
 };
 
 /** Why a stage is as it is. */
-export const why = (stage: Pick<Stage, 'why' | 'state'>): string => stage.why ?? STAGE_STATES[stage.state].otherwise;
+export function why({ name, state, why }: Pick<Stage, 'name' | 'why' | 'state'>): string {
+  if (why) return why;
+  return name === 'LIVE' && state === 'IDLE' ? 'Nothing comes, or nobody listens.' : STAGE_STATES[state].otherwise;
+}
 
 export type Flow = 'moving' | 'still' | 'blocked';
 

@@ -34,13 +34,18 @@ graphql(`
     timeUnit
     labels
     values
+    metricPrefix
+    onMissing
     start
+    onOffsetLost
+    acceptedPast
+    acceptedFuture
     retention {
       level
-      keep
+      age
     }
     maxSeries
-    onMissing
+    maxRecordSize
   }
 `);
 

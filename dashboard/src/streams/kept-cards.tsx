@@ -25,7 +25,7 @@ export function KeptCards({ partitions }: { partitions: readonly PartitionNowFra
     return error ? (
       <Trouble error={error} onRetry={() => void refetch()} />
     ) : (
-      <Loading label="What is stored is on its way" className="h-80" />
+      <Loading label="What is stored is on its way" className="h-96" />
     );
   }
   const own = new Set(partitions.map(({ topic, partition }) => `${topic}/${partition}`));

@@ -45,7 +45,7 @@ function Levels({ levels }: Pick<Storage, 'levels'>) {
             <td className={WIDE}>{day(oldest)}</td>
             <td className={WIDE}>{day(newest)}</td>
             <td className={WIDE}>
-              {madeAheadUntil == null ? <span className="text-bad">■ none for now</span> : day(madeAheadUntil)}
+              {madeAheadUntil == null ? <span className="text-bad">■ missing now</span> : day(madeAheadUntil)}
             </td>
           </tr>
         ))}

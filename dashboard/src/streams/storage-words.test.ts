@@ -37,6 +37,13 @@ test('what is pending, archived and dropped is counted', () => {
   ]);
 });
 
+test('a partition that is missing now is told first', () => {
+  const level = { level: '1m', partitions: 1, bytes: 0, oldest: null, newest: null, madeAheadUntil: null };
+  expect(storageSentences({ ...storage, levels: [level] })[0]).toBe(
+    'Rollups of 1 minute: the partition for now is missing.',
+  );
+});
+
 test('a failure says why', () => {
   const run = { at: local(10), outcome: 'FAILED', error: 'disk full', droppedPartitions: 0, expiredRows: 0 } as const;
   expect(storageSentences({ ...storage, maintenance: run })[2]).toBe(

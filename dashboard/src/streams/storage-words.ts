@@ -1,6 +1,7 @@
 /** What else there is to say of the storage, as sentences. */
 import type { KeptQuery } from '@/api/generated/graphql';
 import { count, time } from '@/ui/format';
+import { levelTitle } from './words';
 
 export type Storage = NonNullable<KeptQuery['pipeline']['storage']>;
 
@@ -8,7 +9,12 @@ const moment = (text: string): string => time(text).slice(0, 19);
 const some = (n: number, one: string, many: string): string => `${count(n)} ${n === 1 ? one : many}`;
 
 export function storageSentences(storage: Storage): string[] {
-  return [rollups(storage), archive(storage), maintenance(storage.maintenance)];
+  return [...partitions(storage), rollups(storage), archive(storage), maintenance(storage.maintenance)];
+}
+
+function partitions({ levels }: Storage): string[] {
+  const without = levels.filter(({ madeAheadUntil }) => madeAheadUntil == null);
+  return without.map(({ level }) => `${levelTitle(level)}: the partition for now is missing.`);
 }
 
 function rollups({ rollupEdge, pendingInvalidations: pending, oldestPending }: Storage): string {

@@ -20,7 +20,7 @@ export function StreamRow({ row, settings, open, onTurn }: Props) {
   return (
     <tbody className="border-line border-t">
       <tr>
-        <th scope="row" className="p-1 text-left font-normal">
+        <th scope="row" className="w-full p-1 text-left font-normal sm:w-auto">
           <button
             type="button"
             aria-expanded={open}

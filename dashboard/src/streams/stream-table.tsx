@@ -22,7 +22,8 @@ export function StreamTable({ rows, settings, openAll }: Props) {
       return after;
     });
   return (
-    <div className="rounded-lg border border-line bg-card">
+    <section className="rounded-lg border border-line bg-card">
+      <h2 className="sr-only">What each does</h2>
       <table className="w-full">
         <caption className="sr-only">Streams, with what this node did for them since it started</caption>
         <thead className="text-left text-muted text-xs">
@@ -48,6 +49,6 @@ export function StreamTable({ rows, settings, openAll }: Props) {
           );
         })}
       </table>
-    </div>
+    </section>
   );
 }

@@ -25,7 +25,7 @@ export function Streams() {
         <Select<Order> label="Order by" value={order} options={ORDERS} onChange={setOrder} />
       </div>
       {error && <Trouble error={error} onRetry={again} />}
-      {!now && !error && <Loading label="The streams are on their way" className="h-48" />}
+      {!now && !error && <Loading label="The streams are on their way" className="h-dvh" />}
       {now && all.length === 0 && (
         <Empty title="There is no stream yet">
           A stream reads one Kafka topic. Name one in <code>streamsync.toml</code> and start the server again.
@@ -37,7 +37,7 @@ export function Streams() {
           <StreamTable rows={rows} settings={settings} openAll={all.length === 1} />
         </Stale>
       )}
-      <KeptCards partitions={now?.partitions ?? []} />
+      {now && <KeptCards partitions={now.partitions} />}
     </div>
   );
 }

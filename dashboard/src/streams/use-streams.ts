@@ -25,6 +25,9 @@ export function useStreams() {
       first.data?.pipeline.streams.find((stream) => stream.name === name)?.settings,
     rates: (name: string): Rates | undefined => ratesOf(readings, name),
     error: live.error ?? (now ? null : first.error),
-    again: () => void first.refetch(),
+    again() {
+      live.again();
+      void first.refetch();
+    },
   };
 }

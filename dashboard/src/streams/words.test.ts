@@ -9,29 +9,45 @@ const settings: SettingsFragment = {
   timeField: 'when',
   timeUnit: 'ms',
   labels: ['site', 'device'],
-  values: ['temperature'],
-  start: 'earliest',
-  retention: [{ level: 'raw', keep: '90d' }],
-  maxSeries: 100_000,
+  values: ['temperature', 'vibration'],
+  metricPrefix: 'plant',
   onMissing: 'dead_letter',
+  start: 'earliest',
+  onOffsetLost: 'stop',
+  acceptedPast: '366d',
+  acceptedFuture: '1d',
+  retention: [
+    { level: 'raw', age: '90d' },
+    { level: '1m', age: null },
+  ],
+  maxSeries: 100_000,
+  maxRecordSize: 2 ** 20,
 };
 const said = (of: SettingsFragment, title: string) => Object.fromEntries(settingsInWords(of))[title];
 
 test('settings are told in words', () => {
   expect(said(settings, 'Time')).toBe('when, numbers in milliseconds');
   expect(said(settings, 'Labels')).toBe('site, device');
-  expect(said(settings, 'When a field is missing')).toBe('The record becomes a dead letter');
-  expect(said(settings, 'Keeps')).toBe('Points 90d; the rest for ever');
-  expect(said(settings, 'Series at most')).toBe('100,000');
+  expect(said(settings, 'When a field is missing')).toBe('the record becomes a dead letter');
+  expect(said(settings, 'Size of a record at most')).toBe('1 MiB');
 });
 
-test('what is not set says what then holds', () => {
-  const bare = { ...settings, timeField: null, timeUnit: null, labels: [], retention: [], maxSeries: null };
-  expect(['Time', 'Labels', 'Keeps', 'Series at most'].map((title) => said(bare, title))).toEqual([
-    'ts',
+test('values are told by the names of their metrics', () => {
+  expect(said(settings, 'Values')).toBe('plant_temperature, plant_vibration');
+});
+
+test('what is kept for ever is told only where something is not', () => {
+  const ages = (...retention: SettingsFragment['retention']) => said({ ...settings, retention }, 'Keeps');
+  expect(said(settings, 'Keeps')).toBe('Points: 90d; the rest for ever');
+  expect(ages({ level: 'raw', age: '90d' })).toBe('Points: 90d');
+  expect(ages({ level: 'raw', age: null })).toBe('everything, for ever');
+});
+
+test('a stream without a mapping takes what the records say', () => {
+  const bare = { ...settings, labels: [], values: [] };
+  expect(['Labels', 'Values'].map((title) => said(bare, title))).toEqual([
     'those of the record',
-    'everything, for ever',
-    'no limit',
+    'those of the record',
   ]);
 });
 

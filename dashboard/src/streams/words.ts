@@ -1,5 +1,6 @@
 /** Settings and storage as people read them. */
 import type { SettingsFragment } from '@/api/generated/graphql';
+import { bytes, count } from '@/ui/format';
 
 const LEVELS: Record<string, string> = {
   raw: 'Points',
@@ -11,34 +12,45 @@ const LEVELS: Record<string, string> = {
 export const levelTitle = (level: string): string => LEVELS[level] ?? level;
 
 const UNITS: Record<string, string> = { s: 'seconds', ms: 'milliseconds', us: 'microseconds', ns: 'nanoseconds' };
+const ON_OFFSET_LOST: Record<string, string> = {
+  stop: 'the partition stands still',
+  jump: 'it goes on behind the gap',
+};
 const ON_MISSING: Record<string, string> = {
-  dead_letter: 'The record becomes a dead letter',
-  skip: 'That value or label is left out',
+  dead_letter: 'the record becomes a dead letter',
+  skip: 'that value or label is left out',
 };
 
 /** Pairs of a title and what is set. */
 export function settingsInWords(settings: SettingsFragment): [string, string][] {
-  const { topic, partitions, format, timeField, timeUnit, labels, values, start, retention, maxSeries, onMissing } =
-    settings;
-  const unit = timeUnit == null ? '' : `, numbers in ${UNITS[timeUnit.toLowerCase()] ?? timeUnit}`;
+  const { topic, partitions, format, start, maxSeries, maxRecordSize } = settings;
+  const { timeField, timeUnit, labels, values, metricPrefix } = settings;
+  const { onMissing, onOffsetLost, acceptedPast, acceptedFuture, retention } = settings;
   return [
     ['Topic', topic],
     ['Partitions when created', String(partitions)],
     ['Format', format],
-    ['Time', `${timeField ?? 'ts'}${unit}`],
+    ['Time', `${timeField}, numbers in ${UNITS[timeUnit] ?? timeUnit}`],
+    ['Accepted times', `up to ${acceptedPast} before the record's, ${acceptedFuture} after it`],
     ['Labels', labels.length > 0 ? labels.join(', ') : 'those of the record'],
-    ['Values', values.length > 0 ? values.join(', ') : 'those of the record'],
-    ['When a field is missing', ON_MISSING[onMissing.toLowerCase()] ?? onMissing],
+    [
+      'Values',
+      values.length > 0 ? values.map((value) => `${metricPrefix}_${value}`).join(', ') : 'those of the record',
+    ],
+    ['When a field is missing', ON_MISSING[onMissing] ?? onMissing],
     ['Starts at', start],
+    ['When an offset is lost', ON_OFFSET_LOST[onOffsetLost] ?? onOffsetLost],
     ['Keeps', keeps(retention)],
-    ['Series at most', maxSeries == null ? 'no limit' : maxSeries.toLocaleString('en')],
+    ['Series at most', count(maxSeries)],
+    ['Size of a record at most', bytes(maxRecordSize)],
   ];
 }
 
-const keeps = (retention: SettingsFragment['retention']): string =>
-  retention.length === 0
-    ? 'everything, for ever'
-    : `${retention.map(({ level, keep }) => `${levelTitle(level)} ${keep}`).join(', ')}; the rest for ever`;
+function keeps(retention: SettingsFragment['retention']): string {
+  const limited = retention.flatMap(({ level, age }) => (age ? [`${levelTitle(level)}: ${age}`] : []));
+  if (limited.length === 0) return 'everything, for ever';
+  return [...limited, ...(limited.length < retention.length ? ['the rest for ever'] : [])].join('; ');
+}
 
 export const offsetsLost = (gap: { fromOffset: number; toOffset: number }): number => gap.toOffset - gap.fromOffset;
 
