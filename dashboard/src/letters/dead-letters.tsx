@@ -69,8 +69,8 @@ export function DeadLetters() {
 function Nothing() {
   return (
     <Empty title="Nothing was refused">
-      A record that cannot be stored waits here with its payload, its origin and the reason, until it is redriven. None
-      waits: whatever was read so far became points, or was left out by a rule of its stream.
+      A record that cannot be stored waits here with its payload, its origin and the reason. None waits: whatever was
+      read so far became points, was left out by a rule of its stream, or was stored by a redrive since.
     </Empty>
   );
 }

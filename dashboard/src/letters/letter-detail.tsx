@@ -14,6 +14,12 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
   );
 }
 
+/** Every second part between backticks is code. */
+function WithCode({ text }: { text: string }) {
+  // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a constant
+  return text.split('`').map((part, at) => (at % 2 === 1 ? <code key={at}>{part}</code> : part));
+}
+
 interface Props {
   letter: Letter;
   onRedrive: (() => void) | null;
@@ -26,7 +32,11 @@ export function LetterDetail({ letter, onRedrive }: Props) {
       <div className="min-w-0">
         <p>{meaning}</p>
         <p className="my-2 break-words rounded border-bad border-l-4 bg-raised px-3 py-2">{letter.detail}</p>
-        {remedy && !letter.resolvedAt && <p className="text-muted">{remedy}</p>}
+        {remedy && onRedrive && (
+          <p className="text-muted">
+            <WithCode text={remedy} />
+          </p>
+        )}
         {onRedrive && (
           <Button onClick={onRedrive} className="mt-3">
             Redrive this letter
