@@ -2,6 +2,17 @@
 # StreamSync alone, for `serve` with KAFKA_BROKERS, DATABASE_URL and REDIS_URL set: the image has no
 # Postgres of its own. See docker-compose.yml for the whole.
 
+FROM node:22-bookworm-slim AS dashboard
+ENV NEXT_TELEMETRY_DISABLED=1
+WORKDIR /build/dashboard
+# The packages in a layer of their own.
+COPY clients/js/resume /build/clients/js/resume
+COPY dashboard/package.json dashboard/package-lock.json dashboard/.npmrc ./
+RUN npm ci
+COPY schema.graphql /build/
+COPY dashboard ./
+RUN npm run build
+
 FROM rust:1.95-bookworm AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libssl-dev pkg-config zlib1g-dev \
@@ -13,12 +24,13 @@ COPY Cargo.toml Cargo.lock ./
 RUN mkdir -p src tests/specs \
     && touch src/lib.rs tests/specs/main.rs \
     && echo 'fn main() {}' > src/main.rs \
-    && cargo build --release --locked \
+    && cargo build --release --locked --features dashboard \
     && rm -rf src tests
 
 COPY . .
+COPY --from=dashboard /build/dashboard/sealed dashboard/sealed
 # Cargo goes by file times, and the copies may be older than the stand-ins were.
-RUN touch src/lib.rs src/main.rs && cargo build --release --locked --bin streamsync
+RUN touch src/lib.rs src/main.rs && cargo build --release --locked --features dashboard --bin streamsync
 
 FROM debian:bookworm-slim
 RUN apt-get update \

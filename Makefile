@@ -1,11 +1,13 @@
 # StreamSync: `make run` shows it, `make check` is what CI runs.
 
-# The crash tests need them; no shipped build has them.
-FEATURES := --features failpoints
+# Nothing where there is no Node.js to build it with. Read late: `make dashboard` comes first.
+DASHBOARD = $(shell test ! -e dashboard/sealed/site.rs || echo dashboard)
+# The crash tests need failpoints; no shipped build has them.
+FEATURES = --features "failpoints $(DASHBOARD)"
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run run-kafka test test-clients test-api test-kafka repeat check lint licences bench bench-history bench-live schema fmt doc clean
+.PHONY: help setup dashboard run run-kafka test test-dashboard test-clients test-api test-kafka repeat check lint licences bench bench-history bench-live schema fmt doc clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -13,40 +15,50 @@ help: ## Show this list
 setup: ## Check for what is needed; as root on Debian install it
 	@scripts/setup
 
-run: setup ## Build and run the demo: real series through Kafka, Postgres and GraphQL
-	$(CARGO) run -- demo $(if $(PACE),--pace $(PACE))
+dashboard: setup ## Build the dashboard, if it has changed, for the feature of this name (needs Node.js)
+	scripts/dashboard
 
-run-kafka: setup ## The same on a real Apache Kafka (needs Java 17 and Maven)
-	$(CARGO) build
-	scripts/kafka run $(CARGO) run -- demo $(if $(PACE),--pace $(PACE))
+run: dashboard ## Build and run the demo: real series through Kafka, Postgres and GraphQL, and the dashboard
+	$(CARGO) run --features "$(DASHBOARD)" -- demo $(if $(PACE),--pace $(PACE))
 
-test: setup ## Run every test that needs no container engine
+run-kafka: dashboard ## The same on a real Apache Kafka (needs Java 17 and Maven)
+	$(CARGO) build --features "$(DASHBOARD)"
+	scripts/kafka run $(CARGO) run --features "$(DASHBOARD)" -- demo $(if $(PACE),--pace $(PACE))
+
+test: dashboard ## Run every test that needs no container engine
 	$(CARGO) test $(FEATURES)
+	scripts/test-dashboard
 
-test-clients: setup ## Run the tests of public clients from npm on the running server (needs Node.js)
+test-dashboard: dashboard ## Run the tests of the dashboard, in Chromium on the running server (needs Node.js)
+	$(CARGO) build $(FEATURES)
+	scripts/test-dashboard
+
+test-clients: dashboard ## Run the tests of public clients from npm on the running server (needs Node.js)
 	$(CARGO) build $(FEATURES)
 	scripts/test-clients
 
-test-api: setup ## Run the tests of the HTTP API with schemathesis, pyarrow and pandas (needs Python 3.11)
+test-api: dashboard ## Run the tests of the HTTP API with schemathesis, pyarrow and pandas (needs Python 3.11)
 	$(CARGO) build $(FEATURES)
 	scripts/test-api
 
-test-kafka: setup ## Run the same suite on a real Apache Kafka (needs Java 17 and Maven)
+test-kafka: dashboard ## Run the same suite on a real Apache Kafka (needs Java 17 and Maven)
 	$(CARGO) test $(FEATURES) --no-run
 	scripts/kafka run $(CARGO) test $(FEATURES)
 
-repeat: setup ## Run the tests that match TEST= 50 times in a row
+repeat: dashboard ## Run the tests that match TEST= 50 times in a row
 	set -e; for i in $$(seq 50); do $(CARGO) test --quiet $(FEATURES) $(TEST); done
 
 check: setup lint licences test test-clients test-api ## All that CI asks for: format, lints, docs, licences, tests
 
-lint: ## Format, clippy and docs, warnings denied
+lint: dashboard ## Format, clippy and docs, warnings denied
 	$(CARGO) fmt --check
+	$(CARGO) clippy -- -D warnings
 	$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items $(FEATURES)
 
-licences: ## Licences, bans and sources of the dependencies (cargo-deny)
+licences: ## Licences, bans and sources of the dependencies (cargo-deny; those from npm need Node.js)
 	scripts/cargo-deny --all-features check licenses bans sources
+	scripts/with-node node dashboard/scripts/licences.mjs || test $$? -eq 75
 
 bench: setup ## Ingest benchmark on Apache Kafka; see docs/benchmarks.md
 	$(CARGO) build --release --locked
@@ -76,4 +88,4 @@ doc: ## Build the documentation of the code
 clean: ## Remove build output and the demo's data
 	$(CARGO) clean
 	scripts/kafka stop
-	rm -rf .streamsync
+	rm -rf .streamsync dashboard/.next dashboard/out dashboard/sealed

@@ -16,6 +16,7 @@ mod cold;
 mod commands;
 mod connections;
 mod crashes;
+mod dashboard;
 mod demo;
 mod every;
 mod export;
