@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished } from 'vitest';
 import { Server } from '../../tests/clients/support/server.js';
 import { eventually, unique } from '../../tests/clients/support/wait.js';
 import { lines } from './support/chart';
@@ -8,6 +8,8 @@ import { history, publish } from './support/site';
 import { test } from './support/test';
 
 const PACE_MS = 50;
+/** Of a series without labels. */
+const keyOf = (metric: string) => `${metric}{}`;
 
 describe('a restart of the server leaves no hole in the chart', { timeout: 90_000 }, () => {
   // A Kafka that stays, and goes on to take points.
@@ -49,12 +51,14 @@ describe('a restart of the server leaves no hole in the chart', { timeout: 90_00
     const send = () => publish(kafka, [{ metric, time: Date.now(), value: value++ }]);
     await send();
     await eventually('the server has it', async () => (await history(server, { metric, from })).size === 1);
-    return { metric, from, stop: steadily(PACE_MS, send) };
+    const stop = steadily(PACE_MS, send);
+    onTestFinished(stop);
+    return { metric, from, stop };
   }
 
   /** The server goes while the page looks on, and comes back; then the page is live again. */
   async function outage(page: Page, metric: string, end: () => Promise<void>) {
-    const held = async () => (await lines(page)).get(metric)?.length ?? 0;
+    const held = async () => (await lines(page)).get(keyOf(metric))?.length ?? 0;
     await page.locator('[data-panel][data-state=live]').waitFor();
     const before = await held();
     await expect.poll(held).toBeGreaterThan(before);
@@ -67,10 +71,11 @@ describe('a restart of the server leaves no hole in the chart', { timeout: 90_00
   }
 
   async function isAsHistory(page: Page, asked: Parameters<typeof history>[1]) {
+    const key = keyOf(asked.metric);
     const stored = await eventually('all that was sent is stored', async () => {
       const [there, here] = await Promise.all([kafka, server].map((each) => history(each, asked)));
-      return JSON.stringify(here?.get(asked.metric)) === JSON.stringify(there?.get(asked.metric)) && here;
+      return JSON.stringify(here?.get(key)) === JSON.stringify(there?.get(key)) && here;
     });
-    await expect.poll(async () => (await lines(page)).get(asked.metric)).toEqual(stored.get(asked.metric));
+    await expect.poll(async () => (await lines(page)).get(key)).toEqual(stored.get(key));
   }
 });

@@ -1,22 +1,12 @@
 /** What the charts of a page hold, as the page itself tells. */
 import type { Page } from 'playwright-core';
+// Declares `window.__streamsync`.
+import type {} from '@/explore/expose';
 import type { StoredPoint } from './site';
-
-interface Line {
-  key: string;
-  times: number[];
-  values: (number | null)[];
-}
-
-declare global {
-  interface Window {
-    __streamsync: { panels(): { lines: Line[] }[] };
-  }
-}
 
 /** The points of each line of a panel, without the breaks between them. */
 export async function lines(page: Page, panel = 0): Promise<Map<string, StoredPoint[]>> {
-  const held = await page.evaluate((at) => window.__streamsync.panels()[at]?.lines ?? [], panel);
+  const held = await page.evaluate((at) => window.__streamsync?.panels()[at]?.lines ?? [], panel);
   return new Map(
     held.map(({ key, times, values }) => [
       key,
@@ -31,7 +21,7 @@ export function seen(page: Page, value: number): Promise<number> {
     (value) =>
       new Promise<number>((resolve) => {
         const look = () => {
-          const line = window.__streamsync.panels()[0]?.lines[0];
+          const line = window.__streamsync?.panels()[0]?.lines[0];
           if (line?.values.includes(value)) resolve(Date.now());
           else setTimeout(look, 2);
         };

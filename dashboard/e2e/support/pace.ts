@@ -3,6 +3,8 @@ export function steadily(everyMs: number, send: () => Promise<void>): () => Prom
   let sent = Promise.resolve();
   const timer = setInterval(() => {
     sent = sent.then(send);
+    // Told by whoever stops it.
+    sent.catch(() => clearInterval(timer));
   }, everyMs);
   return async () => {
     clearInterval(timer);

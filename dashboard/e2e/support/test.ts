@@ -45,7 +45,7 @@ const OUTAGE = /net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|EMPTY_RESPONSE|INCOM
 function watch(page: Page, origin: string, report: (problem: string) => void) {
   page.on('pageerror', (error) => report(`error: ${error.stack ?? error.message}`));
   page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) report(`console ${message.type()}: ${message.text()}`);
+    if (message.type() === 'error') report(`console: ${message.text()} (${message.location().url})`);
   });
   const stays = (address: string) => {
     const { protocol, host } = new URL(address);

@@ -141,9 +141,9 @@ export class Server {
   }
 
   async #end(signal) {
+    // False when it has ended by itself.
     const ended = once(this.#child, 'exit');
-    this.#child.kill(signal);
-    await ended;
+    if (this.#child.kill(signal)) await ended;
     running.delete(this);
   }
 
