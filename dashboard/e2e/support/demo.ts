@@ -12,11 +12,15 @@ const PAST = HOUR_MS / STEP_MS;
 const PACE_MS = 250;
 
 const RECORDINGS = [
-  recording('cpu', { instance: '24ae8d' }, 'ec2_cpu_utilization_24ae8d'),
-  recording('cpu', { instance: '53ea38' }, 'ec2_cpu_utilization_53ea38'),
-  recording('network_in', { instance: 'a2eb1cd9', region: 'us-east-1' }, 'iio_us-east-1_i-a2eb1cd9_NetworkIn'),
-  recording('requests', { balancer: '8c0756' }, 'elb_request_count_8c0756'),
-  recording('cost_per_click', { exchange: '2' }, 'exchange-2_cpc_results'),
+  recording('ec2_cpu_utilization', { instance: '24ae8d' }, 'ec2_cpu_utilization_24ae8d'),
+  recording('ec2_cpu_utilization', { instance: '53ea38' }, 'ec2_cpu_utilization_53ea38'),
+  recording(
+    'ec2_network_in_bytes',
+    { instance: 'a2eb1cd9', region: 'us-east-1' },
+    'iio_us-east-1_i-a2eb1cd9_NetworkIn',
+  ),
+  recording('elb_request_count', { balancer: '8c0756' }, 'elb_request_count_8c0756'),
+  recording('ad_cost_per_click', { exchange: '2' }, 'exchange-2_cpc_results'),
   recording('key_hold', { host: 'workstation' }, 'rogue_agent_key_hold'),
 ];
 

@@ -11,6 +11,8 @@ interface Visit extends BrowserContextOptions {
   url?: string;
   /** The server goes away meanwhile: the browser may say so. */
   outage?: boolean;
+  /** The page is not there: the browser says so too. */
+  missing?: boolean;
 }
 
 export const site = inject('site');
@@ -24,12 +26,13 @@ export const test = base.extend<{ visit(path: string, options?: Visit): Promise<
   visit: async ({ task: _ }, use) => {
     const closing: (() => Promise<void>)[] = [];
     const problems: string[] = [];
-    await use(async (path, { url = site.url, outage = false, ...options } = {}) => {
+    await use(async (path, { url = site.url, outage = false, missing = false, ...options } = {}) => {
       const context = await browser.newContext({ baseURL: url, viewport: { width: 1280, height: 800 }, ...options });
       closing.push(() => context.close());
       const page = await context.newPage();
       watch(page, new URL(url).origin, (problem) => {
-        if (!(outage && OUTAGE.test(problem))) problems.push(problem);
+        const isExpected = (outage && OUTAGE.test(problem)) || (missing && NOT_FOUND.test(problem));
+        if (!isExpected) problems.push(problem);
       });
       await page.goto(path);
       return page;
@@ -41,6 +44,8 @@ export const test = base.extend<{ visit(path: string, options?: Visit): Promise<
 
 /** How Chromium reports on the console that a server does not answer. */
 const OUTAGE = /net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)|503|WebSocket/;
+
+const NOT_FOUND = /status of 404 .*\/there-is-no-such-page/;
 
 function watch(page: Page, origin: string, report: (problem: string) => void) {
   page.on('pageerror', (error) => report(`error: ${error.stack ?? error.message}`));
