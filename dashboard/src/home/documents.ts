@@ -75,20 +75,18 @@ export const MetricNames = graphql(`
   }
 `);
 
-export const NewestValues = graphql(`
-  query NewestValues($selector: SeriesSelector!) {
-    latest(selector: $selector) {
-      series {
-        key
-        metric
-        labels {
-          name
-          value
-        }
+export const NewestPoint = graphql(`
+  fragment NewestPoint on LatestPoint {
+    series {
+      key
+      metric
+      labels {
+        name
+        value
       }
-      ts
-      value
     }
+    ts
+    value
   }
 `);
 

@@ -1,7 +1,7 @@
 'use client';
 
 import Link from 'next/link';
-import type { NewestValuesQuery } from '@/api/generated/graphql';
+import type { NewestPointFragment } from '@/api/generated/graphql';
 import { exploreLink } from '@/explore/link';
 import { Card } from '@/ui/card';
 import { clock, count, time, value } from '@/ui/format';
@@ -32,7 +32,7 @@ export function NewestValues() {
   );
 }
 
-function Values({ rows }: { rows: NewestValuesQuery['latest'] }) {
+function Values({ rows }: { rows: readonly NewestPointFragment[] }) {
   return (
     <table className="w-full">
       <caption className="sr-only">The newest point of each series</caption>

@@ -1,8 +1,9 @@
 import { useMemo } from 'react';
 import { useConnection } from '@/api/live';
 import { useApi } from '@/api/query';
-import { choose, METRICS_ASKED, selectorOf } from './choose';
-import { MetricNames, NewestValues } from './documents';
+import { choose, METRICS_ASKED } from './choose';
+import { MetricNames } from './documents';
+import { newestOf, pointsOf } from './newest-question';
 
 const METRICS_EVERY_MS = 15_000;
 /** While nothing has come yet, the first points are to show soon. */
@@ -21,14 +22,15 @@ export function useNewest() {
     },
   );
   const chosen = useMemo(() => (names.data ? choose(names.data.metrics) : undefined), [names.data]);
-  const values = useApi(
-    NewestValues,
-    { selector: selectorOf(chosen?.shown ?? []) },
-    { retry: false, enabled: Boolean(chosen?.shown.length), refetchInterval: away ? false : VALUES_EVERY_MS },
-  );
+  const question = useMemo(() => newestOf(chosen?.shown ?? []), [chosen]);
+  const values = useApi(question.document, question.variables, {
+    retry: false,
+    enabled: Boolean(chosen?.shown.length),
+    refetchInterval: away ? false : VALUES_EVERY_MS,
+  });
   return {
     chosen,
-    values: values.data?.latest,
+    values: values.data && pointsOf(question, values.data),
     error: chosen ? (values.data ? null : values.error) : names.error,
     /** When the values came, and whether they could not be had since. */
     at: values.dataUpdatedAt ? new Date(values.dataUpdatedAt).toISOString() : undefined,
