@@ -19,10 +19,11 @@ use crate::actors::aggregates::{Aggregates, AggregatesHandle};
 use crate::actors::archive::Archive;
 use crate::actors::generation::Pipeline;
 use crate::actors::hub::{Hub, HubHandle};
+use crate::actors::sampler;
 use crate::actors::supervisor::{Stop, Supervisor};
 use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
 use crate::cold::{Schedule, Target};
-use crate::config::Config;
+use crate::config::{Config, StreamConfig};
 use crate::graphql::{self, services};
 use crate::http::{self, session};
 use crate::sources::{Broker, PollConfig, Producer};
@@ -145,9 +146,12 @@ impl App {
         let supervisor = Supervisor::new(Arc::new(pipeline), to_fatal).start();
 
         let archiver = archiver(config, &database, &metrics)?;
+        let settings = |s: &StreamConfig| (s.name.clone(), s.settings(broker.is_embedded()));
         let services = services::Services {
             status: Arc::clone(&status),
             metrics: Arc::clone(&metrics),
+            samples: sampler::start(&metrics, &status),
+            settings: config.streams.iter().map(settings).collect(),
             streams: config.streams.iter().map(stream_topics).collect(),
             latest,
             publisher: Arc::new(services::KafkaPublisher {
@@ -317,7 +321,7 @@ fn writer_config(config: &Config) -> WriterConfig {
     }
 }
 
-fn stream_topics(stream: &crate::config::StreamConfig) -> (String, services::StreamTarget) {
+fn stream_topics(stream: &StreamConfig) -> (String, services::StreamTarget) {
     let topics = services::StreamTarget {
         topic: stream.topic().to_owned(),
         redrive_topic: stream.redrive_topic(),

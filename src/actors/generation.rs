@@ -138,6 +138,8 @@ impl Generation {
             committed: consumer.clone().recipient(),
             pause: consumer.clone().recipient(),
         });
+        let shown = Arc::clone(&credits);
+        pipeline.status.update(|snapshot| snapshot.credits = Some(shown));
         pipeline
             .metrics
             .credits_total

@@ -14,6 +14,7 @@ pub mod writer;
 mod failing;
 mod maintenance;
 mod refresher;
+pub mod sampler;
 pub mod hub;
 pub mod archive;
 pub mod aggregates;

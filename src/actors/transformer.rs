@@ -35,7 +35,12 @@ impl Handler<Transform> for Transformer {
 
     fn handle(&mut self, Transform(raw): Transform, _: &mut Context<Self>) {
         fail::fail_point!("transform-panic");
-        let batch = self.transform.apply(raw, &self.metrics);
+        let mut batch = self.transform.apply(raw, &self.metrics);
+        batch.raw.permit.pass_to_store();
+        self.metrics
+            .flow
+            .transformed
+            .inc_by(batch.raw.records.len() as u64);
         self.writer.do_send(Write(batch));
     }
 }

@@ -116,6 +116,7 @@ impl Writer {
             let labels = [("stream", &*letter.stream), ("reason", letter.reason.code())];
             self.metrics.add(&self.metrics.dead_letters, &labels, 1);
         }
+        self.metrics.flow.dead_letters.inc_by(dead.len() as u64);
         for (stream, records) in counts {
             let failed = dead
                 .iter()

@@ -5,6 +5,7 @@
 mod archive;
 mod file;
 mod retention;
+mod settings;
 mod streams;
 mod text;
 

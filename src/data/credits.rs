@@ -9,22 +9,51 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Credits {
     total: usize,
-    held: Mutex<usize>,
+    held: Mutex<Held>,
     returned: Condvar,
+}
+
+/// Bytes by the stage whose batches hold them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    pub transform: usize,
+    pub store: usize,
+    /// What the source asked for and did not get at once.
+    wanted: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Transform,
+    Store,
 }
 
 /// Bytes taken from a [`Credits`]; they go back when this is dropped.
 #[derive(Debug)]
 pub struct Permit {
     bytes: usize,
+    stage: Stage,
     from: Arc<Credits>,
+}
+
+impl Held {
+    pub fn all(&self) -> usize {
+        self.transform + self.store
+    }
+
+    fn of(&mut self, stage: Stage) -> &mut usize {
+        match stage {
+            Stage::Transform => &mut self.transform,
+            Stage::Store => &mut self.store,
+        }
+    }
 }
 
 impl Credits {
     pub fn new(total: usize) -> Arc<Self> {
         Arc::new(Self {
             total: total.max(1),
-            held: Mutex::new(0),
+            held: Mutex::default(),
             returned: Condvar::new(),
         })
     }
@@ -33,22 +62,36 @@ impl Credits {
     /// large batch can pass alone.
     pub fn acquire(self: &Arc<Self>, bytes: usize, patience: Duration) -> Option<Permit> {
         let bytes = bytes.clamp(1, self.total);
+        let mut held = self.lock();
+        held.wanted = bytes;
         let (mut held, _) = self
             .returned
-            .wait_timeout_while(self.lock(), patience, |held| *held + bytes > self.total)
+            .wait_timeout_while(held, patience, |held| held.all() + bytes > self.total)
             .unwrap_or_else(PoisonError::into_inner);
-        if *held + bytes > self.total {
+        if held.all() + bytes > self.total {
             return None;
         }
-        *held += bytes;
+        held.wanted = 0;
+        held.transform += bytes;
         Some(Permit {
             bytes,
+            stage: Stage::Transform,
             from: Arc::clone(self),
         })
     }
 
     pub fn held(&self) -> usize {
+        self.lock().all()
+    }
+
+    pub fn by_stage(&self) -> Held {
         *self.lock()
+    }
+
+    /// True while the source waits for bytes that are not free.
+    pub fn are_wanted(&self) -> bool {
+        let held = self.lock();
+        held.wanted > 0 && held.all() + held.wanted > self.total
     }
 
     pub fn total(&self) -> usize {
@@ -59,19 +102,59 @@ impl Credits {
     pub fn wait_idle(&self, patience: Duration) -> bool {
         let (held, _) = self
             .returned
-            .wait_timeout_while(self.lock(), patience, |held| *held > 0)
+            .wait_timeout_while(self.lock(), patience, |held| held.all() > 0)
             .unwrap_or_else(PoisonError::into_inner);
-        *held == 0
+        held.all() == 0
     }
 
-    fn lock(&self) -> MutexGuard<'_, usize> {
+    fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Permit {
+    /// The batch is transformed: from now on the store holds its bytes.
+    pub fn pass_to_store(&mut self) {
+        let mut held = self.from.lock();
+        *held.of(self.stage) -= self.bytes;
+        self.stage = Stage::Store;
+        *held.of(self.stage) += self.bytes;
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        *self.from.lock() -= self.bytes;
+        *self.from.lock().of(self.stage) -= self.bytes;
         self.from.returned.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_counted_where_their_batch_is_and_once_only() {
+        let credits = Credits::new(10);
+        let mut first = credits.acquire(4, Duration::ZERO).unwrap();
+        let second = credits.acquire(3, Duration::ZERO).unwrap();
+        first.pass_to_store();
+        let held = credits.by_stage();
+        assert_eq!((held.transform, held.store, held.all()), (3, 4, 7));
+        drop(first);
+        assert_eq!((credits.by_stage().store, credits.held()), (0, 3));
+        drop(second);
+        assert_eq!(credits.by_stage(), Held::default());
+    }
+
+    #[test]
+    fn bytes_are_wanted_from_a_refusal_until_they_are_free() {
+        let credits = Credits::new(10);
+        let all = credits.acquire(8, Duration::ZERO).unwrap();
+        assert!(!credits.are_wanted());
+        assert!(credits.acquire(3, Duration::ZERO).is_none());
+        assert!(credits.are_wanted());
+        drop(all);
+        assert!(!credits.are_wanted());
     }
 }

@@ -23,7 +23,7 @@ pub use aggregate::Aggregate;
 pub use batch::{Assigned, Batch, Header, Point, RawBatch, RawRecord, Share};
 pub use bucket::{Bucket, Step};
 pub use claim::{Claim, Claimed, Place};
-pub use credits::{Credits, Permit};
+pub use credits::{Credits, Held, Permit};
 pub use cursor::{Cursor, Mark, Positions};
 pub use day::Day;
 pub use grid::Grid;

@@ -3,26 +3,34 @@
 use std::sync::Arc;
 
 use async_graphql::{
-    Data, Executor, MergedSubscription, Request, Response, SDLExportOptions, SchemaBuilder, ServerError,
+    Data, Executor, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, SchemaBuilder,
+    ServerError,
 };
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 
 use super::aggregates::Aggregates;
+use super::catalogue::Catalogue;
 use super::direct::{self, Slot};
+use super::letters::Letters;
 use super::mutation::Mutation;
 use super::payload::{Operations, Payload, is_subscription};
 use super::query::Query;
 use super::services::Services;
 use super::subscription::Subscription;
+use super::watch::Watch;
 use super::{errors, limits};
 use crate::live::Shapes;
 
-pub type Schema = async_graphql::Schema<Query, Mutation, Subscriptions>;
+pub type Schema = async_graphql::Schema<Queries, Mutation, Subscriptions>;
+
+#[derive(Clone, Copy, Debug, Default, MergedObject)]
+#[graphql(name = "Query")]
+pub struct Queries(Query, Catalogue, Letters);
 
 #[derive(Clone, Copy, Debug, Default, MergedSubscription)]
 #[graphql(name = "Subscription")]
-pub struct Subscriptions(Subscription, Aggregates);
+pub struct Subscriptions(Subscription, Aggregates, Watch);
 
 /// The schema of a running server, for any transport. Each request brings its worker's `Reader`
 /// and, for subscriptions, its `HubHandle` and `Archive` (`request.data(reader)`); every error it
@@ -80,8 +88,8 @@ pub fn sdl() -> String {
     builder().finish().sdl_with_options(sorted)
 }
 
-fn builder() -> SchemaBuilder<Query, Mutation, Subscriptions> {
-    async_graphql::Schema::build(Query, Mutation, Subscriptions::default())
+fn builder() -> SchemaBuilder<Queries, Mutation, Subscriptions> {
+    async_graphql::Schema::build(Queries::default(), Mutation, Subscriptions::default())
         .limit_depth(limits::DEPTH)
         .limit_complexity(limits::COMPLEXITY)
         .limit_directives(limits::DIRECTIVES)

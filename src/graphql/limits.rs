@@ -18,8 +18,10 @@ pub const DIRECTIVES: usize = 10;
 pub const ALIAS_MAX: usize = 128;
 pub const ALIASES_MAX: usize = 4_096;
 
-/// The weight of `latest` and `history`, whose answers are bounded by the row limit alone.
+/// The weight of what looks at every series or point that matches, however short the answer.
 pub const WHOLE_ANSWER: usize = 100;
+/// What five minutes of samples weigh for each field selected in them.
+pub const SAMPLES: usize = 3;
 /// The weight of a mutation, which waits for Kafka.
 pub const MUTATION: usize = 200;
 
@@ -27,10 +29,14 @@ pub const PAGE_DEFAULT: usize = 100;
 pub const PAGE_MAX: usize = 10_000;
 /// A dead letter carries up to 64 KiB of payload, so its pages are shorter.
 pub const LETTERS_MAX: usize = 500;
+/// Metrics, labels or values of a label that are looked for.
+pub const NAMES_MAX: usize = 1_000;
 pub const REDRIVE_MAX: usize = 1_000;
 pub const PUBLISH_MAX: usize = 10_000;
 /// Bytes of a cursor, a prefix or a name.
 pub const TEXT_MAX: usize = 64 * 1024;
+/// Bytes of what is searched for in names and values.
+pub const SEARCH_MAX: usize = 256;
 
 /// Whether a document keeps to the bounds on aliases; one that does not parse is judged elsewhere.
 pub fn names_are_short(request: &mut Request) -> bool {
@@ -89,6 +95,15 @@ pub fn page(first: Option<i32>, max: usize) -> Result<usize> {
 pub fn at_most(what: &str, given: usize, max: usize) -> Result<()> {
     if given > max {
         return Err(Code::BadUserInput.error(format!("more than {max} {what} at once")));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// `BAD_USER_INPUT` for a text of more than `max` bytes.
+pub fn short(what: &str, text: &str, max: usize) -> Result<()> {
+    if text.len() > max {
+        return Err(Code::BadUserInput.error(format!("{what} has more than {max} bytes")));
     }
     Ok(())
 }

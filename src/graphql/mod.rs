@@ -8,7 +8,10 @@ pub mod selector;
 pub mod limits;
 pub mod services;
 pub mod types;
+mod connection;
 pub mod query;
+pub mod catalogue;
+pub mod letters;
 mod publish;
 mod redrive;
 pub mod mutation;
@@ -18,6 +21,7 @@ mod shape;
 mod direct;
 pub mod subscription;
 pub mod aggregates;
+pub mod watch;
 mod api;
 #[cfg(test)]
 mod tests;

@@ -1,73 +1,33 @@
-//! The questions: which series there are, their latest values, history and points; the dead
-//! letters and the state of the pipeline.
+//! The questions about points, latest, past and page by page, and the state of the pipeline.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::connection::{Connection, CursorType, Edge, EmptyFields, OpaqueCursor};
+use async_graphql::connection::{Connection, EmptyFields, OpaqueCursor};
 use async_graphql::{Context, Error, Object, Result};
 
+use super::connection::{check_key, connection, cursor};
 use super::errors::Code;
 use super::limits;
-use super::scalars::{DateTime, Long, Step};
+use super::scalars::{DateTime, Step};
 use super::selector::SeriesSelector;
 use super::services::{Services, read_error, reader, services};
-use super::types::{
-    Across, Aggregate, DeadLetter, Fill, LatestPoint, Metric, PipelineStatus, Point, Series, SeriesHistory,
-};
+use super::types::{Across, Aggregate, Fill, LatestPoint, PipelineStatus, Point, Series, SeriesHistory};
 use crate::cache::Latest;
 use crate::data::{self, Micros, SeriesId, StoredSeries};
 use crate::history::{self, BadQuestion, HistoryError};
-use crate::store::read::{self, LetterFilter, Page, PointKey, Reader};
+use crate::store::read::{self, PointKey, Reader};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Query;
 
-type KeyCursor = OpaqueCursor<String>;
 type PointCursor = OpaqueCursor<(String, i64)>;
-type IdCursor = OpaqueCursor<i64>;
 
 const UTC: &str = "UTC";
 
-#[Object]
+// The root that `api` merges has the name.
+#[Object(name = "PointsQuery")]
 impl Query {
-    /// The metric names, sorted, and how many series each has.
-    #[graphql(complexity = "limits::WHOLE_ANSWER + child_complexity")]
-    async fn metrics(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Only names that start with this.")] prefix: Option<String>,
-    ) -> Result<Vec<Metric>> {
-        let prefix = prefix.unwrap_or_default();
-        let rows = reader(ctx)?.metrics(&prefix).await.map_err(read_error)?;
-        let metric = |row: read::MetricInfo| Metric {
-            name: row.name,
-            series: Long(row.series),
-        };
-        Ok(rows.into_iter().map(metric).collect())
-    }
-
-    /// The series that match, by key.
-    #[graphql(complexity = "limits::page_weight(first) * child_complexity")]
-    async fn series(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which series.")] selector: SeriesSelector,
-        #[graphql(desc = "1 to 10000, 100 when left out.")] first: Option<i32>,
-        #[graphql(desc = "`endCursor` of the page before.")] after: Option<String>,
-    ) -> Result<Connection<KeyCursor, Series, EmptyFields, EmptyFields>> {
-        let selector = selector.into_selector()?;
-        let first = limits::page(first, limits::PAGE_MAX)?;
-        let after = cursor::<KeyCursor>(after)?.map(|c| c.0);
-        check_key(after.as_deref())?;
-        let page = reader(ctx)?
-            .series(&selector, after.as_deref(), first)
-            .await
-            .map_err(read_error)?;
-        let cursor = |s: &StoredSeries| OpaqueCursor(s.series.key.to_string());
-        Ok(connection(after.is_some(), page, cursor, Series))
-    }
-
     /// The newest point of each matching series, by key; a series without points is left out.
     #[graphql(complexity = "limits::WHOLE_ANSWER + child_complexity")]
     async fn latest(&self, ctx: &Context<'_>, selector: SeriesSelector) -> Result<Vec<LatestPoint>> {
@@ -199,34 +159,6 @@ impl Query {
         Ok(connection(after.is_some(), page, cursor, point))
     }
 
-    /// Records that could not be stored, newest first.
-    #[graphql(complexity = "limits::page_weight(first) * child_complexity")]
-    async fn dead_letters(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Only of this Kafka topic.")] topic: Option<String>,
-        #[graphql(
-            desc = "Also those that a redrive has stored since.",
-            default_with = "Some(false)"
-        )]
-        include_resolved: Option<bool>,
-        #[graphql(desc = "1 to 500, 100 when left out.")] first: Option<i32>,
-        #[graphql(desc = "`endCursor` of the page before.")] after: Option<String>,
-    ) -> Result<Connection<IdCursor, DeadLetter, EmptyFields, EmptyFields>> {
-        let first = limits::page(first, limits::LETTERS_MAX)?;
-        let after = cursor::<IdCursor>(after)?.map(|c| c.0);
-        let filter = LetterFilter {
-            topic,
-            resolved_too: include_resolved.unwrap_or_default(),
-        };
-        let page = reader(ctx)?
-            .dead_letters(&filter, after, first)
-            .await
-            .map_err(read_error)?;
-        let cursor = |letter: &read::DeadLetter| OpaqueCursor(letter.id);
-        Ok(connection(after.is_some(), page, cursor, DeadLetter))
-    }
-
     /// How the pipeline is; answers also while Postgres or Kafka is away.
     async fn pipeline(&self, ctx: &Context<'_>) -> Result<PipelineStatus> {
         Ok(PipelineStatus::of(services(ctx)?))
@@ -283,40 +215,4 @@ fn history_error(error: HistoryError) -> Error {
         HistoryError::Bad(question) => bad(question),
         HistoryError::Read(error) => read_error(error),
     }
-}
-
-fn cursor<C: CursorType>(text: Option<String>) -> Result<Option<C>> {
-    let Some(text) = text else {
-        return Ok(None);
-    };
-    let decoded = (text.len() <= limits::TEXT_MAX).then(|| C::decode_cursor(&text).ok());
-    decoded.flatten().map(Some).ok_or_else(bad_cursor)
-}
-
-/// A key we gave out has no NUL, which Postgres would refuse.
-fn check_key(key: Option<&str>) -> Result<()> {
-    match key {
-        Some(key) if key.contains('\0') => Err(bad_cursor()),
-        _ => Ok(()),
-    }
-}
-
-fn bad_cursor() -> Error {
-    Code::BadUserInput.error("after is not a cursor of this list")
-}
-
-fn connection<C, R, N>(
-    has_previous: bool,
-    page: Page<R>,
-    cursor: impl Fn(&R) -> C,
-    node: impl Fn(R) -> N,
-) -> Connection<C, N, EmptyFields, EmptyFields>
-where
-    C: CursorType + Send + Sync,
-    N: async_graphql::OutputType,
-{
-    let mut connection = Connection::new(has_previous, page.more);
-    let edge = |row: R| Edge::new(cursor(&row), node(row));
-    connection.edges = page.rows.into_iter().map(edge).collect();
-    connection
 }

@@ -11,11 +11,12 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::errors::Code;
+use super::types::StreamSettings;
 use crate::cache::LatestCache;
 use crate::data::{Header, Micros};
 use crate::sources::producer::{self, Placed, Producer};
 use crate::store::read::{ReadError, Reader};
-use crate::telemetry::{Metrics, Status};
+use crate::telemetry::{Metrics, Samples, Status};
 use crate::transform::Limits;
 
 /// Shared by all requests.
@@ -23,8 +24,11 @@ use crate::transform::Limits;
 pub struct Services {
     pub status: Arc<Status>,
     pub metrics: Arc<Metrics>,
+    pub samples: Arc<Samples>,
     /// The configured streams by name.
     pub streams: BTreeMap<String, StreamTarget>,
+    /// The same, as `pipeline` shows them.
+    pub settings: BTreeMap<String, StreamSettings>,
     pub latest: LatestCache,
     pub publisher: Arc<dyn Publisher>,
     /// What one subscriber may have waiting, in bytes.

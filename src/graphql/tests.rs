@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use super::services::{NotPublished, Publisher, Record, Services, StreamTarget};
 use super::{Api, sdl};
 use crate::cache::LatestCache;
+use crate::config::StreamConfig;
 use crate::sources::producer::Placed;
 use crate::store::read::{ReadLimits, Reader};
 use crate::store::testing::Database;
-use crate::telemetry::{Metrics, Status};
+use crate::telemetry::{Metrics, Samples, Status};
 use crate::transform::Limits;
 
 mod history;
@@ -79,9 +80,16 @@ impl World {
             redrive_topic: "streamsync.redrive.machines".to_owned(),
             limits: Limits::default(),
         };
+        let (metrics, status) = (Arc::new(Metrics::default()), Arc::new(Status::default()));
+        let stream = StreamConfig {
+            name: "machines".to_owned(),
+            ..StreamConfig::default()
+        };
         let services = Services {
-            status: Arc::new(Status::default()),
-            metrics: Arc::new(Metrics::default()),
+            samples: Arc::new(Samples::new(Arc::clone(&metrics), Arc::clone(&status))),
+            status,
+            metrics,
+            settings: BTreeMap::from([("machines".to_owned(), stream.settings(true))]),
             streams: BTreeMap::from([("machines".to_owned(), target)]),
             latest: LatestCache::local(1_000),
             publisher: publisher.clone(),

@@ -260,4 +260,8 @@ impl Counted for Shared {
     fn counts(&self) -> Counts {
         self.lock().queue.counts()
     }
+
+    fn fill(&self) -> f64 {
+        self.lock().queue.fill()
+    }
 }

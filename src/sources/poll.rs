@@ -236,6 +236,7 @@ impl<'c> Reader<'c> {
         let metrics = &self.consumer.context().metrics;
         for (stream, records) in self.builder.counts() {
             metrics.add(&metrics.records, &[("stream", &stream)], records);
+            metrics.flow.read.inc_by(records);
         }
         self.sink.batch(self.builder.take(self.generation, permit));
         true

@@ -212,6 +212,7 @@ impl Writer {
 
         self.catalogue.stored(batch, &rows);
         written::count(&self.metrics, batch, &seen, &rows, &won);
+        written::time(&self.metrics, batch, part, &moved);
         self.metrics.dropped_shares.inc_by(moved.dropped.len() as u64);
         written.add(batch, moved, &rows, &won, &rejected);
         Ok(Outcome::Done)

@@ -30,6 +30,9 @@ pub struct Counts {
 /// Something that counts. Its counts are consistent and never fall, but for `pending`.
 pub trait Counted: fmt::Debug + Send + Sync {
     fn counts(&self) -> Counts;
+
+    /// How full the outbox is, 0 to 1.
+    fn fill(&self) -> f64;
 }
 
 #[derive(Clone, Debug, Default)]
@@ -64,6 +67,12 @@ impl Delivered {
         let sums = self.lock();
         let running = sums.running.values().map(|one| one.counts());
         running.fold(sums.gone, Counts::plus)
+    }
+
+    /// How full the fullest outbox is, 0 to 1.
+    pub fn fullest(&self) -> f64 {
+        let sums = self.lock();
+        sums.running.values().map(|one| one.fill()).fold(0.0, f64::max)
     }
 
     fn lock(&self) -> MutexGuard<'_, Sums> {

@@ -13,14 +13,27 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use super::delivered::Delivered;
+use super::latency::EndToEnd;
 
 type Labels = Vec<(&'static str, String)>;
 type Counters = Family<Labels, Counter>;
 type Gauges = Family<Labels, Gauge>;
 
+/// What went through each stage since the node started, over all streams: what cannot be had from
+/// counters by stream. Touched once a batch.
+#[derive(Debug, Default)]
+pub struct Flow {
+    pub read: Counter,
+    pub transformed: Counter,
+    /// Points that won, those that replaced an older value included.
+    pub stored: Counter,
+    pub dead_letters: Counter,
+}
+
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    pub flow: Flow,
     /// Kafka records read, by stream.
     pub records: Counters,
     /// Points by stream and outcome: `stored`, `replaced` (a newer value won) or `lost` (an older one did not).
@@ -33,6 +46,8 @@ pub struct Metrics {
     pub lag: Gauges,
     /// From the moment the writer takes a batch to its commit, retries included.
     pub batch_seconds: Histogram,
+    /// From a record's own timestamp to its commit.
+    pub end_to_end: EndToEnd,
     /// Batches whose COPY met an existing row and went through the upsert.
     pub copy_fallbacks: Counter,
     /// Shares of a batch whose partition had another owner or offset by then.
@@ -92,6 +107,8 @@ impl Default for Metrics {
             dead_letters: Counters::default(),
             lag: Gauges::default(),
             batch_seconds,
+            flow: Flow::default(),
+            end_to_end: EndToEnd::default(),
             copy_fallbacks: Counter::default(),
             dropped_shares: Counter::default(),
             credits_held: Gauge::default(),
@@ -162,6 +179,7 @@ impl Default for Metrics {
             Unit::Seconds,
             metrics.batch_seconds.clone(),
         );
+        r.register_collector(Box::new(metrics.end_to_end.clone()));
         r.register(
             "copy_fallbacks",
             "Batches that went through the upsert",

@@ -1,10 +1,14 @@
 //! What the program says about itself: logs, metrics and the status that health and `pipeline` show.
 
 pub mod delivered;
+pub mod latency;
 pub mod logs;
 pub mod metrics;
 pub mod status;
+pub mod samples;
 
 pub use delivered::{Counted, Counts, Delivered};
+pub use latency::Latency;
 pub use metrics::Metrics;
+pub use samples::{Sample, Samples};
 pub use status::Status;

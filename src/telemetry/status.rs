@@ -1,9 +1,9 @@
 //! What runs now and what is missing: read by `/readyz`, the `pipeline` query and the supervisor.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::data::Micros;
+use crate::data::{Credits, Micros};
 
 /// The trouble of a part that has not reported yet.
 const STARTING: &str = "starting";
@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub degraded: BTreeMap<&'static str, String>,
     pub streams: BTreeMap<String, StreamState>,
     pub partitions: BTreeMap<(String, i32), PartitionStatus>,
+    /// Those of the running generation; `None` before the first.
+    pub credits: Option<Arc<Credits>>,
     /// The last one of this node.
     pub maintenance: Option<MaintenanceRun>,
 }
@@ -66,7 +68,26 @@ pub struct PartitionStatus {
     pub trouble: Option<String>,
 }
 
+impl PartitionStatus {
+    /// Records not yet committed to Postgres.
+    pub fn lag(&self) -> i64 {
+        self.end_offset.saturating_sub(self.next_offset).max(0)
+    }
+}
+
 impl Snapshot {
+    /// Records not yet committed, over all partitions of this node.
+    pub fn lag(&self) -> i64 {
+        self.partitions.values().map(PartitionStatus::lag).sum()
+    }
+
+    /// Bytes of the memory budget in use, and in all.
+    pub fn budget(&self) -> (i64, i64) {
+        let bytes = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let credits = self.credits.as_ref();
+        credits.map_or((0, 0), |credits| (bytes(credits.held()), bytes(credits.total())))
+    }
+
     /// Everything that keeps the node from being ready, as sentences; empty when it is.
     pub fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();

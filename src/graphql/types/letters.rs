@@ -105,6 +105,30 @@ impl DeadLetter {
     }
 }
 
+/// How many dead letters of one stream and topic wait for one reason.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct DeadLetterCount {
+    pub stream: String,
+    pub topic: String,
+    /// The reason code, such as `not_json` or `missing_field`.
+    pub reason: String,
+    pub count: Long,
+    /// When the newest of them failed last.
+    pub newest: DateTime,
+}
+
+impl From<read::LetterCount> for DeadLetterCount {
+    fn from(row: read::LetterCount) -> Self {
+        Self {
+            stream: row.stream,
+            topic: row.topic,
+            reason: row.reason,
+            count: Long(row.letters),
+            newest: DateTime(row.newest),
+        }
+    }
+}
+
 /// A Kafka header; bytes that are not UTF-8 become U+FFFD.
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(name = "Header")]

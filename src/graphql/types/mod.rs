@@ -5,10 +5,20 @@ mod history;
 mod letters;
 mod pipeline;
 mod receipts;
+mod samples;
+mod settings;
+mod stages;
 mod storage;
 
 pub use history::{Across, Aggregate, Fill, SeriesHistory};
-pub use letters::DeadLetter;
+pub use letters::{DeadLetter, DeadLetterCount};
 pub use pipeline::PipelineStatus;
 pub use receipts::{LabelInput, PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, SkippedLetter};
-pub use series::{LatestPoint, Metric, Point, Series};
+pub use series::{LabelName, LabelValue, LatestPoint, Metric, Point, Series};
+pub use settings::{RetentionSetting, StreamSettings};
+
+use super::scalars::Long;
+
+fn long(n: u64) -> Long {
+    Long(i64::try_from(n).unwrap_or(i64::MAX))
+}

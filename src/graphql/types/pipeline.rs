@@ -2,8 +2,14 @@
 
 use async_graphql::{ComplexObject, Context, Enum, Result, SimpleObject};
 
+use super::long;
+use super::samples::Sample;
+use super::settings::StreamSettings;
+use super::stages::Stage;
 use super::storage::Storage;
+use crate::data::Micros;
 use crate::data::reject::Reason;
+use crate::graphql::limits;
 use crate::graphql::scalars::{DateTime, Long};
 use crate::graphql::services::{Services, read_error, reader, services};
 use crate::telemetry::Metrics;
@@ -14,6 +20,8 @@ use crate::telemetry::status::{Snapshot, StreamState};
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(complex)]
 pub struct PipelineStatus {
+    /// When it was read.
+    pub at: DateTime,
     pub state: PipelineState,
     /// True when nothing is missing; the same answer as `/readyz`.
     pub ready: bool,
@@ -26,9 +34,13 @@ pub struct PipelineStatus {
     /// The partitions this node reads.
     pub partitions: Vec<PartitionStatus>,
     pub streams: Vec<StreamStatus>,
+    /// In the order of flow: source, transform, store, live.
+    pub stages: Vec<Stage>,
     pub credits: Credits,
     /// Live subscriptions on this node.
     pub subscribers: Long,
+    /// The last second.
+    pub now: Sample,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -61,6 +73,7 @@ pub struct PartitionStatus {
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
 pub struct StreamStatus {
     pub name: String,
+    pub settings: StreamSettings,
     /// True when too many of its records failed.
     pub paused: bool,
     pub paused_why: Option<String>,
@@ -112,6 +125,13 @@ pub struct Gap {
 
 #[ComplexObject]
 impl PipelineStatus {
+    /// One of each second of the last five minutes, oldest first.
+    #[graphql(complexity = "limits::SAMPLES * child_complexity")]
+    async fn samples(&self, ctx: &Context<'_>) -> Result<Vec<Sample>> {
+        let samples = services(ctx)?.samples.all();
+        Ok(samples.into_iter().map(Sample::from).collect())
+    }
+
     /// Null, with an error, while Postgres is away.
     async fn offsets(&self, ctx: &Context<'_>) -> Result<Option<Vec<IngestOffset>>> {
         let rows = reader(ctx)?.ingest_offsets().await.map_err(read_error)?;
@@ -152,7 +172,9 @@ impl PipelineStatus {
         let now = services.status.snapshot();
         let metrics = &services.metrics;
         let missing = now.missing();
+        let (held, total) = now.budget();
         Self {
+            at: DateTime(Micros::now()),
             state: state(&now, &missing),
             ready: missing.is_empty(),
             missing,
@@ -160,15 +182,17 @@ impl PipelineStatus {
             generation: long(now.generation),
             partitions: partitions(&now),
             streams: services
-                .streams
-                .keys()
-                .map(|name| stream(name, &now, metrics))
+                .settings
+                .iter()
+                .map(|(name, settings)| stream(name, settings, &now, metrics))
                 .collect(),
+            stages: Stage::all(services, &now),
             credits: Credits {
-                held: Long(metrics.credits_held.get()),
-                total: Long(metrics.credits_total.get()),
+                held: Long(held),
+                total: Long(total),
             },
             subscribers: Long(metrics.subscribers.get()),
+            now: services.samples.last().into(),
         }
     }
 }
@@ -194,14 +218,14 @@ fn partitions(now: &Snapshot) -> Vec<PartitionStatus> {
                 partition: *partition,
                 next_offset: Long(p.next_offset),
                 end_offset: Long(p.end_offset),
-                lag: Long(p.end_offset.saturating_sub(p.next_offset).max(0)),
+                lag: Long(p.lag()),
                 trouble: p.trouble.clone(),
             }
         };
     now.partitions.iter().map(partition).collect()
 }
 
-fn stream(name: &str, now: &Snapshot, metrics: &Metrics) -> StreamStatus {
+fn stream(name: &str, settings: &StreamSettings, now: &Snapshot, metrics: &Metrics) -> StreamStatus {
     let paused_why = match now.streams.get(name) {
         Some(StreamState::Paused(why)) => Some(why.clone()),
         Some(StreamState::Running) | None => None,
@@ -217,6 +241,7 @@ fn stream(name: &str, now: &Snapshot, metrics: &Metrics) -> StreamStatus {
     });
     StreamStatus {
         name: name.to_owned(),
+        settings: settings.clone(),
         paused: paused_why.is_some(),
         paused_why,
         records: long(records.map_or(0, |c| c.get())),
@@ -225,8 +250,4 @@ fn stream(name: &str, now: &Snapshot, metrics: &Metrics) -> StreamStatus {
         lost: long(points("lost")),
         dead_letters: long(dead_letters.sum()),
     }
-}
-
-fn long(n: u64) -> Long {
-    Long(i64::try_from(n).unwrap_or(i64::MAX))
 }

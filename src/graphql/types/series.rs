@@ -13,6 +13,20 @@ pub struct Metric {
     pub series: Long,
 }
 
+/// A label name and how many of the series asked for carry it.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct LabelName {
+    pub name: String,
+    pub series: Long,
+}
+
+/// A value of a label and how many of the series asked for carry it.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct LabelValue {
+    pub value: String,
+    pub series: Long,
+}
+
 /// A metric together with one set of labels: what a point belongs to.
 #[derive(Clone, Debug)]
 pub struct Series(pub StoredSeries);

@@ -14,7 +14,7 @@ use super::{Worker, asked};
 use crate::data::{METRIC_NAME, SeriesId};
 use crate::graphql::Operations;
 use crate::history::promql::{self, Labels, labels_of};
-use crate::store::read::Reader;
+use crate::store::read::{MetricFilter, Reader};
 use crate::telemetry::Status;
 
 pub(super) async fn series<E: Operations>(
@@ -69,8 +69,8 @@ pub(super) async fn values<E: Operations>(
             Vec::from_iter(values.map(String::from).collect::<BTreeSet<_>>())
         }
         None if name == METRIC_NAME => {
-            let metrics = reader.metrics("").await?;
-            Vec::from_iter(metrics.into_iter().map(|m| m.name).collect::<BTreeSet<_>>())
+            let metrics = reader.metrics(&MetricFilter::default()).await?;
+            Vec::from_iter(metrics.into_iter().map(|m| m.text).collect::<BTreeSet<_>>())
         }
         None => reader.label_values(&name).await?,
     };

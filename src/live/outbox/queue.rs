@@ -139,6 +139,15 @@ impl Queue {
         self.counts
     }
 
+    /// How much of its limit is used, 0 to 1; one that overflowed and is conflated is full.
+    pub fn fill(&self) -> f64 {
+        if self.folding && self.options.every.is_none() {
+            return 1.0;
+        }
+        let bytes = self.own_bytes.max(self.shared_bytes);
+        (bytes as f64 / self.options.limit.max(1) as f64).min(1.0)
+    }
+
     #[cfg(test)]
     pub fn bytes(&self) -> (usize, usize) {
         (self.own_bytes, self.shared_bytes)

@@ -1,13 +1,16 @@
-//! Which labels the series of the whole catalogue have, and with which values.
+//! Which labels series have, and with which values: of the whole catalogue, or of those that match.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
+use super::search::{Counted, Search};
 use super::series::storable;
 use super::{ReadError, Reader};
+use crate::data::Selector;
 
 const NAMES: &str = "
-select distinct name as text from series, jsonb_object_keys(labels) as name limit $1";
+select distinct name as text from (select distinct label_names from series) s, unnest(label_names) name
+limit $1";
 
 const VALUES: &str = "
 select distinct labels ->> $1 as text from series where labels ? $1 limit $2";
@@ -34,6 +37,58 @@ impl Reader {
             .bind::<Text, _>(name.to_owned())
             .bind::<BigInt, _>(self.one_too_many());
         self.texts(query).await
+    }
+
+    /// The first `first` label names of the matching series that contain `search`, sorted, and how
+    /// many of these series carry each.
+    pub async fn labels(
+        &self,
+        selector: &Selector,
+        search: Option<&Search>,
+        first: usize,
+    ) -> Result<Vec<Counted>, ReadError> {
+        let Some(conditions) = self.conditions(selector).await? else {
+            return Ok(Vec::new());
+        };
+        // Many series have the same names: those few lists are taken apart, not each series' labels.
+        let lists = format!(
+            "select label_names, count(*) as series from series where {} group by label_names",
+            conditions.sql()
+        );
+        let mut found = conditions.cleared();
+        if let Some(search) = search {
+            found.contains("name", search);
+        }
+        let sql = format!(
+            "select name as text, sum(series)::bigint as series from ({lists}) lists, unnest(label_names) name
+             where {} group by name order by name collate \"C\" limit {first}",
+            found.sql()
+        );
+        self.load(found.query(&sql)).await
+    }
+
+    /// The same for the values of one label.
+    pub async fn values_of_label(
+        &self,
+        name: &str,
+        selector: &Selector,
+        search: Option<&Search>,
+        first: usize,
+    ) -> Result<Vec<Counted>, ReadError> {
+        let Some(mut conditions) = self.conditions(selector).await?.filter(|_| storable(name)) else {
+            return Ok(Vec::new());
+        };
+        let name = conditions.text(name);
+        conditions.push(format!("labels ? {name}"));
+        if let Some(search) = search {
+            conditions.contains(&format!("(labels ->> {name})"), search);
+        }
+        let sql = format!(
+            "select (labels ->> {name}) collate \"C\" as text, count(*) as series from series where {}
+             group by 1 order by 1 limit {first}",
+            conditions.sql()
+        );
+        self.load(conditions.query(&sql)).await
     }
 
     async fn texts<Q>(&self, query: Q) -> Result<Vec<String>, ReadError>

@@ -16,6 +16,8 @@ use crate::store::schema::dead_letters;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LetterFilter {
     pub topic: Option<String>,
+    pub stream: Option<String>,
+    pub reason: Option<String>,
     /// Also those that a redrive has stored since.
     pub resolved_too: bool,
 }
@@ -44,6 +46,17 @@ pub struct DeadLetter {
     pub resolved_at: Option<Micros>,
 }
 
+/// The letters of one stream and topic that wait for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LetterCount {
+    pub stream: String,
+    pub topic: String,
+    pub reason: String,
+    pub letters: i64,
+    /// When the newest of them failed last.
+    pub newest: Micros,
+}
+
 impl DeadLetter {
     pub fn truncated(&self) -> bool {
         let kept = self.payload.as_ref().map_or(0, Vec::len);
@@ -59,7 +72,8 @@ impl Reader {
         after: Option<i64>,
         first: usize,
     ) -> Result<Page<DeadLetter>, ReadError> {
-        if !filter.topic.as_deref().is_none_or(storable) {
+        let texts = [&filter.topic, &filter.stream, &filter.reason];
+        if !texts.into_iter().flatten().all(|text| storable(text)) {
             return Ok(Page::cut(Vec::new(), first));
         }
         let mut query = dead_letters::table
@@ -70,6 +84,12 @@ impl Reader {
         if let Some(topic) = &filter.topic {
             query = query.filter(dead_letters::topic.eq(topic.clone()));
         }
+        if let Some(stream) = &filter.stream {
+            query = query.filter(dead_letters::stream.eq(stream.clone()));
+        }
+        if let Some(reason) = &filter.reason {
+            query = query.filter(dead_letters::reason.eq(reason.clone()));
+        }
         if !filter.resolved_too {
             query = query.filter(dead_letters::resolved_at.is_null());
         }
@@ -79,6 +99,40 @@ impl Reader {
         let rows: Vec<Row> = self.load(query).await?;
         let letters = rows.into_iter().map(DeadLetter::from).collect();
         Ok(Page::cut(letters, first))
+    }
+
+    /// How many letters wait, by stream, topic and reason, most first.
+    ///
+    /// # Errors
+    /// `TooManyRows` beyond the row limit.
+    pub async fn dead_letter_counts(&self) -> Result<Vec<LetterCount>, ReadError> {
+        use diesel::dsl::{count_star, max};
+        let query = dead_letters::table
+            .filter(dead_letters::resolved_at.is_null())
+            .group_by((dead_letters::stream, dead_letters::topic, dead_letters::reason))
+            .select((
+                dead_letters::stream,
+                dead_letters::topic,
+                dead_letters::reason,
+                count_star(),
+                max(dead_letters::last_failed_at).assume_not_null(),
+            ))
+            .order((
+                count_star().desc(),
+                dead_letters::stream,
+                dead_letters::topic,
+                dead_letters::reason,
+            ))
+            .limit(self.one_too_many());
+        let rows: Vec<(String, String, String, i64, PgTimestamp)> = self.load(query).await?;
+        let count = |(stream, topic, reason, letters, newest)| LetterCount {
+            stream,
+            topic,
+            reason,
+            letters,
+            newest: from_pg(newest),
+        };
+        Ok(self.whole(rows)?.into_iter().map(count).collect())
     }
 
     /// Those of `ids` that exist, in ascending order.

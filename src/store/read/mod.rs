@@ -9,6 +9,8 @@ mod pool;
 pub(super) mod rows;
 mod series;
 mod labels;
+mod metrics;
+mod search;
 mod latest;
 mod instants;
 mod history;
@@ -30,10 +32,11 @@ use futures_util::future::BoxFuture;
 
 pub use error::ReadError;
 pub use latest::LatestPoint;
-pub use letters::{DeadLetter, LetterFilter};
+pub use letters::{DeadLetter, LetterCount, LetterFilter};
+pub use metrics::MetricFilter;
 pub use overview::{Gap, IngestOffset};
 pub use points::{PointKey, PointRow};
-pub use series::MetricInfo;
+pub use search::{Counted, Search};
 pub use storage::{LevelStorage, Progress, StreamHorizon};
 
 use self::pool::Loan;

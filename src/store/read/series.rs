@@ -1,4 +1,4 @@
-//! Which series there are: by metric, page by page, or all that a selector matches.
+//! Which series there are: page by page, or all that a selector matches.
 //!
 //! Postgres looks up what it has indexes for (the metric and the labels every match must carry),
 //! [`Selector::matches`] decides the rest here, over chunks in key order; so a regular expression
@@ -15,38 +15,7 @@ use crate::store::schema::series;
 /// Series read at once where the selector must be decided here.
 const CHUNK: usize = 2_000;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MetricInfo {
-    pub name: String,
-    pub series: i64,
-}
-
 impl Reader {
-    /// The metrics whose name starts with `prefix` and how many series each has, by name.
-    ///
-    /// # Errors
-    /// `TooManyRows` beyond the row limit.
-    pub async fn metrics(&self, prefix: &str) -> Result<Vec<MetricInfo>, ReadError> {
-        if !storable(prefix) {
-            return Ok(Vec::new());
-        }
-        let rows: Vec<(String, i64)> = self
-            .load(
-                series::table
-                    .filter(series::metric.like(format!("{}%", escape_like(prefix))))
-                    .group_by(series::metric)
-                    .select((series::metric, diesel::dsl::count_star()))
-                    .order(series::metric)
-                    .limit(self.one_too_many()),
-            )
-            .await?;
-        let rows = self.whole(rows)?;
-        Ok(rows
-            .into_iter()
-            .map(|(name, series)| MetricInfo { name, series })
-            .collect())
-    }
-
     /// The first `first` matching series behind the key `after`, by key.
     pub async fn series(
         &self,
@@ -148,15 +117,4 @@ fn required(selector: &Selector) -> Option<Value> {
 /// Postgres has no text with a NUL in it, and refuses to look for one.
 pub(super) fn storable(text: &str) -> bool {
     !text.contains('\0')
-}
-
-fn escape_like(prefix: &str) -> String {
-    let mut out = String::with_capacity(prefix.len());
-    for c in prefix.chars() {
-        if matches!(c, '\\' | '%' | '_') {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
 }

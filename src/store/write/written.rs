@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use crate::data::stored::Range;
 use crate::data::{Batch, Micros, Reason, Rejected, Share, Stored, StoredPoint, StoredSeries};
+use crate::store::part::Part;
 use crate::store::rows::Row;
 use crate::store::upsert::Won;
 use crate::telemetry::Metrics;
@@ -104,6 +105,17 @@ pub(super) fn count(metrics: &Metrics, batch: &Batch, seen: &[u64], rows: &[Row]
             metrics.add(&metrics.points, &labels, n);
         }
     }
+    metrics.flow.stored.inc_by(won.len() as u64);
     let now = Micros::now().as_millis().cast_unsigned();
     metrics.last_commit_millis.store(now, Ordering::Relaxed);
+}
+
+/// How long the records of one committed transaction took. Redriven ones came first long ago.
+pub(super) fn time(metrics: &Metrics, batch: &Batch, part: &Part, moved: &Moved) {
+    let committed = part.records.clone().filter(|at| moved.is_live(batch, *at as u32));
+    let records = committed.map(|at| &batch.raw.records[at]);
+    let first_time = records.filter(|record| !batch.raw.share(record).of.redrive);
+    metrics
+        .end_to_end
+        .note(Micros::now(), first_time.map(|record| record.timestamp));
 }

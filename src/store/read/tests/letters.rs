@@ -39,11 +39,12 @@ async fn pages_show_each_open_letter_once_newest_first() {
     let even = LetterFilter {
         topic: Some("even".to_owned()),
         resolved_too: true,
+        ..LetterFilter::default()
     };
     assert_eq!(ids(even, 2).await, [8, 6, 4, 2]);
     let unknown = LetterFilter {
         topic: Some("nul\0".to_owned()),
-        resolved_too: false,
+        ..LetterFilter::default()
     };
     assert!(ids(unknown, 2).await.is_empty());
 }

@@ -11,7 +11,7 @@ mod windows;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{ReadError, ReadLimits, Reader};
+use super::{MetricFilter, ReadError, ReadLimits, Reader};
 use crate::data::{LabelMatcher, MatchOp, Micros, Selector, Series, SeriesId};
 use crate::store::testing::Database;
 
@@ -94,7 +94,10 @@ async fn a_statement_that_takes_too_long_is_a_timeout_and_the_pool_goes_on() {
     let slow = diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>("pg_sleep(30)::text"));
     let answer = world.reader.load::<_, String>(slow).await;
     assert_eq!(answer, Err(ReadError::Timeout));
-    assert_eq!(world.reader.metrics("").await, Ok(Vec::new()));
+    assert_eq!(
+        world.reader.metrics(&MetricFilter::default()).await,
+        Ok(Vec::new())
+    );
 }
 
 #[tokio::test]
@@ -113,19 +116,25 @@ async fn a_session_the_server_ends_is_unavailable_and_the_next_read_connects_ane
     );
     let answer = world.reader.load::<_, String>(diesel::select(suicide)).await;
     assert!(matches!(answer, Err(ReadError::Unavailable(_))), "{answer:?}");
-    assert_eq!(world.reader.metrics("").await, Ok(Vec::new()));
+    assert_eq!(
+        world.reader.metrics(&MetricFilter::default()).await,
+        Ok(Vec::new())
+    );
     world
         .db
         .run("select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()")
         .await;
-    assert_eq!(world.reader.metrics("").await, Ok(Vec::new()));
+    assert_eq!(
+        world.reader.metrics(&MetricFilter::default()).await,
+        Ok(Vec::new())
+    );
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_unavailable() {
     let url = "host=/nonexistent user=nobody dbname=none".parse().unwrap();
     let reader = Reader::new(url, ReadLimits::default()).unwrap();
-    let answer = reader.metrics("").await;
+    let answer = reader.metrics(&MetricFilter::default()).await;
     assert!(matches!(answer, Err(ReadError::Unavailable(_))), "{answer:?}");
 }
 
@@ -143,7 +152,11 @@ async fn a_read_that_nobody_waits_for_any_more_does_not_hold_up_the_next() {
             .await
             .is_err()
     );
-    let next = tokio::time::timeout(Duration::from_secs(5), world.reader.metrics("")).await;
+    let next = tokio::time::timeout(
+        Duration::from_secs(5),
+        world.reader.metrics(&MetricFilter::default()),
+    )
+    .await;
     assert_eq!(next.unwrap(), Ok(Vec::new()));
 }
 

@@ -95,8 +95,15 @@ async fn metrics_are_found_by_prefix_whatever_it_contains() {
     let world = World::new().await;
     world.add_series(&many()).await;
     let names = async |prefix: &str| -> Vec<(String, i64)> {
-        let rows = world.reader.metrics(prefix).await.unwrap();
-        rows.into_iter().map(|m| (m.name, m.series)).collect()
+        let rows = world
+            .reader
+            .metrics(&MetricFilter {
+                prefix: prefix.to_owned(),
+                ..MetricFilter::default()
+            })
+            .await
+            .unwrap();
+        rows.into_iter().map(|m| (m.text, m.series)).collect()
     };
     let named = |name: &str, n| (name.to_owned(), n);
     assert_eq!(names("cpu_").await, [named("cpu_total", 1)]);

@@ -1,0 +1,49 @@
+//! A stream's configuration as `pipeline` shows it: what is set and, where nothing is, what holds.
+
+use serde::Serialize;
+
+use super::streams::StreamConfig;
+use crate::graphql::scalars::{Duration, Long};
+use crate::graphql::types::{RetentionSetting, StreamSettings};
+use crate::store::retention::Level;
+
+impl StreamConfig {
+    pub fn settings(&self, embedded: bool) -> StreamSettings {
+        let source = self.source(embedded);
+        let mapping = self.plan().mapping;
+        let keep = Level::ALL.into_iter().zip(self.retention.ages());
+        StreamSettings {
+            topic: self.topic().to_owned(),
+            redrive_topic: self.redrive_topic(),
+            partitions: self.partitions,
+            format: word(&self.format),
+            time_field: mapping.time.field,
+            time_unit: word(&mapping.time.unit),
+            labels: mapping.labels,
+            values: mapping.values,
+            metric_prefix: mapping.metric_prefix,
+            on_missing: word(&self.on_missing),
+            start: word(&self.start),
+            on_offset_lost: word(&source.on_offset_lost),
+            max_series: Long(i64::try_from(self.max_series).unwrap_or(i64::MAX)),
+            max_record_bytes: Long(i64::try_from(self.max_record_bytes).unwrap_or(i64::MAX)),
+            accept_past: Duration(self.accept.past),
+            accept_future: Duration(self.accept.future),
+            retention: keep
+                .map(|(level, keep)| RetentionSetting {
+                    level: level.name(),
+                    keep: keep.map(Duration),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// As it is written in the file.
+fn word(setting: &impl Serialize) -> String {
+    match serde_json::to_value(setting) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(other) => other.to_string(),
+        Err(_) => String::new(),
+    }
+}

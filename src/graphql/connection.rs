@@ -1,0 +1,44 @@
+//! Pages as Relay's connections: cursors in, edges out.
+
+use async_graphql::connection::{Connection, CursorType, Edge, EmptyFields};
+use async_graphql::{Error, Result};
+
+use super::errors::Code;
+use super::limits;
+use crate::store::read::Page;
+
+pub fn cursor<C: CursorType>(text: Option<String>) -> Result<Option<C>> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let decoded = (text.len() <= limits::TEXT_MAX).then(|| C::decode_cursor(&text).ok());
+    decoded.flatten().map(Some).ok_or_else(bad_cursor)
+}
+
+/// A key we gave out has no NUL, which Postgres would refuse.
+pub fn check_key(key: Option<&str>) -> Result<()> {
+    match key {
+        Some(key) if key.contains('\0') => Err(bad_cursor()),
+        _ => Ok(()),
+    }
+}
+
+fn bad_cursor() -> Error {
+    Code::BadUserInput.error("after is not a cursor of this list")
+}
+
+pub fn connection<C, R, N>(
+    has_previous: bool,
+    page: Page<R>,
+    cursor: impl Fn(&R) -> C,
+    node: impl Fn(R) -> N,
+) -> Connection<C, N, EmptyFields, EmptyFields>
+where
+    C: CursorType + Send + Sync,
+    N: async_graphql::OutputType,
+{
+    let mut connection = Connection::new(has_previous, page.more);
+    let edge = |row: R| Edge::new(cursor(&row), node(row));
+    connection.edges = page.rows.into_iter().map(edge).collect();
+    connection
+}

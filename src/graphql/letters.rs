@@ -1,0 +1,58 @@
+//! The dead letters: page by page, and how many there are for which reason.
+
+use async_graphql::connection::{Connection, EmptyFields, OpaqueCursor};
+use async_graphql::{Context, Object, Result};
+
+use super::connection::{connection, cursor};
+use super::limits;
+use super::services::{read_error, reader};
+use super::types::{DeadLetter, DeadLetterCount};
+use crate::store::read::{self, LetterFilter};
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Letters;
+
+type IdCursor = OpaqueCursor<i64>;
+
+#[Object]
+impl Letters {
+    /// Records that could not be stored, newest first.
+    #[graphql(complexity = "limits::page_weight(first) * child_complexity")]
+    #[allow(clippy::too_many_arguments, reason = "they are those of the field")]
+    async fn dead_letters(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only of this Kafka topic.")] topic: Option<String>,
+        #[graphql(desc = "Only of this stream.")] stream: Option<String>,
+        #[graphql(desc = "Only with this reason code.")] reason: Option<String>,
+        #[graphql(
+            desc = "Also those that a redrive has stored since.",
+            default_with = "Some(false)"
+        )]
+        include_resolved: Option<bool>,
+        #[graphql(desc = "1 to 500, 100 when left out.")] first: Option<i32>,
+        #[graphql(desc = "`endCursor` of the page before.")] after: Option<String>,
+    ) -> Result<Connection<IdCursor, DeadLetter, EmptyFields, EmptyFields>> {
+        let first = limits::page(first, limits::LETTERS_MAX)?;
+        let after = cursor::<IdCursor>(after)?.map(|c| c.0);
+        let filter = LetterFilter {
+            topic,
+            stream,
+            reason,
+            resolved_too: include_resolved.unwrap_or_default(),
+        };
+        let page = reader(ctx)?
+            .dead_letters(&filter, after, first)
+            .await
+            .map_err(read_error)?;
+        let cursor = |letter: &read::DeadLetter| OpaqueCursor(letter.id);
+        Ok(connection(after.is_some(), page, cursor, DeadLetter))
+    }
+
+    /// How many dead letters wait, by stream, topic and reason, most first.
+    #[graphql(complexity = "limits::WHOLE_ANSWER + child_complexity")]
+    async fn dead_letter_reasons(&self, ctx: &Context<'_>) -> Result<Vec<DeadLetterCount>> {
+        let rows = reader(ctx)?.dead_letter_counts().await.map_err(read_error)?;
+        Ok(rows.into_iter().map(DeadLetterCount::from).collect())
+    }
+}

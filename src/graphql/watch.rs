@@ -1,0 +1,77 @@
+//! `subscription { pipeline }`: how the pipeline is, again and again.
+
+use std::ops::RangeInclusive;
+use std::time::Duration as Span;
+
+use async_graphql::{Context, Error, Result, Subscription};
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::errors::Code;
+use super::scalars::Duration;
+use super::services::{Services, services};
+use super::types::PipelineStatus;
+use crate::actors::hub::HubHandle;
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Watch;
+
+const EVERY: RangeInclusive<Span> = Span::from_millis(250)..=Span::from_secs(60);
+const EVERY_DEFAULT: Span = Span::from_secs(1);
+
+#[Subscription]
+impl Watch {
+    /// This node's pipeline: at once, then each `every`. A slow client gets fewer states, each as it
+    /// is by then. Not counted among `subscribers`, which are those of points.
+    async fn pipeline(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "250ms to 1m; 1s when left out.")] every: Option<Duration>,
+    ) -> Result<impl Stream<Item = Result<PipelineStatus>>> {
+        let every = every.map_or(EVERY_DEFAULT, |Duration(every)| every);
+        if !EVERY.contains(&every) {
+            return Err(Code::BadUserInput.error("every must be 250ms to 1m"));
+        }
+        let hub = ctx
+            .data::<HubHandle>()
+            .map_err(|_| Code::Internal.error("the schema was built without a hub"))?;
+        let mut clock = interval(every);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let watcher = Watcher {
+            services: services(ctx)?.clone(),
+            hub: hub.clone(),
+            clock,
+        };
+        Ok(unfold(Some(watcher), |watcher| async {
+            let mut watcher = watcher?;
+            match watcher.next().await {
+                Ok(status) => Some((Ok(status), Some(watcher))),
+                Err(error) => Some((Err(error), None)),
+            }
+        }))
+    }
+}
+
+struct Watcher {
+    services: Services,
+    hub: HubHandle,
+    clock: Interval,
+}
+
+impl Watcher {
+    /// The next state, read when it is asked for; an error at the end.
+    async fn next(&mut self) -> Result<PipelineStatus> {
+        let mut draining = self.hub.draining();
+        tokio::select! {
+            biased;
+            // Without a hub, too, the server is about to stop.
+            _ = draining.wait_for(|draining| *draining) => Err(going_away()),
+            _ = self.clock.tick() => Ok(PipelineStatus::of(&self.services)),
+        }
+    }
+}
+
+fn going_away() -> Error {
+    Code::GoingAway.error("this server is about to stop; subscribe again elsewhere")
+}

@@ -1,0 +1,49 @@
+//! Which metrics there are, and how many series each has.
+
+use super::search::{Conditions, Counted, Search};
+use super::series::storable;
+use super::{ReadError, Reader};
+
+/// Which metrics to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MetricFilter {
+    /// What the name starts with.
+    pub prefix: String,
+    /// What the name contains.
+    pub search: Option<Search>,
+    /// `None`: all of them.
+    pub first: Option<usize>,
+}
+
+impl Reader {
+    /// By name.
+    ///
+    /// # Errors
+    /// `TooManyRows` beyond the row limit where all are asked for.
+    pub async fn metrics(&self, filter: &MetricFilter) -> Result<Vec<Counted>, ReadError> {
+        let MetricFilter {
+            prefix,
+            search,
+            first,
+        } = filter;
+        if !storable(prefix) {
+            return Ok(Vec::new());
+        }
+        let mut conditions = Conditions::default();
+        if !prefix.is_empty() {
+            let prefix = conditions.text(prefix);
+            conditions.push(format!("starts_with(metric, {prefix})"));
+        }
+        if let Some(search) = search {
+            conditions.contains("metric", search);
+        }
+        let limit = first.unwrap_or(self.limits.rows + 1);
+        let sql = format!(
+            "select metric as text, count(*) as series from series where {}
+             group by metric order by metric collate \"C\" limit {limit}",
+            conditions.sql()
+        );
+        let rows = self.load(conditions.query(&sql)).await?;
+        self.whole(rows)
+    }
+}
