@@ -1,6 +1,7 @@
 import type { Line } from './line';
 
 const SAMPLE = 128;
+const TOLERANCE = 1.3;
 const LOOK_AGAIN_AFTER = 512;
 
 /**
@@ -15,7 +16,9 @@ export class Joins {
   longest(line: Line, step?: number): number {
     if (step !== undefined) return step * 1.5;
     if (line.version - this.#seen >= LOOK_AGAIN_AFTER || line.length < SAMPLE) {
-      this.#known = usual(line);
+      const found = usual(line);
+      // A little more or less changes nothing that is seen, and would have all drawn anew.
+      if (!(found > this.#known / TOLERANCE && found < this.#known * TOLERANCE)) this.#known = found;
       this.#seen = line.version;
     }
     return this.#known;

@@ -28,6 +28,7 @@ export class Line {
   end = 0;
   /** Grows with every change. */
   version = 0;
+  #changed = Number.POSITIVE_INFINITY;
 
   get length(): number {
     return this.end - this.start;
@@ -40,6 +41,13 @@ export class Line {
   /** The time of the newest point; `-Infinity` when there is none. */
   get newest(): number {
     return this.length ? (this.times[this.end - 1] as number) : Number.NEGATIVE_INFINITY;
+  }
+
+  /** From which time on the line looks otherwise than when this was asked for before. */
+  takeChanged(): number {
+    const changed = this.#changed;
+    this.#changed = Number.POSITIVE_INFINITY;
+    return changed;
   }
 
   /** The place of the first point at or after `time`. */
@@ -89,6 +97,7 @@ export class Line {
       this.end += times.length;
     }
     this.version += 1;
+    this.#changed = Number.NEGATIVE_INFINITY;
     this.#bound();
   }
 
@@ -141,6 +150,8 @@ export class Line {
       this.highs[place] = high;
     }
     this.version += 1;
+    // The joint to the point before changes with it.
+    this.#changed = Math.min(this.#changed, place > this.start ? (this.times[place - 1] as number) : time);
     this.#bound();
   }
 

@@ -3,11 +3,11 @@ import { onThemeChange } from '@/ui/theme';
 import { type Bounds, extremes, roundBounds } from './bounds';
 import type { Joins } from './gaps';
 import { type Gestures, listen } from './gestures';
+import { LineLayer } from './layer';
 import type { Line } from './line';
 import { type Ink, inkOf, type Look } from './look';
 import { type Drawable, frames } from './scheduler';
 import { timeLabels, timeSplits, valueLabels } from './ticks';
-import { trace, traceBand } from './trace';
 
 export interface DrawnLine {
   key: string;
@@ -32,11 +32,15 @@ export interface ChartSource {
   look(): { band: boolean; low?: number | undefined; high?: number | undefined; unit?: string | undefined };
   /** The pointer, here or over another chart, is at this time; it is gone when left out. */
   onCursor(time?: number): void;
-  /** Something was drawn. */
-  onDraw?(): void;
+}
+
+interface Axes {
+  window: TimeWindow;
+  bounds: Bounds;
 }
 
 const FONT = '12px system-ui, sans-serif';
+const GAP_PIXELS = 3;
 const SYNC = 'streamsync';
 /** The axis of values grows in such steps, so that the lines do not wander with each digit. */
 const AXIS_STEP = 16;
@@ -46,11 +50,14 @@ export class TimeChart implements Drawable {
   readonly #source: ChartSource;
   readonly #plot: uPlot;
   readonly #element: HTMLElement;
+  readonly #layer = new LineLayer();
   readonly #undo: (() => void)[] = [];
   #ink: Ink;
   #shown: TimeWindow = { from: 0, to: 1 };
   #bounds: Bounds = { low: 0, high: 1 };
   #news = true;
+  /** The axes have to be drawn even when they stand where they were. */
+  #isStale = true;
   #inView = true;
 
   constructor(element: HTMLElement, source: ChartSource, gestures: Gestures) {
@@ -58,10 +65,12 @@ export class TimeChart implements Drawable {
     this.#source = source;
     this.#ink = inkOf(element);
     this.#plot = new uPlot(this.#options(gestures), [[]], element);
+    this.#plot.over.prepend(this.#layer.canvas);
     this.#undo.push(
       listen(this.#plot, element, gestures, () => this.#shown),
       onThemeChange(() => {
         this.#ink = inkOf(element);
+        this.#isStale = true;
         this.invalidate();
       }),
       frames().add(this),
@@ -93,18 +102,53 @@ export class TimeChart implements Drawable {
 
   draw(now: number): void {
     this.#news = false;
+    const before = { window: this.#shown, bounds: this.#bounds };
     this.#shown = this.#snapped(now);
     const { from, to } = this.#shown;
     const { band, low, high } = this.#source.look();
-    const lines = this.#source.lines().map(({ line }) => line);
-    this.#bounds = roundBounds(extremes(lines, from, to, band), low, high);
+    const lines = this.#source.lines();
+    const found = extremes(
+      lines.map(({ line }) => line),
+      from,
+      to,
+      band,
+    );
+    this.#bounds = roundBounds(found, low, high);
+    if (this.#isStale || !isSame(before, { window: this.#shown, bounds: this.#bounds })) this.#drawAxes();
+    this.#drawLines(lines, band);
+  }
+
+  #drawAxes(): void {
+    this.#isStale = false;
     this.#plot.batch(() => {
-      this.#plot.setScale('x', { min: from, max: to });
+      this.#plot.setScale('x', { min: this.#shown.from, max: this.#shown.to });
       this.#plot.setScale('y', { min: this.#bounds.low, max: this.#bounds.high });
-      // Nothing but the lines may have changed.
+      // Also when nothing but the colours are others.
       this.#plot.redraw(false, false);
     });
-    this.#source.onDraw?.();
+  }
+
+  #drawLines(lines: readonly DrawnLine[], band: boolean): void {
+    const { width, height } = this.#plot.bbox;
+    const step = this.#source.step();
+    // A narrower gap between stored points would be but a flaw in the line.
+    const narrow = ((this.#shown.to - this.#shown.from) / width) * GAP_PIXELS * uPlot.pxRatio;
+    this.#layer.draw({
+      window: this.#shown,
+      bounds: this.#bounds,
+      lines,
+      longestJoin: ({ line, joins }) => Math.max(step === undefined ? narrow : 0, joins.longest(line, step)),
+      band,
+      ink: this.#ink,
+      width,
+      height,
+      ratio: uPlot.pxRatio,
+    });
+  }
+
+  /** Whether it is scrolled into view. */
+  get isSeen(): boolean {
+    return this.#inView;
   }
 
   /** What is on the canvas. */
@@ -112,44 +156,12 @@ export class TimeChart implements Drawable {
     return this.#shown;
   }
 
-  /** Moving windows move by whole pixels, so that what was drawn looks the same further left. */
+  /** Windows move by whole pixels, so that what was drawn looks the same when it is shifted. */
   #snapped(now: number): TimeWindow {
-    const window = this.#source.window(now);
-    if (!this.#source.moves()) return window;
-    const pixel = (window.to - window.from) / Math.max(1, this.#plot.bbox.width);
-    const to = Math.ceil(window.to / pixel) * pixel;
-    return { from: to - (window.to - window.from), to };
-  }
-
-  #drawLines(): void {
-    const { ctx, bbox } = this.#plot;
-    const step = this.#source.step();
-    const { band } = this.#source.look();
-    const projection = { ...this.#shown, ...bbox, ...this.#bounds };
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-    ctx.clip();
-    ctx.lineJoin = 'bevel';
-    ctx.lineWidth = 1.5 * uPlot.pxRatio;
-    for (const { line, joins, look } of this.#source.lines()) {
-      const longest = joins.longest(line, step);
-      const colour = this.#ink.line(look.colour);
-      if (band && line.hasBand) {
-        ctx.beginPath();
-        traceBand(ctx, line, projection, longest);
-        ctx.globalAlpha = 0.16;
-        ctx.fillStyle = colour;
-        ctx.fill();
-        ctx.globalAlpha = 1;
-      }
-      ctx.beginPath();
-      trace(ctx, line, projection, longest);
-      ctx.strokeStyle = colour;
-      ctx.setLineDash(look.dash.map((length) => length * uPlot.pxRatio));
-      ctx.stroke();
-    }
-    ctx.restore();
+    const { from, to } = this.#source.window(now);
+    const pixel = (to - from) / Math.max(1, this.#plot.bbox.width);
+    const snapped = Math.ceil(to / pixel) * pixel;
+    return { from: snapped - (to - from), to: snapped };
   }
 
   #options(gestures: Gestures): uPlot.Options {
@@ -210,7 +222,6 @@ export class TimeChart implements Drawable {
         },
       },
       hooks: {
-        draw: [() => this.#drawLines()],
         setCursor: [
           (u) =>
             this.#source.onCursor((u.cursor.left ?? -1) >= 0 ? u.posToVal(u.cursor.left as number, 'x') : undefined),
@@ -232,7 +243,10 @@ export class TimeChart implements Drawable {
 
   #watchSize(): () => void {
     const observer = new ResizeObserver(() => {
+      // Hidden for a moment.
+      if (this.#element.clientWidth === 0) return;
       this.#plot.setSize(this.#size());
+      this.#isStale = true;
       this.invalidate();
     });
     observer.observe(this.#element);
@@ -240,11 +254,17 @@ export class TimeChart implements Drawable {
   }
 
   #watchView(): () => void {
-    const observer = new IntersectionObserver(([entry]) => {
-      this.#inView = entry?.isIntersecting ?? true;
+    const observer = new IntersectionObserver((entries) => {
+      this.#inView = entries.at(-1)?.isIntersecting ?? true;
       if (this.#inView) this.invalidate();
     });
     observer.observe(this.#element);
     return () => observer.disconnect();
   }
 }
+
+const isSame = (a: Axes, b: Axes): boolean =>
+  a.window.from === b.window.from &&
+  a.window.to === b.window.to &&
+  a.bounds.low === b.bounds.low &&
+  a.bounds.high === b.bounds.high;

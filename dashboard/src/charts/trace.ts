@@ -8,27 +8,29 @@ export interface Pen {
 
 /** From time and value to pixels of the device. */
 export interface Projection {
+  /** The time at the left border. */
   from: number;
-  to: number;
-  left: number;
-  width: number;
+  perTime: number;
   low: number;
   high: number;
-  top: number;
   height: number;
 }
 
+export interface Span {
+  from: number;
+  to: number;
+}
+
 /**
- * Draws a line through a window. Points of one column of pixels become that column's extent, so
- * the work for the canvas is bounded by its width, and every peak stays.
+ * Draws the part of a line in a span, and to the points next to it. Points of one column of pixels
+ * become that column's extent, so the work for the canvas is bounded by its width, and every peak
+ * stays.
  */
-export function trace(pen: Pen, line: Line, projection: Projection, longestJoin: number): void {
+export function trace(pen: Pen, line: Line, projection: Projection, span: Span, longestJoin: number): void {
   const { times, values, end } = line;
-  const { from, to, left, width, low, high, top, height } = projection;
-  const perTime = width / (to - from);
+  const { from, perTime, low, high, height } = projection;
   const perValue = height / (high - low);
-  const bottom = top + height;
-  const first = Math.max(line.start, line.placeOf(from) - 1);
+  const first = Math.max(line.start, line.placeOf(span.from) - 1);
 
   let previous = Number.NaN;
   // How many corners the run without a gap has so far.
@@ -37,20 +39,19 @@ export function trace(pen: Pen, line: Line, projection: Projection, longestJoin:
   let column = Number.NaN;
   let x = 0;
   let count = 0;
-  let entry = 0;
   let least = 0;
+  let leastAt = 0;
   let most = 0;
+  let mostAt = 0;
   let exit = 0;
 
   const flush = () => {
     if (count === 0) return;
+    const isRising = leastAt > mostAt;
+    const entry = count === 1 ? exit : isRising ? most : least;
     if (corners === 0) pen.moveTo(x, entry);
     else pen.lineTo(x, entry);
-    if (count > 2) {
-      pen.lineTo(x, least);
-      pen.lineTo(x, most);
-    }
-    if (count > 1) pen.lineTo(x, exit);
+    if (count > 1) pen.lineTo(x, isRising ? least : most);
     corners += count;
     count = 0;
     column = Number.NaN;
@@ -72,39 +73,43 @@ export function trace(pen: Pen, line: Line, projection: Projection, longestJoin:
     }
     if (time - previous > longestJoin) lift();
     previous = time;
-    const exact = left + (time - from) * perTime;
-    const y = bottom - (value - low) * perValue;
+    const exact = (time - from) * perTime;
+    const y = height - (value - low) * perValue;
     const its = Math.floor(exact);
     if (its === column) {
       count += 1;
-      if (y < least) least = y;
-      if (y > most) most = y;
-      exit = y;
+      if (y < least) {
+        least = y;
+        leastAt = at;
+      }
+      if (y > most) {
+        most = y;
+        mostAt = at;
+      }
     } else {
       flush();
       column = its;
       x = exact;
       count = 1;
-      entry = y;
       least = y;
       most = y;
-      exit = y;
+      leastAt = at;
+      mostAt = at;
     }
-    if (time > to) break;
+    exit = y;
+    if (time > span.to) break;
   }
   lift();
 }
 
 /** Outlines what lies between the least and the greatest values: there above, back below. */
-export function traceBand(pen: Pen, line: Line, projection: Projection, longestJoin: number): void {
+export function traceBand(pen: Pen, line: Line, projection: Projection, span: Span, longestJoin: number): void {
   const { times, lows, highs, end } = line;
   if (!line.hasBand) return;
-  const { from, to, left, width, low, high, top, height } = projection;
-  const perTime = width / (to - from);
+  const { from, perTime, low, high, height } = projection;
   const perValue = height / (high - low);
-  const bottom = top + height;
-  const xOf = (at: number) => left + ((times[at] as number) - from) * perTime;
-  const yOf = (value: number) => bottom - (value - low) * perValue;
+  const xOf = (at: number) => ((times[at] as number) - from) * perTime;
+  const yOf = (value: number) => height - (value - low) * perValue;
 
   const outline = (start: number, stop: number) => {
     pen.moveTo(xOf(start), yOf(highs[start] as number));
@@ -112,7 +117,7 @@ export function traceBand(pen: Pen, line: Line, projection: Projection, longestJ
     for (let at = stop - 1; at >= start; at -= 1) pen.lineTo(xOf(at), yOf(lows[at] as number));
   };
   let start = -1;
-  for (let at = Math.max(line.start, line.placeOf(from) - 1); at <= end; at += 1) {
+  for (let at = Math.max(line.start, line.placeOf(span.from) - 1); at <= end; at += 1) {
     const known = at < end && !Number.isNaN(lows[at] as number);
     const joined = start >= 0 && known && (times[at] as number) - (times[at - 1] as number) <= longestJoin;
     if (start >= 0 && !joined) {
@@ -121,7 +126,7 @@ export function traceBand(pen: Pen, line: Line, projection: Projection, longestJ
     }
     if (!known) continue;
     if (start < 0) start = at;
-    if ((times[at] as number) > to) {
+    if ((times[at] as number) > span.to) {
       outline(start, at + 1);
       return;
     }

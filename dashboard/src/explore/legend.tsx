@@ -7,7 +7,7 @@ import { value as text } from '@/ui/format';
 import type { PanelController } from './panel-controller';
 import { valueAt } from './value-at';
 
-const NEWEST_EVERY_MS = 500;
+const NEWEST_EVERY_MS = 1_000;
 
 /** The lines and their values: where the pointer is, else the newest. */
 export function Legend({ controller }: { controller: PanelController }) {
@@ -17,6 +17,7 @@ export function Legend({ controller }: { controller: PanelController }) {
   // Not through React: twenty panels follow one pointer.
   useEffect(() => {
     const show = () => {
+      if (!controller.isSeen) return;
       const time = controller.cursor.get();
       for (const { key, line, joins } of lines) {
         const cell = cells.current.get(key);
@@ -37,7 +38,10 @@ export function Legend({ controller }: { controller: PanelController }) {
   }, [controller, lines]);
 
   return (
-    <ul className="mt-2 flex max-h-28 flex-wrap gap-x-4 gap-y-1 overflow-y-auto text-xs" aria-label="Lines">
+    <ul
+      className="mt-2 flex max-h-28 [contain:layout_style_paint] flex-wrap gap-x-4 gap-y-1 overflow-y-auto text-xs"
+      aria-label="Lines"
+    >
       {lines.map(({ key, look }) => (
         <li key={key} className="flex min-w-0 items-center gap-1.5">
           <Sample look={look} />

@@ -32,6 +32,10 @@ export class PanelController {
     return plan.kind === 'buckets' ? plan.step : undefined;
   }
 
+  get isSeen(): boolean {
+    return this.#chart?.isSeen ?? false;
+  }
+
   get shown() {
     return this.#chart?.shown ?? windowOf(this.views.current.get(), Date.now());
   }

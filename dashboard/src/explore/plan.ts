@@ -138,5 +138,3 @@ export function followingOf(plan: Plan): Following {
     ? 'aggregates'
     : 'asking';
 }
-
-export const isSamePlan = (a: Plan, b: Plan): boolean => JSON.stringify(a) === JSON.stringify(b);

@@ -5,7 +5,7 @@ import { ApiError, type GraphQLProblem } from '@/api/errors';
 import { formatMoment, formatSpan } from './moment';
 import type { History } from './picture';
 import type { Plan } from './plan';
-import { matcherText, type Selector } from './selector';
+import { conditions, matcherText, type Selector } from './selector';
 
 export interface Span {
   from: number;
@@ -16,7 +16,7 @@ export interface Span {
 export function pathOf(selector: Selector, plan: Plan, span: Span, format: { csv: boolean } = { csv: false }): string {
   const params = new URLSearchParams({ from: formatMoment(span.from), to: formatMoment(span.to) });
   if (selector.metric) params.set('metric', selector.metric);
-  for (const matcher of selector.matchers) params.append('label', matcherText(matcher));
+  for (const matcher of conditions(selector)) params.append('label', matcherText(matcher));
   if (format.csv) params.set('format', 'csv');
   else params.set('ts', 'ms');
   // Downloads are whole: what is thinned is so for the eye only.

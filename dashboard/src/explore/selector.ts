@@ -16,16 +16,19 @@ export interface Selector {
 
 const NAMES = { '=': 'EQUAL', '!=': 'NOT_EQUAL', '=~': 'MATCHES', '!~': 'NOT_MATCHES' } as const;
 
+/** The conditions that count: one without a label is still being written. */
+export const conditions = ({ matchers }: Selector): readonly Matcher[] => matchers.filter(({ name }) => name);
+
 /** As GraphQL's `SeriesSelector`. */
-export const toInput = ({ metric, matchers }: Selector) => ({
-  ...(metric ? { metric } : {}),
-  labels: matchers.map(({ name, op, value }) => ({ name, op: NAMES[op], value })),
+export const toInput = (selector: Selector) => ({
+  ...(selector.metric ? { metric: selector.metric } : {}),
+  labels: conditions(selector).map(({ name, op, value }) => ({ name, op: NAMES[op], value })),
 });
 
 /** `cpu{host="a",site=~"n.*"}` */
-export function toText({ metric, matchers }: Selector): string {
-  const conditions = matchers.map(({ name, op, value }) => `${name}${op}${JSON.stringify(value)}`);
-  return conditions.length ? `${metric}{${conditions.join(',')}}` : metric;
+export function toText(selector: Selector): string {
+  const parts = conditions(selector).map(({ name, op, value }) => `${name}${op}${JSON.stringify(value)}`);
+  return parts.length ? `${selector.metric}{${parts.join(',')}}` : selector.metric;
 }
 
 /** As `host=a`, the way the HTTP interface and short links write a condition. */
@@ -65,7 +68,7 @@ export function narrowed(
     for (const { labels } of series) known.add(labels.find((label) => label.name === name)?.value ?? '');
   }
   const used = selector.matchers.filter(({ op }) => op.endsWith('~')).length;
-  const conditions = [...values]
+  const wanted = [...values]
     .map(([name, known]): Matcher => {
       const [only = ''] = known;
       return known.size === 1
@@ -73,7 +76,7 @@ export function narrowed(
         : { name, op: '=~', value: [...known].map(quoted).join('|') };
     })
     .filter(({ value }) => value.length <= EXPRESSION_MAX);
-  const plain = conditions.filter(({ op }) => op === '=');
-  const expressions = conditions.filter(({ op }) => op === '=~').slice(0, EXPRESSIONS_MAX - used);
+  const plain = wanted.filter(({ op }) => op === '=');
+  const expressions = wanted.filter(({ op }) => op === '=~').slice(0, EXPRESSIONS_MAX - used);
   return { ...selector, matchers: [...selector.matchers, ...plain, ...expressions] };
 }
