@@ -11,7 +11,7 @@ import { store, useStore } from './store';
 /** `idle`: nothing is subscribed to. */
 export type Connection = 'idle' | 'connecting' | 'live' | 'reconnecting';
 
-const connection = store<Connection>('idle');
+export const connection = store<Connection>('idle');
 export const useConnection = (): Connection => useStore(connection, 'idle');
 
 const UNAUTHORIZED = 4401;

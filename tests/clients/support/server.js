@@ -18,6 +18,8 @@ process.on('exit', () => running.forEach((server) => server.discard()));
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 export class Server {
+  topic = '';
+  port = 0;
   #child;
   #log = '';
   #dir;
@@ -26,11 +28,11 @@ export class Server {
    * @param {object} plan
    * @param {string} [plan.brokers] of a Kafka that outlives the server; else it embeds its own
    * @param {string} [plan.topic]
+   * @param {string} [plan.streams] further ones, as in the file of settings
    */
-  static async start({ brokers, topic = unique('points') } = {}) {
+  static async start({ brokers, topic = unique('points'), streams = '' } = {}) {
     const server = new Server();
     server.topic = topic;
-    server.port = 0;
     server.#dir = mkdtempSync(join(tmpdir(), 'streamsync-clients-'));
     // Run as root, the private Postgres is another user's.
     chmodSync(server.#dir, 0o755);
@@ -38,9 +40,9 @@ export class Server {
     // The in-process cluster allows forgetting a killed node this soon, Apache Kafka does not.
     const session = process.env.STREAMSYNC_TEST_KAFKA ? '6s' : '2s';
     writeFileSync(
-      server.#config,
+      server.config,
       `[kafka]\n${kafka}group_id = "${unique('clients')}"\nsession_timeout = "${session}"\n` +
-        `[http]\ndrain = "1s"\n[[stream]]\nname = "${STREAM}"\ntopic = "${topic}"\npartitions = 2\n`,
+        `[http]\ndrain = "1s"\n[[stream]]\nname = "${STREAM}"\ntopic = "${topic}"\npartitions = 2\n${streams}`,
     );
     await server.startAgain();
     return server;
@@ -50,7 +52,7 @@ export class Server {
   async startAgain() {
     this.#log = '';
     const address = `127.0.0.1:${this.port}`;
-    const child = spawn(binary(), ['serve', '--config', this.#config, '--listen', address, '--data-dir', this.#dir], {
+    const child = spawn(binary(), ['serve', '--config', this.config, '--listen', address, '--data-dir', this.#dir], {
       env: { PATH: process.env.PATH, HOME: process.env.HOME, NO_COLOR: '1' },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -76,20 +78,16 @@ export class Server {
     return `ws://127.0.0.1:${this.port}/graphql`;
   }
 
-  /** The address of its Kafka. */
+  /**
+   * The address of its Kafka.
+   * @returns {string}
+   */
   get brokers() {
     return this.#log.match(/kafka="([^"]+)"/)[1];
   }
 
   async query(query, variables = {}) {
-    const response = await fetch(this.graphql, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query, variables }),
-    });
-    const { data, errors } = await response.json();
-    if (errors) throw new Error(JSON.stringify(errors));
-    return data;
+    return ask(this.url, query, variables);
   }
 
   /** Sends the points of value `from` to `to - 1`, a millisecond apart, through Kafka. */
@@ -143,22 +141,38 @@ export class Server {
   }
 
   async #end(signal) {
+    // False when it has ended by itself.
     const ended = once(this.#child, 'exit');
-    this.#child.kill(signal);
-    await ended;
+    if (this.#child.kill(signal)) await ended;
     running.delete(this);
   }
 
-  get #config() {
+  /** Its file of settings, read at each start. */
+  get config() {
     return join(this.#dir, 'streamsync.toml');
   }
+}
+
+/** @returns {Promise<any>} the data of the answer */
+export async function ask(url, query, variables = {}) {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query, variables }),
+  });
+  const { data, errors } = await response.json();
+  if (errors) throw new Error(JSON.stringify(errors));
+  return data;
 }
 
 // Within the last hour, so that no broker's retention has passed it.
 const base = Math.floor(Date.now() / 1000) * 1000 - 3_000_000;
 
-/** `STREAMSYNC_BIN`, or what `cargo build` made. */
-function binary() {
+/**
+ * `STREAMSYNC_BIN`, or what `cargo build` made.
+ * @returns {string}
+ */
+export function binary() {
   const known = process.env.STREAMSYNC_BIN;
   if (known) return known;
   const manifest = fileURLToPath(new URL('../../../Cargo.toml', import.meta.url));

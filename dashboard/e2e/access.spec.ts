@@ -1,0 +1,107 @@
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect } from 'vitest';
+import { barriers } from './support/axe';
+import { produce } from './support/site';
+import { site, test } from './support/test';
+
+/** Each page, and what is there once it is complete. */
+const PAGES: [string, string][] = [
+  ['/', 'h3:has-text("Store") >> nth=0'],
+  ['/explore', 'button:has-text("ec2_cpu_utilization")'],
+  ['/explore?metric=ec2_cpu_utilization', '[data-panel][data-state=live]'],
+  ['/streams', 'td:has-text("Running"), td:has-text("Reading")'],
+  ['/dead-letters', '[data-letter]'],
+  ['/playground', '.graphiql-query-editor .view-lines'],
+  ['/there-is-no-such-page', 'text=There is no such page'],
+];
+
+beforeAll(() => produce(site, 'machines', ['{"site": "north", "device": "m1"}']));
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  describe(`in ${colorScheme}`, () => {
+    for (const [path, sign] of PAGES) {
+      test(`axe finds nothing serious on ${path}`, async ({ visit }) => {
+        const page = await visit(path, { colorScheme, missing: path.startsWith('/there') });
+        await page.locator(sign).first().waitFor();
+        expect(await barriers(page)).toEqual([]);
+      });
+    }
+
+    test('axe finds nothing serious where things are open', async ({ visit }) => {
+      const page = await visit('/dead-letters', { colorScheme });
+      const row = page.locator('[data-letter]').first();
+      await row.getByRole('button').first().click();
+      await row.getByText('Origin').waitFor();
+      expect(await barriers(page)).toEqual([]);
+      await row.getByRole('button', { name: 'Redrive this letter' }).click();
+      await page.getByRole('dialog').waitFor();
+      expect(await barriers(page)).toEqual([]);
+    });
+  });
+}
+
+for (const [path, sign] of PAGES) {
+  test(`nothing scrolls sideways at 380 px on ${path}`, async ({ visit }) => {
+    const page = await visit(path, { viewport: { width: 380, height: 800 }, missing: path.startsWith('/there') });
+    await page.locator(sign).first().waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(380);
+  });
+}
+
+test('the chosen theme is kept, and shows before anything else does', async ({ visit }) => {
+  const page = await visit('/', { colorScheme: 'light' });
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await background();
+  await page.getByLabel('Theme').selectOption('dark');
+  const dark = await background();
+  expect(dark).not.toBe(light);
+  await page.goto('/streams', { waitUntil: 'commit' });
+  await page.locator('body').waitFor();
+  expect(await background()).toBe(dark);
+});
+
+describe('by keyboard alone', () => {
+  test('the content and every page are reached', async ({ visit }) => {
+    const page = await visit('/');
+    await page.keyboard.press('Tab');
+    expect(await focused(page)).toBe('Skip to content');
+    await tabTo(page, 'Streams');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Streams', level: 1 }).waitFor();
+    await tabTo(page, 'machines');
+    await page.keyboard.press('Enter');
+    await page.getByText('machines/0').waitFor();
+  });
+
+  test('a dead letter is opened and redriven', async ({ visit }) => {
+    const page = await visit('/dead-letters');
+    await page.locator('[data-letter]').first().waitFor();
+    await tabTo(page, 'A field is missing', '[data-letter] button');
+    await page.keyboard.press('Enter');
+    await tabTo(page, 'Redrive this letter');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await tabTo(page, 'Redrive');
+    await page.keyboard.press('Enter');
+    await page.getByText(/failed again|1 stored/).waitFor();
+  });
+});
+
+/** The text of what has the focus. */
+const focused = (page: Page) =>
+  page.evaluate(() => {
+    const { activeElement } = document;
+    return activeElement?.getAttribute('aria-label') ?? activeElement?.textContent?.trim() ?? '';
+  });
+
+const TABS_MAX = 120;
+
+/** Presses Tab until what begins with this text has the focus, of those elements alone that match. */
+async function tabTo(page: Page, text: string, matching = '*') {
+  for (let n = 0; n < TABS_MAX; n++) {
+    await page.keyboard.press('Tab');
+    const isMatch = await page.evaluate((selector) => document.activeElement?.matches(selector), matching);
+    if (isMatch && (await focused(page)).replace(/^\W+/, '').startsWith(text)) return;
+  }
+  throw new Error(`Tab does not lead to '${text}'`);
+}

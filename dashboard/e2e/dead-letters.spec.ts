@@ -1,0 +1,62 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect, onTestFinished } from 'vitest';
+import { Server } from '../../tests/clients/support/server.js';
+import { unique } from '../../tests/clients/support/wait.js';
+import { produce, type Site } from './support/site';
+import { site, test } from './support/test';
+
+test('a broken record is shown with its reason and payload, and a redrive is told as it goes', async ({ visit }) => {
+  const mark = unique('broken');
+  await produce(site, 'machines', [`{"site": "north", "note": "${mark}", "temperature":`]);
+  const page = await visit('/dead-letters?stream=machines');
+  const row = page.locator('[data-letter]', { hasText: 'Not JSON' }).first();
+  await row.getByRole('button').first().click();
+  await row.locator('pre', { hasText: mark }).waitFor();
+  expect(await row.innerText()).toMatch(/Offset/);
+
+  await row.getByRole('button', { name: 'Redrive this letter' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Redrive' }).click();
+  await page.getByText('failed again').waitFor();
+  await row.getByText('2 attempts').waitFor();
+});
+
+test('a letter that fits after a change of its stream is stored by a redrive', async ({ visit }) => {
+  const kafka = await Server.start();
+  onTestFinished(() => kafka.stop());
+  const strict = '[[stream]]\nname = "m"\ntopic = "m"\nlabels = ["site"]\nvalues = ["temperature"]\n';
+  const server = await Server.start({ brokers: kafka.brokers, streams: strict });
+  onTestFinished(() => server.stop());
+  const its: Site = { url: server.url, brokers: kafka.brokers, config: server.config };
+
+  const page = await visit('/dead-letters', { url: server.url, outage: true });
+  await page.getByText('Nothing was refused').waitFor();
+  await produce(its, 'm', ['{"temperature": 21.5}']);
+  await page.getByRole('button', { name: /1 new/ }).click();
+  const row = page.locator('[data-letter]', { hasText: 'A field is missing' });
+  await row.waitFor();
+
+  await server.terminate();
+  writeFileSync(server.config, readFileSync(server.config, 'utf8').replace('labels = ["site"]', 'labels = []'));
+  await server.startAgain();
+  await page.locator('[data-connection=reconnecting]').waitFor({ state: 'detached' });
+  await row.getByRole('checkbox').check();
+  await page.getByRole('button', { name: 'Redrive selected (1)' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Redrive' }).click();
+  await page.getByText('1 stored').waitFor();
+  await expect.poll(() => row.count()).toBe(0);
+  const { latest } = await server.query('{ latest(selector: { metric: "m_temperature" }) { value } }');
+  expect(latest).toEqual([{ value: 21.5 }]);
+});
+
+test('reasons are counted and choose what is listed, and the address keeps the choice', async ({ visit }) => {
+  await produce(site, 'machines', ['[]]', '{"ts": 1}', '{"ts": 2}']);
+  const page = await visit('/dead-letters');
+  const reason = page.getByRole('button', { name: /A field is missing/ }).first();
+  await reason.click();
+  await expect.poll(() => page.url()).toContain('reason=missing_field');
+  await expect
+    .poll(async () => new Set(await page.locator('[data-letter] button span:first-child').allInnerTexts()))
+    .toEqual(new Set(['A field is missing']));
+  await page.reload();
+  await expect.poll(() => reason.getAttribute('aria-pressed')).toBe('true');
+});

@@ -1,0 +1,35 @@
+import { expect } from 'vitest';
+import { median, report } from './support/figures';
+import { test } from './support/test';
+
+const LOADS = 5;
+const PAGES = [
+  ['/', '[data-connection=live]', 'ol[aria-label^=Stages] li:nth-child(3) .tabular-nums'],
+  ['/explore', 'button:has-text("ec2_cpu_utilization")'],
+  ['/explore?metric=ec2_cpu_utilization', '[data-panel][data-state=live]'],
+  ['/streams', 'button:has-text("machines")'],
+  ['/dead-letters', '[data-letter], :text("Nothing was refused")'],
+] as const;
+
+for (const [path, ...signs] of PAGES) {
+  test(`${path} loads less than 300 kB and shows its data within a second`, async ({ visit }) => {
+    const loads: { after: number; bytes: number }[] = [];
+    for (let n = 0; n < LOADS; n++) {
+      const page = await visit(path);
+      for (const sign of signs) await page.locator(sign).first().waitFor();
+      loads.push(await page.evaluate(loaded));
+    }
+    const after = median(loads.map(({ after }) => after));
+    const kilobytes = median(loads.map(({ bytes }) => bytes)) / 1000;
+    report(path, `${kilobytes.toFixed(0)} kB, data after ${after.toFixed(0)} ms`);
+    expect(kilobytes).toBeLessThan(300);
+    expect(after).toBeLessThan(1_000);
+  });
+}
+
+/** The time since the navigation, and what came over the network by then, data aside: as it was sent, compressed. */
+function loaded() {
+  const entries = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
+  const files = (entries as PerformanceResourceTiming[]).filter(({ name }) => !/\/(graphql|api)\b/.test(name));
+  return { after: performance.now(), bytes: files.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0) };
+}

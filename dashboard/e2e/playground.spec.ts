@@ -1,0 +1,23 @@
+import { expect } from 'vitest';
+import { test } from './support/test';
+
+test('the playground runs a query, with the schema at hand', async ({ visit }) => {
+  const page = await visit('/playground');
+  await page.getByRole('button', { name: 'Latest', exact: true }).click();
+  await page.getByRole('button', { name: /execute query/i }).click();
+  await expect.poll(() => page.locator('.result-window').innerText()).toContain('ec2_cpu_utilization');
+  await page.getByRole('button', { name: /documentation explorer/i }).click();
+  await page.getByText('Query', { exact: true }).first().waitFor();
+});
+
+test('the playground shows what a subscription sends, until it is stopped', async ({ visit }) => {
+  const page = await visit('/playground');
+  await page.getByRole('button', { name: 'Live points', exact: true }).click();
+  await page.getByRole('button', { name: /execute query/i }).click();
+  const result = page.locator('.result-window');
+  await expect.poll(() => result.innerText()).toContain('cursor');
+  const before = await result.innerText();
+  await expect.poll(() => result.innerText()).not.toBe(before);
+  await page.getByRole('button', { name: /stop query/i }).click();
+  await page.getByRole('button', { name: /execute query/i }).waitFor();
+});

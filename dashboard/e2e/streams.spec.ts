@@ -1,0 +1,48 @@
+import { expect } from 'vitest';
+import { produce } from './support/site';
+import { site, test } from './support/test';
+
+test('a stream shows its settings, partitions and lag', async ({ visit }) => {
+  const page = await visit('/streams');
+  await page.getByRole('button', { name: 'machines' }).click();
+  const details = page.locator('tbody', { has: page.getByRole('button', { name: 'machines' }) });
+  for (const setting of ['machines', 'site, device', 'temperature, vibration']) {
+    await details.getByText(setting, { exact: false }).first().waitFor();
+  }
+  const partitions = details.getByRole('table').getByRole('row');
+  await expect.poll(() => partitions.count()).toBe(1 + 3);
+  expect(await partitions.nth(1).innerText()).toMatch(/machines\/\d\s+\d+\s+\d+\s+0/);
+});
+
+test('offsets move as records come', async ({ visit }) => {
+  const page = await visit('/streams');
+  await page.getByRole('button', { name: 'machines' }).click();
+  const next = async () => {
+    const cells = await page
+      .getByRole('row', { name: /machines\/\d/ })
+      .locator('td:nth-child(2)')
+      .allInnerTexts();
+    return cells.reduce((sum, cell) => sum + Number(cell.replace(/\D/g, '')), 0);
+  };
+  await expect.poll(next).toBeGreaterThanOrEqual(0);
+  const before = await next();
+  const record = { ts: Date.now(), site: 'north', device: 'm1', temperature: 20.5, vibration: 0.1 };
+  await produce(site, 'machines', [JSON.stringify(record), JSON.stringify({ ...record, device: 'm2' })]);
+  await expect.poll(next).toBe(before + 2);
+});
+
+test('what is stored is told: tables, sizes and how far rollups have come', async ({ visit }) => {
+  const page = await visit('/streams');
+  const storage = page.locator('section', { has: page.getByRole('heading', { name: 'Storage' }) });
+  await expect.poll(() => storage.getByRole('row').count()).toBe(1 + 4);
+  expect(await storage.innerText()).toMatch(/\d+(\.\d+)? (kB|KiB|MB|MiB)/);
+});
+
+test('a stream is found by its name', async ({ visit }) => {
+  const page = await visit('/streams');
+  await page.getByRole('button', { name: 'machines' }).waitFor();
+  await page.getByLabel('Name or topic').fill('nothing like it');
+  await page.getByText('No stream has this name').waitFor();
+  await page.getByLabel('Name or topic').fill('MACH');
+  await page.getByRole('button', { name: 'machines' }).waitFor();
+});

@@ -1,0 +1,71 @@
+/** The server under test as its clients see it: what is published, produced and asked. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { ask, binary } from '../../../tests/clients/support/server.js';
+
+export interface Site {
+  url: string;
+  brokers: string;
+  /** Its file of settings. */
+  config: string;
+}
+
+export interface PublishedPoint {
+  metric: string;
+  labels?: Record<string, string>;
+  /** Milliseconds since 1970. */
+  time: number;
+  value: number;
+}
+
+const PUBLISH = 'mutation ($points: [PointInput!]!) { publish(stream: "points", points: $points) { accepted } }';
+const MOST_AT_ONCE = 10_000;
+
+/** Sends points through Kafka, and returns when Kafka has them. */
+export async function publish({ url }: Pick<Site, 'url'>, points: PublishedPoint[]): Promise<void> {
+  for (let first = 0; first < points.length; first += MOST_AT_ONCE) {
+    const inputs = points.slice(first, first + MOST_AT_ONCE).map(({ metric, labels = {}, time, value }) => ({
+      metric,
+      labels: Object.entries(labels).map(([name, value]) => ({ name, value })),
+      ts: new Date(time).toISOString(),
+      value,
+    }));
+    await ask(url, PUBLISH, { points: inputs });
+  }
+}
+
+/** Sends lines to a stream's topic as they are, broken ones too. */
+export async function produce({ brokers, config }: Site, stream: string, lines: string[]): Promise<void> {
+  const sent = promisify(execFile)(binary(), [
+    'produce',
+    ...['--stream', stream, '--config', config, '--kafka-brokers', brokers],
+  ]);
+  sent.child.stdin?.end(lines.map((line) => `${line}\n`).join(''));
+  await sent;
+}
+
+export interface StoredPoint {
+  time: number;
+  value: number | null;
+}
+
+const HISTORY = `query ($metric: String!, $from: DateTime!, $step: Step, $aggregate: [Aggregate!]) {
+  history(selector: { metric: $metric }, from: $from, step: $step, aggregate: $aggregate) {
+    series { key }
+    points { ts value }
+  }
+}`;
+
+/** The points of each series since `from`, or buckets of them. */
+export async function history(
+  { url }: Pick<Site, 'url'>,
+  variables: { metric: string; from: number; step?: string; aggregate?: string[] },
+): Promise<Map<string, StoredPoint[]>> {
+  const data = await ask(url, HISTORY, { ...variables, from: new Date(variables.from).toISOString() });
+  return new Map(
+    data.history.map((line: { series: { key: string }; points: { ts: string; value: number | null }[] }) => [
+      line.series.key,
+      line.points.map(({ ts, value }) => ({ time: Date.parse(ts), value })),
+    ]),
+  );
+}

@@ -1,0 +1,65 @@
+/**
+ * The test of all specifications. `visit` opens a page in a fresh context; whatever goes wrong on
+ * one that the test did not ask for fails it: errors on the console or in scripts, requests that
+ * leave the origin, violations of the content security policy.
+ */
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { afterAll, test as base, beforeAll, expect, inject } from 'vitest';
+
+interface Visit extends BrowserContextOptions {
+  /** The server, if not the shared one. */
+  url?: string;
+  /** The server goes away meanwhile: the browser may say so. */
+  outage?: boolean;
+  /** The page is not there: the browser says so too. */
+  missing?: boolean;
+}
+
+export const site = inject('site');
+let browser: Browser;
+beforeAll(async () => {
+  browser = await chromium.connect(inject('browser'));
+});
+afterAll(() => browser.close());
+
+export const test = base.extend<{ visit(path: string, options?: Visit): Promise<Page> }>({
+  visit: async ({ task: _ }, use) => {
+    const closing: (() => Promise<void>)[] = [];
+    const problems: string[] = [];
+    await use(async (path, { url = site.url, outage = false, missing = false, ...options } = {}) => {
+      const context = await browser.newContext({ baseURL: url, viewport: { width: 1280, height: 800 }, ...options });
+      closing.push(() => context.close());
+      const page = await context.newPage();
+      watch(page, new URL(url).origin, (problem) => {
+        const isExpected = (outage && OUTAGE.test(problem)) || (missing && NOT_FOUND.test(problem));
+        if (!isExpected) problems.push(problem);
+      });
+      await page.goto(path);
+      return page;
+    });
+    for (const close of closing) await close();
+    expect(problems, 'what went wrong on the page').toEqual([]);
+  },
+});
+
+/** How Chromium reports on the console that a server does not answer. */
+const OUTAGE = /net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)|503|WebSocket/;
+
+const NOT_FOUND = /status of 404 .*\/there-is-no-such-page/;
+
+function watch(page: Page, origin: string, report: (problem: string) => void) {
+  page.on('pageerror', (error) => report(`error: ${error.stack ?? error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error') report(`console: ${message.text()} (${message.location().url})`);
+  });
+  const stays = (address: string) => {
+    const { protocol, host } = new URL(address);
+    return ['data:', 'blob:'].includes(protocol) || host === new URL(origin).host;
+  };
+  page.on('request', (request) => {
+    if (!stays(request.url())) report(`request to ${request.url()}`);
+  });
+  page.on('websocket', (socket) => {
+    if (!stays(socket.url())) report(`WebSocket to ${socket.url()}`);
+  });
+}

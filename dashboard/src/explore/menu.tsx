@@ -1,0 +1,40 @@
+'use client';
+
+import { type ReactNode, useEffect, useRef } from 'react';
+
+interface Props {
+  title: ReactNode;
+  label?: string;
+  children: ReactNode;
+}
+
+/** What opens below a button, and closes with Escape or a click elsewhere. */
+export function Menu({ title, label, children }: Props) {
+  const details = useRef<HTMLDetailsElement>(null);
+  useEffect(() => {
+    const stop = new AbortController();
+    const close = (event: Event) => {
+      const element = details.current;
+      if (!element?.open) return;
+      if (event instanceof KeyboardEvent ? event.key !== 'Escape' : element.contains(event.target as Node)) return;
+      element.open = false;
+      if (event instanceof KeyboardEvent) element.querySelector('summary')?.focus();
+    };
+    document.addEventListener('pointerdown', close, { signal: stop.signal });
+    document.addEventListener('keydown', close, { signal: stop.signal });
+    return () => stop.abort();
+  }, []);
+  return (
+    <details ref={details} className="relative">
+      <summary
+        aria-label={label}
+        className="inline-flex min-h-8 cursor-pointer list-none items-center rounded border border-control bg-card px-2.5 hover:bg-raised [&::-webkit-details-marker]:hidden"
+      >
+        {title}
+      </summary>
+      <div className="absolute right-0 z-30 mt-1 w-max max-w-[90vw] rounded-lg border border-line bg-card p-3 shadow-lg">
+        {children}
+      </div>
+    </details>
+  );
+}
