@@ -17,16 +17,20 @@ export const useConnection = (): Connection => useStore(connection, 'idle');
 const UNAUTHORIZED = 4401;
 const FORBIDDEN = 4403;
 const LONGEST_WAIT_MS = 5_000;
+const PING_MS = 10_000;
+/** A connection that is gone without a word is noticed this long after a ping. */
+const PONG_MS = 5_000;
 
 let shared: Client | undefined;
 
 function client(): Client {
   if (shared) return shared;
   let wasLive = false;
+  let silence: ReturnType<typeof setTimeout> | undefined;
   const created = createClient({
     url: () => websocketUrl('/graphql'),
     connectionParams: authorization,
-    keepAlive: 10_000,
+    keepAlive: PING_MS,
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: (problem) => !isRefusal(problem),
     retryWait: (retries) => wait(Math.min(LONGEST_WAIT_MS, 250 * 2 ** retries) * (0.5 + Math.random() / 2)),
@@ -36,7 +40,14 @@ function client(): Client {
         wasLive = true;
         connection.set('live');
       },
+      ping: (received) => {
+        if (!received) silence = setTimeout(() => created.terminate(), PONG_MS);
+      },
+      pong: (received) => {
+        if (received) clearTimeout(silence);
+      },
       closed: (event) => {
+        clearTimeout(silence);
         if (isRefusal(event)) wasRefused();
         const left = (event as CloseEvent).code === 1000;
         wasLive &&= !left;
