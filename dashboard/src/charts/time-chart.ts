@@ -185,7 +185,7 @@ export class TimeChart implements Drawable {
       axes: [
         {
           ...axis,
-          space: 72,
+          space: 64,
           splits: (_u, _axis, from, to, step) => timeSplits(from, to, step),
           values: (_u, moments, _axis, _space, step) => timeLabels(moments, step),
         },
