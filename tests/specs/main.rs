@@ -16,6 +16,7 @@ mod cold;
 mod commands;
 mod connections;
 mod crashes;
+#[cfg(feature = "dashboard")]
 mod dashboard;
 mod demo;
 mod every;
@@ -27,6 +28,8 @@ mod maintenance;
 mod metrics;
 mod nodes;
 mod outages;
+#[cfg(not(feature = "dashboard"))]
+mod plain_home;
 mod plain_websocket;
 mod prometheus;
 mod prometheus_peer;
