@@ -29,7 +29,7 @@ test('the pipeline is drawn in the order of flow, with what each stage does now'
 test('the newest values are those of the API and lead to their chart', async ({ visit }) => {
   const page = await visit('/');
   const link = page.getByRole('link', { name: 'key_hold{host="workstation"}' });
-  const shown = page.locator('tr', { has: link }).locator('td').first();
+  const shown = page.locator('tr', { has: link }).locator('td').last();
   const { latest } = await ask(site.url, '{ latest(selector: { metric: "key_hold" }) { value } }');
   expect(latest).toHaveLength(1);
   await expect.poll(() => shown.innerText()).toMatch(/\d/);

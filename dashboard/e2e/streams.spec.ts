@@ -34,7 +34,7 @@ test('offsets move as records come', async ({ visit }) => {
 test('what is stored is told: tables, sizes and how far rollups have come', async ({ visit }) => {
   const page = await visit('/streams');
   const storage = page.locator('section', { has: page.getByRole('heading', { name: 'Storage' }) });
-  await expect.poll(() => storage.getByRole('row').count()).toBe(1 + 4);
+  await expect.poll(() => storage.getByRole('table').first().getByRole('row').count()).toBe(1 + 4);
   expect(await storage.innerText()).toMatch(/\d+(\.\d+)? (kB|KiB|MB|MiB)/);
 });
 

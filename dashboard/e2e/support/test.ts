@@ -15,6 +15,9 @@ interface Visit extends BrowserContextOptions {
   missing?: boolean;
 }
 
+/** Far beyond what a loaded machine needs. */
+const PATIENCE_MS = 20_000;
+
 export const site = inject('site');
 let browser: Browser;
 beforeAll(async () => {
@@ -29,6 +32,7 @@ export const test = base.extend<{ visit(path: string, options?: Visit): Promise<
     await use(async (path, { url = site.url, outage = false, missing = false, ...options } = {}) => {
       const context = await browser.newContext({ baseURL: url, viewport: { width: 1280, height: 800 }, ...options });
       closing.push(() => context.close());
+      context.setDefaultTimeout(PATIENCE_MS);
       const page = await context.newPage();
       watch(page, new URL(url).origin, (problem) => {
         const isExpected = (outage && OUTAGE.test(problem)) || (missing && NOT_FOUND.test(problem));
