@@ -38,6 +38,33 @@ fn a_stream_is_read_with_all_its_settings() {
 }
 
 #[test]
+fn what_is_shown_of_a_stream_is_what_holds_and_has_no_secret() {
+    let config = Config::from_text(GOOD, &Overrides::default()).unwrap();
+    let shown = config.streams[0].settings(false);
+    assert_eq!((&*shown.topic, shown.partitions), ("m", 4));
+    assert_eq!(
+        (&*shown.format, &*shown.time_field, &*shown.time_unit),
+        ("json", "ts", "s")
+    );
+    assert_eq!(
+        (&*shown.metric_prefix, &*shown.on_missing),
+        ("machines", "dead_letter")
+    );
+    assert_eq!(
+        (&*shown.start, &*shown.on_offset_lost),
+        ("2026-01-01T00:00:00Z", "stop")
+    );
+    let keep: Vec<_> = shown
+        .retention
+        .iter()
+        .map(|one| (one.level, one.keep.is_some()))
+        .collect();
+    assert_eq!(keep, [("raw", true), ("1m", false), ("1h", false), ("1d", false)]);
+    assert_eq!(StreamConfig::default().settings(true).start, "earliest");
+    assert!(!format!("{shown:?}").contains("file"), "{shown:?}");
+}
+
+#[test]
 fn flags_win_over_the_file_and_the_file_over_defaults() {
     let over = Overrides {
         kafka_brokers: Some("flag:9092".into()),

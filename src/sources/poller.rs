@@ -190,11 +190,12 @@ fn read(mut reader: Reader<'_>, sink: &dyn Sink) {
 
 fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
     let kib = (config.prefetch_bytes / 1024).max(1);
-    // The in-process cluster takes many rounds for a cooperative rebalance.
-    let strategy = if broker.is_embedded() {
-        "range"
+    // The in-process cluster takes many rounds for a cooperative rebalance, and answers a fetch that
+    // found nothing after the whole wait, whatever came meanwhile.
+    let (strategy, fetch_wait) = if broker.is_embedded() {
+        ("range", "20")
     } else {
-        "cooperative-sticky"
+        ("cooperative-sticky", "500")
     };
     let session = config.session_timeout.as_millis();
     let heartbeat = (session / 3).clamp(1, 3_000);
@@ -203,6 +204,7 @@ fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
             ("partition.assignment.strategy", strategy.into()),
             ("heartbeat.interval.ms", heartbeat.to_string()),
             ("queued.max.messages.kbytes", kib.to_string()),
+            ("fetch.wait.max.ms", fetch_wait.into()),
             ("fetch.max.bytes", config.prefetch_bytes.to_string()),
             // After a full prefetch the next fetch would wait a whole second.
             ("fetch.queue.backoff.ms", "10".into()),

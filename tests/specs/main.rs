@@ -30,6 +30,7 @@ mod nodes;
 mod outages;
 #[cfg(not(feature = "dashboard"))]
 mod plain_home;
+mod pipeline;
 mod plain_websocket;
 mod prometheus;
 mod prometheus_peer;
@@ -42,6 +43,7 @@ mod resume;
 mod retention;
 mod rollups;
 mod schema;
+mod search;
 mod sharing;
 mod shutdown;
 mod slow;

@@ -17,6 +17,9 @@ export const useConnection = (): Connection => useStore(connection, 'idle');
 const UNAUTHORIZED = 4401;
 const FORBIDDEN = 4403;
 const LONGEST_WAIT_MS = 5_000;
+const PING_MS = 10_000;
+/** A connection that is gone without a word is noticed this long after a ping. */
+const PONG_MS = 5_000;
 
 let shared: Client | undefined;
 let params: Record<string, unknown> = {};
@@ -24,10 +27,11 @@ let params: Record<string, unknown> = {};
 function client(): Client {
   if (shared) return shared;
   let wasLive = false;
+  let silence: ReturnType<typeof setTimeout> | undefined;
   const created = createClient({
     url: () => websocketUrl('/graphql'),
     connectionParams: () => ({ ...authorization(), ...params }),
-    keepAlive: 10_000,
+    keepAlive: PING_MS,
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: (problem) => !isRefusal(problem),
     retryWait: (retries) => wait(Math.min(LONGEST_WAIT_MS, 250 * 2 ** retries) * (0.5 + Math.random() / 2)),
@@ -37,7 +41,14 @@ function client(): Client {
         wasLive = true;
         connection.set('live');
       },
+      ping: (received) => {
+        if (!received) silence = setTimeout(() => created.terminate(), PONG_MS);
+      },
+      pong: (received) => {
+        if (received) clearTimeout(silence);
+      },
       closed: (event) => {
+        clearTimeout(silence);
         if (isRefusal(event)) wasRefused();
         const left = (event as CloseEvent).code === 1000;
         wasLive &&= !left;

@@ -5,6 +5,8 @@ export interface Bounds {
   high: number;
 }
 
+const STILL_FITS = 0.7;
+
 /** The least and the greatest value in a window, bands included; nothing when it is empty. */
 export function extremes(lines: Iterable<Line>, from: number, to: number, withBand: boolean): Bounds | undefined {
   let low = Number.POSITIVE_INFINITY;
@@ -27,10 +29,7 @@ export function extremes(lines: Iterable<Line>, from: number, to: number, withBa
   return low <= high ? { low, high } : undefined;
 }
 
-/**
- * Round bounds around what there is, in steps of a tenth or so, so that an axis stands still while
- * values come and go. What is fixed stays as it is.
- */
+/** Round bounds around what there is. What is fixed stays as it is. */
 export function roundBounds(found: Bounds | undefined, fixedLow?: number, fixedHigh?: number): Bounds {
   let { low, high } = found ?? { low: fixedLow ?? 0, high: fixedHigh ?? (fixedLow ?? 0) + 1 };
   low = fixedLow ?? low;
@@ -44,10 +43,26 @@ export function roundBounds(found: Bounds | undefined, fixedLow?: number, fixedH
     return { low, high };
   }
   const range = high - low;
-  const unit = 10 ** Math.floor(Math.log10(range)) / 5;
+  const unit = roundUp(range / 12);
   const margin = range * 0.04;
   // All on one side of zero and near it: the axis begins there.
   const down = low >= 0 && low - margin < 0 ? 0 : Math.floor((low - margin) / unit) * unit;
   const up = high <= 0 && high + margin > 0 ? 0 : Math.ceil((high + margin) / unit) * unit;
   return { low: fixedLow ?? down, high: fixedHigh ?? up };
+}
+
+/** To 1, 2 or 5 of some power of ten. */
+function roundUp(size: number): number {
+  const power = 10 ** Math.floor(Math.log10(size));
+  const factor = [1, 2, 5].find((factor) => factor * power >= size) ?? 10;
+  return factor * power;
+}
+
+/** Bounds that are given up only when they are too narrow, or far too wide: axes that jump are hard to read. */
+export function steadyBounds(before: Bounds, found: Bounds | undefined, fixedLow?: number, fixedHigh?: number): Bounds {
+  const next = roundBounds(found, fixedLow, fixedHigh);
+  if (fixedLow !== undefined && before.low !== next.low) return next;
+  if (fixedHigh !== undefined && before.high !== next.high) return next;
+  const holds = before.low <= next.low && next.high <= before.high;
+  return holds && next.high - next.low > (before.high - before.low) * STILL_FITS ? before : next;
 }

@@ -6,6 +6,7 @@ import { type Projection, trace, traceBand } from './trace';
 export interface Frame {
   window: TimeWindow;
   bounds: Bounds;
+  /** Other lines are another array. */
   lines: readonly DrawnLine[];
   /** How far apart the points of a line may be and still be joined. */
   longestJoin(line: DrawnLine): number;
@@ -47,7 +48,7 @@ export function columnsToPaint(width: number, shift: number, changedFrom: number
 export class LineLayer {
   readonly canvas = document.createElement('canvas');
   readonly #context = this.canvas.getContext('2d') as CanvasRenderingContext2D;
-  #last: { window: TimeWindow; signature: string; ink: Ink } | undefined;
+  #last: (Pick<Frame, 'window' | 'lines' | 'ink'> & { signature: string }) | undefined;
 
   constructor() {
     this.canvas.style.position = 'absolute';
@@ -65,9 +66,9 @@ export class LineLayer {
       Number.POSITIVE_INFINITY,
     );
     const last = this.#last;
-    const isSame = last?.signature === signature && last.ink === ink;
+    const isSame = last?.signature === signature && last.ink === ink && last.lines === lines;
     const shift = isSame ? Math.round((window.from - last.window.from) / pixel) : width;
-    this.#last = { window, signature, ink };
+    this.#last = { window, signature, ink, lines };
 
     if (!isSame || Math.abs(shift) >= width) {
       this.#resize(frame);

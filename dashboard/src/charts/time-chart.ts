@@ -1,6 +1,6 @@
 import uPlot from 'uplot';
 import { onThemeChange } from '@/ui/theme';
-import { type Bounds, extremes, roundBounds } from './bounds';
+import { type Bounds, extremes, steadyBounds } from './bounds';
 import type { Joins } from './gaps';
 import { type Gestures, listen } from './gestures';
 import { LineLayer } from './layer';
@@ -113,7 +113,7 @@ export class TimeChart implements Drawable {
       to,
       band,
     );
-    this.#bounds = roundBounds(found, low, high);
+    this.#bounds = steadyBounds(this.#bounds, found, low, high);
     if (this.#isStale || !isSame(before, { window: this.#shown, bounds: this.#bounds })) this.#drawAxes();
     this.#drawLines(lines, band);
   }
@@ -185,7 +185,7 @@ export class TimeChart implements Drawable {
       axes: [
         {
           ...axis,
-          space: 72,
+          space: 64,
           splits: (_u, _axis, from, to, step) => timeSplits(from, to, step),
           values: (_u, moments, _axis, _space, step) => timeLabels(moments, step),
         },

@@ -139,7 +139,10 @@ export class Feed {
     try {
       await this.#loadFor(view, loading.signal);
     } catch (problem) {
-      if (!loading.signal.aborted) this.#fail(problem);
+      if (loading.signal.aborted) return;
+      this.#candidate?.stop();
+      this.#candidate = undefined;
+      this.#fail(problem);
     } finally {
       if (this.#loading === loading) this.#loading = undefined;
     }

@@ -12,6 +12,7 @@ const NEWEST_EVERY_MS = 1_000;
 /** The lines and their values: where the pointer is, else the newest. */
 export function Legend({ controller }: { controller: PanelController }) {
   const lines = useStore(controller.lines);
+  const hidden = useStore(controller.hidden);
   const cells = useRef(new Map<string, HTMLElement>());
 
   // Not through React: twenty panels follow one pointer.
@@ -39,15 +40,21 @@ export function Legend({ controller }: { controller: PanelController }) {
 
   return (
     <ul
-      className="mt-2 flex max-h-28 [contain:layout_style_paint] flex-wrap gap-x-4 gap-y-1 overflow-y-auto text-xs"
+      className="mt-2 flex max-h-28 [contain:layout_style_paint] flex-wrap gap-x-4 overflow-y-auto text-xs"
       aria-label="Lines"
     >
       {lines.map(({ key, look }) => (
         <li key={key} className="flex min-w-0 items-center gap-1.5">
-          <Sample look={look} />
-          <span className="truncate" title={key}>
-            {key}
-          </span>
+          <button
+            type="button"
+            aria-pressed={!hidden.has(key)}
+            title={`Show or hide ${key}`}
+            onClick={() => controller.toggle(key)}
+            className="flex min-h-6 min-w-0 items-center gap-1.5 rounded text-left hover:bg-raised aria-[pressed=false]:text-muted aria-[pressed=false]:line-through"
+          >
+            <Sample look={look} />
+            <span className="truncate">{key}</span>
+          </button>
           <span
             ref={(cell) => {
               if (cell) cells.current.set(key, cell);

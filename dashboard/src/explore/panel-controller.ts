@@ -13,7 +13,10 @@ export class PanelController {
   readonly lines: Store<readonly DrawnLine[]> = store<readonly DrawnLine[]>([]);
   /** Where the pointer is, on this chart or another. */
   readonly cursor: Store<number | undefined> = store<number | undefined>(undefined);
+  /** The keys of lines that are not drawn for now. */
+  readonly hidden: Store<ReadonlySet<string>> = store<ReadonlySet<string>>(new Set());
   #panel: Panel;
+  #drawn: readonly DrawnLine[] = [];
   #chart: TimeChart | undefined;
 
   constructor(panel: Panel, views: Views, from: Server = server) {
@@ -44,7 +47,7 @@ export class PanelController {
     const source = {
       window: (now: number) => windowOf(this.views.current.get(), now),
       moves: () => this.views.current.get().kind === 'live',
-      lines: () => this.feed.picture.lines,
+      lines: () => this.#drawn,
       step: () => this.step,
       look: () => this.#panel,
       onCursor: (time?: number) => this.cursor.set(time),
@@ -80,6 +83,15 @@ export class PanelController {
     else this.#chart?.invalidate();
   }
 
+  /** Draws a line no more, or again. */
+  toggle(key: string): void {
+    const hidden = new Set(this.hidden.get());
+    if (!hidden.delete(key)) hidden.add(key);
+    this.hidden.set(hidden);
+    this.#choose();
+    this.#chart?.invalidate();
+  }
+
   stop(): void {
     this.feed.stop();
   }
@@ -87,7 +99,14 @@ export class PanelController {
   #changed(): void {
     const { lines } = this.feed.picture;
     const shown = this.lines.get();
-    if (lines.length !== shown.length || lines[0] !== shown[0]) this.lines.set([...lines]);
+    if (lines.length !== shown.length || lines[0] !== shown[0]) {
+      this.lines.set([...lines]);
+      this.#choose();
+    }
     this.#chart?.invalidate();
+  }
+
+  #choose(): void {
+    this.#drawn = this.lines.get().filter(({ key }) => !this.hidden.get().has(key));
   }
 }

@@ -38,14 +38,15 @@ graphql(`
     onMissing
     start
     onOffsetLost
-    acceptedPast
-    acceptedFuture
+    acceptPast
+    acceptFuture
     retention {
       level
-      age
+      keep
     }
     maxSeries
-    maxRecordSize
+    maxRecordBytes
+    redriveTopic
   }
 `);
 

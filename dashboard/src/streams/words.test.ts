@@ -4,6 +4,7 @@ import { levelTitle, settingsInWords, troubleInWords } from './words';
 
 const settings: SettingsFragment = {
   topic: 'machines',
+  redriveTopic: 'streamsync.redrive.machines',
   partitions: 4,
   format: 'json',
   timeField: 'when',
@@ -14,14 +15,14 @@ const settings: SettingsFragment = {
   onMissing: 'dead_letter',
   start: 'earliest',
   onOffsetLost: 'stop',
-  acceptedPast: '366d',
-  acceptedFuture: '1d',
+  acceptPast: '366d',
+  acceptFuture: '1d',
   retention: [
-    { level: 'raw', age: '90d' },
-    { level: '1m', age: null },
+    { level: 'raw', keep: '90d' },
+    { level: '1m', keep: null },
   ],
   maxSeries: 100_000,
-  maxRecordSize: 2 ** 20,
+  maxRecordBytes: 2 ** 20,
 };
 const said = (of: SettingsFragment, title: string) => Object.fromEntries(settingsInWords(of))[title];
 
@@ -39,8 +40,8 @@ test('values are told by the names of their metrics', () => {
 test('what is kept for ever is told only where something is not', () => {
   const ages = (...retention: SettingsFragment['retention']) => said({ ...settings, retention }, 'Keeps');
   expect(said(settings, 'Keeps')).toBe('Points: 90d; the rest for ever');
-  expect(ages({ level: 'raw', age: '90d' })).toBe('Points: 90d');
-  expect(ages({ level: 'raw', age: null })).toBe('everything, for ever');
+  expect(ages({ level: 'raw', keep: '90d' })).toBe('Points: 90d');
+  expect(ages({ level: 'raw', keep: null })).toBe('everything, for ever');
 });
 
 test('a stream without a mapping takes what the records say', () => {

@@ -23,15 +23,16 @@ const ON_MISSING: Record<string, string> = {
 
 /** Pairs of a title and what is set. */
 export function settingsInWords(settings: SettingsFragment): [string, string][] {
-  const { topic, partitions, format, start, maxSeries, maxRecordSize } = settings;
+  const { topic, redriveTopic, partitions, format, start, maxSeries, maxRecordBytes } = settings;
   const { timeField, timeUnit, labels, values, metricPrefix } = settings;
-  const { onMissing, onOffsetLost, acceptedPast, acceptedFuture, retention } = settings;
+  const { onMissing, onOffsetLost, acceptPast, acceptFuture, retention } = settings;
   return [
     ['Topic', topic],
+    ['Topic of redriven dead letters', redriveTopic],
     ['Partitions when created', String(partitions)],
     ['Format', format],
     ['Time', `${timeField}, numbers in ${UNITS[timeUnit] ?? timeUnit}`],
-    ['Accepted times', `up to ${acceptedPast} before the record's, ${acceptedFuture} after it`],
+    ['Accepted times', `up to ${acceptPast} before the record's, ${acceptFuture} after it`],
     ['Labels', labels.length > 0 ? labels.join(', ') : 'those of the record'],
     [
       'Values',
@@ -42,12 +43,12 @@ export function settingsInWords(settings: SettingsFragment): [string, string][] 
     ['When an offset is lost', ON_OFFSET_LOST[onOffsetLost] ?? onOffsetLost],
     ['Keeps', keeps(retention)],
     ['Series at most', count(maxSeries)],
-    ['Size of a record at most', bytes(maxRecordSize)],
+    ['Size of a record at most', bytes(maxRecordBytes)],
   ];
 }
 
 function keeps(retention: SettingsFragment['retention']): string {
-  const limited = retention.flatMap(({ level, age }) => (age ? [`${levelTitle(level)}: ${age}`] : []));
+  const limited = retention.flatMap(({ level, keep }) => (keep ? [`${levelTitle(level)}: ${keep}`] : []));
   if (limited.length === 0) return 'everything, for ever';
   return [...limited, ...(limited.length < retention.length ? ['the rest for ever'] : [])].join('; ');
 }

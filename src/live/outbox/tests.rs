@@ -341,3 +341,24 @@ async fn texts_that_a_lagging_subscriber_would_keep_alive_are_bounded_as_well() 
         assert_eq!(got.pick.points().next().map(|point| point.ts), Some(Micros(at)));
     }
 }
+
+#[test]
+fn an_outbox_is_as_full_as_its_bytes_and_full_while_it_conflates_what_overflowed() {
+    let limit = 4_096;
+    let mut queue = Queue::new(Options {
+        limit,
+        overflow: Overflow::Conflate,
+        ..Options::default()
+    });
+    queue.go_live(Overflow::Conflate, Positions::new());
+    assert_eq!(queue.fill(), 0.0);
+    queue.push(delivery(&[1, 2, 3], 0));
+    let (own, shared) = queue.bytes();
+    assert_eq!(queue.fill(), own.max(shared) as f64 / limit as f64);
+    for from in 1..100 {
+        queue.push(delivery(&[1, 2, 3], from));
+    }
+    assert_eq!(queue.fill(), 1.0);
+    while queue.take(false).is_some() {}
+    assert_eq!(queue.fill(), 0.0);
+}

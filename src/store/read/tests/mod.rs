@@ -2,6 +2,7 @@
 
 mod history;
 mod instants;
+mod labels;
 mod letters;
 mod points;
 mod series;
