@@ -2,12 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, onTestFinished } from 'vitest';
 import { Server } from '../../tests/clients/support/server.js';
 import { unique } from '../../tests/clients/support/wait.js';
-import { produce, type Site } from './support/site';
+import { produce, refuse, type Site } from './support/site';
 import { site, test } from './support/test';
 
 test('a broken record is shown with its reason and payload, and a redrive is told as it goes', async ({ visit }) => {
   const mark = unique('broken');
-  await produce(site, 'machines', [`{"site": "north", "note": "${mark}", "temperature":`]);
+  await refuse(site, 'machines', [`{"site": "north", "note": "${mark}", "temperature":`]);
   const page = await visit('/dead-letters?stream=machines');
   const row = page.locator('[data-letter]', { hasText: 'Not JSON' }).first();
   await row.getByRole('button').first().click();
@@ -21,16 +21,17 @@ test('a broken record is shown with its reason and payload, and a redrive is tol
 });
 
 test('a letter that fits after a change of its stream is stored by a redrive', async ({ visit }) => {
-  const kafka = await Server.start();
+  const streams = '[[stream]]\nname = "m"\ntopic = "m"\nlabels = ["site"]\nvalues = ["temperature"]\n';
+  // A Kafka that stays.
+  const kafka = await Server.start({ streams });
   onTestFinished(() => kafka.stop());
-  const strict = '[[stream]]\nname = "m"\ntopic = "m"\nlabels = ["site"]\nvalues = ["temperature"]\n';
-  const server = await Server.start({ brokers: kafka.brokers, streams: strict });
+  const server = await Server.start({ brokers: kafka.brokers, topic: kafka.topic, streams });
   onTestFinished(() => server.stop());
   const its: Site = { url: server.url, brokers: kafka.brokers, config: server.config };
 
   const page = await visit('/dead-letters', { url: server.url, outage: true });
   await page.getByText('Nothing was refused').waitFor();
-  await produce(its, 'm', ['{"temperature": 21.5}']);
+  await produce(its, 'm', [JSON.stringify({ ts: new Date().toISOString(), temperature: 21.5 })]);
   await page.getByRole('button', { name: /1 new/ }).click();
   const row = page.locator('[data-letter]', { hasText: 'A field is missing' });
   await row.waitFor();
@@ -49,13 +50,13 @@ test('a letter that fits after a change of its stream is stored by a redrive', a
 });
 
 test('reasons are counted and choose what is listed, and the address keeps the choice', async ({ visit }) => {
-  await produce(site, 'machines', ['[]]', JSON.stringify({ ts: Date.now() }), JSON.stringify({ ts: Date.now() })]);
+  await refuse(site, 'machines', ['[]]', JSON.stringify({ ts: Date.now() }), JSON.stringify({ ts: Date.now() })]);
   const page = await visit('/dead-letters');
   const reason = page.getByRole('button', { name: /A field is missing/ }).first();
   await reason.click();
   await expect.poll(() => page.url()).toContain('reason=missing_field');
   await expect
-    .poll(async () => new Set(await page.locator('[data-letter] button span:first-child').allInnerTexts()))
+    .poll(async () => new Set(await page.locator('[data-letter] button > span:first-child').allInnerTexts()))
     .toEqual(new Set(['A field is missing']));
   await page.reload();
   await expect.poll(() => reason.getAttribute('aria-pressed')).toBe('true');

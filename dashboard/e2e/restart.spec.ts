@@ -11,7 +11,7 @@ const PACE_MS = 50;
 /** Of a series without labels. */
 const keyOf = (metric: string) => `${metric}{}`;
 
-describe('a restart of the server leaves no hole in the chart', { timeout: 90_000 }, () => {
+describe('over a restart of the server nothing is missing and nothing is silently old', { timeout: 90_000 }, () => {
   // A Kafka that stays, and goes on to take points.
   let kafka: Server;
   let server: Server;
@@ -42,6 +42,21 @@ describe('a restart of the server leaves no hole in the chart', { timeout: 90_00
       await isAsHistory(page, { metric, from, step: '1s', aggregate: ['AVG'] });
     });
   }
+
+  test('home says from when its values are, until they are fresh again', async ({ visit }) => {
+    const page = await visit('/', { url: server.url, outage: true });
+    await page.locator('[data-connection=live]').waitFor();
+    await page.getByText('Running').first().waitFor();
+    await server.kill();
+    await page
+      .getByText(/^As of \d/)
+      .first()
+      .waitFor();
+    await page.getByText('The connection to the server is lost').waitFor();
+    await server.startAgain();
+    await page.locator('[data-connection=live]').waitFor();
+    await expect.poll(() => page.locator('[data-stale]').count()).toBe(0);
+  });
 
   /** Points that come all the while, each of a value of its own. */
   async function flow() {

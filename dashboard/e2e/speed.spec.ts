@@ -18,7 +18,7 @@ const WINDOW_MS = 4_000;
 
 const metric = unique('busy');
 const lineName = (n: number) => String(n).padStart(2, '0');
-let stop: () => Promise<void>;
+let stop: (() => Promise<void>) | undefined;
 
 // Five minutes of points, and from there on live.
 beforeAll(async () => {
@@ -31,7 +31,7 @@ beforeAll(async () => {
     return stored.size === SERIES && [...stored.values()].every((line) => line.length >= past.length);
   });
 });
-afterAll(() => stop());
+afterAll(() => stop?.());
 
 function pointsAt(time: number): PublishedPoint[] {
   return Array.from({ length: SERIES }, (_, n) => ({

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { ask, binary } from '../../../tests/clients/support/server.js';
+import { eventually } from '../../../tests/clients/support/wait.js';
 
 export interface Site {
   url: string;
@@ -19,7 +20,8 @@ export interface PublishedPoint {
 }
 
 const PUBLISH = 'mutation ($points: [PointInput!]!) { publish(stream: "points", points: $points) { accepted } }';
-const MOST_AT_ONCE = 10_000;
+// The server takes as many points again, but no longer message.
+const MOST_AT_ONCE = 5_000;
 
 /** Sends points through Kafka, and returns when Kafka has them. */
 export async function publish({ url }: Pick<Site, 'url'>, points: PublishedPoint[]): Promise<void> {
@@ -42,6 +44,18 @@ export async function produce({ brokers, config }: Site, stream: string, lines: 
   ]);
   sent.child.stdin?.end(lines.map((line) => `${line}\n`).join(''));
   await sent;
+}
+
+/** Sends lines that become dead letters, and waits until they have. */
+export async function refuse(site: Site, stream: string, lines: string[]): Promise<void> {
+  const waiting = async (): Promise<number> => {
+    const { deadLetterReasons } = await ask(site.url, '{ deadLetterReasons { stream count } }');
+    const counts = deadLetterReasons.filter((each: { stream: string }) => each.stream === stream);
+    return counts.reduce((sum: number, each: { count: number }) => sum + each.count, 0);
+  };
+  const before = await waiting();
+  await produce(site, stream, lines);
+  await eventually('the lines are dead letters', async () => (await waiting()) === before + lines.length);
 }
 
 export interface StoredPoint {

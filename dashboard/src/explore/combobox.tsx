@@ -58,13 +58,9 @@ export function Combobox({
     inputValue: text,
     selectedItem: null,
     itemToString: (item) => item?.value ?? '',
-    onInputValueChange: ({ inputValue, type }) => {
-      if (type !== useCombobox.stateChangeTypes.InputChange) return;
-      setText(inputValue);
-      onSearch(inputValue);
-    },
-    onIsOpenChange: ({ isOpen }) => {
-      if (isOpen) onSearch(text === value ? '' : text);
+    onIsOpenChange: ({ isOpen, type }) => {
+      const byTyping = type === useCombobox.stateChangeTypes.InputChange;
+      if (isOpen && !byTyping) onSearch(text === value ? '' : text);
     },
     onSelectedItemChange: ({ selectedItem }) => {
       if (selectedItem) commit(selectedItem.value);
@@ -85,6 +81,11 @@ export function Combobox({
       </label>
       <input
         {...getInputProps({
+          // At once: downshift's own news comes after React has put back the text of before.
+          onChange: ({ currentTarget: { value: typed } }) => {
+            setText(typed);
+            onSearch(typed);
+          },
           onKeyDown: (event) => {
             if (event.key === 'Enter' && highlightedIndex < 0) commit(text);
           },
