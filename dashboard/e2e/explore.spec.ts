@@ -2,7 +2,6 @@ import type { Locator, Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { encodeDashboard } from '@/explore/address';
 import { newPanel } from '@/explore/dashboard';
-import { ask } from '../../tests/clients/support/server.js';
 import { eventually, unique } from '../../tests/clients/support/wait.js';
 import { lines } from './support/chart';
 import { report } from './support/figures';
