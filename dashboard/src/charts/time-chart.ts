@@ -176,7 +176,7 @@ export class TimeChart implements Drawable {
       ...this.#size(),
       ms: 1,
       legend: { show: false },
-      padding: [8, 8, 0, 0],
+      padding: [8, 28, 0, 0],
       series: [{}],
       scales: {
         x: { time: true, range: asTold, min: 0, max: 1 },

@@ -24,12 +24,15 @@ export function useDashboard() {
   const [reading, setReading] = useState(() => readAddress(search));
   const [shown, setShown] = useState(() => shownOf(reading));
   const { panels, views } = shown;
+  const first = useRef(shown);
   const isWritten = useRef(search !== '');
 
   const open = useCallback((address: string) => {
     const next = readAddress(address);
+    const opened = shownOf(next);
+    first.current = opened;
     setReading(next);
-    setShown(shownOf(next));
+    setShown(opened);
   }, []);
 
   // The link in the header leads back to the start.
@@ -41,7 +44,6 @@ export function useDashboard() {
 
   const address = useCallback(() => encodeDashboard({ view: views.current.get(), panels }), [panels, views]);
 
-  const first = useRef(shown);
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const write = () => {
