@@ -28,14 +28,15 @@ test('the pipeline is drawn in the order of flow, with what each stage does now'
 
 test('the newest values are those of the API and lead to their chart', async ({ visit }) => {
   const page = await visit('/');
-  const link = page.getByRole('link', { name: 'key_hold{host="workstation"}' });
+  // The first by name: however many others there are, it is shown.
+  const link = page.getByRole('link', { name: 'ad_cost_per_click{exchange="2"}' });
   const shown = page.locator('tr', { has: link }).locator('td').last();
-  const { latest } = await ask(site.url, '{ latest(selector: { metric: "key_hold" }) { value } }');
+  const { latest } = await ask(site.url, '{ latest(selector: { metric: "ad_cost_per_click" }) { value } }');
   expect(latest).toHaveLength(1);
   await expect.poll(() => shown.innerText()).toMatch(/\d/);
   const before = await shown.innerText();
   await expect.poll(() => shown.innerText()).not.toBe(before);
   await link.click();
   await page.locator('[data-panel][data-state=live]').waitFor();
-  expect(page.url()).toContain('key_hold');
+  expect(page.url()).toContain('ad_cost_per_click');
 });

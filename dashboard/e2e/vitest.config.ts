@@ -1,10 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({
+/** `npm run screenshots` makes pictures instead of looking for mistakes. */
+export default defineConfig(({ mode }) => ({
   resolve: { alias: { '@': fileURLToPath(new URL('../src', import.meta.url)) } },
   test: {
-    include: ['e2e/*.spec.ts'],
+    include: [mode === 'screenshots' ? 'e2e/screenshots.ts' : 'e2e/*.spec.ts'],
     globalSetup: 'e2e/support/setup.ts',
     // One after the other: several of them measure.
     fileParallelism: false,
@@ -14,4 +15,4 @@ export default defineConfig({
     disableConsoleIntercept: true,
     reporters: ['verbose'],
   },
-});
+}));

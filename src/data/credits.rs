@@ -41,6 +41,11 @@ impl Held {
         self.transform + self.store
     }
 
+    /// True while the source waits for bytes that are not free of so many in all.
+    pub fn is_short_of(&self, total: usize) -> bool {
+        self.wanted > 0 && self.all() + self.wanted > total
+    }
+
     fn of(&mut self, stage: Stage) -> &mut usize {
         match stage {
             Stage::Transform => &mut self.transform,
@@ -86,12 +91,6 @@ impl Credits {
 
     pub fn by_stage(&self) -> Held {
         *self.lock()
-    }
-
-    /// True while the source waits for bytes that are not free.
-    pub fn are_wanted(&self) -> bool {
-        let held = self.lock();
-        held.wanted > 0 && held.all() + held.wanted > self.total
     }
 
     pub fn total(&self) -> usize {
@@ -150,11 +149,12 @@ mod tests {
     #[test]
     fn bytes_are_wanted_from_a_refusal_until_they_are_free() {
         let credits = Credits::new(10);
+        let is_short = || credits.by_stage().is_short_of(credits.total());
         let all = credits.acquire(8, Duration::ZERO).unwrap();
-        assert!(!credits.are_wanted());
+        assert!(!is_short());
         assert!(credits.acquire(3, Duration::ZERO).is_none());
-        assert!(credits.are_wanted());
+        assert!(is_short());
         drop(all);
-        assert!(!credits.are_wanted());
+        assert!(!is_short());
     }
 }

@@ -1,4 +1,4 @@
-/** The recordings of `demo/`: an hour of them as the past, and from there on live. */
+/** The recordings of `demo/`: half an hour of them as the past, and from there on live. */
 import { readFileSync } from 'node:fs';
 import { eventually } from '../../../tests/clients/support/wait.js';
 import { steadily } from './pace';
@@ -6,10 +6,8 @@ import { history, type PublishedPoint, publish, type Site } from './site';
 
 type Server = Pick<Site, 'url'>;
 
-const HOUR_MS = 3_600_000;
-const STEP_MS = 10_000;
-const PAST = HOUR_MS / STEP_MS;
-const PACE_MS = 250;
+const STEP_MS = 1_000;
+const PAST = 30 * 60;
 
 const RECORDINGS = [
   recording('ec2_cpu_utilization', { instance: '24ae8d' }, 'ec2_cpu_utilization_24ae8d'),
@@ -39,9 +37,9 @@ function valuesAt(n: number, time: number): PublishedPoint[] {
   }));
 }
 
-/** One value of each recording for every ten seconds of the last hour. */
+/** One value of each recording for every second of the last half hour. */
 export async function seed(server: Server): Promise<void> {
-  const from = Date.now() - HOUR_MS;
+  const from = Date.now() - PAST * STEP_MS;
   const past = Array.from({ length: PAST }, (_, n) => valuesAt(n, from + n * STEP_MS));
   await publish(server, past.flat());
   await eventually('the past is stored', async () => {
@@ -53,5 +51,5 @@ export async function seed(server: Server): Promise<void> {
 /** Publishes the values that follow at a steady pace, until the returned function is called. */
 export function replay(server: Server): () => Promise<void> {
   let n = PAST;
-  return steadily(PACE_MS, () => publish(server, valuesAt(n++, Date.now())));
+  return steadily(STEP_MS, () => publish(server, valuesAt(n++, Date.now())));
 }

@@ -130,11 +130,12 @@ struct Budget {
 
 impl Budget {
     fn of(now: &Snapshot) -> Self {
-        now.credits.as_ref().map_or_else(Self::default, |credits| Self {
-            held: credits.by_stage(),
-            total: credits.total(),
-            full: credits.are_wanted(),
-        })
+        let Some(credits) = &now.credits else {
+            return Self::default();
+        };
+        let (held, total) = (credits.by_stage(), credits.total());
+        let full = held.is_short_of(total);
+        Self { held, total, full }
     }
 
     fn share(&self, bytes: usize) -> f64 {
