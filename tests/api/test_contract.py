@@ -25,6 +25,14 @@ RULES = (
 )
 
 
+
+
+def leaves_the_years(case):
+    """Its offset may take a time of the first or the last year out of the years 1 to 9999."""
+    times = (str((case.query or {}).get(name)) for name in ("from", "to"))
+    return any(time[:4] in ("0001", "9999") for time in times)
+
+
 @pytest.fixture(scope="session")
 def document(server):
     return schemathesis.openapi.from_url(f"{server.url}/api/v1/openapi.json")
@@ -39,7 +47,7 @@ def test_answers_are_as_documented(case):
     # Longer than the longest statement.
     answer = case.call(timeout=30)
     excluded = []
-    if answer.status_code == 400 and any(rule in answer.text for rule in RULES):
+    if answer.status_code == 400 and (any(rule in answer.text for rule in RULES) or leaves_the_years(case)):
         excluded = [positive_data_acceptance]
     elif answer.status_code == 504:
         # Decades in small buckets may be too much for the statement time-out, which is its purpose.
