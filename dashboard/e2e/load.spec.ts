@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { median, report } from './support/figures';
 import { test } from './support/test';
 
-const LOADS = 5;
+const LOADS = 3;
 const LOADS_MAX = 25;
 const LIMIT_MS = 1_000;
 const PAGES = [
@@ -25,7 +25,9 @@ for (const [path, ...signs] of PAGES) {
       await page.close();
     }
     const kilobytes = median(loads.map(({ bytes }) => bytes)) / 1000;
-    report(path, `${kilobytes.toFixed(0)} kB, data after ${quickest().toFixed(0)} ms`);
+    const usual = median(loads.map(({ after }) => after));
+    const times = `${quickest().toFixed(0)} ms at best, median ${usual.toFixed(0)} ms of ${loads.length}`;
+    report(path, `${kilobytes.toFixed(0)} kB, data after ${times}`);
     expect(kilobytes).toBeLessThan(300);
     expect(quickest()).toBeLessThan(LIMIT_MS);
   });
