@@ -83,7 +83,7 @@ describe('by keyboard alone', () => {
     await page.getByRole('option', { name: 'key_hold' }).waitFor();
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
-    await page.locator('[data-panel][data-state=live]').waitFor();
+    await page.locator('[aria-label^="key_hold: one line"]').waitFor();
     await tabTo(page, 'key_hold: one line');
     await page.keyboard.press('ArrowLeft');
     await page.locator('[data-panel][data-state=paused]').waitFor();

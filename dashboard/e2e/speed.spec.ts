@@ -49,12 +49,13 @@ test('scripting takes at most 8 ms of a frame with 20 live lines', async ({ visi
   const profiles = await steadyState(page);
   const slow = median(profiles.map(({ frames }) => quantile(frames, 0.95)));
   const usual = median(profiles.map(({ frames }) => median(frames)));
+  const longest = median(profiles.map(({ frames }) => Math.max(...frames)));
   const rate = median(profiles.map(({ frames }) => frames.length / (WINDOW_MS / 1000)));
   report(
     'scripting a frame, 20 live lines',
-    `median ${ms(usual)}, p95 ${ms(slow)}, ${rate.toFixed(0)} frames a second`,
+    `median ${ms(usual)}, p95 ${ms(slow)}, longest ${ms(longest)}, ${rate.toFixed(0)} frames a second`,
   );
-  expect(slow).toBeLessThanOrEqual(8);
+  expect(longest).toBeLessThanOrEqual(8);
 });
 
 test('scripting takes at most 300 ms of a second with 20 panels', async ({ visit }) => {

@@ -25,8 +25,6 @@ RULES = (
 )
 
 
-
-
 def leaves_the_years(case):
     """Its offset may take a time of the first or the last year out of the years 1 to 9999."""
     times = (str((case.query or {}).get(name)) for name in ("from", "to"))
