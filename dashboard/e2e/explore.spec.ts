@@ -128,8 +128,10 @@ test('a series is found among thousands by typing', async ({ visit }) => {
   await page.getByText('1,000 series or more match').waitFor();
   await page.getByText('More than 20 series match').waitFor();
   await page.getByRole('button', { name: 'Add a label' }).click();
-  await page.getByRole('combobox', { name: 'Label' }).fill('ho');
+  const label = page.getByRole('combobox', { name: 'Label' });
+  await label.fill('ho');
   await page.getByRole('option', { name: /host/ }).click();
+  await expect.poll(() => label.inputValue()).toBe('host');
   const began = Date.now();
   await page.getByRole('combobox', { name: 'Value' }).fill('2917');
   const option = page.getByRole('option', { name: 'host-2917' });

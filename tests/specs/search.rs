@@ -91,7 +91,7 @@ async fn a_stream_shows_how_it_is_configured_and_nothing_secret() {
             "topic": plan.stream, "redriveTopic": plan.redrive_topic(), "partitions": 2, "format": "json",
             "timeField": "when", "timeUnit": "s", "labels": ["site"], "values": ["heat"],
             "metricPrefix": plan.stream, "onMissing": "skip", "start": "earliest", "onOffsetLost": "stop",
-            "maxSeries": 7, "maxRecordBytes": 1 << 20, "acceptPast": "1year 18h", "acceptFuture": "1day",
+            "maxSeries": 7, "maxRecordBytes": 1 << 20, "acceptPast": "366d", "acceptFuture": "1day",
             "retention": [{"level": "raw", "keep": "10days"}, {"level": "1m", "keep": "20days"},
                 {"level": "1h", "keep": "1year"}, {"level": "1d", "keep": null}],
         })

@@ -98,7 +98,11 @@ export function Combobox({
         className="min-h-8 w-full rounded border border-control bg-card px-2 text-ink"
       />
       <ul
-        {...getMenuProps({ ref: scroller })}
+        {...getMenuProps({
+          ref: scroller,
+          // The field keeps the focus: leaving it would take what is typed before the click is done.
+          onMouseDown: (event) => event.preventDefault(),
+        })}
         className={`absolute top-full left-0 z-20 mt-1 max-h-64 w-max min-w-full max-w-[min(40rem,90vw)] overflow-auto rounded border border-line bg-card shadow-lg ${isOpen ? '' : 'hidden'}`}
       >
         {isOpen && suggestions.length === 0 && (
