@@ -72,7 +72,7 @@ fn in_one_unit(span: Span) -> String {
     let nanos = span.as_nanos();
     let (size, unit) = units
         .into_iter()
-        .find(|(size, _)| nanos % size == 0)
+        .find(|(size, _)| nanos.is_multiple_of(*size))
         .unwrap_or((1, "ns"));
     format!("{}{unit}", nanos / size)
 }
