@@ -51,30 +51,17 @@ impl ScalarType for Duration {
     }
 
     fn to_value(&self) -> Value {
+        const DAY: u64 = 86_400;
         let text = humantime::format_duration(self.0).to_string();
-        Value::String(if text.contains(' ') {
-            in_one_unit(self.0)
+        // `90d`, where humantime has months that are not of whole days.
+        let days = self.0.as_secs() / DAY;
+        let is_whole = self.0 == Span::from_secs(days * DAY);
+        Value::String(if is_whole && text.contains(' ') {
+            format!("{days}d")
         } else {
             text
         })
     }
-}
-
-/// `90d`, where `humantime` has months that are not of whole days.
-fn in_one_unit(span: Span) -> String {
-    const SECOND: u128 = 1_000_000_000;
-    let units = [
-        (86_400 * SECOND, "d"),
-        (3_600 * SECOND, "h"),
-        (60 * SECOND, "m"),
-        (SECOND, "s"),
-    ];
-    let nanos = span.as_nanos();
-    let (size, unit) = units
-        .into_iter()
-        .find(|(size, _)| nanos.is_multiple_of(*size))
-        .unwrap_or((1, "ns"));
-    format!("{}{unit}", nanos / size)
 }
 
 /// How long a bucket is: a fixed length such as `"250ms"`, `"15m"`, `"12h"` or `"1d 12h"`, aligned to
