@@ -78,7 +78,9 @@ describe('by keyboard alone', () => {
     await page.getByRole('button', { name: /ec2_cpu/ }).waitFor();
     await tabTo(page, 'Add panel');
     await page.keyboard.press('Enter');
-    await tabTo(page, 'Metric');
+    // The footer has a link of nearly this name.
+    await page.getByRole('combobox', { name: 'Metric' }).waitFor();
+    await tabTo(page, 'Metric', 'main *');
     await page.keyboard.type('key_h');
     await page.getByRole('option', { name: 'key_hold' }).waitFor();
     await page.keyboard.press('ArrowDown');

@@ -26,14 +26,14 @@ beforeAll(async () => {
 afterAll(() => browser.close());
 
 export const test = base.extend<{ visit(path: string, options?: Visit): Promise<Page> }>({
-  visit: async ({ task: _ }, use) => {
-    const closing: (() => Promise<void>)[] = [];
+  visit: async ({ task }, use) => {
+    const pages: Page[] = [];
     const problems: string[] = [];
     await use(async (path, { url = site.url, outage = false, missing = false, ...options } = {}) => {
       const context = await browser.newContext({ baseURL: url, viewport: { width: 1280, height: 800 }, ...options });
-      closing.push(() => context.close());
       context.setDefaultTimeout(PATIENCE_MS);
       const page = await context.newPage();
+      pages.push(page);
       watch(page, new URL(url).origin, (problem) => {
         const isExpected = (outage && OUTAGE.test(problem)) || (missing && NOT_FOUND.test(problem));
         if (!isExpected) problems.push(problem);
@@ -41,10 +41,14 @@ export const test = base.extend<{ visit(path: string, options?: Visit): Promise<
       await page.goto(path);
       return page;
     });
-    for (const close of closing) await close();
+    if (task.result?.state === 'fail') for (const page of pages) console.error(await outlineOf(page));
+    for (const page of pages) await page.context().close();
     expect(problems, 'what went wrong on the page').toEqual([]);
   },
 });
+
+/** What was there when a test failed, as a screen reader has it. */
+const outlineOf = async (page: Page) => `${page.url()}\n${await page.locator('body').ariaSnapshot().catch(String)}`;
 
 /** How Chromium reports on the console that a server does not answer. */
 const OUTAGE = /net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)|503|WebSocket/;
