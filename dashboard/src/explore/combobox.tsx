@@ -20,6 +20,8 @@ interface Props {
   trouble?: string | undefined;
   placeholder?: string;
   className?: string;
+  /** It has the focus at first. */
+  isNext?: boolean;
   onSearch(text: string): void;
   onChoose(value: string): void;
 }
@@ -36,6 +38,7 @@ export function Combobox({
   trouble,
   placeholder,
   className = '',
+  isNext = false,
   onSearch,
   onChoose,
 }: Props) {
@@ -92,6 +95,8 @@ export function Combobox({
           onBlur: () => commit(text),
           onFocus: (event) => event.currentTarget.select(),
         })}
+        // biome-ignore lint/a11y/noAutofocus: who asked for this field goes on here
+        autoFocus={isNext}
         placeholder={placeholder}
         autoComplete="off"
         spellCheck={false}

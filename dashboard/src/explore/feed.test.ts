@@ -97,6 +97,18 @@ describe('a live feed', () => {
     expect(held(feed.picture).a).toContainEqual([999_000, 7]);
   });
 
+  test('asks for nothing before something is chosen, and lets go of what was', async () => {
+    feedOf({ ...QUESTION, selector: { metric: '', matchers: [{ name: '', op: '=', value: '' }] } }).show(LIVE, 1_000);
+    await settle();
+    expect([state(), server.asked.length, server.open.length]).toEqual(['blank', 0, 0]);
+    feed.ask(QUESTION);
+    await settle();
+    expect(state()).toBe('live');
+    feed.ask({ ...QUESTION, selector: { metric: '', matchers: [] } });
+    await settle();
+    expect([state(), server.open.length, feed.picture.isEmpty]).toEqual(['blank', 0, true]);
+  });
+
   test('lets go of what has left the window', async () => {
     feedOf().show(LIVE, 1_000);
     await settle();

@@ -5,7 +5,7 @@ import { Follower, type Subject } from './follower';
 import { Picture } from './picture';
 import { hasOutgrown, needsCounts, planFor, type Wish } from './plan';
 import { type Span, wholeBuckets } from './rows';
-import { narrowed, type Selector } from './selector';
+import { isBlank, narrowed, type Selector } from './selector';
 import type { Server } from './server';
 import { spanOf, type View, windowOf } from './view';
 
@@ -15,6 +15,8 @@ export interface Question extends Wish {
 
 export type FeedState =
   | { kind: 'loading' | 'live' | 'paused' | 'reconnecting' }
+  /** No series are chosen yet. */
+  | { kind: 'blank' }
   /** `newest`: when the newest point of these series was, if there is one. */
   | { kind: 'empty'; newest?: number }
   | { kind: 'error'; error: ApiError };
@@ -133,6 +135,10 @@ export class Feed {
     clearTimeout(this.#repair);
     this.#repair = undefined;
     this.#loading?.abort();
+    if (isBlank(this.#question.selector)) {
+      this.#rest();
+      return;
+    }
     const loading = new AbortController();
     this.#loading = loading;
     this.#say({ loading: true, leftOut: 0, ...(this.#shown ? {} : { state: { kind: 'loading' } }) });
@@ -146,6 +152,14 @@ export class Feed {
     } finally {
       if (this.#loading === loading) this.#loading = undefined;
     }
+  }
+
+  #rest(): void {
+    this.#follower?.stop();
+    this.#follower = undefined;
+    this.#shown = undefined;
+    this.#onChange();
+    this.#say({ loading: false, tooMany: false, leftOut: 0, state: { kind: 'blank' } });
   }
 
   async #loadFor(view: View, signal: AbortSignal): Promise<void> {

@@ -75,7 +75,7 @@ function Card({ panel, controller, actions, isNew }: Omit<Props, 'views'> & { co
           <Choices>
             <Choice onClick={() => setEditing(!editing)}>{editing ? 'Close the editor' : 'Edit'}</Choice>
             <Choice onClick={() => setTable(!table)}>{table ? 'Hide the table' : 'Show as a table'}</Choice>
-            <Choice onClick={download}>Download as CSV</Choice>
+            {state.kind !== 'blank' && <Choice onClick={download}>Download as CSV</Choice>}
             <Choice onClick={() => actions.move(-1)}>Move forward</Choice>
             <Choice onClick={() => actions.move(1)}>Move back</Choice>
             <Choice onClick={actions.duplicate}>Duplicate</Choice>

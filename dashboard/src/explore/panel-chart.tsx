@@ -38,10 +38,17 @@ export function PanelChart({ controller, title }: Props) {
 /** Over the empty axes, so that nothing moves when the lines come. */
 function Instead({ state }: { state: FeedState }) {
   if (state.kind === 'loading') return <Loading label="The chart is loading" className="absolute inset-0" />;
-  if (state.kind !== 'empty') return null;
+  const text = textInstead(state);
+  if (!text) return null;
   return (
     <p className="pointer-events-none absolute inset-0 flex items-center justify-center p-4 text-center text-muted">
-      No data in this range. {state.newest !== undefined && `The newest point is of ${time(state.newest)}.`}
+      {text}
     </p>
   );
+}
+
+function textInstead(state: FeedState): string | undefined {
+  if (state.kind === 'blank') return 'Choose a metric.';
+  if (state.kind !== 'empty') return undefined;
+  return `No data in this range.${state.newest === undefined ? '' : ` The newest point is of ${time(state.newest)}.`}`;
 }

@@ -11,6 +11,7 @@ import { type Plan, THINNED_MAX } from './plan';
 const PILLS: Record<FeedState['kind'], [Tone, string]> = {
   loading: ['quiet', 'Loading'],
   live: ['good', 'Live'],
+  blank: ['quiet', 'New'],
   paused: ['quiet', 'Paused'],
   reconnecting: ['warn', 'Resuming'],
   empty: ['quiet', 'No data'],
@@ -39,7 +40,7 @@ export function PanelNotes({ controller }: { controller: PanelController }) {
 }
 
 export function notes({ state, tooMany, leftOut }: FeedNews, plan: Plan): string[] {
-  if (state.kind === 'loading') return [];
+  if (state.kind === 'loading' || state.kind === 'blank') return [];
   const all = [described(plan)];
   if (tooMany) all.push('More than 20 series match: the first 20 are shown. Add a label to see others.');
   if (leftOut > 0) all.push(`${count(leftOut)} points came too fast for this page and are being loaded again.`);

@@ -4,7 +4,7 @@ import { Button } from '@/ui/button';
 import { Select } from '@/ui/fields';
 import { Combobox } from './combobox';
 import { useLabelSearch, useMetricSearch, useSeriesCount, useValueSearch } from './search';
-import { type Matcher, OPS, type Selector } from './selector';
+import { isBlank, type Matcher, OPS, type Selector } from './selector';
 
 interface Props {
   selector: Selector;
@@ -22,6 +22,7 @@ export function SelectorEditor({ selector, onChange }: Props) {
         label="Metric"
         value={selector.metric}
         placeholder="Type to search"
+        isNext={isBlank(selector)}
         {...metrics}
         onSearch={metrics.search}
         onChoose={(metric) => onChange({ ...selector, metric })}

@@ -19,6 +19,9 @@ const NAMES = { '=': 'EQUAL', '!=': 'NOT_EQUAL', '=~': 'MATCHES', '!~': 'NOT_MAT
 /** The conditions that count: one without a label is still being written. */
 export const conditions = ({ matchers }: Selector): readonly Matcher[] => matchers.filter(({ name }) => name);
 
+/** Nothing is chosen yet, rather than everything. */
+export const isBlank = (selector: Selector): boolean => !selector.metric && conditions(selector).length === 0;
+
 /** As GraphQL's `SeriesSelector`. */
 export const toInput = (selector: Selector) => ({
   ...(selector.metric ? { metric: selector.metric } : {}),

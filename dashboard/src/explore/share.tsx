@@ -2,28 +2,22 @@
 
 import { useState } from 'react';
 import { Button } from '@/ui/button';
-
-const SHOWN_MS = 2_500;
+import { useClipboard } from '@/ui/clipboard';
 
 /** Copies the link to what is shown. Where a page may not write to the clipboard, the link is shown to be copied. */
 export function Share({ address }: { address(): string }) {
-  const [copied, setCopied] = useState(false);
+  const { outcome, copy } = useClipboard();
   const [link, setLink] = useState<string>();
   const share = async () => {
     const url = new URL(`/explore${address()}`, window.location.href).href;
-    try {
-      await navigator.clipboard.writeText(url);
-      setCopied(true);
-      setTimeout(() => setCopied(false), SHOWN_MS);
-    } catch {
-      setLink(url);
-    }
+    if (!(await copy(url))) setLink(url);
   };
+  const isCopied = outcome === 'copied';
   return (
     <>
-      <Button onClick={() => void share()}>{copied ? 'Copied' : 'Copy link'}</Button>
+      <Button onClick={() => void share()}>{isCopied ? 'Copied' : 'Copy link'}</Button>
       <span role="status" className="sr-only">
-        {copied ? 'The link is copied.' : ''}
+        {isCopied ? 'The link is copied.' : ''}
       </span>
       {link && (
         <input

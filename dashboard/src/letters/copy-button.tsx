@@ -1,5 +1,6 @@
-import { type RefObject, useEffect, useState } from 'react';
+import type { RefObject } from 'react';
 import { Button } from '@/ui/button';
+import { useClipboard } from '@/ui/clipboard';
 
 interface Props {
   text: string;
@@ -7,29 +8,19 @@ interface Props {
   shownIn: RefObject<HTMLElement | null>;
 }
 
-/** Where a page may not reach the clipboard, as without TLS, the text is selected instead. */
-export function CopyButton({ text, shownIn }: Props) {
-  const [said, say] = useState('');
-  useEffect(() => {
-    if (!said) return;
-    const timer = setTimeout(() => say(''), 4_000);
-    return () => clearTimeout(timer);
-  }, [said]);
+const OUTCOMES = { copied: 'Copied', refused: 'Selected: copy it with Ctrl+C' };
 
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      say('Copied');
-    } catch {
-      if (shownIn.current) window.getSelection()?.selectAllChildren(shownIn.current);
-      say('Selected: copy it with Ctrl+C');
-    }
+/** Where a page may not reach the clipboard, the text is selected instead. */
+export function CopyButton({ text, shownIn }: Props) {
+  const { outcome, copy } = useClipboard();
+  const copyOrSelect = async () => {
+    if (!(await copy(text)) && shownIn.current) window.getSelection()?.selectAllChildren(shownIn.current);
   };
   return (
     <>
-      <Button onClick={copy}>Copy</Button>
+      <Button onClick={() => void copyOrSelect()}>Copy</Button>
       <span role="status" className="text-muted">
-        {said}
+        {outcome && OUTCOMES[outcome]}
       </span>
     </>
   );

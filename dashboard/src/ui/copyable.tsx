@@ -1,30 +1,21 @@
 'use client';
 
-import { useState } from 'react';
 import { Button } from './button';
+import { useClipboard } from './clipboard';
 
-const SHOWN_MS = 2_000;
+const OUTCOMES = { copied: 'Copied', refused: 'Select the text and copy it by hand' };
 
 /** A command or a document to paste elsewhere. */
 export function Copyable({ title, text }: { title: string; text: string }) {
-  const [outcome, setOutcome] = useState('');
-  const copy = async () => {
-    // Browsers give the clipboard to secure origins only.
-    const done = await navigator.clipboard?.writeText(text).then(
-      () => true,
-      () => false,
-    );
-    setOutcome(done ? 'Copied' : 'Select the text and copy it by hand');
-    setTimeout(() => setOutcome(''), SHOWN_MS);
-  };
+  const { outcome, copy } = useClipboard();
   return (
     <figure className="min-w-0 rounded border border-line">
       <figcaption className="flex flex-wrap items-center gap-2 border-line border-b px-2 py-1">
         <span className="mr-auto font-medium">{title}</span>
         <span role="status" className="text-muted text-xs">
-          {outcome}
+          {outcome && OUTCOMES[outcome]}
         </span>
-        <Button onClick={copy} aria-label={`Copy: ${title}`}>
+        <Button onClick={() => void copy(text)} aria-label={`Copy: ${title}`}>
           Copy
         </Button>
       </figcaption>
