@@ -1,7 +1,7 @@
 import type { Locator, Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { encodeDashboard } from '@/explore/address';
-import { newPanel } from '@/explore/dashboard';
+import { DEFAULT_VIEW, newPanel } from '@/explore/dashboard';
 import { eventually, unique } from '../../tests/clients/support/wait.js';
 import { lines } from './support/chart';
 import { report } from './support/figures';
@@ -185,7 +185,21 @@ test('a dashboard survives a reload, and its link shows the same to others', asy
   expect(await other.getByLabel('Time range').inputValue()).toBe('1h');
 });
 
-test('a dashboard is saved by name, and opened again', async ({ visit }) => {
+test('panels are arranged by dragging them, and by keys', async ({ visit }) => {
+  const metrics = ['ec2_cpu_utilization', 'key_hold'];
+  const panels = metrics.map((metric) => newPanel({ metric, matchers: [] }, { width: 'half' }));
+  const page = await visit(`/explore${encodeDashboard({ view: DEFAULT_VIEW, panels })}`);
+  await isReady(page, 1);
+  const titles = () => page.locator('[data-panel] h2').allInnerTexts();
+  const handle = (n: number) => panel(page, n).getByRole('button', { name: /^Move .* with the arrow keys$/ });
+  expect(await titles()).toEqual(metrics);
+  await handle(1).dragTo(panel(page, 0));
+  await expect.poll(titles).toEqual(metrics.toReversed());
+  await handle(0).press('ArrowRight');
+  await expect.poll(titles).toEqual(metrics);
+});
+
+test('a dashboard is saved by name, opened again, renamed and deleted', async ({ visit }) => {
   const page = await visit('/explore?metric=key_hold');
   await isReady(page);
   await page.getByText('Saved', { exact: true }).click();
@@ -197,6 +211,12 @@ test('a dashboard is saved by name, and opened again', async ({ visit }) => {
   await page.getByRole('button', { name: 'Keys', exact: true }).click();
   await isReady(page);
   expect(await page.locator('[data-panel] h2').allInnerTexts()).toEqual(['key_hold']);
+
+  await page.getByRole('button', { name: 'Rename Keys' }).click();
+  await page.getByLabel('Another name for Keys').fill('Strokes');
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Delete Strokes' }).click();
+  await page.getByText('Nothing is saved in this browser yet.').waitFor();
 });
 
 test('the CSV of a panel has the points that were stored, and its table tells as many', async ({ visit }) => {

@@ -13,6 +13,8 @@ use crate::store::read::{PointKey, PointRow, Reader};
 use crate::telemetry::Status;
 
 pub(super) const OWN: [&str; 1] = ["limit"];
+/// The greatest whole number that every JSON reader takes from the document as it is.
+const LIMIT_MAX: usize = (1 << 53) - 1;
 /// Rows of a page: some 1.5 MB of NDJSON, and what is held for a client that reads slowly.
 const PAGE: usize = 10_000;
 
@@ -24,7 +26,7 @@ pub(super) async fn get<E: Operations>(
     let answer = async {
         let params = Params::of(&request, &OWN)?;
         let asked = params.asked(request.headers())?;
-        let limit = params.count("limit", i64::MAX as usize)?;
+        let limit = params.count("limit", LIMIT_MAX)?;
         let Some(format) = asked.format else {
             return Ok(not_acceptable());
         };
