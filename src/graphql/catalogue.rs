@@ -78,7 +78,7 @@ impl Catalogue {
         let selector = selector.into_selector()?;
         let search = search_for(search)?;
         let first = limits::page(first, limits::NAMES_MAX)?;
-        let rows = reader(ctx)?.labels(&selector, search.as_ref(), first).await;
+        let rows = reader(ctx)?.labels(&selector, search.as_ref(), Some(first)).await;
         let name = |Counted { text, series }| LabelName {
             name: text,
             series: Long(series),
@@ -103,7 +103,7 @@ impl Catalogue {
         let search = search_for(search)?;
         let first = limits::page(first, limits::NAMES_MAX)?;
         let rows = reader(ctx)?
-            .values_of_label(&name, &selector, search.as_ref(), first)
+            .label_values(&name, &selector, search.as_ref(), Some(first))
             .await;
         let value = |Counted { text, series }| LabelValue {
             value: text,

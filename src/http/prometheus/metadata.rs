@@ -11,7 +11,7 @@ use serde_json::json;
 use super::answer::{self, Failure};
 use super::params::{self, Params};
 use super::{Worker, asked};
-use crate::data::{METRIC_NAME, SeriesId};
+use crate::data::{METRIC_NAME, Selector, SeriesId};
 use crate::graphql::Operations;
 use crate::history::promql::{self, Labels, labels_of};
 use crate::store::read::{MetricFilter, Reader};
@@ -45,9 +45,9 @@ pub(super) async fn names<E: Operations>(
             names.map(Into::into).collect()
         }
         None => {
-            let mut names = BTreeSet::from_iter(reader.label_names().await?);
-            names.insert(METRIC_NAME.to_owned());
-            names
+            let names = reader.labels(&Selector::default(), None, None).await?;
+            let names = names.into_iter().map(|name| name.text);
+            names.chain([METRIC_NAME.to_owned()]).collect()
         }
     };
     names.retain(|name| !name.is_empty());
@@ -68,11 +68,17 @@ pub(super) async fn values<E: Operations>(
             let values = found.into_values().filter_map(|mut labels| labels.remove(&*name));
             Vec::from_iter(values.map(String::from).collect::<BTreeSet<_>>())
         }
-        None if name == METRIC_NAME => {
-            let metrics = reader.metrics(&MetricFilter::default()).await?;
-            Vec::from_iter(metrics.into_iter().map(|m| m.text).collect::<BTreeSet<_>>())
+        None => {
+            let values = match name == METRIC_NAME {
+                true => reader.metrics(&MetricFilter::default()).await?,
+                false => {
+                    reader
+                        .label_values(&name, &Selector::default(), None, None)
+                        .await?
+                }
+            };
+            values.into_iter().map(|value| value.text).collect()
         }
-        None => reader.label_values(&name).await?,
     };
     Ok(answer::list(values, params.limit()?))
 }

@@ -37,13 +37,12 @@ impl Reader {
         if let Some(search) = search {
             conditions.contains("metric", search);
         }
-        let limit = first.unwrap_or(self.limits.rows + 1);
         let sql = format!(
             "select metric as text, count(*) as series from series where {}
-             group by metric order by metric collate \"C\" limit {limit}",
-            conditions.sql()
+             group by metric order by metric collate \"C\" limit {}",
+            conditions.sql(),
+            self.rows(*first)
         );
-        let rows = self.load(conditions.query(&sql)).await?;
-        self.whole(rows)
+        self.whole(self.load(conditions.query(&sql)).await?)
     }
 }

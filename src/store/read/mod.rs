@@ -138,6 +138,13 @@ impl Reader {
         Ok(rows)
     }
 
+    /// So many rows, or all: one more than the limit, which [`whole`](Self::whole) refuses.
+    fn rows(&self, first: Option<usize>) -> i64 {
+        first.map_or(self.one_too_many(), |first| {
+            i64::try_from(first).unwrap_or(i64::MAX)
+        })
+    }
+
     /// One row more than the limit, as `limit` of a statement.
     fn one_too_many(&self) -> i64 {
         one_more(self.limits.rows)

@@ -152,19 +152,3 @@ async fn what_retention_has_dropped_is_not_available() {
         Err(ReadError::NotAvailable { earliest, archived })
     );
 }
-
-#[tokio::test]
-async fn the_names_and_values_of_labels_come_sorted_and_once() {
-    let world = World::new().await;
-    world
-        .add_series(&[
-            Series::new("m", [("site", "b"), ("Zone", "1")]),
-            Series::new("m", [("site", "a")]),
-            Series::new("n", [("site", "a")]),
-        ])
-        .await;
-    assert_eq!(world.reader.label_names().await.unwrap(), ["Zone", "site"]);
-    assert_eq!(world.reader.label_values("site").await.unwrap(), ["a", "b"]);
-    assert!(world.reader.label_values("no\0").await.unwrap().is_empty());
-    assert!(world.reader.label_values("none").await.unwrap().is_empty());
-}

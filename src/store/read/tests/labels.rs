@@ -89,18 +89,14 @@ async fn any_selector_and_any_search_find_what_a_plain_count_finds() {
             let asked = search.map(Search::new);
             let names = matching.iter().flat_map(|series| series.labels.iter());
             let expected = counted(names.map(|(name, _)| &**name), *search);
-            let labels = world
-                .reader
-                .labels(selector, asked.as_ref(), 1_000)
-                .await
-                .unwrap();
+            let labels = world.reader.labels(selector, asked.as_ref(), None).await.unwrap();
             assert_eq!(seen(labels), expected, "{selector:?} {search:?}");
             for name in ["site", "host", "Größe_%", "none", "nul\0"] {
                 let values = matching.iter().filter_map(|series| series.label(name));
                 let expected = counted(values, *search);
                 let values = world
                     .reader
-                    .values_of_label(name, selector, asked.as_ref(), 1_000)
+                    .label_values(name, selector, asked.as_ref(), None)
                     .await
                     .unwrap();
                 assert_eq!(seen(values), expected, "{name} {selector:?} {search:?}");
@@ -144,9 +140,13 @@ async fn the_first_names_and_values_are_those_that_sort_first() {
     let world = World::new().await;
     world.add_series(&shop()).await;
     let all = selector(None, &[]);
-    let names = world.reader.labels(&all, None, 2).await.unwrap();
+    let names = world.reader.labels(&all, None, Some(2)).await.unwrap();
     assert_eq!(seen(names), [("Größe_%".to_owned(), 15), ("host".to_owned(), 60)]);
-    let values = world.reader.values_of_label("site", &all, None, 1).await.unwrap();
+    let values = world
+        .reader
+        .label_values("site", &all, None, Some(1))
+        .await
+        .unwrap();
     assert_eq!(seen(values), [("50".to_owned(), 7)]);
 }
 
@@ -159,8 +159,23 @@ async fn a_regular_expression_that_meets_more_values_than_the_row_limit_is_refus
     .await;
     world.add_series(&shop()).await;
     let many = selector(None, &[("host", MatchOp::Matches, "Host-1")]);
-    let answer = world.reader.labels(&many, None, 10).await;
+    let answer = world.reader.labels(&many, None, Some(10)).await;
     assert_eq!(answer, Err(ReadError::TooManyRows { limit: 10 }));
+}
+
+#[tokio::test]
+async fn all_values_of_a_label_are_refused_beyond_the_row_limit() {
+    let world = World::with(ReadLimits {
+        rows: 59,
+        ..ReadLimits::default()
+    })
+    .await;
+    world.add_series(&shop()).await;
+    let all = selector(None, &[]);
+    let values = world.reader.label_values("host", &all, None, None).await;
+    assert_eq!(values, Err(ReadError::TooManyRows { limit: 59 }));
+    let first = world.reader.label_values("host", &all, None, Some(59)).await;
+    assert_eq!(first.unwrap().len(), 59);
 }
 
 /// `cargo test --release --lib a_hundred_thousand_series -- --ignored --nocapture`
@@ -192,17 +207,17 @@ async fn what_is_looked_for_among_a_hundred_thousand_series_and_how_long_it_take
                 took.entry(what).or_default().push(begun.elapsed());
             };
             let begun = std::time::Instant::now();
-            reader.labels(selector, None, 100).await.unwrap();
+            reader.labels(selector, None, Some(100)).await.unwrap();
             note("names", begun);
             let begun = std::time::Instant::now();
             reader
-                .values_of_label("host", selector, Some(&host), 100)
+                .label_values("host", selector, Some(&host), Some(100))
                 .await
                 .unwrap();
             note("2,000 values, searched", begun);
             let begun = std::time::Instant::now();
             reader
-                .values_of_label("instance", selector, Some(&text), 100)
+                .label_values("instance", selector, Some(&text), Some(100))
                 .await
                 .unwrap();
             note("100,000 values, searched", begun);
