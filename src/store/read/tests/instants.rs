@@ -105,11 +105,7 @@ async fn instants_of_random_points_are_those_of_a_look_through_all_of_them() {
 
 #[tokio::test]
 async fn more_values_than_rows_are_allowed_are_refused() {
-    let world = World::with(ReadLimits {
-        rows: 3,
-        ..ReadLimits::default()
-    })
-    .await;
+    let world = World::with_rows(3).await;
     world.add_points(&[(1, 0, 1.0)]).await;
     let (step, lookback) = (
         Step::new(Duration::from_micros(1)).unwrap(),

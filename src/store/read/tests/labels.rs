@@ -136,6 +136,27 @@ async fn metrics_are_searched_beside_their_prefix_and_cut_at_the_first_so_many()
 }
 
 #[tokio::test]
+async fn the_names_and_values_of_labels_come_sorted_by_their_bytes_and_once() {
+    let world = World::new().await;
+    world
+        .add_series(&[
+            Series::new("m", [("site", "b"), ("Zone", "1")]),
+            Series::new("m", [("site", "a")]),
+            Series::new("n", [("site", "a")]),
+        ])
+        .await;
+    let all = selector(None, &[]);
+    let names = world.reader.labels(&all, None, None).await.unwrap();
+    assert_eq!(seen(names), [("Zone".to_owned(), 1), ("site".to_owned(), 3)]);
+    let values = world.reader.label_values("site", &all, None, None).await.unwrap();
+    assert_eq!(seen(values), [("a".to_owned(), 2), ("b".to_owned(), 1)]);
+    for name in ["no\0", "none"] {
+        let values = world.reader.label_values(name, &all, None, None).await.unwrap();
+        assert_eq!(values, []);
+    }
+}
+
+#[tokio::test]
 async fn the_first_names_and_values_are_those_that_sort_first() {
     let world = World::new().await;
     world.add_series(&shop()).await;
@@ -152,11 +173,7 @@ async fn the_first_names_and_values_are_those_that_sort_first() {
 
 #[tokio::test]
 async fn a_regular_expression_that_meets_more_values_than_the_row_limit_is_refused() {
-    let world = World::with(ReadLimits {
-        rows: 10,
-        ..ReadLimits::default()
-    })
-    .await;
+    let world = World::with_rows(10).await;
     world.add_series(&shop()).await;
     let many = selector(None, &[("host", MatchOp::Matches, "Host-1")]);
     let answer = world.reader.labels(&many, None, Some(10)).await;
@@ -165,11 +182,7 @@ async fn a_regular_expression_that_meets_more_values_than_the_row_limit_is_refus
 
 #[tokio::test]
 async fn all_values_of_a_label_are_refused_beyond_the_row_limit() {
-    let world = World::with(ReadLimits {
-        rows: 59,
-        ..ReadLimits::default()
-    })
-    .await;
+    let world = World::with_rows(59).await;
     world.add_series(&shop()).await;
     let all = selector(None, &[]);
     let values = world.reader.label_values("host", &all, None, None).await;

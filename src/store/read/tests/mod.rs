@@ -30,6 +30,15 @@ impl World {
         Self::with(ReadLimits::default()).await
     }
 
+    /// An answer has at most so many rows.
+    async fn with_rows(rows: usize) -> Self {
+        Self::with(ReadLimits {
+            rows,
+            ..ReadLimits::default()
+        })
+        .await
+    }
+
     async fn with(limits: ReadLimits) -> Self {
         let db = Database::create().await;
         db.run(
