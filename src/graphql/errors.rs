@@ -26,6 +26,9 @@ pub enum Code {
     GoingAway,
     /// A part this answer needs is away for the moment; retrying later helps.
     Unavailable,
+    /// Others, or this client itself, ask for too much at the moment; `extensions.retryAfter` says
+    /// in how many seconds to come back.
+    Overloaded,
     /// A dead letter whose payload was cut cannot be sent again.
     PayloadTruncated,
     /// Our own mistake; the logs have more.
@@ -45,6 +48,7 @@ impl Code {
             Self::SlowClient => "SLOW_CLIENT",
             Self::GoingAway => "GOING_AWAY",
             Self::Unavailable => "UNAVAILABLE",
+            Self::Overloaded => "OVERLOADED",
             Self::PayloadTruncated => "PAYLOAD_TRUNCATED",
             Self::Internal => "INTERNAL",
         }

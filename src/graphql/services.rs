@@ -141,6 +141,9 @@ pub fn reader<'a>(ctx: &Context<'a>) -> Result<&'a Reader> {
         .map_err(|_| Code::Internal.error("the request came without a reader"))
 }
 
+/// In seconds.
+const OVERLOADED_RETRY_AFTER: u32 = 1;
+
 /// The error a client sees. What only we can mend is logged here and not told.
 pub fn read_error(error: ReadError) -> Error {
     match error {
@@ -150,6 +153,7 @@ pub fn read_error(error: ReadError) -> Error {
             tracing::warn!(%why, "a query could not reach postgres");
             Code::Unavailable.error("postgres is away; try again in a moment")
         }
+        ReadError::Overloaded => overloaded("too much is being read at once; try again in a moment"),
         ReadError::TooManyRows { limit } => Code::TooManyRows.error(format!(
             "the answer has more than {limit} rows; ask for a shorter span, fewer series or a \
              longer step, or page through points"
@@ -176,6 +180,13 @@ pub fn read_error(error: ReadError) -> Error {
             Code::Internal.error("the query failed; the server's log says why")
         }
     }
+}
+
+/// `OVERLOADED` with the seconds after which to come back.
+pub fn overloaded(why: &str) -> Error {
+    Code::Overloaded
+        .error(why)
+        .extend_with(|_, extensions| extensions.set("retryAfter", OVERLOADED_RETRY_AFTER))
 }
 
 pub fn publish_error(error: NotPublished) -> Error {

@@ -1,7 +1,7 @@
 //! Refusals by the HTTP layer, in the shape of a GraphQL error: a message and `extensions.code`.
 
 use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use serde_json::json;
 
 /// The codes that the schema itself never gives.
@@ -18,7 +18,13 @@ pub(super) enum Refusal {
     UnsupportedMediaType,
     UpgradeRequired,
     TooManyConnections,
+    /// Comes with `Retry-After`.
+    #[allow(dead_code, reason = "the guards that give it follow")]
+    Overloaded,
 }
+
+/// When to come back after [`Refusal::Overloaded`], in seconds.
+const RETRY_AFTER: u64 = 1;
 
 impl Refusal {
     const fn parts(self) -> (StatusCode, &'static str) {
@@ -34,6 +40,7 @@ impl Refusal {
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE"),
             Self::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, "UPGRADE_REQUIRED"),
             Self::TooManyConnections => (StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_CONNECTIONS"),
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED"),
         }
     }
 
@@ -44,7 +51,11 @@ impl Refusal {
     pub fn respond_as(self, content_type: &'static str, message: &str) -> HttpResponse {
         let (status, code) = self.parts();
         let error = json!({ "message": message, "extensions": { "code": code } });
-        HttpResponse::build(status)
+        let mut answer = HttpResponse::build(status);
+        if self == Self::Overloaded {
+            answer.insert_header((header::RETRY_AFTER, RETRY_AFTER.to_string()));
+        }
+        answer
             .content_type(content_type)
             .body(json!({ "errors": [error] }).to_string())
     }

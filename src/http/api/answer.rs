@@ -170,7 +170,7 @@ pub(super) fn failed(error: &async_graphql::Error) -> HttpResponse {
         StatusCode::GONE
     } else if is(Code::TooManyRows) {
         StatusCode::UNPROCESSABLE_ENTITY
-    } else if is(Code::Unavailable) {
+    } else if is(Code::Unavailable) || is(Code::Overloaded) {
         StatusCode::SERVICE_UNAVAILABLE
     } else if is(Code::QueryTimeout) {
         StatusCode::GATEWAY_TIMEOUT

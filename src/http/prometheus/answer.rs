@@ -189,7 +189,7 @@ impl From<ReadError> for Failure {
         let why = error.to_string();
         match error {
             ReadError::Timeout => Self::Timeout(why),
-            ReadError::Unavailable(_) => Self::Unavailable(why),
+            ReadError::Unavailable(_) | ReadError::Overloaded => Self::Unavailable(why),
             ReadError::Other(_) => Self::Internal(why),
             ReadError::TooManyRows { .. }
             | ReadError::TooManySeries { .. }

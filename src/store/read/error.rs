@@ -11,6 +11,10 @@ pub enum ReadError {
     /// No connection, or it broke; trying again later helps.
     #[error("postgres is away: {0}")]
     Unavailable(String),
+    /// No connection is free for this client's share, or the question costs more than its class may;
+    /// Postgres is well, and trying again after a moment helps.
+    #[error("too much is being read at once")]
+    Overloaded,
     /// The whole answer would have more rows than this; nothing was cut.
     #[error("the answer has more than {limit} rows")]
     TooManyRows { limit: usize },
