@@ -6,6 +6,7 @@ pub mod scalars;
 pub mod errors;
 pub mod selector;
 pub mod limits;
+pub mod guard;
 pub mod services;
 pub mod types;
 mod connection;
@@ -27,4 +28,5 @@ mod api;
 mod tests;
 
 pub use api::{Api, Schema, sdl};
+pub use guard::Checked;
 pub use payload::{Next, Operations, Payload, Then};

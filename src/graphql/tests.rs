@@ -22,6 +22,11 @@ mod catalogue;
 mod history;
 mod pipeline;
 
+/// Of a server with one stream and without Postgres and Kafka.
+pub fn services() -> Services {
+    services_with(Arc::new(Recorder::default()))
+}
+
 /// Remembers what was sent; refuses once told to.
 #[derive(Default)]
 struct Recorder {
@@ -53,6 +58,29 @@ impl Publisher for Recorder {
     }
 }
 
+fn services_with(publisher: Arc<Recorder>) -> Services {
+    let target = StreamTarget {
+        topic: "machines".to_owned(),
+        redrive_topic: "streamsync.redrive.machines".to_owned(),
+        limits: Limits::default(),
+    };
+    let (metrics, status) = (Arc::new(Metrics::default()), Arc::new(Status::default()));
+    let stream = StreamConfig {
+        name: "machines".to_owned(),
+        ..StreamConfig::default()
+    };
+    Services {
+        samples: Arc::new(Samples::new(Arc::clone(&metrics), Arc::clone(&status))),
+        status,
+        metrics,
+        settings: BTreeMap::from([("machines".to_owned(), stream.settings(true))]),
+        streams: BTreeMap::from([("machines".to_owned(), target)]),
+        latest: LatestCache::local(1_000),
+        publisher,
+        outbox_bytes: 1 << 20,
+    }
+}
+
 struct World {
     db: Database,
     reader: Reader,
@@ -78,26 +106,7 @@ impl World {
         )
         .await;
         let publisher = Arc::new(publisher);
-        let target = StreamTarget {
-            topic: "machines".to_owned(),
-            redrive_topic: "streamsync.redrive.machines".to_owned(),
-            limits: Limits::default(),
-        };
-        let (metrics, status) = (Arc::new(Metrics::default()), Arc::new(Status::default()));
-        let stream = StreamConfig {
-            name: "machines".to_owned(),
-            ..StreamConfig::default()
-        };
-        let services = Services {
-            samples: Arc::new(Samples::new(Arc::clone(&metrics), Arc::clone(&status))),
-            status,
-            metrics,
-            settings: BTreeMap::from([("machines".to_owned(), stream.settings(true))]),
-            streams: BTreeMap::from([("machines".to_owned(), target)]),
-            latest: LatestCache::local(1_000),
-            publisher: publisher.clone(),
-            outbox_bytes: 1 << 20,
-        };
+        let services = services_with(publisher.clone());
         Self {
             reader: Reader::new(db.url.clone(), limits).unwrap(),
             api: Api::new(services.clone()),

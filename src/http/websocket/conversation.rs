@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::dialect::{ClientMessage, Dialect, ServerMessage, Wrong};
 use super::frames;
-use crate::graphql::{Operations, Payload, Then};
+use crate::graphql::{Checked, Operations, Payload, Then};
 use crate::http::session::operations::{Event, Running};
 use crate::http::session::{CHUNK, Settings};
 
@@ -69,12 +69,13 @@ impl<E: Operations> Conversation<E> {
             Ok(ClientMessage::Ping(payload)) => self.say(&ServerMessage::Pong(payload.as_ref()), out),
             Ok(ClientMessage::Pong) => {}
             Ok(ClientMessage::Subscribe { id, request }) => self.subscribe(&id, *request, out),
-            Ok(ClientMessage::Complete { id }) => {
-                if let Some(at) = self.running.find(&id) {
+            Ok(ClientMessage::Complete { id }) => match self.running.find(&id) {
+                Some(at) => {
                     self.running.stop(at);
                     self.say(&ServerMessage::Stopped(&id), out);
                 }
-            }
+                None => self.say(&ServerMessage::Unknown(&id), out),
+            },
             Ok(ClientMessage::Terminate) => self.close(1000, "", out),
             Err(Wrong::Close(why)) => self.close(4400, why, out),
             Err(Wrong::Say(id, why)) => self.say(&ServerMessage::Wrong(id.as_deref(), &why), out),
@@ -204,7 +205,10 @@ impl<E: Operations> Conversation<E> {
         if self.running.len() >= most {
             return self.say(&ServerMessage::Error(id, &[too_many(most)]), out);
         }
-        let payloads = self.executor.payloads(request, Some(data));
+        let payloads = match Checked::of(request) {
+            Ok(checked) => self.executor.payloads(checked, Some(data)),
+            Err(errors) => Payload::refused(errors),
+        };
         self.running.start(id, self.dialect.opening(id), payloads);
     }
 

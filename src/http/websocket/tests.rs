@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::*;
+use crate::graphql::Api;
 use crate::graphql::errors::Code;
 use crate::http::session::{Crowd, Keeper, Limits, Settings, remember_socket};
 use crate::telemetry::Metrics;
@@ -53,7 +54,7 @@ impl Subscriptions {
     }
 }
 
-type TestSchema = Schema<Query, EmptyMutation, Subscriptions>;
+type TestSchema = Api<Query, EmptyMutation, Subscriptions>;
 type Client = Box<dyn Wire>;
 
 trait Wire: Stream<Item = Result<Frame, ProtocolError>> + Sink<Message, Error = ProtocolError> + Unpin {}
@@ -86,7 +87,7 @@ impl Server {
             })),
             crowd: Crowd::new(0),
         };
-        let schema = Schema::new(Query, EmptyMutation, Subscriptions);
+        let schema = Api::of(Schema::new(Query, EmptyMutation, Subscriptions));
         let server = HttpServer::new(move || {
             let keeper = Rc::new(Keeper::new(settings.clone()));
             let schema = schema.clone();
