@@ -133,7 +133,7 @@ async fn a_subscription_through_fragments_runs_on_every_transport() {
         };
         let value = match name {
             "points" => Value::Null,
-            _ => json!("1h"),
+            _ => json!("1m"),
         };
         let head = format!("subscription($after: {of}) ");
         for query in [
