@@ -5,10 +5,12 @@
 pub mod time;
 pub mod day;
 pub mod series;
+pub mod pattern;
 pub mod selector;
 pub mod batch;
 pub mod budget;
 pub mod claim;
+pub mod client;
 pub mod reject;
 pub mod stored;
 pub mod cursor;
@@ -25,6 +27,7 @@ pub use batch::{Assigned, Batch, Header, LeaderEpoch, Point, RawBatch, RawRecord
 pub use bucket::{Bucket, Step};
 pub use budget::{Budget, Reserved};
 pub use claim::{Claim, Claimed, Place};
+pub use client::ClientKey;
 pub use credits::{Credits, Held, Permit};
 pub use cursor::{Cursor, Mark, Positions};
 pub use day::Day;
