@@ -116,7 +116,7 @@ mod tests {
         let url = Database::empty().await;
         let (a, b, c) = tokio::join!(migrate(&url), migrate(&url), migrate(&url));
         let applied = [a.unwrap(), b.unwrap(), c.unwrap()].concat();
-        assert_eq!(applied.len(), 3, "{applied:?}");
+        assert_eq!(applied.len(), 5, "{applied:?}");
         assert!(migrate(&url).await.unwrap().is_empty());
     }
 
