@@ -99,7 +99,9 @@ impl Shares {
     fn end(self: &Arc<Self>, client: ClientKey, class: Class) {
         let mut state = self.lock();
         state.end(client, class);
-        while let Some((next, class)) = state.next(&self.limits) {
+        while state.waiting > 0
+            && let Some((next, class)) = state.next(&self.limits)
+        {
             let Some(waiter) = state.called(next, class) else {
                 continue;
             };
@@ -254,33 +256,39 @@ mod tests {
         IpAddr::from([10, 0, 0, n]).into()
     }
 
-    /// Polled once, so that it has a turn or waits for one.
-    fn asked(
-        shares: &Arc<Shares>,
-        n: u8,
-        class: Class,
-    ) -> Result<Turn, BoxFuture<'static, Result<Turn, Overloaded>>> {
+    type Waiting = BoxFuture<'static, Result<Turn, Overloaded>>;
+
+    fn asked(shares: &Arc<Shares>, n: u8, class: Class) -> Waiting {
         let shares = Arc::clone(shares);
-        let mut turn = async move { shares.turn(client(n), class).await }.boxed();
-        match (&mut turn).now_or_never() {
-            Some(turn) => Ok(turn.expect("no refusal")),
-            None => Err(turn),
-        }
+        async move { shares.turn(client(n), class).await }.boxed()
     }
 
-    fn is_ready(waiting: &mut BoxFuture<'static, Result<Turn, Overloaded>>) -> Option<Turn> {
+    /// At once.
+    fn turn(shares: &Arc<Shares>, n: u8, class: Class) -> Turn {
+        is_ready(&mut asked(shares, n, class)).expect("a turn")
+    }
+
+    fn turns(shares: &Arc<Shares>, n: u8, class: Class, count: usize) -> Vec<Turn> {
+        (0..count).map(|_| turn(shares, n, class)).collect()
+    }
+
+    fn waits(shares: &Arc<Shares>, n: u8, class: Class) -> Waiting {
+        let mut waiting = asked(shares, n, class);
+        assert!(is_ready(&mut waiting).is_none(), "it waits");
+        waiting
+    }
+
+    fn is_ready(waiting: &mut Waiting) -> Option<Turn> {
         waiting.now_or_never().map(|turn| turn.expect("a turn"))
     }
 
     #[tokio::test]
     async fn a_client_alone_may_have_all_and_the_next_turns_go_to_those_who_have_fewest() {
         let shares = Shares::new(LIMITS);
-        let mut all: Vec<Turn> = (0..4)
-            .map(|_| asked(&shares, 1, Class::Cheap).expect("a turn"))
-            .collect();
-        let mut own = asked(&shares, 1, Class::Cheap).expect_err("it waits");
-        let mut second = asked(&shares, 2, Class::Cheap).expect_err("it waits");
-        let mut third = asked(&shares, 3, Class::Cheap).expect_err("it waits");
+        let mut all: Vec<Turn> = turns(&shares, 1, Class::Cheap, 4);
+        let mut own = waits(&shares, 1, Class::Cheap);
+        let mut second = waits(&shares, 2, Class::Cheap);
+        let mut third = waits(&shares, 3, Class::Cheap);
         all.pop();
         all.pop();
         let others = (is_ready(&mut second), is_ready(&mut third));
@@ -293,41 +301,36 @@ mod tests {
     #[tokio::test]
     async fn expensive_turns_leave_one_for_cheap_ones_and_one_for_another_client() {
         let shares = Shares::new(LIMITS);
-        let _mine: Vec<Turn> = (0..2)
-            .map(|_| asked(&shares, 1, Class::Heavy).expect("a turn"))
-            .collect();
-        let mut own = asked(&shares, 1, Class::Heavy).expect_err("it waits");
-        let other = asked(&shares, 2, Class::Heavy).expect("a turn");
-        let mut third = asked(&shares, 3, Class::Heavy).expect_err("it waits");
-        drop(asked(&shares, 4, Class::Cheap).expect("a turn"));
+        let _mine: Vec<Turn> = turns(&shares, 1, Class::Heavy, 2);
+        let mut own = waits(&shares, 1, Class::Heavy);
+        let other = turn(&shares, 2, Class::Heavy);
+        let mut third = waits(&shares, 3, Class::Heavy);
+        drop(turn(&shares, 4, Class::Cheap));
         assert!(is_ready(&mut third).is_none());
         drop(other);
         assert!(is_ready(&mut third).is_some());
-        assert!(is_ready(&mut own).is_none(), "two are its share");
+        assert!(is_ready(&mut own).is_none(), "it has two already");
     }
 
     #[tokio::test]
     async fn only_so_many_wait_and_those_who_have_gone_do_not_count() {
         let shares = Shares::new(LIMITS);
-        let _all: Vec<Turn> = (0..4)
-            .map(|_| asked(&shares, 1, Class::Cheap).expect("a turn"))
-            .collect();
-        let mut waiting: Vec<_> = (0..4).map(|_| asked(&shares, 1, Class::Cheap)).collect();
+        let _all: Vec<Turn> = turns(&shares, 1, Class::Cheap, 4);
+        let mut waiting: Vec<_> = (0..4).map(|_| waits(&shares, 1, Class::Cheap)).collect();
         let refused = shares.turn(client(1), Class::Cheap).await.unwrap_err();
         assert!(refused.own_share);
-        let _others: Vec<_> = (0..2).map(|_| asked(&shares, 2, Class::Cheap)).collect();
+        let _others: Vec<_> = (0..2).map(|_| waits(&shares, 2, Class::Cheap)).collect();
         let refused = shares.turn(client(3), Class::Cheap).await.unwrap_err();
         assert!(!refused.own_share);
         waiting.pop();
-        assert!(asked(&shares, 3, Class::Cheap).is_err(), "it waits");
+        let _third = waits(&shares, 3, Class::Cheap);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_wait_ends_after_the_patience_and_says_whose_share_was_used_up() {
-        let shares = Shares::new(LIMITS);
-        let all: Vec<Turn> = (0..4)
-            .map(|_| asked(&shares, 1, Class::Cheap).expect("a turn"))
-            .collect();
+        let patience = Duration::from_millis(5);
+        let shares = Shares::new(Limits { patience, ..LIMITS });
+        let all: Vec<Turn> = turns(&shares, 1, Class::Cheap, 4);
         let own = shares.turn(client(1), Class::Cheap).await.unwrap_err();
         let other = shares.turn(client(2), Class::Cheap).await.unwrap_err();
         assert_eq!((own.own_share, other.own_share), (true, false));
@@ -339,17 +342,16 @@ mod tests {
     #[tokio::test]
     async fn a_turn_that_comes_too_late_goes_to_the_next_one() {
         let shares = Shares::new(Limits { all: 1, ..LIMITS });
-        let first = asked(&shares, 1, Class::Cheap).expect("a turn");
-        let gone = asked(&shares, 2, Class::Cheap).expect_err("it waits");
-        let mut next = asked(&shares, 3, Class::Cheap).expect_err("it waits");
+        let first = turn(&shares, 1, Class::Cheap);
+        let gone = waits(&shares, 2, Class::Cheap);
+        let mut next = waits(&shares, 3, Class::Cheap);
         // Its turn is sent to it, and it never takes it.
-        let given = asked(&shares, 4, Class::Cheap).expect_err("it waits");
+        let given = waits(&shares, 4, Class::Cheap);
         drop(gone);
         drop(first);
-        let turn = is_ready(&mut next).expect("a turn");
-        drop(turn);
+        drop(is_ready(&mut next).expect("a turn"));
         drop(given);
-        assert!(asked(&shares, 5, Class::Cheap).is_ok());
+        drop(turn(&shares, 5, Class::Cheap));
         assert!(shares.lock().clients.is_empty());
     }
 }

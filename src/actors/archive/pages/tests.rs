@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::data::{Series, Stored};
 
-type Answer = oneshot::Receiver<Result<Arc<Leaf>, Away>>;
+type Answer = oneshot::Receiver<Result<Arc<Leaf>, Unanswered>>;
 
 fn range(from: i64, to: i64) -> Range {
     Range {
@@ -22,7 +22,10 @@ fn question(missing: Range, series: &[SeriesId]) -> (Question, Answer) {
     let name = |id: &SeriesId| (*id, Arc::new(Series::new("m", [("id", id.to_string())])));
     let names: Names = series.iter().map(name).collect();
     let (reply, answer) = oneshot::channel();
-    (Question::new(missing, Some(Arc::new(names)), reply), answer)
+    (
+        Question::new(missing, Some(Arc::new(names)), ClientKey::UNKNOWN, reply),
+        answer,
+    )
 }
 
 /// A full page of `plan`, as far as `length` reaches.
