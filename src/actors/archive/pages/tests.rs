@@ -76,11 +76,11 @@ async fn a_read_that_fails_fails_those_it_was_for_and_who_left_is_not_read_for()
     waiting.add(one);
     waiting.add(two);
     assert_eq!(waiting.plan().unwrap().range, range(0, 10));
-    waiting.fail(Away, false);
-    assert_eq!(a.try_recv().unwrap().unwrap_err(), Away);
+    waiting.fail(Unanswered::Away, false);
+    assert_eq!(a.try_recv().unwrap().unwrap_err(), Unanswered::Away);
     assert!(b.try_recv().is_err(), "another read may well succeed");
-    waiting.fail(Away, true);
-    assert_eq!(b.try_recv().unwrap().unwrap_err(), Away);
+    waiting.fail(Unanswered::Away, true);
+    assert_eq!(b.try_recv().unwrap().unwrap_err(), Unanswered::Away);
 }
 
 proptest! {
