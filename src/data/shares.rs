@@ -54,8 +54,8 @@ struct State {
     heavy: usize,
     waiting: usize,
     clients: HashMap<ClientKey, Client>,
-    /// How many turns were given out.
-    given: u64,
+    /// Counts whatever puts a client behind the others.
+    clock: u64,
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ struct Client {
     heavy: usize,
     cheap_waiting: VecDeque<oneshot::Sender<Turn>>,
     heavy_waiting: VecDeque<oneshot::Sender<Turn>>,
-    /// When it was its turn last.
+    /// When it was its turn last, or when it came.
     last: u64,
 }
 
@@ -128,14 +128,26 @@ impl State {
     }
 
     fn begin(&mut self, client: ClientKey, class: Class) {
-        self.given += 1;
-        let own = self.clients.entry(client).or_default();
-        own.last = self.given;
+        let own = Self::of(&mut self.clients, &mut self.clock, client);
+        own.last = self.clock;
         let heavy = usize::from(class == Class::Heavy);
         self.running += 1;
         self.heavy += heavy;
         own.running += 1;
         own.heavy += heavy;
+    }
+
+    fn of<'a>(
+        clients: &'a mut HashMap<ClientKey, Client>,
+        clock: &mut u64,
+        client: ClientKey,
+    ) -> &'a mut Client {
+        *clock += 1;
+        let came = *clock;
+        clients.entry(client).or_insert_with(|| Client {
+            last: came,
+            ..Client::default()
+        })
     }
 
     fn end(&mut self, client: ClientKey, class: Class) {
@@ -170,7 +182,7 @@ impl State {
             return Err(Overloaded { own_share });
         }
         let (turn, waiting) = oneshot::channel();
-        let own = self.clients.entry(client).or_default();
+        let own = Self::of(&mut self.clients, &mut self.clock, client);
         own.queue(class).push_back(turn);
         self.waiting += 1;
         Ok(waiting)

@@ -1,6 +1,7 @@
 //! Time as the whole program knows it: microseconds since the Unix epoch, UTC.
 //!
-//! In come epoch numbers of four units and RFC 3339 texts; out goes RFC 3339 with microseconds.
+//! In come epoch numbers of four units and RFC 3339 texts; out goes RFC 3339 with six digits of the
+//! second, always, since readers such as pandas take the form of the first time for that of all.
 
 use std::fmt;
 use std::time::Duration;
@@ -98,7 +99,7 @@ fn micros(span: Duration) -> i64 {
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match DateTime::from_timestamp_micros(self.0) {
-            Some(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+            Some(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true)),
             None => write!(f, "{}us", self.0),
         }
     }

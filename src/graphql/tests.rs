@@ -132,7 +132,7 @@ async fn latest_asks_postgres_once_and_then_the_cache() {
     let first = world.data(query).await;
     assert_eq!(
         first["latest"][1],
-        json!({"series": {"key": "t{site=\"b\"}"}, "ts": "2026-01-01T00:00:05Z", "value": 5.0})
+        json!({"series": {"key": "t{site=\"b\"}"}, "ts": "2026-01-01T00:00:05.000000Z", "value": 5.0})
     );
     world.db.run("truncate points").await;
     assert_eq!(world.data(query).await, first);

@@ -24,7 +24,7 @@ async fn a_lane_that_fails_serves_whoever_asks_next() {
     tokio::join!(lane("test", asked, serve), asking);
 }
 
-#[tokio::test]
+#[actix::test]
 async fn selectors_that_look_at_every_series_do_not_make_another_client_wait() {
     let db = Database::create().await;
     db.run("insert into series (key, metric, labels, stream) values ('m{}', 'm', '{}', 's')")
@@ -60,7 +60,7 @@ async fn selectors_that_look_at_every_series_do_not_make_another_client_wait() {
     assert!(before < 20, "{before} of 199 were answered before it");
 }
 
-#[tokio::test]
+#[actix::test]
 async fn one_client_cannot_have_all_places_of_a_lane() {
     let db = Database::create().await;
     let archive = Archive::start(&db.url, &Arc::default());

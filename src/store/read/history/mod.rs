@@ -18,6 +18,7 @@ use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Timestamptz};
 
+use self::partial::Partial;
 use self::plan::{Level, Plan};
 use self::state::State;
 use self::statement::{Needs, Statement};
@@ -59,8 +60,8 @@ impl Reader {
 
     /// The aggregates of the points with `from <= ts < to` over the buckets of `grid`, of each
     /// series that has any, in the order of `ids`; buckets without points are left out. The first
-    /// and the last bucket may be cut by `from` and `to`. `None` stands where a value would be
-    /// too large: sums of what is beyond 1e290, deviations of what is beyond 1e140.
+    /// and the last bucket may be cut by `from` and `to`. `None` stands where no double can hold a
+    /// value, and for sums beyond 1e290 and deviations beyond 1e140 where only rollups are left.
     ///
     /// # Errors
     /// As [`stored`](Self::stored).
@@ -131,7 +132,12 @@ impl Reader {
         let statement = Statement::new(&plan.pieces, grid, from, limit);
         let rows = loan.load(statement.aggregates("", &needs)).await?;
         let partials = partial::joined(rows, &plan.pieces);
-        let partials = self.whole(partials)?;
+        let mut partials = self.whole(partials)?;
+        let overflown = partial::overflown(&partials, &needs);
+        if !overflown.is_empty() {
+            let scaled = scaled(loan, &overflown, (from, to), grid, &needs, limit).await?;
+            partial::complete(&mut partials, &needs, scaled);
+        }
         Ok(partial::lines(&partials, grid, wanted))
     }
 }
@@ -177,6 +183,28 @@ fn class(ids: &[SeriesId], from: Micros, to: Micros, level: Level) -> Class {
     } else {
         Class::Cheap
     }
+}
+
+/// The same buckets of these series, of points that are scaled down; none where points are gone.
+async fn scaled(
+    loan: &mut Loan,
+    ids: &[SeriesId],
+    (from, to): (Micros, Micros),
+    grid: &Grid,
+    needs: &Needs,
+    limit: i64,
+) -> Result<Vec<(SeriesId, Partial)>, ReadError> {
+    let plan = match plan(loan, ids, from, to, &[Level::Raw]).await {
+        Err(ReadError::NotAvailable { .. }) => return Ok(Vec::new()),
+        plan => plan?,
+    };
+    let needs = Needs {
+        scaled: true,
+        ..needs.clone()
+    };
+    let statement = Statement::new(&plan.pieces, grid, from, limit);
+    let rows = loan.load(statement.aggregates("", &needs)).await?;
+    Ok(partial::joined(rows, &plan.pieces))
 }
 
 /// Which level answers what, by the state of the rollups in the loan's snapshot.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
-use crate::data::{Bucket, Step};
+use crate::data::{Bucket, Step, Sum};
 
 type Points = BTreeMap<(SeriesId, i64), f64>;
 
@@ -19,7 +19,9 @@ fn fold(points: &Points, from: i64, to: i64, step: i64) -> Vec<Bucket> {
                 b.count += 1;
                 b.min = b.min.min(value);
                 b.max = b.max.max(value);
-                b.sum = b.sum.map(|sum| sum + value);
+                if let Some(sum) = &mut b.sum {
+                    sum.add(value);
+                }
                 b.last = Some(value);
             })
             .or_insert(Bucket {
@@ -28,7 +30,7 @@ fn fold(points: &Points, from: i64, to: i64, step: i64) -> Vec<Bucket> {
                 count: 1,
                 min: value,
                 max: value,
-                sum: Some(value),
+                sum: Some(Sum::of(value)),
                 first: Some(value),
                 last: Some(value),
             });

@@ -24,10 +24,15 @@ impl World {
 
     /// Once a session waits for a lock.
     async fn somebody_waits(&self) {
-        let waiting = "select count(*) > 0 from pg_locks where not granted";
-        while self.db.rows(waiting).await != ["t"] {
-            tokio::task::yield_now().await;
-        }
+        let waiting = "select count(*) > 0 from pg_locks where not granted
+             and database = (select oid from pg_database where datname = current_database())";
+        let looking = async {
+            while self.db.rows(waiting).await != ["t"] {
+                tokio::task::yield_now().await;
+            }
+        };
+        let patience = Duration::from_secs(20);
+        tokio::time::timeout(patience, looking).await.expect("it waits");
     }
 }
 
