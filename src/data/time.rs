@@ -104,3 +104,22 @@ impl fmt::Display for Micros {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_time_is_written_in_one_form() {
+        for (micros, text) in [
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (3_000, "1970-01-01T00:00:00.003000Z"),
+            (-1, "1969-12-31T23:59:59.999999Z"),
+            (Micros::FIRST.0, "0001-01-01T00:00:00.000000Z"),
+            (Micros::LAST.0, "9999-12-31T23:59:59.999999Z"),
+        ] {
+            assert_eq!(Micros(micros).to_string(), text);
+            assert_eq!(Micros::from_rfc3339(text), Some(Micros(micros)));
+        }
+    }
+}

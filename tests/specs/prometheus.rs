@@ -101,10 +101,7 @@ async fn a_panel_is_drawn_from_rates_per_series_and_across_them() {
     );
     // Nothing is unescaped in backticks, and braces that begin no repetition stand for themselves.
     let selected = async |matcher: &str| {
-        let matcher = matcher
-            .replace('\\', "%5C")
-            .replace('{', "%7B")
-            .replace('}', "%7D");
+        let matcher: String = matcher.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let found = known.range(&format!("made_total%7B{matcher}%7D")).await;
         found["result"].as_array().expect("series").len()
     };

@@ -207,6 +207,28 @@ fn weeks_begin_on_monday_and_months_and_years_with_their_first_day() {
 }
 
 #[test]
+fn a_bucket_that_reaches_back_beyond_the_year_1_begins_with_it() {
+    assert_eq!(
+        starts(
+            "1y",
+            "Europe/Berlin",
+            "0001-01-01T00:00:00Z",
+            "0003-01-01T00:00:00Z"
+        ),
+        [
+            "0001-01-01T00:00:00Z",
+            "0001-12-31T23:06:32Z",
+            "0002-12-31T23:06:32Z"
+        ]
+    );
+    // Those of seven days are counted from 1970.
+    assert_eq!(
+        starts("7d 0h", "UTC", "0001-01-01T00:00:00Z", "0001-01-05T00:00:00Z"),
+        ["0001-01-01T00:00:00Z", "0001-01-04T00:00:00Z"]
+    );
+}
+
+#[test]
 fn buckets_are_bounded_in_number_and_reach_the_ends_of_time() {
     let all = (Micros::FIRST, Micros(Micros::LAST.0 + 1));
     let grid = |text| Step::parse(text, "Europe/Berlin").unwrap().grid(all.0, all.1);

@@ -38,6 +38,26 @@ fn fold(points: &Points, from: i64, to: i64, step: i64) -> Vec<Bucket> {
     buckets.into_values().collect()
 }
 
+#[tokio::test]
+async fn the_first_bucket_there_is_begins_with_the_first_time_and_the_others_where_they_always_do() {
+    let world = World::new().await;
+    let first = Micros::FIRST.0;
+    let points = [first + 1, first + 2 * DAY, first + 3 * DAY].map(|at| (1, at, 1.0));
+    world.add_points(&points).await;
+    let week = Step::new(Duration::from_secs(7 * 86_400)).unwrap();
+    let buckets = world
+        .reader
+        .buckets(&[1], Micros::FIRST, Micros(first + 9 * DAY), week);
+    let counts: Vec<_> = buckets
+        .await
+        .unwrap()
+        .iter()
+        .map(|b| (b.ts.0 - first, b.count))
+        .collect();
+    // Weeks are counted from 1970-01-01, the first is half over.
+    assert_eq!(counts, [(0, 2), (3 * DAY, 1)]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn buckets_equal_a_plain_fold_over_the_points() {
     let world = World::new().await;
