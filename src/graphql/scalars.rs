@@ -155,11 +155,13 @@ impl InputType for PointValue {
                 return Err(InputValueError::custom(why));
             }
         }
-        f64::parse(value).map(Self).map_err(InputValueError::propagate)
+        <f64 as InputType>::parse(value)
+            .map(Self)
+            .map_err(InputValueError::propagate)
     }
 
     fn to_value(&self) -> Value {
-        self.0.to_value()
+        InputType::to_value(&self.0)
     }
 
     fn as_raw_value(&self) -> Option<&f64> {

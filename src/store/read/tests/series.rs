@@ -133,10 +133,10 @@ async fn keys_are_sorted_by_their_bytes_whatever_the_collation_of_the_database()
     world
         .add_series(&["a", "aA", "B", "a_1"].map(|metric| Series::new(metric, none())))
         .await;
-    let mut keys: Vec<String> = Vec::new();
+    let (all, mut keys) = (Selector::default(), Vec::<String>::new());
     loop {
         let after = keys.last().cloned();
-        let page = world.reader.series(&Selector::default(), after.as_deref(), 1);
+        let page = world.reader.series(&all, after.as_deref(), 1);
         let page = page.await.unwrap();
         keys.extend(page.rows.iter().map(|found| found.series.key.to_string()));
         if !page.more {
