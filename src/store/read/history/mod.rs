@@ -133,9 +133,9 @@ impl Reader {
         let rows = loan.load(statement.aggregates("", &needs)).await?;
         let partials = partial::joined(rows, &plan.pieces);
         let mut partials = self.whole(partials)?;
-        let overflown = partial::overflown(&partials, &needs);
-        if !overflown.is_empty() {
-            let scaled = scaled(loan, &overflown, (from, to), grid, &needs, limit).await?;
+        if let Some((ids, first, last)) = partial::overflown(&partials, &needs, grid) {
+            let span = (from.max(first), to.min(last));
+            let scaled = scaled(loan, &ids, span, grid, &needs, limit).await?;
             partial::complete(&mut partials, &needs, scaled);
         }
         Ok(partial::lines(&partials, grid, wanted))

@@ -92,15 +92,19 @@ pub(super) fn lines(
     of_series.filter_map(line).collect()
 }
 
-/// The series, each once, of which something was too large to be computed.
-pub(super) fn overflown(partials: &[(SeriesId, Partial)], needs: &Needs) -> Vec<SeriesId> {
-    let mut ids: Vec<SeriesId> = partials
-        .iter()
-        .filter(|(_, partial)| partial.overflowed(needs))
-        .map(|(id, _)| *id)
-        .collect();
+/// The series, each once, of which something was too large to be computed, and the span of the
+/// buckets in which it was.
+pub(super) fn overflown(
+    partials: &[(SeriesId, Partial)],
+    needs: &Needs,
+    grid: &Grid,
+) -> Option<(Vec<SeriesId>, Micros, Micros)> {
+    let all = partials.iter().filter(|(_, partial)| partial.overflowed(needs));
+    let mut ids: Vec<SeriesId> = all.clone().map(|(id, _)| *id).collect();
     ids.dedup();
-    ids
+    let starts = all.map(|(_, partial)| partial.start());
+    let (first, last) = (starts.clone().min()?, starts.max()?);
+    Some((ids, first, grid.end(last)))
 }
 
 /// Takes what was too large from the same buckets in `scaled`.
