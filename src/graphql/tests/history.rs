@@ -20,7 +20,7 @@ async fn history_gives_points_or_buckets_with_what_was_asked_for() {
     let buckets = r#"{ history(selector: {}, from: "2026-01-01T00:00:00Z", to: "2026-01-01T00:00:06Z",
         step: "4s", aggregate: [MAX, COUNT, FIRST]) { points { ts value max count first min } } }"#;
     let point = |second: &str, max: f64, count: i64, first: f64| {
-        json!({"ts": format!("2026-01-01T00:00:{second}Z"), "value": max, "max": max,
+        json!({"ts": format!("2026-01-01T00:00:{second}.000000Z"), "value": max, "max": max,
                "count": count, "first": first, "min": null})
     };
     assert_eq!(

@@ -257,7 +257,11 @@ async fn means_sums_and_deviations_of_large_values_are_those_of_arithmetic() {
             let got = line.columns[at][0];
             // What is rounded in a sum of tenths is not told here.
             if !(*id == 5 && expected.is_none()) {
-                assert_eq!(got, *expected, "{:?} of {values:?}", wanted[at]);
+                let alike = match (got, *expected) {
+                    (Some(got), Some(wanted)) => (got - wanted).abs() <= 1e-15 * wanted.abs(),
+                    (got, wanted) => got == wanted,
+                };
+                assert!(alike, "{:?} of {values:?} is {got:?}", wanted[at]);
             }
         }
     }
