@@ -11,7 +11,7 @@ use crate::config::{Config, StreamConfig};
 use crate::data::{Header, LabelMatcher, MatchOp, Micros, Selector, headers};
 use crate::sources::{Broker, Outgoing, Producer, TopicSpec, ensure_topics, resolve_time};
 use crate::store::connect::DatabaseUrl;
-use crate::store::{admin, migrate};
+use crate::store::{PATIENCE, admin, migrate};
 use crate::telemetry::Status;
 
 pub mod cold;
@@ -79,12 +79,18 @@ pub async fn rewind(config: Config, args: &RewindArgs) -> Result<()> {
     let (database, topic) = (database.parse()?, stream.topic());
     let rewound = match args.to.parse::<i64>() {
         // Of every partition that was read: a topic may have more than were configured.
-        Ok(offset) if offset >= 0 => admin::rewind(&database, topic, |_| Some(offset)).await?,
+        Ok(offset) if offset >= 0 => admin::rewind(&database, topic, |_| Some(offset), PATIENCE).await?,
         _ => {
             let time =
                 Micros::from_rfc3339(&args.to).context("--to must be an offset or an RFC 3339 time")?;
             let offsets = resolve_time(&broker, topic, time)?;
-            admin::rewind(&database, topic, |partition| offsets.get(&partition).copied()).await?
+            admin::rewind(
+                &database,
+                topic,
+                |partition| offsets.get(&partition).copied(),
+                PATIENCE,
+            )
+            .await?
         }
     };
     for (partition, offset) in rewound {

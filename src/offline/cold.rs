@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::cold::{self, Target};
 use crate::config::Config;
 use crate::data::{Day, Micros};
+use crate::store::PATIENCE;
 use crate::store::cold::{Archived, Standing, alone, archives, days};
 use crate::store::connect::{DatabaseUrl, connect};
 
@@ -63,7 +64,7 @@ pub async fn archive(config: &Config, database: DatabaseUrl, args: &ArchiveArgs)
         .as_deref()
         .context("no archive: set url in the [archive] section of streamsync.toml")?;
     let target = Target::open(url, &config.archive.s3())?;
-    let mut client = alone(&database)
+    let mut client = alone(&database, PATIENCE)
         .await?
         .context("a node is writing to the archive at the moment; try again later")?;
     for state in days(&client, from, end).await? {

@@ -5,6 +5,7 @@
 
 pub mod connect;
 pub mod embedded;
+pub mod installation;
 pub mod error;
 pub mod migrate;
 pub mod read;
@@ -33,5 +34,6 @@ pub mod testing;
 
 pub use connect::{ConnectError, DatabaseUrl, connect};
 pub use error::WriteError;
+pub use locks::PATIENCE;
 pub use migrate::MigrateError;
 pub use write::{DeadRecord, Writer, WriterConfig, Written};
