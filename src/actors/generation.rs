@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, Arbiter, Recipient};
+use tokio::sync::watch;
 
 use super::consumer::{Consumer, Reading};
 use super::failing::FailingStreams;
@@ -14,7 +15,7 @@ use super::messages::Failed;
 use super::transformer::Transformer;
 use super::writer::{Feedback, Outlets, Session, Writer};
 use crate::cache::{Bus, LatestCache};
-use crate::data::Credits;
+use crate::data::{Credits, Installation};
 use crate::sources::{Broker, PollConfig, StreamSource, TopicSpec, ensure_topics};
 use crate::store::connect::DatabaseUrl;
 use crate::store::maintain::Keep;
@@ -42,6 +43,8 @@ pub struct Pipeline {
     pub hub: HubHandle,
     pub cache: LatestCache,
     pub bus: Option<Arc<Bus>>,
+    /// Told to whoever speaks to Redis, once the tables are there.
+    pub installation: watch::Sender<Option<Installation>>,
     pub metrics: Arc<Metrics>,
     pub status: Arc<Status>,
 }
@@ -75,6 +78,10 @@ impl Generation {
             pipeline.status.trouble("postgres", error.to_string());
             failed("postgres", error.to_string(), error.is_final())
         })?;
+        let installation = store::installation::installation(database)
+            .await
+            .map_err(|error| failed("postgres", error.to_string(), error.is_final()))?;
+        pipeline.installation.send_replace(Some(installation));
         let config = pipeline.writer.clone();
         let store = store::Writer::connect(database, config.clone(), Arc::clone(&pipeline.metrics))
             .await

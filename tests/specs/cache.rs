@@ -15,6 +15,12 @@ async fn plan_with(redis: &Redis) -> Plan {
         .settings(&format!("[redis]\nurl = {:?}", redis.url()))
 }
 
+/// What this installation calls it, with the default prefix.
+async fn name_in_redis(plan: &Plan, what: &str) -> String {
+    let id = plan.database.value("select id from installation").await;
+    format!("{{streamsync:{id}}}:{what}")
+}
+
 async fn latest(node: &StreamSync) -> Value {
     let mut answer = node
         .query("{ latest(selector: {metric: \"m\"}) { value } }", json!({}))
@@ -59,12 +65,11 @@ async fn latest_values_come_from_redis() {
         store_and_ask(&plan, &node, &mut subscriber, n).await;
     }
     // The answer stays although Postgres no longer knows it: only Redis can have given it.
+    let key = name_in_redis(&plan, "latest").await;
     eventually("the value is in Redis", async || {
-        let epoch = redis.command(&["GET", "{streamsync}:latest"]).await?;
+        let epoch = redis.command(&["GET", &key]).await?;
         let epoch = epoch.split('"').nth(1).map(str::to_owned)?;
-        let entries = redis
-            .command(&["HVALS", &format!("{{streamsync}}:latest:{epoch}")])
-            .await?;
+        let entries = redis.command(&["HVALS", &format!("{key}:{epoch}")]).await?;
         entries.contains("\"=").then_some(())
     })
     .await;
