@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
+use super::pattern;
 use super::series::Series;
 
 /// The longest regular expression accepted, in bytes, and the most memory its program may take, and
@@ -166,6 +167,7 @@ fn compile(label: &str, pattern: &str) -> Result<Arc<Regex>, BadMatcher> {
             .build()
             .map_err(|error| refuse(error.to_string()))
     };
+    let pattern = &pattern::from_re2(pattern);
     // By itself first: `a)|(b` would escape from the anchors.
     build(pattern)?;
     build(&format!("^(?s:{pattern})$")).map(Arc::new)
