@@ -64,8 +64,6 @@ pub struct Hub {
 
 /// One look into Postgres: where everything stands, and the first page of what is missing.
 struct Look {
-    /// What had been published when it began.
-    published: Positions,
     horizon: Horizon,
     page: Option<Arc<Stored>>,
     proven: bool,
@@ -130,7 +128,7 @@ impl Hub {
     }
 
     /// What another node says it committed. It is taken at its word as far as it continues what is
-    /// known; anything else is a reason to look, and every look puts right what was not so.
+    /// known; anything else is a reason to look.
     fn hear(&mut self, stored: &Arc<Stored>, ctx: &mut Context<Self>) {
         let known = |id| self.horizon.get(&id).copied();
         let beyond = |range: &Range| match known(range.partition_id) {
@@ -204,16 +202,9 @@ impl Hub {
         };
         if !look.proven {
             if !self.index.is_empty() {
-                tracing::warn!(
-                    "an epoch changed, offsets were lost or postgres went back: every subscriber checks its cursor"
-                );
+                tracing::warn!("an epoch changed or offsets were lost: every subscriber checks its cursor");
             }
-            // What came during the look may be newer than it; what was published before it and is
-            // not in Postgres is not so.
-            let at = |(id, next)| match look.published.get(&id) {
-                Some(before) if *before > next => (id, next),
-                _ => (id, sequence.position(id).max(next)),
-            };
+            let at = |(id, next)| (id, sequence.position(id).max(next));
             *sequence = Sequence::new(next.into_iter().map(at).collect());
             self.latest.invalidate();
             self.shared.recent.clear();
@@ -291,20 +282,19 @@ async fn look(
     let looked = async {
         let horizon = tail.horizon().await?;
         let proven = published.as_ref().is_none_or(|p| horizon.check(p).is_ok());
-        let page = match published.as_ref().filter(|_| proven) {
+        let page = match published.filter(|_| proven) {
             Some(from) => {
                 let want = Want {
                     only: None,
                     rows: PAGE,
                 };
                 let mut upto = horizon.next_offsets();
-                horizon.stop_at_gaps(from, &mut upto);
-                tail.page(from, &upto, want, &mut names).await?
+                horizon.stop_at_gaps(&from, &mut upto);
+                tail.page(&from, &upto, want, &mut names).await?
             }
             None => None,
         };
         Ok(Look {
-            published: published.unwrap_or_default(),
             horizon,
             page: page.map(Arc::new),
             proven,

@@ -85,8 +85,7 @@ impl Horizon {
         self.partitions.iter().map(next).collect()
     }
 
-    /// Whether what comes next after `positions` can still be told, up to the next gaps. What lies
-    /// beyond what is stored cannot: either Postgres lost it, or it never was.
+    /// Whether what comes next after `positions` can still be told, up to the next gaps.
     pub fn check(&self, positions: &Positions) -> Result<(), ResumeGap> {
         let mut earliest = positions.clone();
         earliest.retain(|id, _| self.partitions.contains_key(id));
@@ -94,8 +93,6 @@ impl Horizon {
             let at = earliest.get(id).copied().unwrap_or(0);
             if at < bounds.resume_from {
                 earliest.insert(*id, bounds.resume_from);
-            } else if at > bounds.next_offset {
-                earliest.insert(*id, bounds.next_offset);
             }
         }
         for gap in &self.gaps {

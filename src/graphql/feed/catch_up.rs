@@ -3,8 +3,8 @@
 //!
 //! What the hub published lately lies in memory, and continues without a hole up to where the hub
 //! stands. What is older comes from Postgres, each page with a horizon that was read after it and
-//! proves it complete. Only a cursor that names other partitions than the hub does, or stands beyond
-//! it, is judged by Postgres before anything is read.
+//! proves it complete. Only a cursor that names other partitions than the hub does is judged by
+//! Postgres before anything is read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -199,7 +199,7 @@ impl CatchUp {
     /// may know it a moment longer than Postgres does.
     async fn aim(&self, mark: &Mark) -> Result<Positions> {
         let mut upto = mark.positions.clone();
-        if !upto.keys().eq(self.at.positions.keys()) || !self.at.beyond(mark).is_empty() {
+        if !upto.keys().eq(self.at.positions.keys()) {
             let horizon = self.check().await?;
             upto.retain(|id, _| horizon.partitions.contains_key(id));
         }
