@@ -353,10 +353,16 @@ mod tests {
     #[tokio::test]
     async fn a_session_tells_the_server_to_give_a_silent_peer_up() {
         let db = crate::store::testing::Database::create().await;
-        // Of a unix socket Postgres shows zero for what only TCP has.
-        let source = "select setting from pg_settings
-            where name = 'client_connection_check_interval' and source = 'session'";
-        assert_eq!(db.rows(source).await, ["10000"]);
+        // Of a unix socket Postgres shows zero for what only TCP has, but not where it came from.
+        let set = "select name from pg_settings where source = 'session' and name ~ '^(tcp|client_conn)' order by 1";
+        let names = [
+            "client_connection_check_interval",
+            "tcp_keepalives_count",
+            "tcp_keepalives_idle",
+            "tcp_keepalives_interval",
+            "tcp_user_timeout",
+        ];
+        assert_eq!(db.rows(set).await, names);
         let client = connect_to_work(&db.url).await.unwrap();
         let row = client.query_one("show idle_session_timeout", &[]).await.unwrap();
         assert_eq!(row.get::<_, &str>(0), "1min");
