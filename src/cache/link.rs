@@ -21,7 +21,7 @@ pub struct RedisConfig {
     pub url: String,
     /// Followed by the installation's id, so that others who use this Redis are not in the way.
     pub prefix: String,
-    /// `None` until Postgres has told; nobody speaks to Redis before.
+    /// `None` until Postgres has told; nothing is read or written in Redis before.
     pub installation: watch::Receiver<Option<Installation>>,
     /// The most series cached; beyond, all entries are forgotten and the cache fills anew.
     pub capacity: usize,

@@ -168,15 +168,9 @@ async fn run(
     let mut backoff = Backoff::new();
     let mut names = shared.names.clone();
     loop {
-        let Some(installation) = discard_until(names.known(), &mut queue).await else {
-            return;
-        };
-        let ours = Arc::new(Ours {
-            key: names.name(&installation, "latest"),
-            installation,
-        });
-        let error = match open(&client, &shared, &ours).await {
-            Ok((mut writes, lookups)) => {
+        let error = match open(&client, &shared, &mut names, &mut queue).await {
+            Ok(None) => return,
+            Ok(Some((ours, mut writes, lookups))) => {
                 backoff = Backoff::new();
                 set_link.send_replace(Some((lookups, Arc::clone(&ours))));
                 let well = shared.status.update(|s| s.degraded.remove(REDIS));
@@ -205,18 +199,28 @@ async fn run(
     }
 }
 
+/// Connects at once, so that a wrong password shows, and goes on when Postgres has told who we are.
+/// `None` when all handles are gone.
 async fn open(
     client: &Client,
     shared: &Shared,
-    ours: &Ours,
-) -> Result<(MultiplexedConnection, MultiplexedConnection), RedisError> {
+    names: &mut Names,
+    queue: &mut mpsc::Receiver<Job>,
+) -> Result<Option<(Arc<Ours>, MultiplexedConnection, MultiplexedConnection)>, RedisError> {
     let mut writes = connect(client, WRITE_TIMEOUT).await?;
     for script in [&shared.merge, &shared.lookup, &shared.renew] {
         script.load_async(&mut writes).await?;
     }
-    shared.renew(&mut writes, ours).await?;
+    let Some(installation) = discard_until(names.known(), queue).await else {
+        return Ok(None);
+    };
+    let ours = Arc::new(Ours {
+        key: names.name(&installation, "latest"),
+        installation,
+    });
+    shared.renew(&mut writes, &ours).await?;
     let lookups = connect(client, LOOKUP_TIMEOUT).await?;
-    Ok((writes, lookups))
+    Ok(Some((ours, writes, lookups)))
 }
 
 /// `Ok` when there is nobody left to serve.

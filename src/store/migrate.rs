@@ -186,8 +186,8 @@ mod tests {
         let url = Database::empty().await;
         let (a, b, c) = tokio::join!(migrate(&url), migrate(&url), migrate(&url));
         let applied = [a.unwrap(), b.unwrap(), c.unwrap()].concat();
-        let all = diesel::migration::MigrationSource::<Pg>::migrations(&MIGRATIONS).unwrap();
-        assert_eq!(applied.len(), all.len(), "{applied:?}");
+        let known = diesel::migration::MigrationSource::<Pg>::migrations(&MIGRATIONS).unwrap();
+        assert_eq!(applied.len(), known.len(), "{applied:?}");
         assert!(migrate(&url).await.unwrap().is_empty());
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn nobody_speaks_to_redis_before_postgres_has_told_who_we_are() {
+async fn nothing_is_written_to_redis_before_postgres_has_told_who_we_are() {
     let redis = Redis::start().await;
     let (tell, told) = watch::channel(None);
     let config = RedisConfig {
