@@ -11,7 +11,6 @@ use std::time::Duration;
 use actix::{Actor, Addr, Arbiter};
 use actix_web::dev::ServerHandle;
 use anyhow::{Context, Result};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -25,6 +24,7 @@ use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
 use crate::cold::{Schedule, Target};
 use crate::config::{Config, StreamConfig};
 use crate::graphql::{self, services};
+use crate::http::connections::open_files;
 use crate::http::{self, session};
 use crate::sources::{Broker, PollConfig, Producer};
 use crate::store::WriterConfig;
@@ -68,7 +68,7 @@ impl App {
     /// Starts every part on the current actix system. Postgres and Kafka may still be away: the
     /// pipeline waits for them and `/readyz` says so.
     pub async fn start(config: &Config) -> Result<Self> {
-        raise_open_files();
+        let open_files = open_files::raise();
         // Bound first: a taken port should not cost the start of a Postgres.
         let listener = TcpListener::bind(config.http.listen)
             .with_context(|| format!("cannot listen on {}", config.http.listen))?;
@@ -162,7 +162,7 @@ impl App {
         };
         let (server, http, address) = http::serve(
             listener,
-            http_config(config),
+            http_config(config, open_files),
             http::Parts {
                 schema: graphql::Api::new(services),
                 per_worker: per_worker(&database, &hub, &archive, &aggregates)?,
@@ -171,7 +171,6 @@ impl App {
                     metrics: Arc::clone(&metrics),
                     draining: hub.draining(),
                     on_init: None,
-                    crowd: session::Crowd::new(config.http.connections_per_address),
                 },
                 metrics,
                 status: Arc::clone(&status),
@@ -230,18 +229,6 @@ impl App {
             tracing::warn!(%error, "the private postgres did not stop cleanly");
         }
         graceful
-    }
-}
-
-/// Every live connection is an open file, and the usual soft limit ends at 1,024.
-fn raise_open_files() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::debug!(%error, "the limit of open files stays as it is");
     }
 }
 
@@ -330,11 +317,15 @@ fn stream_topics(stream: &StreamConfig) -> (String, services::StreamTarget) {
     (stream.name.clone(), topics)
 }
 
-fn http_config(config: &Config) -> http::HttpConfig {
+fn http_config(config: &Config, open_files: usize) -> http::HttpConfig {
     http::HttpConfig {
         workers: config.http.workers,
         allowed_hosts: config.http.allowed_hosts.clone(),
         allowed_origins: config.http.allowed_origins.clone(),
+        max_connections: open_files::connections(open_files, config.http.connections, config.http.workers),
+        connections_per_address: config.http.connections_per_address,
+        memory: config.http.memory_mib << 20,
+        stall_timeout: config.http.stall_timeout,
         ..http::HttpConfig::default()
     }
 }

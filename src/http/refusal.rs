@@ -19,7 +19,6 @@ pub(super) enum Refusal {
     UpgradeRequired,
     TooManyConnections,
     /// Comes with `Retry-After`.
-    #[allow(dead_code, reason = "the guards that give it follow")]
     Overloaded,
 }
 

@@ -1,4 +1,4 @@
-//! The few calls of librdkafka that the `rdkafka` crate does not wrap; the only unsafe code here.
+//! The few calls of librdkafka that the `rdkafka` crate does not wrap.
 //!
 //! Topic descriptions (for the topic's id), cached watermarks, record headers, and the in-process
 //! cluster's delay before a group's first rebalance. All pointers stay inside this file.

@@ -9,6 +9,7 @@ use serde::ser::{SerializeTuple, Serializer};
 use serde_json::json;
 
 use crate::history::promql::{Labels, PromqlError, Sample, Sampled};
+use crate::http::body::BodyError;
 use crate::store::read::ReadError;
 
 /// What went wrong, by Prometheus' `errorType`.
@@ -21,6 +22,16 @@ pub(super) enum Failure {
     Internal(String),
     /// The form has more bytes than this.
     TooLarge(usize),
+}
+
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::BrokeOff | BodyError::TooSlow => Self::BadData(error.to_string()),
+            BodyError::Overloaded => Self::Unavailable(error.to_string()),
+            BodyError::TooLarge(most) => Self::TooLarge(most),
+        }
+    }
 }
 
 #[derive(Serialize)]
