@@ -1,4 +1,5 @@
-//! The few calls of librdkafka that the `rdkafka` crate does not wrap.
+//! The few calls of librdkafka that the `rdkafka` crate does not wrap. Other unsafe code is in
+//! `http/connections` (a borrowed socket) and `store/embedded` (a call before `exec`).
 //!
 //! Topic descriptions (for the topic's id), cached watermarks, record headers, and the in-process
 //! cluster's delay before a group's first rebalance. All pointers stay inside this file.

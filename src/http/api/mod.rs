@@ -22,7 +22,6 @@ use super::connections::Connection;
 use super::refusal::Refusal;
 use crate::graphql::Operations;
 
-pub(super) const PREFIX: &str = "/api/";
 const ALLOWED: &str = "GET, HEAD, OPTIONS";
 const OPENAPI: &str = include_str!("openapi.json");
 

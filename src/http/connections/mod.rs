@@ -186,7 +186,7 @@ pub(super) fn expect_reading(socket: BorrowedFd<'_>, patience: Duration) {
 
 impl Connection {
     /// Of a request; `None` in tests without a server.
-    pub fn of(request: &HttpRequest) -> Option<Rc<Self>> {
+    pub(super) fn of(request: &HttpRequest) -> Option<Rc<Self>> {
         request.conn_data::<Rc<Self>>().cloned()
     }
 
@@ -194,7 +194,7 @@ impl Connection {
     ///
     /// # Errors
     /// The client or all clients together would hold too much.
-    pub fn hold(&self, bytes: usize) -> Result<(), Refusal> {
+    pub(super) fn hold(&self, bytes: usize) -> Result<(), Refusal> {
         let mut held = self.held.borrow_mut();
         if bytes <= FREE && held.is_none() {
             return Ok(());

@@ -46,10 +46,6 @@ impl Shares {
         }
     }
 
-    pub fn all(&self) -> usize {
-        self.all.limit()
-    }
-
     /// # Errors
     /// The client, or all clients together, would have more than they may.
     pub fn take(self: &Arc<Self>, client: ClientKey, amount: usize) -> Result<Share, Full> {
