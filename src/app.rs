@@ -361,7 +361,7 @@ fn per_worker(
                 data.insert(reader.for_client(client));
             }
             data.insert(client);
-            data.insert(archive.clone());
+            data.insert(archive.for_client(client));
             data.insert(hub.clone());
             data.insert(aggregates.clone());
             data

@@ -7,7 +7,7 @@ use actix_web::rt::time::timeout;
 use actix_web::web::{self, Bytes, BytesMut};
 use futures_util::StreamExt;
 
-use super::connections::Connection;
+use super::connections::{Connection, Full};
 use super::refusal::Refusal;
 
 /// A body is counted in steps of this many bytes.
@@ -22,8 +22,8 @@ pub(super) enum BodyError {
     TooLarge(usize),
     #[error("the body took too long")]
     TooSlow,
-    #[error("the bodies of too many requests are on their way; try again in a moment")]
-    Overloaded,
+    #[error("{}", .0.why())]
+    Overloaded(Full),
 }
 
 impl BodyError {
@@ -32,7 +32,7 @@ impl BodyError {
             Self::BrokeOff => Refusal::BadRequest,
             Self::TooLarge(_) => Refusal::PayloadTooLarge,
             Self::TooSlow => Refusal::BodyTimeout,
-            Self::Overloaded => Refusal::Overloaded,
+            Self::Overloaded(full) => full.refusal(),
         }
     }
 }
@@ -67,7 +67,7 @@ async fn whole(
                 0 => size,
                 _ => size.next_multiple_of(STEP),
             };
-            connection.hold(counted).map_err(|_| BodyError::Overloaded)?;
+            connection.hold(counted).map_err(BodyError::Overloaded)?;
         }
         whole.extend_from_slice(&chunk);
     }

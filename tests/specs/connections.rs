@@ -79,7 +79,7 @@ async fn answers_that_nobody_reads_end_and_take_no_more_than_their_share() {
         let answer = Streamed::over(socket, &path, "*/*", "", "").await;
         match answer.status {
             200 => stalled.push(answer),
-            503 => refused += 1,
+            429 => refused += 1,
             other => panic!("{other}"),
         }
     }

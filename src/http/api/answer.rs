@@ -95,9 +95,9 @@ pub(super) async fn respond(
     let first = blocks.next().await.transpose().map_err(history_error)?;
     let held = first.as_ref().map_or(0, |page| memory::of(page));
     if let Some(connection) = Connection::of(request)
-        && connection.hold(held.max(memory::PAGE)).is_err()
+        && let Err(full) = connection.hold(held.max(memory::PAGE))
     {
-        return Err(Code::Overloaded.error("too many answers are on their way; try again in a moment"));
+        return Ok(full.refusal().respond(full.why()));
     }
     let pages = stream::iter(first.map(Ok)).chain(blocks);
     let blocks = match shape.format.is_text() {
@@ -175,17 +175,16 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// The error in the shape of all others, with the status that belongs to its code.
 pub(super) fn failed(error: &async_graphql::Error) -> HttpResponse {
-    let code = error
-        .extensions
-        .as_ref()
-        .and_then(|extensions| extensions.get("code"));
-    let is = |other: Code| code == Some(&other.as_str().into());
+    let extension = |name: &str| error.extensions.as_ref().and_then(|all| all.get(name));
+    let is = |other: Code| extension("code") == Some(&other.as_str().into());
     let status = if is(Code::BadUserInput) {
         StatusCode::BAD_REQUEST
     } else if is(Code::NotAvailableAtThisAge) {
         StatusCode::GONE
     } else if is(Code::TooManyRows) {
         StatusCode::UNPROCESSABLE_ENTITY
+    } else if is(Code::Overloaded) && extension("ownShare") == Some(&true.into()) {
+        StatusCode::TOO_MANY_REQUESTS
     } else if is(Code::Unavailable) || is(Code::Overloaded) {
         StatusCode::SERVICE_UNAVAILABLE
     } else if is(Code::QueryTimeout) {
@@ -194,7 +193,7 @@ pub(super) fn failed(error: &async_graphql::Error) -> HttpResponse {
         StatusCode::INTERNAL_SERVER_ERROR
     };
     let mut response = HttpResponse::build(status);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if is(Code::Unavailable) || is(Code::Overloaded) {
         response.insert_header((RETRY_AFTER, RETRY.as_secs()));
     }
     response.json(json!({ "errors": [error] }))

@@ -64,9 +64,8 @@ async fn tidy(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let held = Connection::of(request.request()).map_or(Ok(()), |connection| connection.hold(memory::PAGE));
-    if let Err(refusal) = held {
-        let answer = refusal.respond("too many answers are on their way; try again in a moment");
-        return Ok(request.into_response(answer));
+    if let Err(full) = held {
+        return Ok(request.into_response(full.refusal().respond(full.why())));
     }
     let mut response = next.call(request).await?.map_into_boxed_body();
     let headers = response.headers_mut();

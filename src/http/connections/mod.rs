@@ -27,7 +27,8 @@ use rustix::net::{SendFlags, Shutdown};
 
 use self::body::Paced;
 use self::clock::Wait;
-use self::shares::{Full, Share, Shares};
+pub(super) use self::shares::Full;
+use self::shares::{Share, Shares};
 use super::refusal::Refusal;
 use crate::data::{Budget, ClientKey, Reserved};
 use crate::telemetry::Metrics;
@@ -194,7 +195,7 @@ impl Connection {
     ///
     /// # Errors
     /// The client or all clients together would hold too much.
-    pub(super) fn hold(&self, bytes: usize) -> Result<(), Refusal> {
+    pub(super) fn hold(&self, bytes: usize) -> Result<(), Full> {
         let mut held = self.held.borrow_mut();
         if bytes <= FREE && held.is_none() {
             return Ok(());
@@ -209,10 +210,7 @@ impl Connection {
                 .take(self.client, bytes)
                 .map(|share| *held = Some(share)),
         };
-        taken.map_err(|_| {
-            self.of.refused("memory");
-            Refusal::Overloaded
-        })
+        taken.inspect_err(|_| self.of.refused("memory"))
     }
 
     /// From now on a session keeps the time.
@@ -326,10 +324,9 @@ pub(super) async fn watch(
     let busy = Busy::with(Rc::clone(&connection));
     let mut response = next.call(request).await?.map_into_boxed_body();
     if let BodySize::Sized(bytes) = response.response().body().size()
-        && let Err(refusal) = connection.hold(usize::try_from(bytes).unwrap_or(usize::MAX))
+        && let Err(full) = connection.hold(usize::try_from(bytes).unwrap_or(usize::MAX))
     {
-        let answer = refusal.respond("too much waits to be read by clients; try again in a moment");
-        response = response.into_response(answer);
+        response = response.into_response(full.refusal().respond(full.why()));
     }
     Ok(response.map_body(|_, body| BoxBody::new(Paced::new(body, busy))))
 }

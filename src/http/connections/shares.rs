@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::data::{Budget, ClientKey, Reserved};
+use crate::http::refusal::Refusal;
 
 #[derive(Debug)]
 pub struct Shares {
@@ -26,6 +27,25 @@ pub struct Share {
 pub enum Full {
     Client,
     All,
+}
+
+impl Full {
+    pub(in crate::http) const fn refusal(self) -> Refusal {
+        match self {
+            Self::Client => Refusal::OwnShare,
+            Self::All => Refusal::Overloaded,
+        }
+    }
+
+    /// For memory, in words.
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::Client => {
+                "your requests and answers on their way take as much as one client's may; try again in a moment"
+            }
+            Self::All => "requests and answers on their way take as much as they may; try again in a moment",
+        }
+    }
 }
 
 impl Shares {

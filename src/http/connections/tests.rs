@@ -262,7 +262,7 @@ async fn answers_that_wait_to_be_read_share_one_budget() {
         assert_eq!(head(&mut client).await, 200);
         waiting.push(client);
     }
-    assert_eq!(server.status("/big").await, 503);
+    assert_eq!(server.status("/big").await, 429);
     assert_eq!(server.status("/").await, 200);
     assert_eq!(server.refused("memory"), 1);
     let mut bytes = vec![0; BIG];
