@@ -63,7 +63,7 @@ async fn an_address_with_as_many_connections_as_it_may_gets_no_more_until_one_en
 async fn answers_that_nobody_reads_end_and_take_no_more_than_their_share() {
     let plan = StreamSync::plan()
         .await
-        .settings("[http]\nstall_timeout = \"3s\"\nmemory_mib = 32");
+        .settings("[http]\nstall_timeout = \"5s\"\nmemory_mib = 16");
     let node = plan.start().await;
     let padding = "x".repeat(1_000);
     let at = seconds_ago(20_000);
@@ -83,7 +83,7 @@ async fn answers_that_nobody_reads_end_and_take_no_more_than_their_share() {
             other => panic!("{other}"),
         }
     }
-    // A page counts for a MiB at least, and an address has a quarter of the 32; some have ended.
+    // A page counts for a MiB at least, and an address has a quarter of the 16; some have ended.
     assert!(!stalled.is_empty() && refused > 0, "{refused} refused");
     let grown = resident_mib(&node).saturating_sub(before);
     // All of them would be 600.
