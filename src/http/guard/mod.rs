@@ -208,7 +208,11 @@ pub(super) async fn check(
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; frame-ancestors 'none'",
     );
-    headers.append(header::VARY, HeaderValue::from_static(VARY));
+    let vary = match text(headers, &header::VARY) {
+        Some(own) => HeaderValue::from_str(&format!("{own}, {VARY}")).ok(),
+        None => None,
+    };
+    headers.insert(header::VARY, vary.unwrap_or(HeaderValue::from_static(VARY)));
     if let Some(origin) = known {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     }
