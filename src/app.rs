@@ -19,6 +19,7 @@ use crate::actors::aggregates::{Aggregates, AggregatesHandle};
 use crate::actors::archive::Archive;
 use crate::actors::generation::Pipeline;
 use crate::actors::hub::{Hub, HubHandle};
+use crate::actors::pausing::Pausing;
 use crate::actors::sampler;
 use crate::actors::supervisor::{Stop, Supervisor};
 use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
@@ -33,6 +34,7 @@ use crate::store::embedded::Embedded;
 use crate::store::maintain::Keep;
 use crate::store::read::{ReadLimits, Reader};
 use crate::telemetry::{Metrics, Status};
+use crate::transform::StreamPlan;
 
 /// Everything must have stopped by then; what has not is read again at the next start.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
@@ -99,6 +101,13 @@ impl App {
             Some(redis) => Some(bus(redis, &hub, &metrics, &status)?),
             None => None,
         };
+        let plans: Vec<StreamPlan> = config.streams.iter().map(StreamConfig::plan).collect();
+        let pausing = Pausing::new(
+            database.clone(),
+            &plans,
+            config.pipeline.dead_letter_pause,
+            Arc::clone(&status),
+        );
         let (to_fatal, fatal) = mpsc::channel(1);
         let pipeline = Pipeline {
             streams: config
@@ -106,7 +115,8 @@ impl App {
                 .iter()
                 .map(|s| s.source(broker.is_embedded()))
                 .collect(),
-            plans: config.streams.iter().map(|s| s.plan()).collect(),
+            plans,
+            pausing: pausing.clone(),
             poll: PollConfig {
                 group_id: config.kafka.group_id.clone(),
                 session_timeout: config.kafka.session_timeout,
@@ -158,6 +168,8 @@ impl App {
                 producer: Arc::clone(&producer),
                 durable: !broker.is_embedded(),
             }),
+            pausing,
+            new_series: graphql::NewSeries::default(),
             outbox_bytes: config.pipeline.outbox_kib << 10,
         };
         let (server, http, address) = http::serve(
@@ -326,6 +338,7 @@ fn stream_topics(stream: &StreamConfig) -> (String, services::StreamTarget) {
         topic: stream.topic().to_owned(),
         redrive_topic: stream.redrive_topic(),
         limits: stream.plan().limits,
+        max_series: stream.max_series,
     };
     (stream.name.clone(), topics)
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! Consumer ── Transform ─► Transformer ── Write ─► Writer ── Publish ─► Hub
 //!    ▲                                               │
-//!    └───────────── Committed, PauseStream ──────────┘        Failed ─► Supervisor
+//!    └───────────── Committed, PauseStreams ─────────┘        Failed ─► Supervisor
 //! ```
 
 pub mod messages;
@@ -12,6 +12,7 @@ mod ledger;
 pub mod transformer;
 pub mod writer;
 mod failing;
+pub mod pausing;
 mod maintenance;
 mod refresher;
 pub mod sampler;

@@ -79,6 +79,9 @@ pub struct PipelineConfig {
     /// A stream is paused when more than this share of its last `dead_letter_window` records failed.
     pub dead_letter_limit: f64,
     pub dead_letter_window: usize,
+    /// After this time it is read again and judged anew; twice as long each time it is paused again soon.
+    #[serde(with = "humantime_text")]
+    pub dead_letter_pause: Duration,
     #[serde(with = "humantime_text")]
     pub dead_letter_retention: Duration,
     /// How far back a cursor can be resumed.
@@ -157,6 +160,7 @@ impl Default for PipelineConfig {
             memory_mib: 32,
             dead_letter_limit: 0.5,
             dead_letter_window: 10_000,
+            dead_letter_pause: Duration::from_secs(15 * 60),
             dead_letter_retention: DAY.saturating_mul(30),
             resume_horizon: DAY,
             outbox_kib: 1_024,
@@ -246,6 +250,9 @@ impl PipelineConfig {
         }
         if self.dead_letter_window == 0 {
             mistakes.push("pipeline.dead_letter_window: must be at least 1".to_owned());
+        }
+        if !(Duration::from_secs(1)..=DAY).contains(&self.dead_letter_pause) {
+            mistakes.push("pipeline.dead_letter_pause: must be 1s to 1day".to_owned());
         }
         if !(16..=1 << 20).contains(&self.outbox_kib) {
             mistakes.push("pipeline.outbox_kib: must be 16 to 1048576".to_owned());

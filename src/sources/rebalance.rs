@@ -90,6 +90,13 @@ impl Context {
         self.topics.keys().map(|topic| &**topic).collect()
     }
 
+    /// Streams that must not be read for now.
+    pub fn paused(&self) -> BTreeSet<Arc<str>> {
+        let mut names: BTreeSet<Arc<str>> = self.topics.values().map(|t| Arc::clone(&t.stream)).collect();
+        names.retain(|stream| self.status.is_paused(stream));
+        names
+    }
+
     /// Cheap enough to ask after every record.
     pub fn has_changed(&self) -> bool {
         self.changed.load(Ordering::Relaxed)

@@ -52,7 +52,7 @@ pub enum Maintained {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamState {
     Running,
-    /// Too many dead letters in a row: its mapping is wrong.
+    /// Too many of its records failed, here or on another node: its mapping is wrong.
     Paused(String),
 }
 
@@ -132,6 +132,10 @@ impl Status {
         let snapshot = self.lock();
         let trouble = snapshot.needs.get(need).and_then(Option::as_deref);
         trouble == Some(STARTING)
+    }
+
+    pub fn is_paused(&self, stream: &str) -> bool {
+        matches!(self.lock().streams.get(stream), Some(StreamState::Paused(_)))
     }
 
     pub fn well(&self, need: &'static str) {
