@@ -21,10 +21,13 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::broker::{REQUEST_TIMEOUT, log_line};
 use super::native::Description;
 use super::offsets::{self, Verdict, Watermarks, places};
-use super::{Failure, Ledger, OnOffsetLost, Start, StreamSource, native};
+use super::subscribed::{Subscribed, subscriptions};
+use super::{Failure, Ledger, OnOffsetLost, StreamSource, native};
 use crate::data::{Assigned, Claim, Claimed, LeaderEpoch, Place};
 use crate::telemetry::status::PartitionStatus;
 use crate::telemetry::{Metrics, Status};
+
+mod truncated;
 
 /// What the loop must know of a rebalance.
 #[derive(Debug)]
@@ -42,16 +45,6 @@ pub(super) struct Owned {
     /// Known where Kafka can tell by it whether its log is still the one that was read.
     pub leader_epoch: Option<LeaderEpoch>,
     pub topic_id: Arc<str>,
-}
-
-/// How one topic is read.
-#[derive(Clone, Debug)]
-struct Subscribed {
-    stream: Arc<str>,
-    topic: Arc<str>,
-    start: Start,
-    on_offset_lost: OnOffsetLost,
-    redrive: bool,
 }
 
 pub(super) struct Context {
@@ -272,56 +265,6 @@ impl Context {
         }))
     }
 
-    /// Kafka has cut its log below what was read of this partition, and perhaps written it anew: what
-    /// of the old log is left ends at `end`, if Kafka could tell. `Ok` when the partition must stand
-    /// still.
-    pub fn truncated(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        owned: &Owned,
-        end: Option<i64>,
-    ) -> Result<(), Failure> {
-        let Assigned { topic, partition, .. } = &*owned.assigned;
-        let name = format!("{topic}/{partition}");
-        if end.is_some_and(|end| end >= owned.next_offset) {
-            let why =
-                format!("kafka cut the log of {name} behind what is stored; it is read again from there");
-            return Err(Failure::retry(why));
-        }
-        let Some(subscribed) = self.topics.get(topic) else {
-            return Ok(());
-        };
-        let marks = offsets::watermarks(consumer, topic, *partition)
-            .map_err(|error| Failure::retry(format!("{name}: {error}")))?;
-        match subscribed.on_offset_lost {
-            OnOffsetLost::Stop => {
-                let why = marks.cut(owned.next_offset, end);
-                tracing::error!(topic = &**topic, partition, "partition stands still: {why}");
-                let key = (topic.to_string(), *partition);
-                self.status.update(|snapshot| {
-                    if let Some(shown) = snapshot.partitions.get_mut(&key) {
-                        shown.trouble = Some(why);
-                    }
-                });
-                Ok(())
-            }
-            OnOffsetLost::Jump => {
-                // What is not known is read again: a point that is stored twice counts once.
-                let at = end.unwrap_or(0).max(marks.low);
-                let place = subscribed.place(*partition, &owned.topic_id);
-                let mut ledger = lock(&self.ledger);
-                if let Claim::Resumed(before) = ledger.claim(place)? {
-                    warn_of_jump(place, before, at);
-                    ledger.begin_epoch(place, at)?;
-                    ledger.record_lost_end(before, at)?;
-                }
-                Err(Failure::retry(format!(
-                    "OFFSET_LOST: kafka cut the log of {name}; it is read anew from offset {at}"
-                )))
-            }
-        }
-    }
-
     fn show(&self, place: Place<'_>, claimed: Claimed, marks: Watermarks, trouble: Option<String>) {
         let status = PartitionStatus {
             stream: place.stream.to_owned(),
@@ -367,34 +310,6 @@ impl ConsumerContext for Context {
         // Only a report for lag tools; the offsets that count are in Postgres.
         if let Err(error) = result {
             tracing::debug!(%error, "kafka did not take the group's offsets");
-        }
-    }
-}
-
-fn subscriptions(stream: &StreamSource) -> Vec<(Arc<str>, Subscribed)> {
-    let of = |topic: &Arc<str>, start, redrive| {
-        let subscribed = Subscribed {
-            stream: Arc::clone(&stream.name),
-            topic: Arc::clone(topic),
-            start,
-            on_offset_lost: stream.on_offset_lost,
-            redrive,
-        };
-        (Arc::clone(topic), subscribed)
-    };
-    let redrive = stream.redrive_topic.as_ref();
-    std::iter::once(of(&stream.topic, stream.start, false))
-        .chain(redrive.map(|topic| of(topic, Start::Earliest, true)))
-        .collect()
-}
-
-impl Subscribed {
-    fn place<'a>(&'a self, partition: i32, topic_id: &'a str) -> Place<'a> {
-        Place {
-            stream: &self.stream,
-            topic: &self.topic,
-            partition,
-            topic_id,
         }
     }
 }
