@@ -42,6 +42,8 @@ pub(super) enum Change {
 pub(super) struct Owned {
     pub assigned: Arc<Assigned>,
     pub next_offset: i64,
+    /// Where librdkafka begins: an offset that Kafka has, until it is moved.
+    pub begin: i64,
     /// Known where Kafka can tell by it whether its log is still the one that was read.
     pub leader_epoch: Option<LeaderEpoch>,
     pub topic_id: Arc<str>,
@@ -227,9 +229,14 @@ impl Context {
             Claim::Resumed(claimed) => claimed,
             Claim::Unread | Claim::New => ledger.begin_epoch(place, 0)?,
         };
+        // Of a record that Kafka has dropped since it cannot tell any more.
+        let known = |claimed: Claimed| claimed.leader_epoch.filter(|at| at.offset > marks.low);
+        // Where the record itself lies beyond its end, Kafka tells by the epoch where the logs part.
+        let is_asked = known(claimed).is_some_and(|at| at.offset > marks.high);
         let mut trouble = None;
         match (marks.judge(claimed.next_offset), topic.on_offset_lost) {
             (Verdict::Available, _) => {}
+            (Verdict::AboveHigh, _) if is_asked => {}
             (_, OnOffsetLost::Stop) => trouble = Some(marks.lost(claimed.next_offset)),
             (Verdict::BelowLow, OnOffsetLost::Jump) => {
                 warn_of_jump(place, claimed, marks.low);
@@ -259,8 +266,8 @@ impl Context {
                 redrive: topic.redrive,
             }),
             next_offset: claimed.next_offset,
-            // Of a record that Kafka has dropped since it cannot tell any more.
-            leader_epoch: claimed.leader_epoch.filter(|at| at.offset > marks.low),
+            begin: claimed.next_offset.min(marks.high),
+            leader_epoch: known(claimed),
             topic_id: Arc::from(found.id.as_str()),
         }))
     }
@@ -352,7 +359,7 @@ fn is_cooperative(consumer: &BaseConsumer<Context>) -> bool {
 fn with_offsets(owned: &[Owned]) -> KafkaResult<TopicPartitionList> {
     let mut list = TopicPartitionList::with_capacity(owned.len());
     for one in owned {
-        let (of, from) = (&one.assigned, Offset::Offset(one.next_offset));
+        let (of, from) = (&one.assigned, Offset::Offset(one.begin));
         list.add_partition_offset(&of.topic, of.partition, from)?;
     }
     Ok(list)
