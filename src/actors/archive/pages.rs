@@ -252,7 +252,8 @@ impl Waiting {
         }
     }
 
-    /// For whoever waited longest of the client whose turn it is, from the first position on that waits a little before it.
+    /// For whoever of the next client waited longest, from the first position on that waits a little
+    /// before it.
     fn plan(&mut self) -> Option<Plan> {
         self.questions.retain(|question| !question.reply.is_closed());
         let clients = self.questions.iter().map(|question| question.client);
