@@ -18,6 +18,7 @@ use crate::actors::aggregates::{Aggregates, AggregatesHandle};
 use crate::actors::archive::Archive;
 use crate::actors::generation::Pipeline;
 use crate::actors::hub::{Hub, HubHandle};
+use crate::actors::pausing::Pausing;
 use crate::actors::sampler;
 use crate::actors::supervisor::{Stop, Supervisor};
 use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
@@ -27,12 +28,13 @@ use crate::graphql::{self, services};
 use crate::http::connections::open_files;
 use crate::http::{self, session};
 use crate::sources::{Broker, PollConfig, Producer};
-use crate::store::WriterConfig;
 use crate::store::connect::DatabaseUrl;
 use crate::store::embedded::Embedded;
 use crate::store::maintain::Keep;
 use crate::store::read::{ReadLimits, Reader};
+use crate::store::{LettersKept, WriterConfig};
 use crate::telemetry::{Metrics, Status};
+use crate::transform::StreamPlan;
 
 /// Everything must have stopped by then; what has not is read again at the next start.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
@@ -77,6 +79,7 @@ impl App {
         for need in ["postgres", "kafka", "pipeline"] {
             status.expect(need);
         }
+        status.update(|snapshot| snapshot.without_tables = true);
         let (database, embedded) = database(config)?;
         let broker = broker(config)?;
         let producer = Arc::new(Producer::new(&broker, PRODUCE_PATIENCE)?);
@@ -99,6 +102,13 @@ impl App {
             Some(redis) => Some(bus(redis, &hub, &metrics, &status)?),
             None => None,
         };
+        let plans: Vec<StreamPlan> = config.streams.iter().map(StreamConfig::plan).collect();
+        let pausing = Pausing::new(
+            database.clone(),
+            &plans,
+            config.pipeline.dead_letter_pause,
+            Arc::clone(&status),
+        );
         let (to_fatal, fatal) = mpsc::channel(1);
         let pipeline = Pipeline {
             streams: config
@@ -106,7 +116,8 @@ impl App {
                 .iter()
                 .map(|s| s.source(broker.is_embedded()))
                 .collect(),
-            plans: config.streams.iter().map(|s| s.plan()).collect(),
+            plans,
+            pausing: pausing.clone(),
             poll: PollConfig {
                 group_id: config.kafka.group_id.clone(),
                 session_timeout: config.kafka.session_timeout,
@@ -137,6 +148,7 @@ impl App {
             ),
             hub: hub.clone(),
             cache: latest.clone(),
+            doubt: Arc::default(),
             bus,
             broker: broker.clone(),
             database: database.clone(),
@@ -158,6 +170,8 @@ impl App {
                 producer: Arc::clone(&producer),
                 durable: !broker.is_embedded(),
             }),
+            pausing,
+            new_series: graphql::NewSeries::default(),
             outbox_bytes: config.pipeline.outbox_kib << 10,
         };
         let (server, http, address) = http::serve(
@@ -299,6 +313,11 @@ fn bus(
 fn writer_config(config: &Config) -> WriterConfig {
     WriterConfig {
         synchronous_commit: config.postgres.synchronous_commit,
+        far_partitions: config.pipeline.max_far_partitions,
+        letters: LettersKept {
+            of_a_stream: config.pipeline.dead_letter_stream_mib << 20,
+            in_all: config.pipeline.dead_letter_mib << 20,
+        },
         max_series: config
             .streams
             .iter()
@@ -313,6 +332,7 @@ fn stream_topics(stream: &StreamConfig) -> (String, services::StreamTarget) {
         topic: stream.topic().to_owned(),
         redrive_topic: stream.redrive_topic(),
         limits: stream.plan().limits,
+        max_series: stream.max_series,
     };
     (stream.name.clone(), topics)
 }

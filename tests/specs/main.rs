@@ -31,8 +31,10 @@ mod nodes;
 mod outages;
 #[cfg(not(feature = "dashboard"))]
 mod plain_home;
+mod pausing;
 mod pipeline;
 mod plain_websocket;
+mod postgres;
 mod prometheus;
 mod prometheus_peer;
 mod protocol;
@@ -48,3 +50,4 @@ mod search;
 mod sharing;
 mod shutdown;
 mod slow;
+mod went_back;
