@@ -14,6 +14,7 @@ pub mod query;
 pub mod catalogue;
 pub mod letters;
 mod publish;
+mod new_series;
 mod redrive;
 pub mod mutation;
 pub mod feed;
@@ -29,4 +30,5 @@ mod tests;
 
 pub use api::{Api, Schema, sdl};
 pub use guard::Checked;
+pub use new_series::NewSeries;
 pub use payload::{Next, Operations, Payload, Then};

@@ -15,7 +15,7 @@ use super::Worker;
 use super::accept::{Accepted, Choice, Media};
 use super::refusal::Refusal;
 use super::websocket::{self, Speech};
-use super::{request, resume, streamed};
+use super::{body, request, resume, streamed};
 use crate::graphql::errors::refused;
 use crate::graphql::payload::never_executed;
 use crate::graphql::{Checked, Operations, Payload};
@@ -37,17 +37,10 @@ pub(super) async fn post<E: Operations>(
             "the body must be JSON: send it with content-type application/json",
         );
     }
-    let reading = body.to_bytes_limited(worker.body_limit);
-    let body = match actix_web::rt::time::timeout(worker.body_timeout, reading).await {
-        Ok(Ok(Ok(body))) => body,
-        Ok(Ok(Err(_))) => {
-            return refuse(media, Refusal::BadRequest, "the body broke off");
-        }
-        Ok(Err(_)) => {
-            let most = format!("the body is larger than {} bytes", worker.body_limit);
-            return refuse(media, Refusal::PayloadTooLarge, &most);
-        }
-        Err(_) => return refuse(media, Refusal::BodyTimeout, "the body took too long"),
+    let reading = body::read(&request, body, worker.body_limit, worker.body_timeout);
+    let body = match reading.await {
+        Ok(body) => body,
+        Err(error) => return refuse(media, error.refusal(), &error.to_string()),
     };
     match request::from_body(&body) {
         Ok(asked) => execute(&request, accepted, &worker, asked).await,
