@@ -24,9 +24,10 @@ use crate::actors::supervisor::{Stop, Supervisor};
 use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
 use crate::cold::{Schedule, Target};
 use crate::config::{Config, StreamConfig};
+use crate::embedded_kafka::{self, Announcement};
 use crate::graphql::{self, services};
 use crate::http::{self, session};
-use crate::sources::{Broker, PollConfig, Producer};
+use crate::sources::{Broker, PollConfig, Producer, reach};
 use crate::store::WriterConfig;
 use crate::store::connect::DatabaseUrl;
 use crate::store::embedded::Embedded;
@@ -52,6 +53,8 @@ const LATEST_IN_PROCESS: usize = 1_000_000;
 pub struct App {
     pub address: SocketAddr,
     pub broker: Broker,
+    /// Dropped at the end, when nobody should come any more.
+    announced: Option<Announcement>,
     pub database: DatabaseUrl,
     pub producer: Arc<Producer>,
     pub status: Arc<Status>,
@@ -77,8 +80,14 @@ impl App {
         for need in ["postgres", "kafka", "pipeline"] {
             status.expect(need);
         }
-        let (database, embedded) = database(config)?;
         let broker = broker(config)?;
+        // Postgres may take a while, and a wrong address should not wait for that.
+        reach::look_once(&broker, &status);
+        let (database, embedded) = database(config)?;
+        let announced = broker
+            .is_embedded()
+            .then(|| embedded_kafka::announce(&config.data_dir.0, broker.bootstrap_servers()))
+            .flatten();
         let producer = Arc::new(Producer::new(&broker, PRODUCE_PATIENCE)?);
 
         let redis = config
@@ -181,6 +190,7 @@ impl App {
         Ok(Self {
             address,
             broker,
+            announced,
             database,
             producer,
             status,
@@ -206,6 +216,7 @@ impl App {
     /// deadline. Says whether everything had been stored and said good-bye to by then.
     pub async fn stop(self) -> bool {
         self.status.update(|snapshot| snapshot.stopping = true);
+        drop(self.announced);
         if let Some(archiver) = &self.archiver {
             // At whatever it is: a copy that was not recorded is made again.
             archiver.stop();

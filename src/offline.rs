@@ -2,19 +2,29 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::client;
 use crate::config::{Config, StreamConfig};
 use crate::data::{Header, LabelMatcher, MatchOp, Micros, Selector, headers};
-use crate::sources::{Broker, Outgoing, Producer, TopicSpec, ensure_topics, resolve_time};
+use crate::demo;
+use crate::embedded_kafka;
+use crate::sources::{Broker, Outgoing, Producer, TopicSpec, ensure_topics, reach, resolve_time};
 use crate::store::connect::DatabaseUrl;
 use crate::store::{admin, migrate};
 use crate::telemetry::Status;
 
 pub mod cold;
+
+/// A broker that is just starting is waited for.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const RETRY: Duration = Duration::from_millis(500);
+/// For the topic to be there.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 #[derive(Args, Debug)]
 pub struct ProduceArgs {
@@ -75,7 +85,6 @@ pub async fn rewind(config: Config, args: &RewindArgs) -> Result<()> {
         .url
         .as_deref()
         .context("no database: set DATABASE_URL or --database-url")?;
-    let broker = broker_of(&config)?;
     let (database, topic) = (database.parse()?, stream.topic());
     let rewound = match args.to.parse::<i64>() {
         // Of every partition that was read: a topic may have more than were configured.
@@ -83,6 +92,7 @@ pub async fn rewind(config: Config, args: &RewindArgs) -> Result<()> {
         _ => {
             let time =
                 Micros::from_rfc3339(&args.to).context("--to must be an offset or an RFC 3339 time")?;
+            let (_, broker) = running_kafka(config.clone()).await?;
             let offsets = resolve_time(&broker, topic, time)?;
             admin::rewind(&database, topic, |partition| offsets.get(&partition).copied()).await?
         }
@@ -124,10 +134,18 @@ pub async fn delete_series(database: DatabaseUrl, args: &DeleteArgs) -> Result<(
 }
 
 pub async fn produce(config: Config, args: &ProduceArgs) -> Result<()> {
+    let (config, broker) = running_kafka(config).await?;
     let stream = stream_named(&config, args.stream.as_deref())?;
-    let broker = broker_of(&config)?;
     let topic = TopicSpec::new(stream.topic(), stream.partitions);
-    ensure_topics(&broker, &[topic], &Status::default()).await?;
+    let status = Status::default();
+    match timeout(ANSWER_WITHIN, ensure_topics(&broker, &[topic], &status)).await {
+        Ok(there) => there?,
+        Err(_) => bail!(
+            "gave up after {} s: {}",
+            ANSWER_WITHIN.as_secs(),
+            status.snapshot().missing().join("; ")
+        ),
+    }
     let producer = Producer::new(&broker, crate::app::PRODUCE_PATIENCE)?;
     let headers = [Header {
         name: headers::STREAM.to_owned(),
@@ -187,11 +205,29 @@ fn stream_named<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c Stream
     }
 }
 
-fn broker_of(config: &Config) -> Result<Broker> {
+/// The broker to send to, once it takes connections: the configured one, or the embedded one of a
+/// `demo` or `serve` that runs on the same data directory. The demo's stream comes with the demo.
+async fn running_kafka(mut config: Config) -> Result<(Config, Broker)> {
     if config.kafka.brokers.is_none() {
-        bail!(
-            "no Kafka: set KAFKA_BROKERS or --kafka-brokers (the embedded broker lives inside `serve` and `demo`)"
-        );
+        config.kafka.brokers = Some(embedded_kafka::find(&config.data_dir.0)?);
+        // The embedded broker knows no logins.
+        config.kafka.properties.clear();
+        if config.streams.is_empty() {
+            config = demo::configure(config);
+        }
     }
-    crate::app::broker(config)
+    let broker = crate::app::broker(&config)?;
+    let deadline = Instant::now() + CONNECT_WITHIN;
+    let mut told = false;
+    while let Some(why) = reach::trouble(&broker).await {
+        if Instant::now() >= deadline {
+            bail!("{why}");
+        }
+        if !told {
+            eprintln!("{why}; trying for {} s", CONNECT_WITHIN.as_secs());
+            told = true;
+        }
+        sleep(RETRY).await;
+    }
+    Ok((config, broker))
 }

@@ -24,7 +24,7 @@ pub struct RedisConfig {
 
 /// Says what is wrong without repeating the URL.
 #[derive(Debug, thiserror::Error)]
-#[error("REDIS_URL is not usable: {0}; it looks like redis://[user:password@]host[:port][/database]")]
+#[error("not a usable Redis url: {0}; it looks like redis://[user:password@]host[:port][/database]")]
 pub struct CacheError(&'static str);
 
 impl std::fmt::Debug for RedisConfig {
@@ -43,6 +43,11 @@ impl RedisConfig {
             prefix,
             capacity: 1_000_000,
         }
+    }
+
+    /// Whether a client could be made; connects to nothing.
+    pub fn check(&self) -> Result<(), CacheError> {
+        self.client().map(drop)
     }
 
     pub(super) fn client(&self) -> Result<Client, CacheError> {

@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Claim, Claimed, Micros, Place, RawBatch};
 
 pub mod broker;
+pub mod properties;
+pub mod reach;
 pub mod topics;
 pub mod poller;
 mod poll;

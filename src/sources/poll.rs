@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::builder::Builder;
 use super::poller::Control;
+use super::reach;
 use super::rebalance::{Change, Context};
 use super::report::Report;
 use super::{Failure, PollConfig, Sink};
@@ -46,6 +47,7 @@ pub(super) struct Reader<'c> {
     credits: &'c Arc<Credits>,
     builder: Builder,
     report: Report<'c>,
+    brokers: String,
     /// Paused for want of credits.
     held_back: bool,
     /// Paused for good: somebody waits for the last batch, or waited.
@@ -62,6 +64,7 @@ impl<'c> Reader<'c> {
         sink: &'c dyn Sink,
         control: &'c Control,
         credits: &'c Arc<Credits>,
+        brokers: String,
     ) -> Self {
         Self {
             report: Report::new(consumer, config.recheck_topics),
@@ -72,6 +75,7 @@ impl<'c> Reader<'c> {
             control,
             credits,
             builder: Builder::default(),
+            brokers,
             held_back: false,
             draining: false,
             waiting_for_drain: Vec::new(),
@@ -285,7 +289,7 @@ impl<'c> Reader<'c> {
                 | Code::InconsistentGroupProtocol),
             ) => Err(Failure::retry(format!("kafka refused the consumer: {code}"))),
             Some(Code::AllBrokersDown) => {
-                self.report.lost("no broker can be reached");
+                self.report.lost(&reach::cannot_reach(&self.brokers));
                 Ok(())
             }
             _ => {

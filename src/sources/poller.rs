@@ -76,8 +76,9 @@ impl Poller {
         });
         let thread = std::thread::Builder::new().name("kafka-poll".into()).spawn({
             let control = Arc::clone(&control);
+            let brokers = broker.bootstrap_servers().to_owned();
             move || {
-                let reader = Reader::new(&consumer, generation, config, &*sink, &control, &credits);
+                let reader = Reader::new(&consumer, generation, config, &*sink, &control, &credits, brokers);
                 read(reader, &*sink);
                 control.end();
                 consumer.context().forget_all();
@@ -188,7 +189,7 @@ fn read(mut reader: Reader<'_>, sink: &dyn Sink) {
     }
 }
 
-fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
+pub(super) fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
     let kib = (config.prefetch_bytes / 1024).max(1);
     // The in-process cluster takes many rounds for a cooperative rebalance, and answers a fetch that
     // found nothing after the whole wait, whatever came meanwhile.
@@ -203,6 +204,8 @@ fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
         &[
             ("partition.assignment.strategy", strategy.into()),
             ("heartbeat.interval.ms", heartbeat.to_string()),
+            // librdkafka takes no shorter one than the session.
+            ("max.poll.interval.ms", session.max(300_000).to_string()),
             ("queued.max.messages.kbytes", kib.to_string()),
             ("fetch.wait.max.ms", fetch_wait.into()),
             ("fetch.max.bytes", config.prefetch_bytes.to_string()),

@@ -162,6 +162,13 @@ impl FromStr for DatabaseUrl {
         if config.get_user().is_none() {
             return Err(BadDatabaseUrl("it names no user".to_owned()));
         }
+        let root_certificate = root_certificate.map(PathBuf::from);
+        if let Some(file) = &root_certificate {
+            // Read anew at each connection, which should not be the first to know.
+            std::fs::File::open(file).map_err(|error| {
+                BadDatabaseUrl(format!("sslrootcert: cannot read {}: {error}", file.display()))
+            })?;
+        }
         if config.get_application_name().is_none() {
             config.application_name("streamsync");
         }
@@ -175,7 +182,7 @@ impl FromStr for DatabaseUrl {
         Ok(Self {
             config,
             verify,
-            root_certificate: root_certificate.map(PathBuf::from),
+            root_certificate,
         })
     }
 }
