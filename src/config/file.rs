@@ -23,7 +23,8 @@ pub struct KafkaConfig {
     /// After this silence the group gives a node's partitions to the others.
     #[serde(with = "humantime_text")]
     pub session_timeout: Duration,
-    /// Any librdkafka property, such as `security.protocol`; never shown.
+    /// Librdkafka properties, such as `security.protocol`; never shown. Those that our promises rest
+    /// on are refused.
     pub properties: BTreeMap<String, String>,
 }
 

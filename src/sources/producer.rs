@@ -157,14 +157,12 @@ impl Delivery<'_> {
 pub(super) fn config(broker: &Broker, patience: Duration) -> ClientConfig {
     broker.client(
         &[
-            ("acks", "all".into()),
-            ("enable.idempotence", "true".into()),
             ("partitioner", "murmur2_random".into()),
             ("compression.type", "none".into()),
             ("linger.ms", "5".into()),
             ("delivery.timeout.ms", patience.as_millis().to_string()),
         ],
-        &[],
+        &[("acks", "all".into()), ("enable.idempotence", "true".into())],
     )
 }
 

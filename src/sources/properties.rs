@@ -11,7 +11,7 @@ use rdkafka::client::Client;
 use rdkafka::error::KafkaError;
 use rdkafka::types::{RDKafkaConfRes, RDKafkaType};
 
-use super::broker::{Broker, Quiet};
+use super::broker::{Broker, Quiet, property_mistake};
 use super::{PollConfig, poller, producer};
 
 /// Where librdkafka looks for brokers; ours come from one place.
@@ -86,8 +86,8 @@ pub fn bad_address(brokers: &str) -> Option<String> {
 }
 
 fn refused_alone(name: &str, value: &str) -> Option<String> {
-    if BROKERS.contains(&name) {
-        return Some("the brokers are told by `brokers` of [kafka] or KAFKA_BROKERS".to_owned());
+    if let Some(why) = property_mistake(name, value) {
+        return Some(why);
     }
     if FILES.contains(&name)
         && value != "probe"
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn every_property_that_it_does_not_take_is_named_without_a_secret() {
         let all = told(&[
-            ("acks", "banana"),
+            ("compression.type", "banana"),
             ("sasl.pasword", "hush-hush"),
             ("sasl.mechanism", "PLAIN"),
             ("security.protocol", "TLS"),
@@ -178,8 +178,8 @@ mod tests {
         assert_eq!(
             names,
             [
-                "acks",
                 "bootstrap.servers",
+                "compression.type",
                 "sasl.pasword",
                 "security.protocol",
                 "socket.timeout.ms",
@@ -192,7 +192,7 @@ mod tests {
             "TLS",
             "no property of this name",
             "/nowhere/ca.pem",
-            "KAFKA_BROKERS",
+            "kafka.brokers",
         ] {
             assert!(said.contains(part), "{part} is not in {said}");
         }

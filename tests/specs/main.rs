@@ -24,6 +24,7 @@ mod export;
 mod front_door;
 mod history;
 mod ingest;
+mod kafka_log;
 mod live;
 mod maintenance;
 mod metrics;
