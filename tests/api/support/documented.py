@@ -8,7 +8,7 @@ import shlex
 from support.server import ROOT
 
 PAGES = [
-    *sorted(ROOT.glob("*.md")),
+    *(page for page in sorted(ROOT.glob("*.md")) if page.name != "CHANGELOG.md"),
     *sorted((ROOT / "docs").glob("*.md")),
     ROOT / "clients/js/resume/README.md",
     ROOT / "dashboard/README.md",
