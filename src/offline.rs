@@ -13,7 +13,7 @@ use crate::config::{Config, StreamConfig};
 use crate::data::{Header, LabelMatcher, MatchOp, Micros, Selector, headers};
 use crate::demo;
 use crate::embedded_kafka;
-use crate::sources::{Broker, Outgoing, Producer, TopicSpec, ensure_topics, reach, resolve_time};
+use crate::sources::{Broker, Outgoing, Pace, Producer, TopicSpec, ensure_topics, reach, resolve_time};
 use crate::store::connect::DatabaseUrl;
 use crate::store::{admin, migrate};
 use crate::telemetry::Status;
@@ -134,6 +134,7 @@ pub async fn delete_series(database: DatabaseUrl, args: &DeleteArgs) -> Result<(
 }
 
 pub async fn produce(config: Config, args: &ProduceArgs) -> Result<()> {
+    let is_embedded = config.kafka.brokers.is_none();
     let (config, broker) = running_kafka(config).await?;
     let stream = stream_named(&config, args.stream.as_deref())?;
     let topic = TopicSpec::new(stream.topic(), stream.partitions);
@@ -159,6 +160,11 @@ pub async fn produce(config: Config, args: &ProduceArgs) -> Result<()> {
         number_fields: stream.number_fields(),
         progress: std::io::stderr().is_terminal(),
     };
+    let mut pace = match is_embedded {
+        true => Some(Pace::new(&broker, &config.kafka.group_id, stream.topic())?),
+        false => None,
+    };
+    let to = || format!("Kafka at {}", broker.bootstrap_servers());
     let produced = client::produce(&what, async |records| {
         let mut deliveries = Vec::with_capacity(records.len());
         for record in &records {
@@ -169,10 +175,16 @@ pub async fn produce(config: Config, args: &ProduceArgs) -> Result<()> {
                 headers: &headers,
                 timestamp: None,
             };
-            deliveries.push(producer.enqueue(outgoing).await?);
+            deliveries.push(producer.enqueue(outgoing).await.with_context(to)?);
         }
-        for delivery in deliveries {
-            delivery.placed().await?;
+        for (delivery, record) in deliveries.into_iter().zip(&records) {
+            let placed = delivery.placed().await.with_context(to)?;
+            if let Some(pace) = &mut pace {
+                pace.sent(placed, record.payload.len());
+            }
+        }
+        if let Some(pace) = &mut pace {
+            pace.wait().await?;
         }
         Ok(())
     })

@@ -150,7 +150,7 @@ impl Places {
             if let (DeValue::Array(streams), "stream") = (value.get_ref(), &*path) {
                 for (at, stream) in (1..).zip(streams) {
                     let path = format!("stream #{at}");
-                    self.add(text, &path, stream.span(), stream.span());
+                    self.add(text, &path, stream.span(), 0..0);
                     let DeValue::Table(table) = stream.get_ref() else {
                         self.streams.push(None);
                         continue;
@@ -164,21 +164,18 @@ impl Places {
                 }
                 continue;
             }
-            self.add(text, &path, key.span(), value.span());
             if let DeValue::Table(table) = value.get_ref() {
+                self.add(text, &path, key.span(), 0..0);
                 self.add_table(text, &path, table);
+            } else {
+                self.add(text, &path, key.span(), value.span());
             }
         }
     }
 
     fn add(&mut self, text: &str, path: &str, key: Range<usize>, value: Range<usize>) {
-        let value = text.get(value).filter(|value| {
-            let is_header = value.starts_with('[') && value.ends_with(']') && path.starts_with("stream #");
-            !value.is_empty()
-                && !value.contains('\n')
-                && !is_secret(path)
-                && !(is_header && !path.contains('.'))
-        });
+        let shown = |value: &&str| !value.is_empty() && !value.contains('\n') && !is_secret(path);
+        let value = text.get(value).filter(shown);
         let place = Place::Line {
             line: line_of(text, key.start),
             value: value.map(shorten),

@@ -30,6 +30,7 @@ mod builder;
 mod report;
 mod native;
 pub mod producer;
+pub mod pace;
 mod throttle;
 pub mod demo;
 #[cfg(test)]
@@ -38,6 +39,7 @@ mod tests;
 pub use broker::{Broker, SourceError};
 pub use demo::DemoSeries;
 pub use offsets::resolve_time;
+pub use pace::Pace;
 pub use poller::Poller;
 pub use producer::{Outgoing, ProduceError, Producer};
 pub use topics::{TopicSpec, ensure_topics};

@@ -4,6 +4,7 @@
 //! broker to connect to. What it says is told without the value of a secret.
 
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -71,12 +72,13 @@ pub fn bad_address(brokers: &str) -> Option<String> {
     let good = |broker: &str| {
         let address = broker.split_once("://").map_or(broker, |(_, address)| address);
         let (host, port) = match address.rsplit_once(':') {
-            // The colons of an IPv6 address without a port.
-            Some((host, _)) if host.contains(':') && !host.ends_with(']') => (address, None),
+            Some(_) if address.parse::<Ipv6Addr>().is_ok() => (address, None),
             Some((host, port)) => (host, Some(port)),
             None => (address, None),
         };
-        let is_host = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "/@,".contains(c));
+        let is_ip = host.starts_with('[') && host.ends_with(']') || host.parse::<Ipv6Addr>().is_ok();
+        let bad = |c: char| c.is_whitespace() || "/@;".contains(c) || (c == ':' && !is_ip);
+        let is_host = !host.is_empty() && !host.contains(bad);
         is_host && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
     };
     let bad = brokers.split(',').map(str::trim).find(|broker| !good(broker))?;
@@ -241,6 +243,8 @@ mod tests {
             "k:port",
             "k 1:9092",
             "k:9092,",
+            "k1:9092;k2:9092",
+            "a:b:9092",
             "http://k:1/x",
         ] {
             assert!(bad_address(bad).is_some(), "{bad}");

@@ -4,9 +4,12 @@
 use std::fs;
 use std::net::TcpListener;
 
+use serde_json::json;
+
 use crate::support::streamsync::command;
 use crate::support::terminal::{directory, run, streamsync};
-use crate::support::{StreamSync, eventually};
+use crate::support::{StreamSync, eventually, moment};
+use streamsync::data::Micros;
 
 #[test]
 fn check_refuses_what_serve_would_refuse_with_its_line_key_and_value() {
@@ -94,7 +97,7 @@ async fn produce_finds_the_embedded_broker_of_the_demo() {
     let mut demo = StreamSync::demo(dir.path(), None).await;
     demo.ready().await;
     let row = "oven,\"{\"\"site\"\":\"\"1e5\"\"}\"";
-    let now = crate::support::moment();
+    let now = moment();
     fs::write(
         &input,
         format!("metric,labels,ts,value\n{row},{},1.5\n", now.as_millis()),
@@ -104,10 +107,28 @@ async fn produce_finds_the_embedded_broker_of_the_demo() {
     assert!(sent.err.contains("1 records to streamsync.demo"), "{sent:?}");
     let latest = r#"{ latest(selector: { metric: "oven" }) { series { key } value } }"#;
     eventually("the point is there", async || {
-        let answer = demo.query(latest, serde_json::json!({})).await;
+        let answer = demo.query(latest, json!({})).await;
         let point = answer["latest"].get(0)?.clone();
         assert_eq!(point["series"]["key"], "oven{site=\"1e5\"}");
         (point["value"] == 1.5).then_some(())
+    })
+    .await;
+    // More than the broker keeps of its partitions: it goes no faster than it is read.
+    let many = 100_000;
+    let rows: String = (0..many)
+        .map(|n| format!("many,\"{{}}\",{},{n}\n", now.as_millis() - n))
+        .collect();
+    fs::write(&input, format!("metric,labels,ts,value\n{rows}")).expect("a file");
+    let sent = produce();
+    assert!(sent.err.contains(&format!("{many} records")), "{sent:?}");
+    let count = r#"query($from: DateTime!) {
+        history(selector: { metric: "many" }, from: $from, step: "1d", aggregate: [COUNT]) { points { value } } }"#;
+    let from = Micros(now.0 - 1_000_000_000).to_string();
+    eventually("all of them are stored", async || {
+        let answer = demo.query(count, json!({ "from": from })).await;
+        let days = answer["history"][0]["points"].as_array()?.clone();
+        let stored: f64 = days.iter().filter_map(|day| day["value"].as_f64()).sum();
+        (stored == f64::from(many as u32)).then_some(())
     })
     .await;
     assert!(demo.terminate().await.success());
