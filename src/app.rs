@@ -28,11 +28,11 @@ use crate::embedded_kafka::{self, Announcement};
 use crate::graphql::{self, services};
 use crate::http::{self, session};
 use crate::sources::{Broker, PollConfig, Producer, reach};
-use crate::store::WriterConfig;
 use crate::store::connect::DatabaseUrl;
 use crate::store::embedded::Embedded;
 use crate::store::maintain::Keep;
 use crate::store::read::{ReadLimits, Reader};
+use crate::store::{LettersKept, WriterConfig};
 use crate::telemetry::{Metrics, Status};
 
 /// Everything must have stopped by then; what has not is read again at the next start.
@@ -53,7 +53,6 @@ const LATEST_IN_PROCESS: usize = 1_000_000;
 pub struct App {
     pub address: SocketAddr,
     pub broker: Broker,
-    /// Dropped at the end, when nobody should come any more.
     announced: Option<Announcement>,
     pub database: DatabaseUrl,
     pub producer: Arc<Producer>,
@@ -80,14 +79,12 @@ impl App {
         for need in ["postgres", "kafka", "pipeline"] {
             status.expect(need);
         }
+        status.update(|snapshot| snapshot.without_tables = true);
         let broker = broker(config)?;
         // Postgres may take a while, and a wrong address should not wait for that.
         reach::look_once(&broker, &status);
         let (database, embedded) = database(config)?;
-        let announced = broker
-            .is_embedded()
-            .then(|| embedded_kafka::announce(&config.data_dir.0, broker.bootstrap_servers()))
-            .flatten();
+        let announced = embedded_kafka::announce(&broker, &config.data_dir.0);
         let producer = Arc::new(Producer::new(&broker, PRODUCE_PATIENCE)?);
 
         let redis = config
@@ -146,6 +143,7 @@ impl App {
             ),
             hub: hub.clone(),
             cache: latest.clone(),
+            doubt: Arc::default(),
             bus,
             broker: broker.clone(),
             database: database.clone(),
@@ -323,6 +321,11 @@ fn bus(
 fn writer_config(config: &Config) -> WriterConfig {
     WriterConfig {
         synchronous_commit: config.postgres.synchronous_commit,
+        far_partitions: config.pipeline.max_far_partitions,
+        letters: LettersKept {
+            of_a_stream: config.pipeline.dead_letter_stream_mib << 20,
+            in_all: config.pipeline.dead_letter_mib << 20,
+        },
         max_series: config
             .streams
             .iter()
@@ -381,7 +384,7 @@ fn per_worker(
                 data.insert(reader.for_client(client));
             }
             data.insert(client);
-            data.insert(archive.clone());
+            data.insert(archive.for_client(client));
             data.insert(hub.clone());
             data.insert(aggregates.clone());
             data

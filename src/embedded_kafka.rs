@@ -9,15 +9,20 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::sources::Broker;
+
 const FILE: &str = "embedded-kafka";
 
 /// Removes the file when the broker ends.
 #[derive(Debug)]
 pub struct Announcement(PathBuf);
 
-/// Writes the address down. That others cannot find the broker is no reason not to run.
-pub fn announce(data_dir: &Path, address: &str) -> Option<Announcement> {
-    match write(data_dir, address) {
+/// Writes the address of an embedded broker down. That others cannot find it is no reason not to run.
+pub fn announce(broker: &Broker, data_dir: &Path) -> Option<Announcement> {
+    if !broker.is_embedded() {
+        return None;
+    }
+    match write(data_dir, broker.bootstrap_servers()) {
         Ok(path) => Some(Announcement(path)),
         Err(error) => {
             tracing::warn!("the address of the embedded broker is not written down: {error:#}");
@@ -70,7 +75,7 @@ pub fn find(data_dir: &Path) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::collections::BTreeMap;
 
     use super::*;
 
@@ -79,12 +84,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
         assert!(find(&data).unwrap_err().to_string().contains("KAFKA_BROKERS"));
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let announced = announce(&data, &address).unwrap();
-        assert_eq!(find(&data).unwrap(), address);
+        assert!(announce(&Broker::remote("127.0.0.1:1", BTreeMap::new()), &data).is_none());
+        let broker = Broker::embedded().unwrap();
+        let announced = announce(&broker, &data).unwrap();
+        assert_eq!(find(&data).unwrap(), broker.bootstrap_servers());
         // It was killed.
-        drop(listener);
+        drop(broker);
         assert!(find(&data).is_err());
         drop(announced);
         assert!(!data.join(FILE).exists());
