@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::broker::Broker;
-use crate::telemetry::Status;
+use crate::telemetry::{Snapshot, Status};
 
 /// For each address; a broker that needs longer is as good as away.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
@@ -27,7 +27,8 @@ pub async fn trouble(broker: &Broker) -> Option<String> {
 pub fn look_once(broker: &Broker, status: &Arc<Status>) {
     let (broker, status) = (broker.clone(), Arc::clone(status));
     tokio::task::spawn_blocking(move || {
-        if let Some(why) = trouble_now(&broker).filter(|_| status.is_awaited("kafka")) {
+        let is_well = |snapshot: &Snapshot| snapshot.needs.get("kafka") == Some(&None);
+        if let Some(why) = trouble_now(&broker).filter(|_| !is_well(&status.snapshot())) {
             tracing::warn!("{why}");
             status.trouble("kafka", why);
         }
