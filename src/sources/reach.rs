@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::broker::Broker;
-use crate::telemetry::{Snapshot, Status};
+use crate::telemetry::Status;
+use crate::telemetry::status::Snapshot;
 
 /// For each address; a broker that needs longer is as good as away.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
