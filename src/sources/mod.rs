@@ -24,6 +24,7 @@ pub mod reach;
 pub mod topics;
 pub mod poller;
 mod poll;
+mod subscribed;
 mod rebalance;
 mod offsets;
 mod builder;
