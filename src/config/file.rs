@@ -44,8 +44,7 @@ pub struct PostgresConfig {
 pub struct RedisConfig {
     /// `redis://…`; unset means that latest values stay in this process.
     pub url: Option<String>,
-    /// What every name in Redis begins with; systems that share a Redis but no Postgres need
-    /// different ones.
+    /// What every name in Redis begins with; the installation's id follows.
     pub prefix: String,
 }
 
@@ -226,7 +225,8 @@ impl KafkaConfig {
 
 impl PostgresConfig {
     pub(super) fn check(&self, mistakes: &mut Vec<String>) {
-        if let Some(Err(error)) = self.url.as_deref().map(str::parse::<DatabaseUrl>) {
+        let checked = |url: &str| url.parse::<DatabaseUrl>()?.check_files();
+        if let Some(Err(error)) = self.url.as_deref().map(checked) {
             mistakes.push(format!("postgres.url: {error}"));
         }
     }
