@@ -5,6 +5,7 @@
 pub mod time;
 pub mod day;
 pub mod series;
+pub mod expression;
 pub mod selector;
 pub mod batch;
 pub mod budget;
@@ -31,7 +32,7 @@ pub use day::Day;
 pub use grid::Grid;
 pub use line::Line;
 pub use reject::{Reason, Rejected};
-pub use selector::{LabelMatcher, METRIC_NAME, MatchOp, Selector};
+pub use selector::{BadMatcher, LabelMatcher, METRIC_NAME, MatchOp, Selector};
 pub use series::Series;
 pub use stored::{PartitionId, SeriesId, Stored, StoredPoint, StoredSeries};
 pub use time::{Micros, TimeUnit};
