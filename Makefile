@@ -7,7 +7,7 @@ FEATURES = --features "failpoints $(DASHBOARD)"
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dashboard run run-kafka test test-dashboard test-clients test-api test-kafka repeat check lint licences bench bench-history bench-live schema fmt doc clean
+.PHONY: help setup dashboard run run-kafka test test-dashboard test-clients test-api test-peers test-kafka repeat check lint licences bench bench-history bench-live schema fmt doc clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -25,9 +25,9 @@ run-kafka: dashboard ## The same on a real Apache Kafka (needs Java 17 and Maven
 	$(CARGO) build --features "$(DASHBOARD)"
 	scripts/kafka run $(CARGO) run --features "$(DASHBOARD)" -- demo $(if $(PACE),--pace $(PACE))
 
+# A failing part does not keep the others from running.
 test: dashboard ## Run every test that needs no container engine
-	$(CARGO) test $(FEATURES)
-	scripts/test-dashboard
+	failed=0; $(CARGO) test --no-fail-fast $(FEATURES) || failed=1; scripts/test-dashboard || failed=1; exit $$failed
 
 test-dashboard: dashboard ## Run the tests of the dashboard, in Chromium on the running server (needs Node.js)
 	$(CARGO) build $(FEATURES)
@@ -41,14 +41,20 @@ test-api: dashboard ## Run the tests of the HTTP API with schemathesis, pyarrow 
 	$(CARGO) build $(FEATURES)
 	scripts/test-api
 
-test-kafka: dashboard ## Run the same suite on a real Apache Kafka (needs Java 17 and Maven)
+PEERS := prometheus_peer a_header_name_that_is_not_utf8
+test-peers: dashboard ## Run the tests beside a Prometheus server and kcat (of Debian)
+	scripts/setup peers
+	$(CARGO) test $(FEATURES) --test specs -- --include-ignored $(PEERS)
+
+test-kafka: dashboard ## Run the same suite, and what only it can show, on a real Apache Kafka (needs Java 17 and Maven)
 	$(CARGO) test $(FEATURES) --no-run
-	scripts/kafka run $(CARGO) test $(FEATURES)
+	scripts/kafka run sh -c '$(CARGO) test --no-fail-fast $(FEATURES) --lib; lib=$$?; \
+		$(CARGO) test $(FEATURES) --test specs -- --include-ignored $(PEERS:%=--skip %) && exit $$lib'
 
 repeat: dashboard ## Run the tests that match TEST= 50 times in a row
 	set -e; for i in $$(seq 50); do $(CARGO) test --quiet $(FEATURES) $(TEST); done
 
-check: setup lint licences test test-clients test-api ## All that CI asks for: format, lints, docs, licences, tests
+check: setup lint licences test test-clients test-api test-peers ## All that CI asks for: format, lints, docs, licences, tests
 
 lint: dashboard ## Format, clippy and docs, warnings denied
 	$(CARGO) fmt --check

@@ -364,11 +364,12 @@ fn per_worker(
         let reader = Reader::new(database.clone(), ReadLimits::default()).ok();
         let for_data = reader.clone();
         let (hub, archive, aggregates) = (hub.clone(), archive.clone(), aggregates.clone());
-        let data = Rc::new(move || {
+        let data = Rc::new(move |client| {
             let mut data = async_graphql::Data::default();
             if let Some(reader) = &for_data {
-                data.insert(reader.clone());
+                data.insert(reader.for_client(client));
             }
+            data.insert(client);
             data.insert(archive.clone());
             data.insert(hub.clone());
             data.insert(aggregates.clone());

@@ -18,6 +18,7 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::ast::{self, Ast, Visitor};
 
 use super::budget::{Budget, Reserved};
+use super::pattern::from_re2;
 
 /// The longest expression, in bytes.
 pub const TEXT_MAX: usize = 1_024;
@@ -132,7 +133,7 @@ fn automaton(text: &str) -> Result<sparse::DFA<Vec<u8>>, String> {
     let parsed = ParserBuilder::new()
         .dot_matches_new_line(true)
         .build()
-        .parse(&with_ascii_classes(text)?)
+        .parse(&with_ascii_classes(&from_re2(text))?)
         .map_err(|error| error.to_string())?;
     let nfa = thompson::Config::new()
         .which_captures(thompson::WhichCaptures::None)

@@ -82,7 +82,7 @@ pub(super) async fn get<E: Operations>(
     worker: web::Data<Worker<E>>,
 ) -> HttpResponse {
     if is_websocket(&request) {
-        let (schema, data) = (worker.schema.clone(), (worker.data)());
+        let (schema, data) = (worker.schema.clone(), worker.data(&request));
         return websocket::upgrade(&request, body, Speech::GraphQl, schema, data, &worker.keeper);
     }
     let accepted = Accepted::of(request.headers());
@@ -138,7 +138,7 @@ async fn execute<E: Operations>(
         return not_acceptable();
     };
     let mut request = Request::new(params.query);
-    request.data = (worker.data)();
+    request.data = worker.data(http);
     if let Some(name) = params.operation_name {
         request = request.operation_name(name);
     }

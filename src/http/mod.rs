@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, HttpRequest, HttpServer, web};
 use async_graphql::Data;
 
 pub use guard::Guard;
@@ -43,6 +43,7 @@ pub use guard::Guard;
 use self::dashboard as pages;
 #[cfg(not(feature = "dashboard"))]
 use self::home as pages;
+use crate::data::ClientKey;
 use crate::graphql::Operations;
 use crate::store::read::Reader;
 use crate::telemetry::{Metrics, Status};
@@ -82,9 +83,9 @@ impl Default for HttpConfig {
     }
 }
 
-/// Makes the request data (the `Reader` and whatever else belongs to one worker); called for each
-/// request and each WebSocket.
-pub type RequestData = Rc<dyn Fn() -> Data>;
+/// Makes the request data (the client, its `Reader` and whatever else belongs to one worker); called
+/// for each request and each WebSocket.
+pub type RequestData = Rc<dyn Fn(ClientKey) -> Data>;
 
 /// What belongs to one worker thread.
 #[derive(Clone)]
@@ -136,6 +137,25 @@ struct Worker<E> {
     keeper: session::Keeper,
     body_limit: usize,
     body_timeout: Duration,
+}
+
+impl<E> Worker<E> {
+    /// The data of GraphQL operations that come with this request.
+    fn data(&self, request: &HttpRequest) -> Data {
+        (self.data)(client(request))
+    }
+
+    /// The connections to Postgres, for the client of this request.
+    fn reader(&self, request: &HttpRequest) -> Option<Reader> {
+        let reader = self.reader.as_ref();
+        reader.map(|reader| reader.for_client(client(request)))
+    }
+}
+
+/// The one place that tells who asks.
+fn client(request: &HttpRequest) -> ClientKey {
+    let peer = request.peer_addr();
+    peer.map_or(ClientKey::UNKNOWN, |peer| peer.ip().into())
 }
 
 /// Starts the workers. The `Server` is a future that ends when the server has; port 0 in the

@@ -17,6 +17,6 @@ pub(super) async fn get<E: Operations>(
         return Refusal::UpgradeRequired
             .respond("this is a WebSocket; docs/websocket.md tells what it speaks");
     }
-    let (schema, data) = (worker.schema.clone(), (worker.data)());
+    let (schema, data) = (worker.schema.clone(), worker.data(&request));
     websocket::upgrade(&request, body, Speech::Plain, schema, data, &worker.keeper)
 }

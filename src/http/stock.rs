@@ -14,6 +14,6 @@ pub(super) async fn upgrade<E: Operations>(
     worker: web::Data<Worker<E>>,
 ) -> actix_web::Result<HttpResponse> {
     GraphQLSubscription::new(worker.schema.clone())
-        .with_data((worker.data)())
+        .with_data(worker.data(&request))
         .start(&request, body)
 }

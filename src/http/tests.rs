@@ -76,7 +76,7 @@ impl Running {
         let parts = Parts {
             schema: Schema::new(Query, Mutation, EmptySubscription),
             per_worker: Arc::new(|| PerWorker {
-                data: Rc::new(|| {
+                data: Rc::new(|_| {
                     let mut data = Data::default();
                     data.insert("a worker's own");
                     data

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::kafka::point;
-use crate::support::{StreamSync, eventually, moment};
+use crate::support::{StreamSync, eventually, moment, within_a_day};
 use streamsync::data::Micros;
 
 const DAY: i64 = 86_400_000_000;
@@ -17,6 +17,10 @@ const STORAGE: &str = "{ pipeline { storage {
 
 #[actix_web::test]
 async fn days_older_than_their_retention_are_dropped_and_points_that_arrive_meanwhile_stay() {
+    within_a_day(old_days_are_dropped).await;
+}
+
+async fn old_days_are_dropped() {
     let plan = StreamSync::plan()
         .await
         .stream_settings("retention = { raw = \"2d\", 1m = \"30d\" }");

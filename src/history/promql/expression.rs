@@ -10,6 +10,7 @@ use promql_parser::parser::{self, AggregateExpr, BinaryExpr, Call, Expr, LabelMo
 
 use super::PromqlError;
 use super::selection::Selection;
+use super::text::normalized;
 use super::windows::Function;
 
 const TEXT_MAX_BYTES: usize = 16 * 1024;
@@ -238,7 +239,7 @@ pub(super) fn parsed(text: &str) -> Result<Expr, PromqlError> {
         )));
     }
     // The parser panics on durations of more seconds than there are, such as `up[1e300]`.
-    std::panic::catch_unwind(|| parser::parse(text))
+    std::panic::catch_unwind(|| parser::parse(&normalized(text)))
         .unwrap_or_else(|_| Err("a duration is too long".to_owned()))
         .map_err(|why| PromqlError::Refused(format!("parse error: {why}")))
 }

@@ -7,6 +7,7 @@ mod evaluate;
 mod expression;
 mod selection;
 mod sums;
+mod text;
 #[cfg(test)]
 mod tests;
 mod windows;

@@ -45,10 +45,14 @@ enum Broken {
     Encode(#[from] EncodeError),
 }
 
-/// The worker's connections, unless Postgres is still starting.
-pub(super) fn reader<E>(worker: &Worker<E>, status: &Status) -> async_graphql::Result<Reader> {
-    match &worker.reader {
-        Some(reader) if !status.is_awaited("postgres") => Ok(reader.clone()),
+/// The worker's connections for who asks, unless Postgres is still starting.
+pub(super) fn reader<E>(
+    request: &HttpRequest,
+    worker: &Worker<E>,
+    status: &Status,
+) -> async_graphql::Result<Reader> {
+    match worker.reader(request) {
+        Some(reader) if !status.is_awaited("postgres") => Ok(reader),
         _ => Err(Code::Unavailable.error("postgres is starting; try again in a moment")),
     }
 }

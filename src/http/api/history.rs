@@ -55,7 +55,7 @@ pub(super) async fn get<E: Operations>(
             from: depends_from(&question),
             to: question.to,
         };
-        let reader = reader(&worker, &status)?;
+        let reader = reader(&request, &worker, &status)?;
         let blocks = Walk::new(reader.clone(), question).blocks();
         respond(&request, &reader, shape, blocks).await
     };

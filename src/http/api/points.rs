@@ -37,7 +37,7 @@ pub(super) async fn get<E: Operations>(
             from: asked.from,
             to: asked.to,
         };
-        let reader = reader(&worker, &status)?;
+        let reader = reader(&request, &worker, &status)?;
         let blocks = pages(reader.clone(), asked, limit.unwrap_or(usize::MAX));
         respond(&request, &reader, shape, blocks).await
     };

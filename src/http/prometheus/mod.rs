@@ -55,8 +55,8 @@ async fn asked<E>(
     status: &Status,
 ) -> Result<(Params, Reader), Failure> {
     let params = Params::read(request, body, worker.body_limit, worker.body_timeout).await?;
-    match &worker.reader {
-        Some(reader) if !status.is_awaited("postgres") => Ok((params, reader.clone())),
+    match worker.reader(request) {
+        Some(reader) if !status.is_awaited("postgres") => Ok((params, reader)),
         _ => Err(Failure::Unavailable("postgres is not up yet".to_owned())),
     }
 }

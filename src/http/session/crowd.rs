@@ -1,19 +1,21 @@
 //! How many live connections each address has, over all workers.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::data::ClientKey;
 
 #[derive(Debug, Default)]
 pub struct Crowd {
     /// 0 for no limit.
     most: usize,
-    counts: Mutex<HashMap<IpAddr, usize>>,
+    counts: Mutex<HashMap<ClientKey, usize>>,
 }
 
 /// One connection's place; dropping it gives it back.
 #[derive(Debug)]
-pub struct Place(Option<(Arc<Crowd>, IpAddr)>);
+pub struct Place(Option<(Arc<Crowd>, ClientKey)>);
 
 impl Crowd {
     /// At most so many for each address; 0 for no limit.
@@ -30,7 +32,7 @@ impl Crowd {
         let Some(peer) = peer.filter(|_| self.most > 0) else {
             return Ok(Place(None));
         };
-        let address = network(peer.ip());
+        let address = ClientKey::from(peer.ip());
         let mut counts = self.lock();
         let count = counts.entry(address).or_default();
         if *count >= self.most {
@@ -40,7 +42,7 @@ impl Crowd {
         Ok(Place(Some((Arc::clone(self), address))))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ClientKey, usize>> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -57,14 +59,6 @@ impl Drop for Place {
                 counts.remove(address);
             }
         }
-    }
-}
-
-/// Whoever has one address of IPv6 has the 2^64 beside it as well.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -41,6 +41,7 @@ pub use storage::{LevelStorage, Progress, StreamHorizon};
 
 use self::pool::Loan;
 use super::connect::DatabaseUrl;
+use crate::data::ClientKey;
 
 /// What one read may cost.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +88,8 @@ impl<T> Page<T> {
 pub struct Reader {
     pool: pool::Connections,
     limits: ReadLimits,
+    /// Whose share its reads are taken from.
+    client: ClientKey,
     /// How many statements were sent, so that tests can tell that no question sends one a series.
     #[cfg(test)]
     statements: std::sync::Arc<std::sync::atomic::AtomicUsize>,
@@ -103,9 +106,17 @@ impl Reader {
         Ok(Self {
             pool,
             limits,
+            client: ClientKey::UNKNOWN,
             #[cfg(test)]
             statements: std::sync::Arc::default(),
         })
+    }
+
+    /// The same connections, for the reads of one client.
+    pub fn for_client(&self, client: ClientKey) -> Self {
+        let mut own = self.clone();
+        own.client = client;
+        own
     }
 
     pub fn limits(&self) -> ReadLimits {
@@ -159,6 +170,7 @@ impl std::fmt::Debug for Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reader")
             .field("limits", &self.limits)
+            .field("client", &self.client)
             .finish_non_exhaustive()
     }
 }

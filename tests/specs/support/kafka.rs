@@ -24,15 +24,6 @@ pub fn is_apache_kafka() -> bool {
     !broker().is_embedded()
 }
 
-/// For what the in-process cluster cannot do: says so, loudly, and the test is over.
-pub fn is_skipped_without_apache_kafka(why: &str) -> bool {
-    if is_apache_kafka() {
-        return false;
-    }
-    eprintln!("SKIPPED, runs with `make test-kafka` only: {why}");
-    true
-}
-
 fn producer() -> &'static Producer {
     static PRODUCER: OnceLock<Producer> = OnceLock::new();
     // Not as the cluster's own: that one waits for the ingest of its process, and here is none.

@@ -7,6 +7,7 @@ pub mod exported;
 pub mod input;
 pub mod kafka;
 pub mod live;
+pub mod metrics;
 pub mod postgres;
 pub mod redis;
 pub mod streamed;
@@ -14,9 +15,11 @@ pub mod streamsync;
 pub mod terminal;
 pub mod viewer;
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::{Duration, Instant};
 
-use ::streamsync::data::Micros;
+use ::streamsync::data::{Day, Micros};
+use futures_util::FutureExt;
 
 pub use streamsync::{StreamSync, command};
 
@@ -41,6 +44,19 @@ pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) 
 /// The present, to the second: a round time that no broker's retention has passed.
 pub fn moment() -> Micros {
     Micros(Micros::now().0 / 1_000_000 * 1_000_000)
+}
+
+/// Runs a test whose expectations hold within one UTC day; should midnight have come in between, it
+/// runs again.
+pub async fn within_a_day<F: Future<Output = ()>>(test: impl Fn() -> F) {
+    loop {
+        let day = Day::of(Micros::now());
+        match AssertUnwindSafe(test()).catch_unwind().await {
+            Err(panic) if Day::of(Micros::now()) == day => resume_unwind(panic),
+            Err(_) => {}
+            Ok(()) => return,
+        }
+    }
 }
 
 /// The same, `ago` seconds earlier.

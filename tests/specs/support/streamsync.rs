@@ -380,13 +380,12 @@ impl StreamSync {
             .to_owned()
     }
 
-    /// One number of `/metrics`: the sum of the lines that start with `name` and contain `label`.
+    /// The sum of the samples of this name whose labels contain `label`; 0 where the metric has
+    /// none yet, a panic where there is no such metric.
     pub async fn metric(&self, name: &str, label: &str) -> f64 {
-        let (_, text) = self.get("/metrics").await;
-        let lines = text.lines().filter(|l| l.starts_with(name) && l.contains(label));
-        lines
-            .filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok())
-            .sum()
+        let (status, text) = self.get("/metrics").await;
+        assert_eq!(status, 200, "/metrics: {text}");
+        super::metrics::sum(&text, name, label)
     }
 
     /// SIGTERM, and the exit status.
