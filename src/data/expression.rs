@@ -149,8 +149,11 @@ fn automaton(text: &str) -> Result<sparse::DFA<Vec<u8>>, String> {
         .accelerate(false)
         .dfa_size_limit(Some(DENSE_MAX))
         .determinize_size_limit(Some(DENSE_MAX));
-    let dfa = dense::Builder::new().configure(dfa).build_from_nfa(&nfa);
-    let sparse = dfa.and_then(|dense| dense.to_sparse()).map_err(|_| too_large())?;
+    let dfa = dense::Builder::new()
+        .configure(dfa)
+        .build_from_nfa(&nfa)
+        .map_err(|_| too_large())?;
+    let sparse = dfa.to_sparse().map_err(|_| too_large())?;
     if sparse.memory_usage() > ONE_MAX {
         return Err(too_large());
     }
@@ -277,7 +280,10 @@ mod tests {
         assert!(matches(".*", "a\nb") && matches("^a$", "a") && matches(r"a\b.*", "a b"));
         assert!(matches(r"a\B.", "ab") && !matches(r"a\b.", "ab"));
         for text in ["a)|(b", "(", r"\p{Nothing}", "a{3,2}", "(?=a)"] {
-            assert!(matches!(Expression::shared(text), Err(Unusable::Refused(_))), "{text}");
+            assert!(
+                matches!(Expression::shared(text), Err(Unusable::Refused(_))),
+                "{text}"
+            );
         }
     }
 
@@ -309,7 +315,10 @@ mod tests {
             ".{1,60}",
         ] {
             let expression = Expression::shared(text);
-            assert!(expression.is_ok_and(|e| e.weight() <= ONE_MAX + TEXT_MAX + ENTRY_BYTES), "{text}");
+            assert!(
+                expression.is_ok_and(|e| e.weight() <= ONE_MAX + TEXT_MAX + ENTRY_BYTES),
+                "{text}"
+            );
         }
         let began = Instant::now();
         for text in [
@@ -323,7 +332,10 @@ mod tests {
             "(".repeat(500) + &")".repeat(500),
             "a".repeat(TEXT_MAX + 1),
         ] {
-            assert!(matches!(Expression::shared(&text), Err(Unusable::Refused(_))), "{text}");
+            assert!(
+                matches!(Expression::shared(&text), Err(Unusable::Refused(_))),
+                "{text}"
+            );
         }
         // All of them take some ten milliseconds; the bound is for a machine that is busy.
         assert!(began.elapsed() < Duration::from_secs(5));

@@ -27,6 +27,8 @@ pub(super) struct Catalogue {
     /// `catalogue.version` at the time the ids were learnt; another one makes them worthless.
     pub version: i64,
     known: HashMap<Box<str>, Known>,
+    /// Bytes of their keys.
+    key_bytes: usize,
     per_stream: HashMap<Arc<str>, u64>,
     max_series: HashMap<Arc<str>, u64>,
 }
@@ -44,8 +46,10 @@ pub(super) const INSERT: &str = "insert into series (key, metric, labels, stream
     on conflict (key) do nothing
     returning stream";
 
-/// Beyond this many series the cache is emptied and filled anew: a bound, not a tuning knob.
+/// Beyond this many series, or bytes of their keys, the cache is emptied and filled anew: a bound,
+/// not a tuning knob.
 const SERIES_MAX: usize = 1_000_000;
+const KEY_BYTES_MAX: usize = 128 << 20;
 
 /// Series and stream by key: locks are taken in that order everywhere.
 type NewSeries<'a> = BTreeMap<&'a str, (&'a Series, &'a str)>;
@@ -66,6 +70,7 @@ impl Catalogue {
         Ok(Self {
             version,
             known: HashMap::new(),
+            key_bytes: 0,
             per_stream: counts.iter().map(count).collect(),
             max_series,
         })
@@ -81,8 +86,9 @@ impl Catalogue {
         points: &[Point],
         rejects: &mut Rejects,
     ) -> Result<Vec<Option<Known>>, WriteError> {
-        if self.known.len() > SERIES_MAX {
-            self.known.clear();
+        if self.known.len() > SERIES_MAX || self.key_bytes > KEY_BYTES_MAX {
+            self.known = HashMap::new();
+            self.key_bytes = 0;
         }
         let mut named = vec![false; batch.series.len()];
         for point in points {
@@ -147,7 +153,10 @@ impl Catalogue {
                 id: row.get(0),
                 newest: newest.map(|ts| ts.0),
             };
-            self.known.insert(key.into(), known);
+            let bytes = key.len();
+            if self.known.insert(key.into(), known).is_none() {
+                self.key_bytes += bytes;
+            }
         }
         Ok(())
     }

@@ -24,6 +24,7 @@ mod export;
 mod history;
 mod ingest;
 mod live;
+mod live_bounds;
 mod maintenance;
 mod metrics;
 mod nodes;

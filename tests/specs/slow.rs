@@ -11,6 +11,7 @@ use streamsync::data::Micros;
 use crate::live::{after, history};
 use crate::support::kafka::{Record, labelled_point};
 use crate::support::live::{Event, POINTS, Subscriber, line};
+use crate::support::memory::resident_mib;
 use crate::support::streamed::{SSE, Streamed};
 use crate::support::streamsync::Plan;
 use crate::support::{StreamSync, eventually, seconds_ago};
@@ -197,12 +198,12 @@ async fn stalled_subscribers_slow_nobody_and_grow_nothing() {
     for _ in 0..20 {
         all.push(stalled(&node, json!({})).await);
     }
-    let before = resident_mib(&node);
+    let before = resident_mib(node.pid());
     load.until("discarded").await;
     for _ in 0..30 {
         load.round().await;
     }
-    let grown = resident_mib(&node).saturating_sub(before);
+    let grown = resident_mib(node.pid()).saturating_sub(before);
     assert!(grown < 64, "{grown} MiB more than before");
 
     // They never read: they are taken for dead.
@@ -213,16 +214,6 @@ async fn stalled_subscribers_slow_nobody_and_grow_nothing() {
         (node.metric("streamsync_subscribers", "").await == 1.0).then_some(())
     })
     .await;
-}
-
-fn resident_mib(node: &StreamSync) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", node.pid())).expect("its status");
-    let line = status.lines().find(|l| l.starts_with("VmRSS:")).expect("VmRSS");
-    let kib = line
-        .split_whitespace()
-        .nth(1)
-        .and_then(|kib| kib.parse::<u64>().ok());
-    kib.expect("a number") / 1024
 }
 
 #[actix_web::test]
@@ -252,6 +243,29 @@ async fn a_stalled_subscriber_that_asked_to_be_conflated_gets_the_newest_and_a_c
     // Having caught up it gets every point again.
     load.round().await;
     assert_eq!(slow.collect(ROUND).await.len(), ROUND);
+}
+
+#[actix_web::test]
+async fn beyond_the_bound_over_all_outboxes_who_holds_most_is_closed_with_its_cursor() {
+    let settings = "[pipeline]\noutbox_kib = 262144\noutboxes_mib = 1";
+    let plan = StreamSync::plan().await.partitions(4).settings(settings);
+    let node = plan.start().await;
+    let mut load = Load::on(&plan, &node).await;
+    let come = async || stalled(&node, json!({})).await;
+    // By itself it might have 256 MiB waiting.
+    let (mut slow, _) = stall(&mut load, "discarded", come).await;
+    let code = loop {
+        match slow.event().await {
+            Event::Next(payload) if payload["errors"].is_null() => {}
+            Event::Next(payload) => break payload["errors"][0]["extensions"]["code"].clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(code, "SLOW_CLIENT");
+    assert_eq!(slow.event().await, Event::Closed(1013));
+    assert!(slow.cursor.is_some());
+    // The one that keeps up noticed nothing.
+    load.round().await;
 }
 
 /// What `/metrics` says became of the points.
