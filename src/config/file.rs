@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sources::broker::property_mistake;
 use crate::store::connect::DatabaseUrl;
 use crate::store::rollups::RollupConfig;
 use crate::transform::humantime_text;
@@ -20,7 +21,8 @@ pub struct KafkaConfig {
     /// After this silence the group gives a node's partitions to the others.
     #[serde(with = "humantime_text")]
     pub session_timeout: Duration,
-    /// Any librdkafka property, such as `security.protocol`; never shown.
+    /// Librdkafka properties, such as `security.protocol`; never shown. Those that our promises rest
+    /// on are refused.
     pub properties: BTreeMap<String, String>,
 }
 
@@ -186,6 +188,11 @@ impl KafkaConfig {
             mistakes
                 .push("kafka.session_timeout: must be 100ms to 30min (a broker may ask for more)".to_owned());
         }
+        // Named without its value, which may be a secret.
+        let mistake = |(name, value): (&String, &String)| {
+            property_mistake(name, value).map(|why| format!("kafka.properties: {name} {why}"))
+        };
+        mistakes.extend(self.properties.iter().filter_map(mistake));
     }
 }
 

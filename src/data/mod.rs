@@ -24,7 +24,7 @@ pub mod grid;
 pub mod line;
 
 pub use aggregate::Aggregate;
-pub use batch::{Assigned, Batch, Header, Point, RawBatch, RawRecord, Share};
+pub use batch::{Assigned, Batch, Header, LeaderEpoch, Point, RawBatch, RawRecord, Share};
 pub use bucket::{Bucket, Step};
 pub use budget::{Budget, Reserved};
 pub use claim::{Claim, Claimed, Place};

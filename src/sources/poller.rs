@@ -77,8 +77,9 @@ impl Poller {
         let thread = std::thread::Builder::new().name("kafka-poll".into()).spawn({
             let control = Arc::clone(&control);
             move || {
-                let reader = Reader::new(&consumer, generation, config, &*sink, &control, &credits);
-                read(reader, &*sink);
+                read(&*sink, || {
+                    Reader::new(&consumer, generation, config, &*sink, &control, &credits)?.run()
+                });
                 control.end();
                 consumer.context().forget_all();
                 // Here the group is left.
@@ -180,8 +181,8 @@ impl Control {
 }
 
 /// Whatever ends the reading but a request is told to the sink, a panic included.
-fn read(mut reader: Reader<'_>, sink: &dyn Sink) {
-    let outcome = catch_unwind(AssertUnwindSafe(|| reader.run()))
+fn read(sink: &dyn Sink, reading: impl FnOnce() -> Result<(), Failure>) {
+    let outcome = catch_unwind(AssertUnwindSafe(reading))
         .unwrap_or_else(|_| Err(Failure::retry("the poll thread panicked")));
     if let Err(Failure { why, fatal }) = outcome {
         sink.failed(why, fatal);
@@ -217,7 +218,10 @@ fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
             ("enable.auto.commit", "false".into()),
             ("enable.auto.offset.store", "false".into()),
             ("auto.offset.reset", "error".into()),
-            ("enable.partition.eof", "false".into()),
+            // Ends tell how far a partition is read that ends with no record: offsets of markers.
+            ("enable.partition.eof", "true".into()),
+            ("isolation.level", "read_committed".into()),
+            ("check.crcs", "true".into()),
             ("allow.auto.create.topics", "false".into()),
             ("statistics.interval.ms", "0".into()),
         ],

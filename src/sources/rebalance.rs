@@ -19,9 +19,10 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::broker::{REQUEST_TIMEOUT, log_line};
+use super::native::Description;
 use super::offsets::{self, Verdict, Watermarks, places};
 use super::{Failure, Ledger, OnOffsetLost, Start, StreamSource, native};
-use crate::data::{Assigned, Claim, Claimed, Place};
+use crate::data::{Assigned, Claim, Claimed, LeaderEpoch, Place};
 use crate::telemetry::status::PartitionStatus;
 use crate::telemetry::{Metrics, Status};
 
@@ -38,6 +39,8 @@ pub(super) enum Change {
 pub(super) struct Owned {
     pub assigned: Arc<Assigned>,
     pub next_offset: i64,
+    /// Known where Kafka can tell by it whether its log is still the one that was read.
+    pub leader_epoch: Option<LeaderEpoch>,
     pub topic_id: Arc<str>,
 }
 
@@ -183,16 +186,16 @@ impl Context {
         wanted: &TopicPartitionList,
     ) -> Result<Vec<Owned>, Failure> {
         let places = places(wanted);
-        let ids = topic_ids(consumer, &places)?;
+        let topics = describe(consumer, &places)?;
         let mut owned = Vec::with_capacity(places.len());
         for (topic, partition) in places {
-            let known = self.topics.get(&*topic).zip(ids.get(&*topic));
-            let Some((topic, id)) = known else {
+            let known = self.topics.get(&*topic).zip(topics.get(&*topic));
+            let Some((topic, found)) = known else {
                 return Err(Failure::retry(format!("topic {topic} has no description")));
             };
             let marks = offsets::watermarks(consumer, &topic.topic, partition)
                 .map_err(|error| Failure::retry(format!("{}/{partition}: {error}", topic.topic)))?;
-            owned.extend(self.claim(consumer, topic, partition, id, marks)?);
+            owned.extend(self.claim(consumer, topic, partition, found, marks)?);
         }
         Ok(owned)
     }
@@ -203,25 +206,26 @@ impl Context {
         consumer: &BaseConsumer<Self>,
         topic: &Subscribed,
         partition: i32,
-        topic_id: &Arc<str>,
+        found: &Description,
         marks: Watermarks,
     ) -> Result<Option<Owned>, Failure> {
-        let place = Place {
-            stream: &topic.stream,
-            topic: &topic.topic,
-            partition,
-            topic_id,
-        };
+        let place = topic.place(partition, &found.id);
         let mut ledger = lock(&self.ledger);
-        let mut claimed = match ledger.claim(place)? {
+        let mut claim = ledger.claim(place)?;
+        if claim == Claim::New {
+            let first = offsets::first_offsets(
+                consumer,
+                place.topic,
+                found.partitions,
+                topic.start,
+                self.embedded,
+            );
+            ledger.begin_topic(place, &first.map_err(Failure::retry)?)?;
+            claim = ledger.claim(place)?;
+        }
+        let mut claimed = match claim {
             Claim::Resumed(claimed) => claimed,
-            Claim::Recreated => ledger.begin_epoch(place, 0)?,
-            Claim::New => {
-                let at = (place.topic, partition);
-                let first = offsets::first_offset(consumer, at, topic.start, marks, self.embedded)
-                    .map_err(Failure::retry)?;
-                ledger.begin_epoch(place, first)?
-            }
+            Claim::Unread | Claim::New => ledger.begin_epoch(place, 0)?,
         };
         let mut trouble = None;
         match (marks.judge(claimed.next_offset), topic.on_offset_lost) {
@@ -234,7 +238,9 @@ impl Context {
             }
             (Verdict::AboveHigh, OnOffsetLost::Jump) => {
                 warn_of_jump(place, claimed, marks.high);
+                let before = claimed;
                 claimed = ledger.begin_epoch(place, marks.high)?;
+                ledger.record_lost_end(before, marks.high)?;
             }
         }
         drop(ledger);
@@ -253,8 +259,60 @@ impl Context {
                 redrive: topic.redrive,
             }),
             next_offset: claimed.next_offset,
-            topic_id: Arc::clone(topic_id),
+            // Of a record that Kafka has dropped since it cannot tell any more.
+            leader_epoch: claimed.leader_epoch.filter(|at| at.offset > marks.low),
+            topic_id: Arc::from(found.id.as_str()),
         }))
+    }
+
+    /// Kafka has cut its log below what was read of this partition, and perhaps written it anew: what
+    /// of the old log is left ends at `end`, if Kafka could tell. `Ok` when the partition must stand
+    /// still.
+    pub fn truncated(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        owned: &Owned,
+        end: Option<i64>,
+    ) -> Result<(), Failure> {
+        let Assigned { topic, partition, .. } = &*owned.assigned;
+        let name = format!("{topic}/{partition}");
+        if end.is_some_and(|end| end >= owned.next_offset) {
+            let why =
+                format!("kafka cut the log of {name} behind what is stored; it is read again from there");
+            return Err(Failure::retry(why));
+        }
+        let Some(subscribed) = self.topics.get(topic) else {
+            return Ok(());
+        };
+        let marks = offsets::watermarks(consumer, topic, *partition)
+            .map_err(|error| Failure::retry(format!("{name}: {error}")))?;
+        match subscribed.on_offset_lost {
+            OnOffsetLost::Stop => {
+                let why = marks.cut(owned.next_offset, end);
+                tracing::error!(topic = &**topic, partition, "partition stands still: {why}");
+                let key = (topic.to_string(), *partition);
+                self.status.update(|snapshot| {
+                    if let Some(shown) = snapshot.partitions.get_mut(&key) {
+                        shown.trouble = Some(why);
+                    }
+                });
+                Ok(())
+            }
+            OnOffsetLost::Jump => {
+                // What is not known is read again: a point that is stored twice counts once.
+                let at = end.unwrap_or(0).max(marks.low);
+                let place = subscribed.place(*partition, &owned.topic_id);
+                let mut ledger = lock(&self.ledger);
+                if let Claim::Resumed(before) = ledger.claim(place)? {
+                    warn_of_jump(place, before, at);
+                    ledger.begin_epoch(place, at)?;
+                    ledger.record_lost_end(before, at)?;
+                }
+                Err(Failure::retry(format!(
+                    "OFFSET_LOST: kafka cut the log of {name}; it is read anew from offset {at}"
+                )))
+            }
+        }
     }
 
     fn show(&self, place: Place<'_>, claimed: Claimed, marks: Watermarks, trouble: Option<String>) {
@@ -323,10 +381,21 @@ fn subscriptions(stream: &StreamSource) -> Vec<(Arc<str>, Subscribed)> {
         .collect()
 }
 
-fn topic_ids(
+impl Subscribed {
+    fn place<'a>(&'a self, partition: i32, topic_id: &'a str) -> Place<'a> {
+        Place {
+            stream: &self.stream,
+            topic: &self.topic,
+            partition,
+            topic_id,
+        }
+    }
+}
+
+fn describe(
     consumer: &BaseConsumer<Context>,
     places: &[(String, i32)],
-) -> Result<HashMap<Arc<str>, Arc<str>>, Failure> {
+) -> Result<HashMap<String, Description>, Failure> {
     let names: BTreeSet<&str> = places.iter().map(|(topic, _)| topic.as_str()).collect();
     if names.is_empty() {
         return Ok(HashMap::new());
@@ -336,7 +405,7 @@ fn topic_ids(
         .map_err(Failure::retry)?
         .into_iter()
         .map(|topic| match topic.found {
-            Ok(found) => Ok((Arc::from(topic.name), Arc::from(found.id))),
+            Ok(found) => Ok((topic.name, found)),
             Err(code) => Err(Failure::retry(format!("topic {}: {code}", topic.name))),
         })
         .collect()

@@ -60,6 +60,11 @@ impl<'c> Report<'c> {
             .retain(|(t, p), _| (&**t, *p) != (topic, partition));
     }
 
+    pub fn owned(&self, topic: &str, partition: i32) -> Option<&Owned> {
+        let is_it = |of: &&Owned| &*of.assigned.topic == topic && of.assigned.partition == partition;
+        self.owned.iter().find(is_it)
+    }
+
     /// Notes what of the partitions that are still ours is committed.
     pub fn committed(&mut self, shares: impl Iterator<Item = Share>) {
         for share in shares {

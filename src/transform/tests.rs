@@ -60,6 +60,7 @@ fn apply(plan: StreamPlan, payloads: &[Option<&str>], headers: Vec<Header>) -> B
             of,
             from: 0,
             to: records.len() as i64,
+            leader_epoch: None,
         }],
         records,
         arena,

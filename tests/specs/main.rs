@@ -23,6 +23,7 @@ mod every;
 mod export;
 mod history;
 mod ingest;
+mod kafka_log;
 mod live;
 mod live_bounds;
 mod maintenance;

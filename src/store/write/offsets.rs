@@ -15,7 +15,10 @@ use crate::store::error::WriteError;
 use crate::store::locks;
 use crate::store::part::{Part, Span};
 
-const ADVANCE: &str = "update ingest_offsets set next_offset = $3
+// A share without records says nothing of leader epochs: the last that is known stays.
+const ADVANCE: &str = "update ingest_offsets set next_offset = $3,
+        leader_epoch = coalesce($5, leader_epoch),
+        leader_epoch_offset = coalesce($6, leader_epoch_offset)
     where partition_id = $1 and next_offset = $2 and owner_epoch = $4";
 
 const LOOK: &str = "select next_offset from ingest_offsets
@@ -79,15 +82,9 @@ impl Offsets {
             .filter_map(|(at, span)| span.map(|span| (&batch.raw.shares[at], at, span)))
             .collect();
         order.sort_unstable_by_key(|(share, ..)| share.of.partition_id);
-        let advance = order.iter().map(|(share, _, span)| async {
-            let of = &share.of;
-            client
-                .execute(
-                    &self.advance,
-                    &[&of.partition_id, &span.from, &span.to, &of.owner_epoch],
-                )
-                .await
-        });
+        let advance = order
+            .iter()
+            .map(|(share, _, span)| self.advance(client, share, *span));
         let (_, _, found, advanced) = try_join!(
             client.batch_execute("begin"),
             client.execute(&self.lock, &[&locks::CATALOGUE]),
@@ -113,6 +110,32 @@ impl Offsets {
         Ok(Some(moved))
     }
 
+    /// The compare-and-set: 1 when it was ours to move.
+    async fn advance(
+        &self,
+        client: &Client,
+        share: &Share,
+        span: Span,
+    ) -> Result<u64, tokio_postgres::Error> {
+        let of = &share.of;
+        // A part may end before the share's last record.
+        let leader_epoch = share.leader_epoch.map(|at| (at.epoch, at.offset.min(span.to)));
+        let (epoch, offset) = leader_epoch.unzip();
+        client
+            .execute(
+                &self.advance,
+                &[
+                    &of.partition_id,
+                    &span.from,
+                    &span.to,
+                    &of.owner_epoch,
+                    &epoch,
+                    &offset,
+                ],
+            )
+            .await
+    }
+
     /// The compare failed: an earlier attempt of ours committed the range, or the first part of it
     /// (it was split around bad records), or the partition has another owner. Returns what is left
     /// for this transaction.
@@ -133,14 +156,10 @@ impl Offsets {
                 Ok(None)
             }
             Some(next) if next > span.from => {
-                client
-                    .execute(
-                        &self.advance,
-                        &[&of.partition_id, &next, &span.to, &of.owner_epoch],
-                    )
-                    .await?;
+                let rest = Span { from: next, ..span };
+                self.advance(client, share, rest).await?;
                 moved.already.push(range(share, span.from, next));
-                Ok(Some(Span { from: next, ..span }))
+                Ok(Some(rest))
             }
             _ => {
                 moved.dropped.push(range(share, span.from, span.to));
@@ -155,5 +174,6 @@ fn range(share: &Share, from: i64, to: i64) -> Share {
         of: Arc::clone(&share.of),
         from,
         to,
+        leader_epoch: share.leader_epoch,
     }
 }
