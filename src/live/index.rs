@@ -121,6 +121,11 @@ impl Index {
         let known = self.by_selector.get(selector).copied();
         self.admit(client, selector, known)?;
         let id = known.unwrap_or_else(|| self.begin(Arc::new(selector.clone())));
+        if known.is_none() && self.pairs > self.limits.pairs {
+            self.take_off(id);
+            self.groups.remove(&id);
+            return Err(Full::All);
+        }
         self.clients.enter(client, id);
         let judged = self.groups.get(&id).is_some_and(|g| g.state == State::Judged);
         Ok(if judged {

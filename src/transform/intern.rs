@@ -169,8 +169,8 @@ mod tests {
     fn what_is_counted_is_what_a_series_takes() {
         let series = Series::new("m1", [("a", "b")]);
         assert!(
-            series.weight() + PLACE > 265,
-            "measured for a key of seven bytes without labels"
+            series.weight() + PLACE > 200,
+            "some 200 bytes were measured for short names"
         );
     }
 }

@@ -7,7 +7,7 @@ use super::{Hub, gauge};
 use crate::live::index::{Full, GroupId, Opened};
 use crate::live::outbox::outbox;
 
-/// Subscriptions that may wait for the first look into Postgres.
+/// Subscriptions that may wait for the first look into Postgres, and for their groups.
 const WAITING_MAX: usize = 10_000;
 
 impl Hub {
@@ -25,6 +25,11 @@ impl Hub {
         match self.index.open(&request.selector, request.client) {
             Ok(Opened::Ready(group)) => self.join(group, request, ctx),
             Ok(Opened::Unjudged(group)) => {
+                if self.unjudged.values().map(Vec::len).sum::<usize>() >= WAITING_MAX {
+                    self.index.abandon(group, request.client);
+                    let _ = request.reply.send(Err(SubscribeError::Full(Full::All)));
+                    return;
+                }
                 self.unjudged.entry(group).or_default().push(request);
                 self.judge(ctx);
             }

@@ -12,7 +12,7 @@ use crate::live::outbox::End;
 /// Series of one slice.
 pub const SLICE: usize = 4_096;
 /// For the regular expressions that judge the new series of one batch.
-pub const JUDGING_MAX: Duration = Duration::from_millis(20);
+pub const JUDGING_MAX: Duration = Duration::from_millis(50);
 
 /// Series that may belong to a group.
 #[derive(Debug)]

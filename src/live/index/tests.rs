@@ -23,8 +23,11 @@ struct World {
 
 impl World {
     fn new(limits: Limits) -> Self {
+        let mut index = Index::new(limits);
+        // However slow the machine is.
+        index.judging_max = Duration::from_secs(3_600);
         Self {
-            index: Index::new(limits),
+            index,
             sequence: Sequence::default(),
             offset: 0,
             now: 0,

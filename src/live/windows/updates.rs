@@ -64,7 +64,7 @@ pub struct Receiver {
     not_before: Instant,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     held: Mutex<Held>,
     changed: Notify,
@@ -95,8 +95,9 @@ impl Waiting {
 /// `every`: at most one batch in this time.
 pub fn updates(every: Duration, waiting: &Waiting) -> (Sender, Receiver) {
     let shared = Arc::new(Shared {
+        held: Mutex::default(),
+        changed: Notify::new(),
         waiting: waiting.clone(),
-        ..Shared::default()
     });
     let receiver = Receiver {
         shared: Arc::clone(&shared),
