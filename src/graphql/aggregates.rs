@@ -115,8 +115,8 @@ pub struct AggregateWindow {
     points: Long,
     /// The start of the window.
     ts: DateTime,
-    /// The first of the aggregates asked for.
-    value: f64,
+    /// The first of the aggregates asked for. Null where no double can hold it.
+    value: Option<f64>,
     avg: Option<f64>,
     min: Option<f64>,
     max: Option<f64>,
@@ -148,12 +148,9 @@ impl AggregateWindow {
             series: Series(window.series.clone()),
             closed: window.closed,
             points: Long(bucket.count),
-            ts: DateTime(bucket.ts),
-            // A sum beyond what a double can hold is shown as null.
-            value: aggregates
-                .first()
-                .and_then(|main| value(bucket, *main))
-                .unwrap_or(f64::NAN),
+            // As `history` says it: nothing is before the first time there is.
+            ts: DateTime(bucket.ts.max(Micros::FIRST)),
+            value: aggregates.first().and_then(|main| value(bucket, *main)),
             avg: asked(Aggregate::Avg),
             min: asked(Aggregate::Min),
             max: asked(Aggregate::Max),
@@ -172,7 +169,7 @@ fn value(bucket: &Bucket, aggregate: Aggregate) -> Option<f64> {
         Aggregate::Avg => bucket.avg(),
         Aggregate::Min => Some(bucket.min),
         Aggregate::Max => Some(bucket.max),
-        Aggregate::Sum => bucket.sum,
+        Aggregate::Sum => bucket.sum?.total(),
         // Exact up to 2^53.
         Aggregate::Count => Some(bucket.count as f64),
         Aggregate::First => bucket.first,

@@ -66,7 +66,7 @@ fn encode(
     }
     let ts = point.ts.map_or(now, |ts| ts.0);
     limits.check_time(ts, now)?;
-    if !point.value.is_finite() {
+    if !point.value.0.is_finite() {
         return Err(Refusal::new(Reason::NotFinite, "the value is not finite"));
     }
     // As the pipeline has it: an empty value means "no such label".
@@ -79,7 +79,7 @@ fn encode(
         metric: &point.metric,
         labels,
         ts: ts.to_string(),
-        value: point.value,
+        value: point.value.0,
     };
     let payload =
         serde_json::to_vec(&json).map_err(|error| Refusal::new(Reason::NotJson, error.to_string()))?;
@@ -90,7 +90,7 @@ fn encode(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graphql::scalars::DateTime;
+    use crate::graphql::scalars::{DateTime, PointValue};
     use crate::graphql::types::LabelInput;
 
     fn point(labels: &[(&str, &str)], value: f64) -> PointInput {
@@ -104,7 +104,7 @@ mod tests {
                 })
                 .collect(),
             ts: None,
-            value,
+            value: PointValue(value),
         }
     }
 

@@ -134,7 +134,7 @@ pub fn services<'a>(ctx: &Context<'a>) -> Result<&'a Services> {
 
 pub fn reader<'a>(ctx: &Context<'a>) -> Result<&'a Reader> {
     // Before the migrations have run there may be no tables to read.
-    if services(ctx)?.status.is_awaited("postgres") {
+    if services(ctx)?.status.is_without_tables() {
         return Err(Code::Unavailable.error("postgres is starting; try again in a moment"));
     }
     ctx.data::<Reader>()
@@ -153,7 +153,17 @@ pub fn read_error(error: ReadError) -> Error {
             tracing::warn!(%why, "a query could not reach postgres");
             Code::Unavailable.error("postgres is away; try again in a moment")
         }
-        ReadError::Overloaded => overloaded("too much is being read at once; try again in a moment"),
+        ReadError::Overloaded { own_share } => {
+            let why = match own_share {
+                true => "you have as many questions open as one client may; try again in a moment",
+                false => "too much is being read at once; try again in a moment",
+            };
+            overloaded(why).extend_with(|_, extensions| extensions.set("ownShare", own_share))
+        }
+        ReadError::TooManyInstants { limit } => Code::TooManyRows.error(format!(
+            "the series times the steps are more than {limit}; ask for fewer series, a shorter span or \
+             a longer step"
+        )),
         ReadError::TooManyRows { limit } => Code::TooManyRows.error(format!(
             "the answer has more than {limit} rows; ask for a shorter span, fewer series or a \
              longer step, or page through points"

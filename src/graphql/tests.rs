@@ -132,7 +132,7 @@ async fn latest_asks_postgres_once_and_then_the_cache() {
     let first = world.data(query).await;
     assert_eq!(
         first["latest"][1],
-        json!({"series": {"key": "t{site=\"b\"}"}, "ts": "2026-01-01T00:00:05Z", "value": 5.0})
+        json!({"series": {"key": "t{site=\"b\"}"}, "ts": "2026-01-01T00:00:05.000000Z", "value": 5.0})
     );
     world.db.run("truncate points").await;
     assert_eq!(world.data(query).await, first);
@@ -267,8 +267,22 @@ async fn published_points_go_to_the_streams_topic_with_their_places_in_the_recei
             {"topic": "machines", "partition": 1, "lastOffset": 1},
         ]}})
     );
-    let sent = world.publisher.sent.lock().unwrap();
-    assert_eq!(sent[0].key.as_deref(), Some(&br#"t{site="a"}"#[..]));
+    assert_eq!(
+        world.publisher.sent.lock().unwrap()[0].key.as_deref(),
+        Some(&br#"t{site="a"}"#[..])
+    );
+    // Beyond 2^53 a whole number would lose digits, as in a record.
+    let value = |value: &str| {
+        format!(
+            r#"mutation {{ publish(stream: "machines", points: [{{metric: "t", value: {value}}}]) {{ accepted }} }}"#
+        )
+    };
+    for refused in ["9007199254740993", "-9007199254740993", "18446744073709551615"] {
+        assert_eq!(world.code(&value(refused)).await, "BAD_USER_INPUT", "{refused}");
+    }
+    for accepted in ["9007199254740992", "-9007199254740992", "1e300"] {
+        world.data(&value(accepted)).await;
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::batches::{advanced, folded};
 use super::live::Live;
 use super::{Batch, Feed, HEARTBEAT, Request, Start, State, going_away};
-use crate::actors::archive::{Archive, Away, SERIES_MAX};
+use crate::actors::archive::{Archive, SERIES_MAX, Unanswered};
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::cursor::Backfill;
 use crate::data::stored::Range;
@@ -224,7 +224,7 @@ impl CatchUp {
                 if !leaf.horizon.proves(missing) {
                     // A new horizon says so as well, and where all partitions can be continued.
                     self.check().await?;
-                    return Err(unavailable(Away));
+                    return Err(unavailable(Unanswered::Away));
                 }
                 let range = leaf.horizon.before_gap(Range {
                     to: missing.to.min(leaf.range.to),
@@ -311,6 +311,13 @@ fn too_many() -> Error {
     ))
 }
 
-fn unavailable(_: Away) -> Error {
-    Code::Unavailable.error("postgres is away; resume with the last cursor in a moment")
+fn unavailable(why: Unanswered) -> Error {
+    match why {
+        Unanswered::Away => {
+            Code::Unavailable.error("postgres is away; resume with the last cursor in a moment")
+        }
+        Unanswered::Overloaded => {
+            overloaded("too many subscribers catch up at once; resume with the last cursor in a moment")
+        }
+    }
 }

@@ -52,7 +52,7 @@ pub(super) fn reader<E>(
     status: &Status,
 ) -> async_graphql::Result<Reader> {
     match worker.reader(request) {
-        Some(reader) if !status.is_awaited("postgres") => Ok(reader),
+        Some(reader) if !status.is_without_tables() => Ok(reader),
         _ => Err(Code::Unavailable.error("postgres is starting; try again in a moment")),
     }
 }
@@ -163,17 +163,16 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// The error in the shape of all others, with the status that belongs to its code.
 pub(super) fn failed(error: &async_graphql::Error) -> HttpResponse {
-    let code = error
-        .extensions
-        .as_ref()
-        .and_then(|extensions| extensions.get("code"));
-    let is = |other: Code| code == Some(&other.as_str().into());
+    let extension = |name: &str| error.extensions.as_ref().and_then(|all| all.get(name));
+    let is = |other: Code| extension("code") == Some(&other.as_str().into());
     let status = if is(Code::BadUserInput) {
         StatusCode::BAD_REQUEST
     } else if is(Code::NotAvailableAtThisAge) {
         StatusCode::GONE
     } else if is(Code::TooManyRows) {
         StatusCode::UNPROCESSABLE_ENTITY
+    } else if is(Code::Overloaded) && extension("ownShare") == Some(&true.into()) {
+        StatusCode::TOO_MANY_REQUESTS
     } else if is(Code::Unavailable) || is(Code::Overloaded) {
         StatusCode::SERVICE_UNAVAILABLE
     } else if is(Code::QueryTimeout) {
@@ -182,7 +181,7 @@ pub(super) fn failed(error: &async_graphql::Error) -> HttpResponse {
         StatusCode::INTERNAL_SERVER_ERROR
     };
     let mut response = HttpResponse::build(status);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if is(Code::Unavailable) || is(Code::Overloaded) {
         response.insert_header((RETRY_AFTER, RETRY.as_secs()));
     }
     response.json(json!({ "errors": [error] }))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::data::{LabelMatcher, MatchOp, PartitionId, Selector, Series};
+use crate::data::{LabelMatcher, MatchOp, PartitionId, Selector, Series, Sum};
 
 const STEP: i64 = 10;
 
@@ -120,7 +120,7 @@ impl World {
             count: points.len() as i64,
             min: values.clone().reduce(f64::min)?,
             max: values.clone().reduce(f64::max)?,
-            sum: Some(values.sum()),
+            sum: Some(Sum::of(values.sum())),
             first: points.first().map(|(_, value)| *value),
             last: points.last().map(|(_, value)| *value),
         };
