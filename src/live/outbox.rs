@@ -153,7 +153,7 @@ pub fn outbox(options: Options, delivered: &Delivered) -> (Sender, Receiver) {
 
 impl Sender {
     /// Never waits. What does not fit is conflated or ends the subscription. Returns how many bytes
-    /// more the outbox holds that no other does.
+    /// more the outbox holds: its own, and texts of what it shares.
     pub fn push(&self, delivery: Delivery) -> usize {
         self.0.change(|queue| queue.push(delivery))
     }

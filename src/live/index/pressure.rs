@@ -10,8 +10,7 @@ use std::collections::{BinaryHeap, HashMap};
 use crate::data::ClientKey;
 use crate::live::outbox::{Holding, Sender};
 
-/// A batch whose texts have been written for its subscribers takes so many times its points: a
-/// guess until it is looked at.
+/// A batch with its texts takes so many times its points: a guess until it is looked at.
 const WRITTEN: usize = 4;
 
 #[derive(Debug)]
@@ -32,10 +31,10 @@ impl Pressure {
         Self { limit, at_most: 0 }
     }
 
-    /// A page was handed to some, who hold so many bytes more of their own. True when it is time to
+    /// A page was handed to some, whose pushes came to so many bytes. True when it is time to
     /// [`Self::settle`].
-    pub fn grew(&mut self, page: usize, own: usize) -> bool {
-        self.at_most += WRITTEN * page + own;
+    pub fn grew(&mut self, page: usize, pushed: usize) -> bool {
+        self.at_most += WRITTEN * page + pushed;
         self.at_most > self.limit
     }
 

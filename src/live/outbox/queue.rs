@@ -53,27 +53,26 @@ impl Queue {
         }
     }
 
-    /// Returns how many bytes more it holds that nobody else does.
+    /// Returns how many bytes more it holds: its own, and the texts that were written meanwhile.
     pub fn push(&mut self, delivery: Delivery) -> usize {
-        let before = self.own_bytes;
-        self.put(delivery);
-        self.own_bytes.saturating_sub(before)
-    }
-
-    fn put(&mut self, delivery: Delivery) {
+        let own = self.own_bytes;
+        let mut texts = 0;
         let page = Arc::downgrade(&delivery.pick.page);
         // The parts of one batch are judged together.
         if !page.ptr_eq(&self.newest_page) {
             self.newest_page = page;
+            let before = self.shared_bytes;
             self.measure_newest();
+            texts = self.shared_bytes.saturating_sub(before);
             self.fit();
         }
         if self.ended.is_some() {
-            return;
+            return 0;
         }
         self.counts.matched += delivery.pick.len() as u64;
         self.counts.pending += delivery.pick.len() as u64;
         self.add(delivery);
+        texts + self.own_bytes.saturating_sub(own)
     }
 
     /// The next delivery. `early`: a conflated one has to wait, unless it fills half the outbox or
