@@ -56,6 +56,8 @@ pub struct Index {
     /// Pairs of a series and a group that wants it.
     pairs: usize,
     next_group: GroupId,
+    /// How often all series were forgotten.
+    forgotten: u32,
     pressure: Pressure,
     judging_max: Duration,
 }
@@ -110,6 +112,7 @@ impl Index {
             unjudged: VecDeque::new(),
             pairs: 0,
             next_group: 0,
+            forgotten: 0,
             pressure: Pressure::new(limits.outboxes),
             judging_max: JUDGING_MAX,
             limits,
@@ -230,9 +233,15 @@ impl Index {
 
     /// From now on an id may be of another series than before.
     pub fn forget_series(&mut self) {
-        self.series.clear();
+        self.known.clear();
+        self.forgotten = self.forgotten.wrapping_add(1);
+        self.pairs = 0;
         for group in self.groups.values_mut() {
             group.wants.clear();
+            group.pairs = 0;
+        }
+        for (_, after) in &mut self.unjudged {
+            *after = None;
         }
     }
 

@@ -60,6 +60,6 @@ fn label(matcher: &Matcher) -> Result<LabelMatcher, PromqlError> {
     };
     LabelMatcher::new(matcher.name.clone(), op, matcher.value.clone()).map_err(|bad| match bad {
         BadMatcher::Unusable { .. } => PromqlError::Refused(bad.to_string()),
-        BadMatcher::Overloaded(_) => PromqlError::Read(ReadError::Overloaded),
+        BadMatcher::Overloaded(_) => PromqlError::Read(ReadError::Overloaded { own_share: false }),
     })
 }

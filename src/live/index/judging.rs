@@ -22,6 +22,7 @@ pub struct Slice {
     series: Vec<(SeriesId, Arc<Series>)>,
     /// Where the next slice begins; `None`: this is the last.
     last: Option<Place>,
+    forgotten: u32,
 }
 
 impl Slice {
@@ -55,6 +56,7 @@ impl Index {
                 selector: Arc::clone(&group.selector),
                 series: entries.map(|e| (e.id, Arc::clone(&e.series))).collect(),
                 last: places.last().filter(|_| places.len() == SLICE).copied(),
+                forgotten: self.forgotten,
             });
         }
     }
@@ -62,6 +64,11 @@ impl Index {
     /// Takes what [`Slice::judge`] left. The group when it can be joined now, or never can.
     pub fn judged(&mut self, slice: &Slice) -> Option<Judged> {
         let id = slice.group;
+        if slice.forgotten != self.forgotten {
+            // Its ids may be of other series by now.
+            self.unjudged.push_back((id, None));
+            return None;
+        }
         for (series_id, _) in &slice.series {
             self.pair(id, *series_id);
         }

@@ -47,6 +47,15 @@ impl Known {
         self.places.len()
     }
 
+    /// Keys stay what they are.
+    pub fn clear(&mut self) {
+        self.places.clear();
+        self.entries.clear();
+        self.free.clear();
+        self.by_key.clear();
+        self.swept = 0;
+    }
+
     /// The place of a series that has a point now, and whether it is new here.
     pub fn touch(&mut self, found: &StoredSeries, now: u32) -> (Place, bool) {
         if let Some(place) = self.places.get(&found.id) {

@@ -147,6 +147,8 @@ enum Step {
     Unsubscribe(prop::sample::Index),
     /// So long that silent series are forgotten.
     Wait,
+    /// Ids may be of other series from now on.
+    Forget,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -159,6 +161,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..selectors().len()).prop_map(Step::Subscribe),
         2 => any::<prop::sample::Index>().prop_map(Step::Unsubscribe),
         1 => Just(Step::Wait),
+        1 => Just(Step::Forget),
     ]
 }
 
@@ -187,6 +190,7 @@ proptest! {
                     world.index.unsubscribe(id);
                 }
                 Step::Unsubscribe(_) => {}
+                Step::Forget => world.index.forget_series(),
                 Step::Wait => {
                     world.now += 4_000;
                     world.index.sweep(world.now);
