@@ -46,6 +46,8 @@ enum Command {
     Tail(terminal::TailArgs),
     /// Write points or history of a running server to a file
     Export(terminal::ExportArgs),
+    /// Read a stream again that a running server has paused
+    Resume(terminal::ResumeArgs),
     /// Send the points of a file or of standard input through Kafka
     Produce(offline::ProduceArgs),
     /// Read a stream's topic again, from an offset or a time on (the program must not be running)
@@ -84,6 +86,7 @@ impl Cli {
             Command::Query(args) => in_system(terminal::query(args)),
             Command::Tail(args) => in_system(terminal::tail(args)),
             Command::Export(args) => in_system(terminal::export(args)),
+            Command::Resume(args) => in_system(terminal::resume(args)),
             Command::Produce(args) => in_system(offline::produce(load()?, args)),
             Command::Rewind(args) => in_system(offline::rewind(load()?, args)),
             Command::Archive(args) => {

@@ -12,6 +12,7 @@ use super::fenced::Fenced;
 use super::hub::HubHandle;
 use super::ledger::PostgresLedger;
 use super::messages::Failed;
+use super::pausing::Pausing;
 use super::transformer::Transformer;
 use super::writer::{Feedback, Outlets, Session, Writer};
 use crate::cache::{Bus, LatestCache};
@@ -21,7 +22,6 @@ use crate::store::connect::DatabaseUrl;
 use crate::store::maintain::Keep;
 use crate::store::rollups::RollupConfig;
 use crate::store::{self, Pace, WriteError, WriterConfig, migrate};
-use crate::telemetry::status::StreamState;
 use crate::telemetry::{Metrics, Status};
 use crate::transform::{StreamPlan, Transform};
 
@@ -44,6 +44,7 @@ pub struct Pipeline {
     pub cache: LatestCache,
     pub doubt: Arc<Doubt>,
     pub bus: Option<Arc<Bus>>,
+    pub pausing: Pausing,
     pub metrics: Arc<Metrics>,
     pub status: Arc<Status>,
 }
@@ -95,18 +96,13 @@ impl Generation {
             })?;
         pipeline.status.well("postgres");
 
-        // A stream paused for its mapping stays paused until the program is started anew.
-        let paused = pipeline.status.update(|snapshot| {
-            let all = snapshot.streams.iter();
-            let paused = all.filter(|(_, state)| matches!(state, StreamState::Paused(_)));
-            paused.map(|(name, _)| name.clone()).collect::<Vec<_>>()
-        });
-        let streams: Vec<StreamSource> = pipeline
-            .streams
-            .iter()
-            .filter(|s| !paused.contains(&s.name.to_string()))
-            .cloned()
-            .collect();
+        pipeline
+            .pausing
+            .begin()
+            .await
+            .map_err(|error| failed("postgres", error.to_string(), error.is_final()))?;
+        // Also those that are paused: their partitions are held, and read when they go on.
+        let streams = pipeline.streams.clone();
         ensure_topics(&pipeline.broker, &topics(&streams), &pipeline.status)
             .await
             .map_err(|error| failed("kafka", error.to_string(), error.is_final()))?;
@@ -127,6 +123,7 @@ impl Generation {
                 supervisor: supervisor.clone(),
                 cache: pipeline.cache.clone(),
                 bus: pipeline.bus.clone(),
+                pausing: pipeline.pausing.clone(),
             },
             FailingStreams::new(pipeline.dead_letter_limit.0, pipeline.dead_letter_limit.1),
             Fenced::new(pipeline.poll.session_timeout * 2),

@@ -11,6 +11,7 @@ pub mod read;
 pub mod schema;
 pub mod tail;
 pub mod ledger;
+pub mod pauses;
 pub mod write;
 pub mod admin;
 pub mod rollups;

@@ -4,9 +4,9 @@
 use serde_json::{Value, json};
 
 use crate::live::after;
+use crate::slow::resident_mib;
 use crate::support::kafka::point;
 use crate::support::live::Subscriber;
-use crate::support::memory::resident_mib;
 use crate::support::{StreamSync, eventually, seconds_ago};
 
 const POINTS: &str = "subscription($s: SeriesSelector!) { points(selector: $s) { points { key value } } }";
@@ -41,7 +41,7 @@ async fn answers(socket: &mut Subscriber, operations: usize) -> Vec<Option<Strin
 async fn hundreds_of_subscriptions_with_costly_expressions_take_little_and_give_it_back() {
     let plan = StreamSync::plan().await;
     let node = plan.start().await;
-    let before = resident_mib(node.pid());
+    let before = resident_mib(&node);
     let mut sockets = Vec::new();
     let (mut accepted, mut overloaded) = (0, 0);
     for connection in 0..5 {
@@ -67,7 +67,7 @@ async fn hundreds_of_subscriptions_with_costly_expressions_take_little_and_give_
         sockets.push(socket);
     }
     assert!(accepted > 0 && overloaded > 0, "{accepted} {overloaded}");
-    let grown = resident_mib(node.pid()).saturating_sub(before);
+    let grown = resident_mib(&node).saturating_sub(before);
     assert!(grown < 160, "{grown} MiB for {accepted} subscriptions");
 
     // Others are served.
@@ -78,7 +78,7 @@ async fn hundreds_of_subscriptions_with_costly_expressions_take_little_and_give_
 
     drop(sockets);
     eventually("the memory comes back", async || {
-        let left = resident_mib(node.pid()).saturating_sub(before);
+        let left = resident_mib(&node).saturating_sub(before);
         (left < 64).then_some(())
     })
     .await;

@@ -32,6 +32,7 @@ mod nodes;
 mod outages;
 #[cfg(not(feature = "dashboard"))]
 mod plain_home;
+mod pausing;
 mod pipeline;
 mod plain_websocket;
 mod postgres;

@@ -7,7 +7,6 @@ pub mod exported;
 pub mod input;
 pub mod kafka;
 pub mod live;
-pub mod memory;
 pub mod metrics;
 pub mod postgres;
 pub mod redis;
