@@ -24,6 +24,7 @@ pub mod bucket;
 pub mod aggregate;
 pub mod grid;
 pub mod line;
+pub mod installation;
 
 pub use aggregate::Aggregate;
 pub use batch::{Assigned, Batch, Header, LeaderEpoch, Point, RawBatch, RawRecord, Share};
@@ -35,6 +36,7 @@ pub use credits::{Credits, Held, Permit};
 pub use cursor::{Cursor, Mark, Positions};
 pub use day::Day;
 pub use grid::Grid;
+pub use installation::Installation;
 pub use line::Line;
 pub use reject::{Reason, Rejected};
 pub use selector::{BadMatcher, LabelMatcher, METRIC_NAME, MatchOp, Selector};
