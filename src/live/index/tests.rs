@@ -270,9 +270,7 @@ fn a_client_has_so_many_selectors_and_all_together_have_so_many() {
         held.push(world.subscribe(0, &of_device(id), Options::default()).unwrap());
     }
     let open = |world: &mut World, client, selector: &Selector| {
-        world
-            .subscribe(client, selector, Options::default())
-            .map_err(|full| full)
+        world.subscribe(client, selector, Options::default())
     };
     assert_eq!(
         open(&mut world, 0, &of_device(9)).unwrap_err(),
