@@ -101,7 +101,8 @@ impl App {
         };
         let (counted, shown) = (Arc::clone(&metrics), Arc::clone(&status));
         let recent = config.pipeline.recent_mib << 20;
-        let hub = Hub::start(database.clone(), recent, latest.clone(), counted, shown);
+        let bounds = config.live_limits();
+        let hub = Hub::start(database.clone(), recent, bounds, latest.clone(), counted, shown);
         let archive = Archive::start(&database, &metrics);
         let aggregates = Aggregates::start(database.clone(), hub.clone(), Arc::clone(&metrics))?;
         let bus = match &redis {

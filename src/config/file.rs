@@ -105,6 +105,8 @@ pub struct PipelineConfig {
     pub resume_horizon: Duration,
     /// What one subscriber may have waiting, in KiB.
     pub outbox_kib: usize,
+    /// What all subscribers together may have waiting, in MiB.
+    pub outboxes_mib: usize,
     /// What is kept in memory of the last points, for subscribers who come back soon, in MiB.
     pub recent_mib: usize,
 }
@@ -186,6 +188,7 @@ impl Default for PipelineConfig {
             max_far_partitions: 1_000,
             resume_horizon: DAY,
             outbox_kib: 1_024,
+            outboxes_mib: 256,
             recent_mib: 64,
         }
     }
@@ -334,6 +337,9 @@ impl PipelineConfig {
         }
         if !(16..=1 << 20).contains(&self.outbox_kib) {
             mistakes.push("pipeline.outbox_kib: must be 16 to 1048576".to_owned());
+        }
+        if !(1..=1 << 20).contains(&self.outboxes_mib) {
+            mistakes.push("pipeline.outboxes_mib: must be 1 to 1048576".to_owned());
         }
         if self.recent_mib > 1 << 20 {
             mistakes.push("pipeline.recent_mib: must be at most 1048576".to_owned());

@@ -26,6 +26,7 @@ mod history;
 mod ingest;
 mod kafka_log;
 mod live;
+mod live_bounds;
 mod maintenance;
 mod metrics;
 mod nodes;
