@@ -172,7 +172,7 @@ impl App {
             metrics: Arc::clone(&metrics),
             samples: sampler::start(&metrics, &status),
             settings: config.streams.iter().map(settings).collect(),
-            streams: config.streams.iter().map(stream_topics).collect(),
+            streams: config.streams.iter().map(StreamConfig::target).collect(),
             latest,
             publisher: Arc::new(services::KafkaPublisher {
                 producer: Arc::clone(&producer),
@@ -342,16 +342,6 @@ fn writer_config(config: &Config) -> WriterConfig {
             .collect(),
         ..WriterConfig::default()
     }
-}
-
-fn stream_topics(stream: &StreamConfig) -> (String, services::StreamTarget) {
-    let topics = services::StreamTarget {
-        topic: stream.topic().to_owned(),
-        redrive_topic: stream.redrive_topic(),
-        limits: stream.plan().limits,
-        max_series: stream.max_series,
-    };
-    (stream.name.clone(), topics)
 }
 
 fn http_config(config: &Config, open_files: usize) -> http::HttpConfig {

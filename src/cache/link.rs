@@ -51,13 +51,8 @@ impl RedisConfig {
         }
     }
 
-    /// Whether a client could be made; connects to nothing.
-    pub fn check(&self) -> Result<(), CacheError> {
-        self.client().map(drop)
-    }
-
     pub(super) fn client(&self) -> Result<Client, CacheError> {
-        Client::open(self.url.as_str()).map_err(|_| CacheError("it cannot be parsed"))
+        client(&self.url)
     }
 
     pub(super) fn names(&self) -> Names {
@@ -66,6 +61,15 @@ impl RedisConfig {
             installation: self.installation.clone(),
         }
     }
+}
+
+/// Whether a client could be made; connects to nothing.
+pub fn check_url(url: &str) -> Result<(), CacheError> {
+    client(url).map(drop)
+}
+
+fn client(url: &str) -> Result<Client, CacheError> {
+    Client::open(url).map_err(|_| CacheError("it cannot be parsed"))
 }
 
 /// How our names in Redis are made.

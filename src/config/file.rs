@@ -237,11 +237,7 @@ impl PostgresConfig {
 
 impl RedisConfig {
     pub(super) fn check(&self, mistakes: &mut Vec<String>) {
-        let config = self
-            .url
-            .clone()
-            .map(|url| cache::RedisConfig::new(url, self.prefix.clone()));
-        if let Some(Err(error)) = config.map(|config| config.check()) {
+        if let Some(Err(error)) = self.url.as_deref().map(cache::check_url) {
             mistakes.push(format!("redis.url: {error}"));
         }
     }
