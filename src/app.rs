@@ -11,7 +11,7 @@ use std::time::Duration;
 use actix::{Actor, Addr, Arbiter};
 use actix_web::dev::ServerHandle;
 use anyhow::{Context, Result};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use crate::actors::aggregates::{Aggregates, AggregatesHandle};
@@ -84,11 +84,12 @@ impl App {
         let broker = broker(config)?;
         let producer = Arc::new(Producer::new(&broker, PRODUCE_PATIENCE)?);
 
+        let (installation, told) = watch::channel(None);
         let redis = config
             .redis
             .url
             .clone()
-            .map(|url| RedisConfig::new(url, config.redis.prefix.clone()));
+            .map(|url| RedisConfig::new(url, config.redis.prefix.clone(), told));
         let latest = match &redis {
             Some(redis) => LatestCache::redis(redis, Arc::clone(&metrics), Arc::clone(&status))?,
             None => LatestCache::local(LATEST_IN_PROCESS),
@@ -150,6 +151,7 @@ impl App {
             cache: latest.clone(),
             doubt: Arc::default(),
             bus,
+            installation,
             broker: broker.clone(),
             database: database.clone(),
             metrics: Arc::clone(&metrics),
@@ -259,7 +261,14 @@ async fn stage<T>(name: &str, ending: impl Future<Output = T>) -> T {
 
 fn database(config: &Config) -> Result<(DatabaseUrl, Option<Embedded>)> {
     if let Some(url) = &config.postgres.url {
-        return Ok((url.parse()?, None));
+        let url: DatabaseUrl = url.parse()?;
+        if url.is_unverified() {
+            tracing::warn!(
+                postgres = %url,
+                "nothing proves that this is the Postgres that is meant: whoever stands between can read and change everything; add sslmode=verify-full (and sslrootcert) to its URL"
+            );
+        }
+        return Ok((url, None));
     }
     let embedded = Embedded::start(&config.data_dir.0)?;
     Ok((embedded.url().parse()?, Some(embedded)))
@@ -299,7 +308,7 @@ fn bus(
 ) -> Result<Arc<Bus>> {
     let hub = hub.clone();
     let hear = move |event| match event {
-        BusEvent::Stored(stored) => hub.publish(stored),
+        BusEvent::Stored(stored) => hub.hear(stored),
         BusEvent::Connected => hub.catch_up(),
     };
     Ok(Arc::new(Bus::start(

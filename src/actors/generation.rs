@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, Arbiter, Recipient};
+use tokio::sync::watch;
 
 use super::consumer::{Consumer, Reading};
 use super::doubt::Doubt;
@@ -16,7 +17,7 @@ use super::pausing::Pausing;
 use super::transformer::Transformer;
 use super::writer::{Feedback, Outlets, Session, Writer};
 use crate::cache::{Bus, LatestCache};
-use crate::data::Credits;
+use crate::data::{Credits, Installation};
 use crate::sources::{Broker, PollConfig, StreamSource, TopicSpec, ensure_topics};
 use crate::store::connect::DatabaseUrl;
 use crate::store::maintain::Keep;
@@ -44,6 +45,8 @@ pub struct Pipeline {
     pub cache: LatestCache,
     pub doubt: Arc<Doubt>,
     pub bus: Option<Arc<Bus>>,
+    /// Told to whoever speaks to Redis, once the tables are there.
+    pub installation: watch::Sender<Option<Installation>>,
     pub pausing: Pausing,
     pub metrics: Arc<Metrics>,
     pub status: Arc<Status>,
@@ -83,17 +86,20 @@ impl Generation {
             snapshot.generation > 0
         });
         let config = pipeline.writer.clone();
-        let store = store::Writer::connect(database, config.clone(), Arc::clone(&pipeline.metrics))
-            .await
-            .map_err(|error| {
-                pipeline.status.trouble("postgres", error.to_string());
-                // At the very first start somebody is there to read what is wrong.
-                let fatal = match error {
-                    WriteError::Unknown(_) => !ran_before || pipeline.doubt.is_over(Instant::now()),
-                    _ => error.is_final(),
-                };
-                failed("postgres", error.to_string(), fatal)
-            })?;
+        let connecting = async {
+            let installation = store::installation::installation(database).await?;
+            pipeline.installation.send_replace(Some(installation));
+            store::Writer::connect(database, config.clone(), Arc::clone(&pipeline.metrics)).await
+        };
+        let store = connecting.await.map_err(|error| {
+            pipeline.status.trouble("postgres", error.to_string());
+            // At the very first start somebody is there to read what is wrong.
+            let fatal = match error {
+                WriteError::Unknown(_) => !ran_before || pipeline.doubt.is_over(Instant::now()),
+                _ => error.is_final(),
+            };
+            failed("postgres", error.to_string(), fatal)
+        })?;
         pipeline.status.well("postgres");
 
         pipeline

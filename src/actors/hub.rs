@@ -5,14 +5,15 @@
 //! Postgres is away it goes on delivering what continues the sequence.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use self::handle::{Drain, Offer, Refused, Shared, Subscribe, Unsubscribe};
+use self::handle::{Drain, Offer, Origin, Refused, Shared, Subscribe, Unsubscribe};
 use super::messages::CatchUp;
 use crate::cache::LatestCache;
+use crate::data::stored::Range;
 use crate::data::{Mark, PartitionId, Positions, Stored};
 use crate::live::{End, Index, Page, Sequence, SubscriberId};
 use crate::store::DatabaseUrl;
@@ -30,6 +31,10 @@ const PAGE: usize = 5_000;
 const WAITING_MAX: usize = 10_000;
 /// Names kept from one read to the next.
 const NAMES_MAX: usize = 100_000;
+/// How far beyond the last look another node's word is taken, in offsets.
+const WORD_MAX: i64 = 1_000_000;
+/// Looks that another node's word asks for are this far apart, so that nonsense costs little.
+const LOOK_APART: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub struct Hub {
@@ -42,12 +47,17 @@ pub struct Hub {
     index: Index,
     /// `None` until Postgres first told where everything stands.
     sequence: Option<Sequence>,
+    /// Where everything stood at the last look.
+    horizon: Positions,
     waiting: Vec<Subscribe>,
     next_id: SubscriberId,
     names: Names,
     reading: bool,
     /// Something came up during a read that asks for another.
     read_again: bool,
+    looked_at: Option<Instant>,
+    /// A look is due in a moment.
+    look_due: bool,
     away: bool,
     drained: Vec<oneshot::Sender<()>>,
 }
@@ -79,11 +89,14 @@ impl Hub {
             shared: Arc::clone(&shared),
             index: Index::default(),
             sequence: None,
+            horizon: Positions::new(),
             waiting: Vec::new(),
             next_id: 0,
             names: Names::default(),
             reading: false,
             read_again: false,
+            looked_at: None,
+            look_due: false,
             away: false,
             drained: Vec::new(),
         };
@@ -116,6 +129,33 @@ impl Hub {
         }
     }
 
+    /// What another node says it committed. It is taken at its word as far as it continues what is
+    /// known; anything else is a reason to look.
+    fn hear(&mut self, stored: &Arc<Stored>, ctx: &mut Context<Self>) {
+        let known = |id| self.horizon.get(&id).copied();
+        let beyond = |range: &Range| match known(range.partition_id) {
+            Some(at) => range.to.saturating_sub(at) > WORD_MAX,
+            None => true,
+        };
+        if !stored.ranges.iter().any(beyond) {
+            self.publish(stored, ctx);
+        } else if self.sequence.is_some() {
+            self.look_soon(ctx);
+        }
+    }
+
+    fn look_soon(&mut self, ctx: &mut Context<Self>) {
+        if self.look_due {
+            return;
+        }
+        let since = self.looked_at.map_or(LOOK_APART, |at| at.elapsed());
+        self.look_due = true;
+        ctx.run_later(LOOK_APART.saturating_sub(since), |hub, ctx| {
+            hub.look_due = false;
+            hub.look(ctx);
+        });
+    }
+
     /// Looks into Postgres, once at a time.
     fn look(&mut self, ctx: &mut Context<Self>) {
         if self.reading {
@@ -123,6 +163,7 @@ impl Hub {
             return;
         }
         self.reading = true;
+        self.looked_at = Some(Instant::now());
         let published = self.sequence.as_ref().map(|s| s.positions().clone());
         let names = std::mem::take(&mut self.names);
         let look = look(self.tail.clone(), published, names);
@@ -150,6 +191,7 @@ impl Hub {
             self.status.well("postgres");
         }
         let next = look.horizon.next_offsets();
+        self.horizon.clone_from(&next);
         let Some(sequence) = &mut self.sequence else {
             self.shared.publish(Mark::at(next.clone()));
             // What other nodes committed before this was not offered to it.
@@ -295,7 +337,10 @@ impl Handler<Offer> for Hub {
     type Result = ();
 
     fn handle(&mut self, offer: Offer, ctx: &mut Self::Context) {
-        self.publish(&offer.stored, ctx);
+        match offer.origin {
+            Origin::Here => self.publish(&offer.stored, ctx),
+            Origin::Elsewhere => self.hear(&offer.stored, ctx),
+        }
     }
 }
 

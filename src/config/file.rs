@@ -42,8 +42,7 @@ pub struct PostgresConfig {
 pub struct RedisConfig {
     /// `redis://…`; unset means that latest values stay in this process.
     pub url: Option<String>,
-    /// What every name in Redis begins with; systems that share a Redis but no Postgres need
-    /// different ones.
+    /// What every name in Redis begins with; the installation's id follows.
     pub prefix: String,
 }
 

@@ -23,6 +23,7 @@ pub mod bucket;
 pub mod aggregate;
 pub mod grid;
 pub mod line;
+pub mod installation;
 
 pub use aggregate::Aggregate;
 pub use batch::{Assigned, Batch, Header, LeaderEpoch, Point, RawBatch, RawRecord, Share};
@@ -34,6 +35,7 @@ pub use credits::{Credits, Held, Permit};
 pub use cursor::{Cursor, Mark, Positions};
 pub use day::Day;
 pub use grid::Grid;
+pub use installation::Installation;
 pub use line::Line;
 pub use reject::{Reason, Rejected};
 pub use selector::{LabelMatcher, METRIC_NAME, MatchOp, Selector};

@@ -81,12 +81,22 @@ impl HubHandle {
 
     /// Never waits: while the hub lags, a batch is left to its tail reader.
     pub fn publish(&self, stored: Arc<Stored>) {
+        self.offer(stored, Origin::Here);
+    }
+
+    /// As `publish`, for what another node says it committed.
+    pub fn hear(&self, stored: Arc<Stored>) {
+        self.offer(stored, Origin::Elsewhere);
+    }
+
+    fn offer(&self, stored: Arc<Stored>, origin: Origin) {
         let ticket = Ticket::new(&self.shared);
         if self.shared.offers.load(Ordering::Relaxed) > OFFERS_MAX {
             return;
         }
         self.addr.do_send(Offer {
             stored,
+            origin,
             _ticket: ticket,
         });
     }
@@ -195,7 +205,15 @@ pub(super) struct Drain {
 #[rtype(result = "()")]
 pub(super) struct Offer {
     pub stored: Arc<Stored>,
+    pub origin: Origin,
     _ticket: Ticket,
+}
+
+/// Who committed a batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin {
+    Here,
+    Elsewhere,
 }
 
 #[derive(Debug)]
