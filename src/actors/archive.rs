@@ -36,7 +36,7 @@ mod rounds;
 const WAITING_MAX: usize = 16_384;
 /// How many of them may be of one client, and how long each waits for its answer.
 const OPEN_EACH: usize = WAITING_MAX / 2;
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Beyond this many series of a selector a page brings all there are.
 pub const SERIES_MAX: usize = 20_000;
 /// Backfills of the same span that begin within this time begin alike, so that they can share.

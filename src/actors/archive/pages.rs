@@ -1,6 +1,6 @@
-//! The lane for pages: clients take turns, and the next read begins at whoever of the next one waited longest, takes along all who wait
-//! nearby, and brings the series of all of them. Whoever stands within the page gets it, stands at
-//! its end afterwards, and so travels on with the others.
+//! The lane for pages: clients take turns. The next read begins at whoever of the next client waited
+//! longest, takes along all who wait nearby, and brings the series of all of them. Whoever stands
+//! within the page gets it, stands at its end afterwards, and so travels on with the others.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -252,7 +252,8 @@ impl Waiting {
         }
     }
 
-    /// For whoever waited longest of the client whose turn it is, from the first position on that waits a little before it.
+    /// For whoever of the next client waited longest, from the first position on that waits a little
+    /// before it.
     fn plan(&mut self) -> Option<Plan> {
         self.questions.retain(|question| !question.reply.is_closed());
         let clients = self.questions.iter().map(|question| question.client);

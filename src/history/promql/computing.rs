@@ -20,7 +20,7 @@ static CORES: LazyLock<Arc<Shares>> = LazyLock::new(|| {
         // Each holds what it is to be computed from.
         waiting: 64,
         waiting_each: 16,
-        patience: Duration::from_secs(5),
+        patience: Duration::from_secs(10),
     })
 });
 

@@ -12,10 +12,16 @@ pub(super) fn sum(values: impl Iterator<Item = f64> + Clone) -> f64 {
     over(values, 1.0)
 }
 
-/// The mean of at least one value, also where their sum is too large.
+/// The mean of at least one value, also where their sum is too large; never beyond the least or the
+/// greatest of them by what is rounded.
 pub(super) fn mean(values: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
-    let count = values.len() as f64;
-    over(values, count)
+    let mean = over(values.clone(), values.len() as f64);
+    if !mean.is_finite() {
+        return mean;
+    }
+    let (least, greatest) = (f64::INFINITY, f64::NEG_INFINITY);
+    let least = values.clone().fold(least, f64::min);
+    mean.max(least).min(values.fold(greatest, f64::max))
 }
 
 /// The standard deviation of the whole population.

@@ -23,7 +23,7 @@ use crate::store::connect::{DatabaseUrl, connect_to_read};
 /// How long a new connection may take before Postgres counts as away.
 const ACQUIRE: Duration = Duration::from_secs(5);
 /// How long a question waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Questions that wait, of all clients and of each.
 const WAITING: usize = 1_024;
 const WAITING_EACH: usize = 256;
