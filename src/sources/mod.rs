@@ -22,6 +22,7 @@ pub mod broker;
 pub mod topics;
 pub mod poller;
 mod poll;
+mod subscribed;
 mod rebalance;
 mod offsets;
 mod builder;

@@ -34,7 +34,8 @@ pub struct Poller {
 pub(super) struct Requests {
     /// The last committed share of each partition.
     pub committed: BTreeMap<(Arc<str>, i32), Share>,
-    pub pause: Vec<Arc<str>>,
+    /// To look at once which streams are paused.
+    pub pause: bool,
     pub drained: Vec<oneshot::Sender<()>>,
     pub close: bool,
 }
@@ -132,10 +133,10 @@ impl Poller {
         });
     }
 
-    /// Stops reading one stream until the next generation; what of it was not handed over is
-    /// dropped here and read again then.
-    pub fn pause_stream(&self, name: &str) {
-        self.control.ask(|requests| requests.pause.push(Arc::from(name)));
+    /// Stops reading at once what the status says is paused; what of it was not handed over is
+    /// dropped here and read again when the status says that it goes on, which takes up to a second.
+    pub fn pause_streams(&self) {
+        self.control.ask(|requests| requests.pause = true);
     }
 
     /// Leaves the group and waits for the thread: blocks for up to a few seconds.
@@ -196,7 +197,8 @@ fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
     let (strategy, fetch_wait) = if broker.is_embedded() {
         ("range", "20")
     } else {
-        ("cooperative-sticky", "500")
+        // An end is told by a fetch that found nothing: soon, so that a stop leaves no markers unread.
+        ("cooperative-sticky", "100")
     };
     let session = config.session_timeout.as_millis();
     let heartbeat = (session / 3).clamp(1, 3_000);

@@ -99,12 +99,15 @@ impl Writer {
     ) -> Result<Self, WriteError> {
         let client = connect(url).await?;
         let commit = if config.synchronous_commit { "on" } else { "off" };
-        // A writer that stands still must not keep its partitions' rows locked for the next owner.
+        // A writer that stands still must not keep its partitions' rows locked for the next owner, and
+        // one whose statement hangs tries again before the watchdog ends the generation.
         // Each statement must see what was committed before it, whatever the server's default is.
         client
             .batch_execute(&format!(
                 "set synchronous_commit = {commit};
                  set idle_in_transaction_session_timeout = '30s';
+                 set statement_timeout = '90s';
+                 set lock_timeout = '30s';
                  set default_transaction_isolation = 'read committed'"
             ))
             .await?;

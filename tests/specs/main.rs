@@ -25,12 +25,14 @@ mod history;
 mod ingest;
 mod kafka_log;
 mod live;
+mod live_bounds;
 mod maintenance;
 mod metrics;
 mod nodes;
 mod outages;
 #[cfg(not(feature = "dashboard"))]
 mod plain_home;
+mod pausing;
 mod pipeline;
 mod plain_websocket;
 mod postgres;
