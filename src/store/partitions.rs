@@ -72,6 +72,9 @@ pub(super) struct Far {
     most: usize,
 }
 
+/// A range to make and the stream that needs it.
+type Opening<'a> = ((i64, i64), &'a str);
+
 /// The far partitions that exist, in all and by what is noted of who opened them.
 #[derive(Debug, Default)]
 struct Opened {
@@ -210,7 +213,7 @@ impl Partitions {
         stream: impl Fn(O) -> &'a str,
         mut opened: Opened,
         now: Micros,
-    ) -> (Vec<((i64, i64), &'a str)>, Vec<O>) {
+    ) -> (Vec<Opening<'a>>, Vec<O>) {
         let most = self.far.map_or(usize::MAX, |far| far.most);
         // What was known, with what will be made.
         let mut plan = Self {
