@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::Worker;
 use super::accept::{Accepted, Choice, Media};
+use super::connections::{Connection, of_json};
 use super::refusal::Refusal;
 use super::websocket::{self, Speech};
 use super::{body, request, resume, streamed};
@@ -42,6 +43,11 @@ pub(super) async fn post<E: Operations>(
         Ok(body) => body,
         Err(error) => return refuse(media, error.refusal(), &error.to_string()),
     };
+    if let Some(connection) = Connection::of(&request)
+        && let Err(full) = connection.hold(of_json(&body))
+    {
+        return refuse(media, full.refusal(), full.why());
+    }
     match request::from_body(&body) {
         Ok(asked) => execute(&request, accepted, &worker, asked).await,
         Err(why) => refuse(media, Refusal::BadRequest, &why),
