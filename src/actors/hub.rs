@@ -4,31 +4,32 @@
 //! reads from Postgres: at start, when told to, when it sees a hole, and every 500 ms. While
 //! Postgres is away it goes on delivering what continues the sequence.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use self::handle::{Drain, Offer, Origin, Refused, Shared, Subscribe, Unsubscribe};
+use self::handle::{Drain, Offer, Origin, Shared, Subscribe, Unsubscribe};
 use super::messages::CatchUp;
 use crate::cache::LatestCache;
 use crate::data::stored::Range;
 use crate::data::{Mark, PartitionId, Positions, Stored};
-use crate::live::{End, Index, Page, Sequence, SubscriberId};
+use crate::live::index::{GroupId, Index, Limits};
+use crate::live::{End, Page, Sequence, SubscriberId};
 use crate::store::DatabaseUrl;
 use crate::store::tail::{Horizon, Names, Tail, TailError, Want};
 use crate::telemetry::{Metrics, Status};
 
 mod handle;
+mod joining;
 
 pub use handle::{HubHandle, SubscribeError, Subscription};
 
 const TICK: Duration = Duration::from_millis(500);
 /// Points the hub reads from Postgres at a time.
 const PAGE: usize = 5_000;
-/// Subscriptions that may wait for the first look into Postgres.
-const WAITING_MAX: usize = 10_000;
 /// Names kept from one read to the next.
 const NAMES_MAX: usize = 100_000;
 /// How far beyond the last look another node's word is taken, in offsets.
@@ -45,6 +46,10 @@ pub struct Hub {
     status: Arc<Status>,
     shared: Arc<Shared>,
     index: Index,
+    began: Instant,
+    /// Who waits for its group to be judged.
+    unjudged: HashMap<GroupId, Vec<Subscribe>>,
+    judging: bool,
     /// `None` until Postgres first told where everything stands.
     sequence: Option<Sequence>,
     /// Where everything stood at the last look.
@@ -76,18 +81,22 @@ impl Hub {
     pub fn start(
         url: DatabaseUrl,
         recent: usize,
+        limits: Limits,
         latest: LatestCache,
         metrics: Arc<Metrics>,
         status: Arc<Status>,
     ) -> HubHandle {
-        let shared = Arc::new(Shared::new(recent));
+        let shared = Arc::new(Shared::new(recent, limits.by_client.is_some()));
         let hub = Self {
             tail: Tail::new(url, 1),
             latest,
             metrics,
             status,
             shared: Arc::clone(&shared),
-            index: Index::default(),
+            index: Index::new(limits),
+            began: Instant::now(),
+            unjudged: HashMap::new(),
+            judging: false,
             sequence: None,
             horizon: Positions::new(),
             waiting: Vec::new(),
@@ -119,7 +128,7 @@ impl Hub {
         }
         let accepted = sequence.accept(&stored.ranges);
         let page = Page::new(Arc::clone(stored));
-        self.index.deliver(&page, &accepted);
+        self.index.deliver(&page, &accepted, self.now());
         if !accepted.ranges.is_empty() {
             self.shared.recent.push(&page, &accepted.ranges);
             self.shared.publish(accepted.mark);
@@ -254,25 +263,8 @@ impl Hub {
         false
     }
 
-    fn register(&mut self, request: Subscribe, ctx: &mut Context<Self>) {
-        let Some(seam) = self.shared.published() else {
-            if self.waiting.len() < WAITING_MAX {
-                self.waiting.push(request);
-            }
-            return;
-        };
-        if self.shared.is_draining() {
-            let _ = request.reply.send(Err(Refused));
-            return;
-        }
-        let (sender, receiver) = crate::live::outbox::outbox(request.options, &self.metrics.delivered);
-        let id = self.next_id;
-        self.next_id += 1;
-        let subscription = Subscription::new(receiver, seam, id, ctx.address());
-        self.index.subscribe(id, request.selector, sender);
-        self.metrics.subscribers.set(gauge(self.index.len()));
-        // Whoever has gone or lost its patience drops it, and so unsubscribes.
-        let _ = request.reply.send(Ok(subscription));
+    fn now(&self) -> u32 {
+        u32::try_from(self.began.elapsed().as_secs()).unwrap_or(u32::MAX)
     }
 
     fn unsubscribe(&mut self, id: SubscriberId) {
@@ -329,7 +321,10 @@ impl Actor for Hub {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.look(ctx);
-        ctx.run_interval(TICK, Self::look);
+        ctx.run_interval(TICK, |hub, ctx| {
+            hub.index.sweep(hub.now());
+            hub.look(ctx);
+        });
     }
 }
 

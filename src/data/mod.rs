@@ -5,6 +5,7 @@
 pub mod time;
 pub mod day;
 pub mod series;
+pub mod expression;
 pub mod pattern;
 pub mod selector;
 pub mod shares;
@@ -38,7 +39,7 @@ pub use grid::Grid;
 pub use installation::Installation;
 pub use line::Line;
 pub use reject::{Reason, Rejected};
-pub use selector::{LabelMatcher, METRIC_NAME, MatchOp, Selector};
+pub use selector::{BadMatcher, LabelMatcher, METRIC_NAME, MatchOp, Selector};
 pub use series::Series;
 pub use shares::{Class, Overloaded, Shares};
 pub use stored::{PartitionId, SeriesId, Stored, StoredPoint, StoredSeries};

@@ -261,6 +261,29 @@ async fn a_stalled_subscriber_that_asked_to_be_conflated_gets_the_newest_and_a_c
     assert_eq!(slow.collect(ROUND).await.len(), ROUND);
 }
 
+#[actix_web::test]
+async fn beyond_the_bound_over_all_outboxes_who_holds_most_is_closed_with_its_cursor() {
+    let settings = "[pipeline]\noutbox_kib = 262144\noutboxes_mib = 1";
+    let plan = StreamSync::plan().await.partitions(4).settings(settings);
+    let node = plan.start().await;
+    let mut load = Load::on(&plan, &node).await;
+    let come = async || stalled(&node, json!({})).await;
+    // By itself it might have 256 MiB waiting.
+    let (mut slow, _) = stall(&mut load, "discarded", come).await;
+    let code = loop {
+        match slow.event().await {
+            Event::Next(payload) if payload["errors"].is_null() => {}
+            Event::Next(payload) => break payload["errors"][0]["extensions"]["code"].clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(code, "SLOW_CLIENT");
+    assert_eq!(slow.event().await, Event::Closed(1013));
+    assert!(slow.cursor.is_some());
+    // The one that keeps up noticed nothing.
+    load.round().await;
+}
+
 /// What `/metrics` says became of the points.
 #[derive(Debug, Default)]
 struct Account {
