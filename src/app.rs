@@ -27,11 +27,11 @@ use crate::config::{Config, StreamConfig};
 use crate::graphql::{self, services};
 use crate::http::{self, session};
 use crate::sources::{Broker, PollConfig, Producer};
-use crate::store::WriterConfig;
 use crate::store::connect::DatabaseUrl;
 use crate::store::embedded::Embedded;
 use crate::store::maintain::Keep;
 use crate::store::read::{ReadLimits, Reader};
+use crate::store::{LettersKept, WriterConfig};
 use crate::telemetry::{Metrics, Status};
 
 /// Everything must have stopped by then; what has not is read again at the next start.
@@ -77,6 +77,7 @@ impl App {
         for need in ["postgres", "kafka", "pipeline"] {
             status.expect(need);
         }
+        status.update(|snapshot| snapshot.without_tables = true);
         let (database, embedded) = database(config)?;
         let broker = broker(config)?;
         let producer = Arc::new(Producer::new(&broker, PRODUCE_PATIENCE)?);
@@ -137,6 +138,7 @@ impl App {
             ),
             hub: hub.clone(),
             cache: latest.clone(),
+            doubt: Arc::default(),
             bus,
             broker: broker.clone(),
             database: database.clone(),
@@ -312,6 +314,11 @@ fn bus(
 fn writer_config(config: &Config) -> WriterConfig {
     WriterConfig {
         synchronous_commit: config.postgres.synchronous_commit,
+        far_partitions: config.pipeline.max_far_partitions,
+        letters: LettersKept {
+            of_a_stream: config.pipeline.dead_letter_stream_mib << 20,
+            in_all: config.pipeline.dead_letter_mib << 20,
+        },
         max_series: config
             .streams
             .iter()

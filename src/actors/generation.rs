@@ -1,13 +1,14 @@
 //! One life of the pipeline: its stages, their threads, its credits, and how it is built and ended.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, Arbiter, Recipient};
 
 use super::consumer::{Consumer, Reading};
+use super::doubt::Doubt;
 use super::failing::FailingStreams;
+use super::fenced::Fenced;
 use super::hub::HubHandle;
 use super::ledger::PostgresLedger;
 use super::messages::Failed;
@@ -19,7 +20,7 @@ use crate::sources::{Broker, PollConfig, StreamSource, TopicSpec, ensure_topics}
 use crate::store::connect::DatabaseUrl;
 use crate::store::maintain::Keep;
 use crate::store::rollups::RollupConfig;
-use crate::store::{self, WriterConfig, migrate};
+use crate::store::{self, Pace, WriteError, WriterConfig, migrate};
 use crate::telemetry::status::StreamState;
 use crate::telemetry::{Metrics, Status};
 use crate::transform::{StreamPlan, Transform};
@@ -41,6 +42,7 @@ pub struct Pipeline {
     pub dead_letter_limit: (f64, usize),
     pub hub: HubHandle,
     pub cache: LatestCache,
+    pub doubt: Arc<Doubt>,
     pub bus: Option<Arc<Bus>>,
     pub metrics: Arc<Metrics>,
     pub status: Arc<Status>,
@@ -53,7 +55,7 @@ pub struct Generation {
     writer: Addr<Writer>,
     arbiters: Vec<Arbiter>,
     credits: Arc<Credits>,
-    progress: Arc<AtomicU64>,
+    pace: Arc<Pace>,
     seen: (u64, Instant),
 }
 
@@ -75,10 +77,22 @@ impl Generation {
             pipeline.status.trouble("postgres", error.to_string());
             failed("postgres", error.to_string(), error.is_final())
         })?;
+        let ran_before = pipeline.status.update(|snapshot| {
+            snapshot.without_tables = false;
+            snapshot.generation > 0
+        });
         let config = pipeline.writer.clone();
         let store = store::Writer::connect(database, config.clone(), Arc::clone(&pipeline.metrics))
             .await
-            .map_err(|error| failed("postgres", error.to_string(), error.is_final()))?;
+            .map_err(|error| {
+                pipeline.status.trouble("postgres", error.to_string());
+                // At the very first start somebody is there to read what is wrong.
+                let fatal = match error {
+                    WriteError::Unknown(_) => !ran_before || pipeline.doubt.is_over(Instant::now()),
+                    _ => error.is_final(),
+                };
+                failed("postgres", error.to_string(), fatal)
+            })?;
         pipeline.status.well("postgres");
 
         // A stream paused for its mapping stays paused until the program is started anew.
@@ -98,7 +112,7 @@ impl Generation {
             .map_err(|error| failed("kafka", error.to_string(), error.is_final()))?;
 
         let credits = Credits::new(pipeline.credit_bytes);
-        let progress = Arc::new(AtomicU64::new(0));
+        let pace = Arc::clone(&config.pace);
         let arbiters = vec![Arbiter::new(), Arbiter::new()];
         let writer = Writer::new(
             number,
@@ -106,7 +120,7 @@ impl Generation {
                 database: database.clone(),
                 config,
                 store: Some(store),
-                progress: Arc::clone(&progress),
+                doubt: Arc::clone(&pipeline.doubt),
             },
             Outlets {
                 hub: pipeline.hub.clone(),
@@ -115,6 +129,7 @@ impl Generation {
                 bus: pipeline.bus.clone(),
             },
             FailingStreams::new(pipeline.dead_letter_limit.0, pipeline.dead_letter_limit.1),
+            Fenced::new(pipeline.poll.session_timeout * 2),
             Arc::clone(&pipeline.metrics),
             Arc::clone(&pipeline.status),
         );
@@ -151,7 +166,7 @@ impl Generation {
             arbiters,
             credits,
             seen: (0, Instant::now()),
-            progress,
+            pace,
         })
     }
 
@@ -169,11 +184,16 @@ impl Generation {
         if let Some((stage, _)) = alive.iter().find(|(_, alive)| !alive) {
             return Some((stage, "panicked".to_owned()));
         }
-        let progress = self.progress.load(Ordering::Relaxed);
-        if progress != self.seen.0 || self.credits.held() == 0 {
-            self.seen = (progress, Instant::now());
+        let steps = self.pace.steps();
+        if steps != self.seen.0 || self.credits.held() == 0 {
+            self.seen = (steps, Instant::now());
         }
-        (self.seen.1.elapsed() > stalled).then(|| ("writer", format!("no progress for {stalled:?}")))
+        if self.seen.1.elapsed() <= stalled {
+            return None;
+        }
+        // The same batch comes again.
+        self.pace.slower();
+        Some(("writer", format!("no progress for {stalled:?}")))
     }
 
     /// Stops the stages where they are. What they held comes again from the offsets in Postgres.

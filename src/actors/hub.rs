@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use self::handle::{Drain, Offer, Refused, Shared, Subscribe, Unsubscribe};
 use super::messages::CatchUp;
 use crate::cache::LatestCache;
-use crate::data::{Mark, Positions, Stored};
+use crate::data::{Mark, PartitionId, Positions, Stored};
 use crate::live::{End, Index, Page, Sequence, SubscriberId};
 use crate::store::DatabaseUrl;
 use crate::store::tail::{Horizon, Names, Tail, TailError, Want};
@@ -57,6 +57,8 @@ struct Look {
     horizon: Horizon,
     page: Option<Arc<Stored>>,
     proven: bool,
+    /// Of which less is stored than was published when the look began.
+    went_back: Vec<PartitionId>,
 }
 
 impl Hub {
@@ -158,12 +160,22 @@ impl Hub {
             }
             return false;
         };
-        if !look.proven {
-            if !self.index.is_empty() {
+        if !look.proven || !look.went_back.is_empty() {
+            if !look.went_back.is_empty() {
+                let counters = &self.metrics.went_back;
+                self.metrics.add(counters, &[("noticed_by", "live")], 1);
+                tracing::warn!(
+                    partitions = ?look.went_back,
+                    "postgres has less than was published: what is missing is published again to whom it is new"
+                );
+                // The same ids may be other series now.
+                self.names.clear();
+                self.index.forget_series();
+            } else if !self.index.is_empty() {
                 tracing::warn!("an epoch changed or offsets were lost: every subscriber checks its cursor");
             }
-            let at = |(id, next)| (id, sequence.position(id).max(next));
-            *sequence = Sequence::new(next.into_iter().map(at).collect());
+            // Subscribers keep their own positions, so nobody sees a point twice.
+            sequence.move_to(&next, &look.went_back);
             self.latest.invalidate();
             self.shared.recent.clear();
             // Before the new positions are shown: an idle feed would take them for its own.
@@ -240,7 +252,10 @@ async fn look(
     let looked = async {
         let horizon = tail.horizon().await?;
         let proven = published.as_ref().is_none_or(|p| horizon.check(p).is_ok());
-        let page = match published.filter(|_| proven) {
+        // Nothing is published before it is committed.
+        let went_back = published.as_ref().map(|p| horizon.went_back(p));
+        let went_back = went_back.unwrap_or_default();
+        let page = match published.filter(|_| proven && went_back.is_empty()) {
             Some(from) => {
                 let want = Want {
                     only: None,
@@ -256,6 +271,7 @@ async fn look(
             horizon,
             page: page.map(Arc::new),
             proven,
+            went_back,
         })
     }
     .await;

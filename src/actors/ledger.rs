@@ -71,8 +71,8 @@ async fn is_alive(ledger: &ledger::Ledger) -> bool {
 
 fn into_ledger_error(error: WriteError) -> LedgerError {
     match error {
-        WriteError::Retry(why) => LedgerError::Retry(why),
         WriteError::Poisoned(why) | WriteError::Fatal(why) => LedgerError::Fatal(why),
+        other => LedgerError::Retry(other.to_string()),
     }
 }
 

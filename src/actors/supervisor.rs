@@ -51,7 +51,13 @@ impl Supervisor {
         let (database, keep) = (pipeline.database.clone(), pipeline.keep.clone());
         let (metrics, status) = (Arc::clone(&pipeline.metrics), Arc::clone(&pipeline.status));
         Self {
-            maintenance: Arc::new(Maintenance::new(database, keep, metrics, status)),
+            maintenance: Arc::new(Maintenance::new(
+                database,
+                keep,
+                pipeline.cache.clone(),
+                metrics,
+                status,
+            )),
             status: Arc::clone(&pipeline.status),
             pipeline,
             fatal,

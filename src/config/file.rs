@@ -31,8 +31,8 @@ pub struct KafkaConfig {
 pub struct PostgresConfig {
     /// `postgres://…`; unset means a private Postgres in the data directory.
     pub url: Option<String>,
-    /// `false`: after a crash of Postgres the last moments are missing from history until Kafka
-    /// replays them; rows and offsets stay consistent.
+    /// `false`: after a crash of Postgres the last moments are missing from history until they are
+    /// read from Kafka again, which happens by itself; rows and offsets stay consistent.
     pub synchronous_commit: bool,
 }
 
@@ -81,6 +81,11 @@ pub struct PipelineConfig {
     pub dead_letter_window: usize,
     #[serde(with = "humantime_text")]
     pub dead_letter_retention: Duration,
+    /// What of payloads, keys and headers is kept of one stream's dead letters, and of all, in MiB.
+    pub dead_letter_stream_mib: u64,
+    pub dead_letter_mib: u64,
+    /// Time partitions of 30 days that may exist for points far from the present.
+    pub max_far_partitions: usize,
     /// How far back a cursor can be resumed.
     #[serde(with = "humantime_text")]
     pub resume_horizon: Duration,
@@ -158,6 +163,9 @@ impl Default for PipelineConfig {
             dead_letter_limit: 0.5,
             dead_letter_window: 10_000,
             dead_letter_retention: DAY.saturating_mul(30),
+            dead_letter_stream_mib: 1_024,
+            dead_letter_mib: 4_096,
+            max_far_partitions: 1_000,
             resume_horizon: DAY,
             outbox_kib: 1_024,
             recent_mib: 64,
@@ -246,6 +254,18 @@ impl PipelineConfig {
         }
         if self.dead_letter_window == 0 {
             mistakes.push("pipeline.dead_letter_window: must be at least 1".to_owned());
+        }
+        for (name, mib) in [
+            ("dead_letter_stream_mib", self.dead_letter_stream_mib),
+            ("dead_letter_mib", self.dead_letter_mib),
+        ] {
+            if mib > 1 << 30 {
+                mistakes.push(format!("pipeline.{name}: must be at most 1073741824"));
+            }
+        }
+        // Postgres locks every partition of a table for a statement that has no bounds in time.
+        if self.max_far_partitions > 100_000 {
+            mistakes.push("pipeline.max_far_partitions: must be at most 100000".to_owned());
         }
         if !(16..=1 << 20).contains(&self.outbox_kib) {
             mistakes.push("pipeline.outbox_kib: must be 16 to 1048576".to_owned());

@@ -19,11 +19,12 @@ pub enum Reason {
     RecordTooLarge,
     UnknownStream,
     TooManySeries,
+    TooManyPartitions,
     RejectedByStore,
 }
 
 impl Reason {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NotJson,
         Self::TooDeep,
         Self::MissingField,
@@ -38,6 +39,7 @@ impl Reason {
         Self::RecordTooLarge,
         Self::UnknownStream,
         Self::TooManySeries,
+        Self::TooManyPartitions,
         Self::RejectedByStore,
     ];
 
@@ -57,6 +59,7 @@ impl Reason {
             Self::RecordTooLarge => "record_too_large",
             Self::UnknownStream => "unknown_stream",
             Self::TooManySeries => "too_many_series",
+            Self::TooManyPartitions => "too_many_partitions",
             Self::RejectedByStore => "rejected_by_store",
         }
     }

@@ -134,7 +134,7 @@ pub fn services<'a>(ctx: &Context<'a>) -> Result<&'a Services> {
 
 pub fn reader<'a>(ctx: &Context<'a>) -> Result<&'a Reader> {
     // Before the migrations have run there may be no tables to read.
-    if services(ctx)?.status.is_awaited("postgres") {
+    if services(ctx)?.status.is_without_tables() {
         return Err(Code::Unavailable.error("postgres is starting; try again in a moment"));
     }
     ctx.data::<Reader>()

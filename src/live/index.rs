@@ -105,6 +105,14 @@ impl Index {
         }
     }
 
+    /// From now on an id may be of another series than before.
+    pub fn forget_series(&mut self) {
+        self.series.clear();
+        for group in self.groups.values_mut() {
+            group.wants.clear();
+        }
+    }
+
     pub fn ids(&self) -> Vec<SubscriberId> {
         self.subscribers.keys().copied().collect()
     }

@@ -319,6 +319,7 @@ impl Context {
         let status = PartitionStatus {
             stream: place.stream.to_owned(),
             partition_id: claimed.partition_id,
+            owner_epoch: claimed.owner_epoch,
             next_offset: claimed.next_offset,
             end_offset: marks.high,
             trouble,

@@ -11,6 +11,7 @@ use tokio_postgres::Client;
 use crate::data::{Batch, Micros, Point, Reason, Rejected, Series, SeriesId};
 
 use super::error::WriteError;
+use super::pace::Pace;
 use super::part::Rejects;
 use super::rows::Row;
 use super::timestamp::Timestamp;
@@ -46,6 +47,8 @@ pub(super) const INSERT: &str = "insert into series (key, metric, labels, stream
 
 /// Beyond this many series the cache is emptied and filled anew: a bound, not a tuning knob.
 const SERIES_MAX: usize = 1_000_000;
+/// Series that one statement finds.
+const FOUND_AT_ONCE: usize = 1_000;
 
 /// Series and stream by key: locks are taken in that order everywhere.
 type NewSeries<'a> = BTreeMap<&'a str, (&'a Series, &'a str)>;
@@ -80,6 +83,7 @@ impl Catalogue {
         batch: &Batch,
         points: &[Point],
         rejects: &mut Rejects,
+        pace: &Pace,
     ) -> Result<Vec<Option<Known>>, WriteError> {
         if self.known.len() > SERIES_MAX {
             self.known.clear();
@@ -95,9 +99,9 @@ impl Catalogue {
             .filter(|key| !self.known.contains_key(*key))
             .collect();
         if !unknown.is_empty() {
-            self.find(client, &unknown).await?;
+            self.find(client, &unknown, pace).await?;
             let (new, refused) = self.new_series(batch, points, rejects);
-            self.insert(client, batch, new).await?;
+            self.insert(client, batch, new, pace).await?;
             // Only now: what Postgres refuses is tried again in smaller parts, which are judged anew.
             rejects.extend(refused);
         }
@@ -136,18 +140,22 @@ impl Catalogue {
         let keys: Vec<&str> = series
             .map(|rows| &*batch.series[rows[0].series as usize].key)
             .collect();
-        self.find(client, &keys).await
+        self.find(client, &keys, &Pace::default()).await
     }
 
-    async fn find(&mut self, client: &Client, keys: &[&str]) -> Result<(), WriteError> {
-        for row in client.query(FIND, &[&keys]).await? {
-            let key: String = row.get(1);
-            let newest: Option<Timestamp> = row.get(2);
-            let known = Known {
-                id: row.get(0),
-                newest: newest.map(|ts| ts.0),
-            };
-            self.known.insert(key.into(), known);
+    async fn find(&mut self, client: &Client, keys: &[&str], pace: &Pace) -> Result<(), WriteError> {
+        // Each may have to look into every time partition.
+        for keys in keys.chunks(FOUND_AT_ONCE) {
+            for row in client.query(FIND, &[&keys]).await? {
+                let key: String = row.get(1);
+                let newest: Option<Timestamp> = row.get(2);
+                let known = Known {
+                    id: row.get(0),
+                    newest: newest.map(|ts| ts.0),
+                };
+                self.known.insert(key.into(), known);
+            }
+            pace.step();
         }
         Ok(())
     }
@@ -195,7 +203,13 @@ impl Catalogue {
         (new, refused)
     }
 
-    async fn insert(&mut self, client: &Client, batch: &Batch, new: NewSeries<'_>) -> Result<(), WriteError> {
+    async fn insert(
+        &mut self,
+        client: &Client,
+        batch: &Batch,
+        new: NewSeries<'_>,
+        pace: &Pace,
+    ) -> Result<(), WriteError> {
         if new.is_empty() {
             return Ok(());
         }
@@ -212,7 +226,8 @@ impl Catalogue {
                 *self.per_stream.entry(Arc::clone(&share.of.stream)).or_default() += 1;
             }
         }
-        self.find(client, &keys).await
+        pace.step();
+        self.find(client, &keys, pace).await
     }
 }
 

@@ -33,6 +33,14 @@ const BEGIN_TOPIC: &str =
     select $1, $2, partition, 1, $3, next_offset
     from unnest($4::integer[], $5::bigint[]) as first(partition, next_offset)";
 
+// Commits beyond the next offset are left where somebody, or a Postgres that went back, moved it: what
+// they stand for is read again and committed anew.
+const TRIM: &str = "with gone as (
+        delete from commits where partition_id = $1 and from_offset >= $2)
+    update commits set to_offset = $2
+    where partition_id = $1 and to_offset > $2 and from_offset = (
+        select max(from_offset) from commits where partition_id = $1 and from_offset < $2)";
+
 const FENCE: &str = "update ingest_offsets set owner_epoch = owner_epoch + 1
     where topic = $1 and partition = $2 and epoch = $3";
 
@@ -239,18 +247,24 @@ async fn raise(
     let row = transaction
         .query_one(RAISE, &[&current.partition_id, &place.stream])
         .await?;
-    Ok(claimed(&row))
+    let claimed = claimed(&row);
+    transaction
+        .execute(TRIM, &[&claimed.partition_id, &claimed.next_offset])
+        .await?;
+    Ok(claimed)
 }
 
 fn claimed(row: &Row) -> Claimed {
-    let epoch: Option<i32> = row.get(3);
+    let (next_offset, epoch): (i64, Option<i32>) = (row.get(2), row.get(3));
+    let leader_epoch = epoch
+        .zip(row.get(4))
+        .map(|(epoch, offset)| LeaderEpoch { epoch, offset });
     Claimed {
         partition_id: row.get(0),
         owner_epoch: row.get(1),
-        next_offset: row.get(2),
-        leader_epoch: epoch
-            .zip(row.get(4))
-            .map(|(epoch, offset)| LeaderEpoch { epoch, offset }),
+        next_offset,
+        // Where somebody set the offset back, what is known is of a record that is read again.
+        leader_epoch: leader_epoch.filter(|at| at.offset <= next_offset),
     }
 }
 

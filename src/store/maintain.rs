@@ -61,6 +61,12 @@ const COMMITS: &str = "with gone as (
         from locked where o.partition_id = locked.partition_id)
     select count(*) from gone";
 
+// Gaps before which no cursor can be resumed, and those of epochs that ended, say nothing to readers.
+const GAPS: &str = "delete from gaps g using ingest_offsets o
+    where o.partition_id = g.partition_id and g.noticed_at < $1
+        and (g.to_offset <= o.resume_from or exists (select from ingest_offsets later
+            where later.topic = o.topic and later.partition = o.partition and later.epoch > o.epoch))";
+
 impl Maintenance {
     pub fn new(url: DatabaseUrl, keep: Keep) -> Self {
         Self {
@@ -68,6 +74,12 @@ impl Maintenance {
             keep,
             swept: Swept::default(),
         }
+    }
+
+    /// Whether the last run may have dropped or deleted something, or another node since the one
+    /// before: then what was the latest point of a series may be gone.
+    pub const fn has_swept(&self) -> bool {
+        self.swept.has_swept()
     }
 
     /// Does what is to be done at `now`. `None` where another node is at it.
@@ -79,6 +91,7 @@ impl Maintenance {
         if !mine.get::<_, bool>(0) {
             return Ok(None);
         }
+        fail::fail_point!("in-maintenance", |_| std::process::abort());
         for level in Level::ALL {
             let mut partitions = Partitions::of(&client, level.table(), level.partition_days()).await?;
             partitions.ahead(&client, now, level.ahead()).await?;
@@ -99,6 +112,7 @@ async fn forget(client: &Client, keep: &Keep, now: Micros) -> Result<(), WriteEr
         .get::<_, i64>(0)
         == AT_ONCE
     {}
+    client.execute(GAPS, &[&letters]).await?;
     Ok(())
 }
 

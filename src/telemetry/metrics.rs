@@ -50,8 +50,14 @@ pub struct Metrics {
     pub end_to_end: EndToEnd,
     /// Batches whose COPY met an existing row and went through the upsert.
     pub copy_fallbacks: Counter,
-    /// Shares of a batch whose partition had another owner or offset by then.
+    /// Shares of a batch whose partition had another owner by then.
     pub dropped_shares: Counter,
+    /// Times that Postgres had less than it had confirmed, by who noticed it: `pipeline` or `live`.
+    pub went_back: Counters,
+    /// Dead letters of which payload, key and headers were left out: the quota is used up.
+    pub letters_cut: Counter,
+    /// Parts of the program that panicked and were begun anew, by part.
+    pub panics: Counters,
     /// Bytes of the pipeline's budget in use.
     pub credits_held: Gauge,
     pub credits_total: Gauge,
@@ -111,6 +117,9 @@ impl Default for Metrics {
             end_to_end: EndToEnd::default(),
             copy_fallbacks: Counter::default(),
             dropped_shares: Counter::default(),
+            went_back: Counters::default(),
+            letters_cut: Counter::default(),
+            panics: Counters::default(),
             credits_held: Gauge::default(),
             credits_total: Gauge::default(),
             generation: Gauge::default(),
@@ -189,6 +198,21 @@ impl Default for Metrics {
             "dropped_shares",
             "Shares dropped by compare-and-set",
             metrics.dropped_shares.clone(),
+        );
+        r.register(
+            "postgres_went_back",
+            "Times that Postgres had less than it had confirmed",
+            metrics.went_back.clone(),
+        );
+        r.register(
+            "dead_letter_payloads_left_out",
+            "Dead letters without payload, key and headers: the quota is used up",
+            metrics.letters_cut.clone(),
+        );
+        r.register(
+            "panics",
+            "Parts of the program that panicked and were begun anew",
+            metrics.panics.clone(),
         );
         r.register_with_unit(
             "credits_held",

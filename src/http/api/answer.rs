@@ -52,7 +52,7 @@ pub(super) fn reader<E>(
     status: &Status,
 ) -> async_graphql::Result<Reader> {
     match worker.reader(request) {
-        Some(reader) if !status.is_awaited("postgres") => Ok(reader),
+        Some(reader) if !status.is_without_tables() => Ok(reader),
         _ => Err(Code::Unavailable.error("postgres is starting; try again in a moment")),
     }
 }

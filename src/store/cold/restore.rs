@@ -6,6 +6,7 @@ use tokio_postgres::Client;
 
 use crate::data::{Day, Micros};
 use crate::store::connect::{DatabaseUrl, connect};
+use crate::store::pace::Pace;
 use crate::store::partitions::Partitions;
 use crate::store::timestamp::Timestamp;
 use crate::store::{catalogue, locks};
@@ -53,7 +54,8 @@ impl Restore {
             .await?;
         let start = archived.day.start();
         let mut partitions = Partitions::of(&points, "points", 1).await?;
-        partitions.ensure(&points, std::iter::once(start)).await?;
+        let day = std::iter::once(((), start));
+        partitions.ensure(&points, day, &Pace::default()).await?;
         points.batch_execute("begin").await?;
         points
             .execute("select pg_advisory_xact_lock_shared($1)", &[&locks::CATALOGUE])

@@ -81,6 +81,12 @@ async fn the_leader_epoch_of_the_last_record_is_kept_beside_the_offset() {
         panic!("it is known");
     };
     assert_eq!(owned.leader_epoch, Some(LeaderEpoch { epoch: 4, offset: 2 }));
+    // The record that it is of is read again.
+    node.db.run("update ingest_offsets set next_offset = 1").await;
+    let Claim::Resumed(owned) = node.ledger.claim(place(0, "one")).await.unwrap() else {
+        panic!("it is known");
+    };
+    assert_eq!((owned.next_offset, owned.leader_epoch), (1, None));
 }
 
 #[tokio::test]

@@ -135,6 +135,8 @@ async fn a_cursor_is_continued_only_when_nothing_can_be_missing() {
     assert_eq!(check(&[(1, 6)]).await, Err(Positions::from([(1, 7)])));
     assert_eq!(check(&[(1, 7)]).await, Ok(()));
     db.run("update ingest_offsets set resume_from = 9").await;
+    // Nobody can be in the gap any more, so it is not even read.
+    assert_eq!(tail.horizon().await.unwrap().gaps, []);
     assert_eq!(check(&[(1, 8)]).await, Err(Positions::from([(1, 9)])));
     db.run(
         "insert into ingest_offsets (stream, topic, partition, epoch, topic_id, next_offset) \
@@ -180,4 +182,13 @@ async fn selectors_are_looked_up_side_by_side() {
         sorted(&tail.matching(&by_label, 10).await.unwrap()),
         Some(vec![1])
     );
+}
+
+#[tokio::test]
+async fn a_partition_of_which_less_is_stored_than_was_published_went_back() {
+    let (_db, tail) = setup().await;
+    let horizon = tail.horizon().await.unwrap();
+    let went_back = |at: &[(i32, i64)]| horizon.went_back(&at.iter().copied().collect());
+    assert_eq!(went_back(&[(1, 10), (2, 5)]), Vec::<PartitionId>::new());
+    assert_eq!(went_back(&[(1, 11)]), [1]);
 }
