@@ -354,7 +354,7 @@ async fn reads_that_do_not_end_keep_no_other_client_out() {
     let locking = database.client().await;
     let lock = "begin; lock table points in access exclusive mode";
     locking.batch_execute(lock).await.expect("the lock");
-    let stuck = known.with_times(r#"{ history(selector: {}, from: "$0") { points { ts } } }"#);
+    let stuck = known.with_times(r#"{ history(selector: {}, from: $0) { points { ts } } }"#);
     let mut stuck: FuturesUnordered<_> = (0..30).map(|_| known.node.response(&stuck, json!({}))).collect();
     let waiting = async {
         let query = "select count(*) >= 6 from pg_locks where not granted
