@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, Arbiter, Recipient};
+use tokio::sync::watch;
 
 use super::consumer::{Consumer, Reading};
 use super::doubt::Doubt;
@@ -12,16 +13,16 @@ use super::fenced::Fenced;
 use super::hub::HubHandle;
 use super::ledger::PostgresLedger;
 use super::messages::Failed;
+use super::pausing::Pausing;
 use super::transformer::Transformer;
 use super::writer::{Feedback, Outlets, Session, Writer};
 use crate::cache::{Bus, LatestCache};
-use crate::data::Credits;
+use crate::data::{Credits, Installation};
 use crate::sources::{Broker, PollConfig, StreamSource, TopicSpec, ensure_topics};
 use crate::store::connect::DatabaseUrl;
 use crate::store::maintain::Keep;
 use crate::store::rollups::RollupConfig;
 use crate::store::{self, Pace, WriteError, WriterConfig, migrate};
-use crate::telemetry::status::StreamState;
 use crate::telemetry::{Metrics, Status};
 use crate::transform::{StreamPlan, Transform};
 
@@ -44,6 +45,9 @@ pub struct Pipeline {
     pub cache: LatestCache,
     pub doubt: Arc<Doubt>,
     pub bus: Option<Arc<Bus>>,
+    /// Told to whoever speaks to Redis, once the tables are there.
+    pub installation: watch::Sender<Option<Installation>>,
+    pub pausing: Pausing,
     pub metrics: Arc<Metrics>,
     pub status: Arc<Status>,
 }
@@ -82,31 +86,29 @@ impl Generation {
             snapshot.generation > 0
         });
         let config = pipeline.writer.clone();
-        let store = store::Writer::connect(database, config.clone(), Arc::clone(&pipeline.metrics))
-            .await
-            .map_err(|error| {
-                pipeline.status.trouble("postgres", error.to_string());
-                // At the very first start somebody is there to read what is wrong.
-                let fatal = match error {
-                    WriteError::Unknown(_) => !ran_before || pipeline.doubt.is_over(Instant::now()),
-                    _ => error.is_final(),
-                };
-                failed("postgres", error.to_string(), fatal)
-            })?;
+        let connecting = async {
+            let installation = store::installation::installation(database).await?;
+            pipeline.installation.send_replace(Some(installation));
+            store::Writer::connect(database, config.clone(), Arc::clone(&pipeline.metrics)).await
+        };
+        let store = connecting.await.map_err(|error| {
+            pipeline.status.trouble("postgres", error.to_string());
+            // At the very first start somebody is there to read what is wrong.
+            let fatal = match error {
+                WriteError::Unknown(_) => !ran_before || pipeline.doubt.is_over(Instant::now()),
+                _ => error.is_final(),
+            };
+            failed("postgres", error.to_string(), fatal)
+        })?;
         pipeline.status.well("postgres");
 
-        // A stream paused for its mapping stays paused until the program is started anew.
-        let paused = pipeline.status.update(|snapshot| {
-            let all = snapshot.streams.iter();
-            let paused = all.filter(|(_, state)| matches!(state, StreamState::Paused(_)));
-            paused.map(|(name, _)| name.clone()).collect::<Vec<_>>()
-        });
-        let streams: Vec<StreamSource> = pipeline
-            .streams
-            .iter()
-            .filter(|s| !paused.contains(&s.name.to_string()))
-            .cloned()
-            .collect();
+        pipeline
+            .pausing
+            .begin()
+            .await
+            .map_err(|error| failed("postgres", error.to_string(), error.is_final()))?;
+        // Also those that are paused: their partitions are held, and read when they go on.
+        let streams = pipeline.streams.clone();
         ensure_topics(&pipeline.broker, &topics(&streams), &pipeline.status)
             .await
             .map_err(|error| failed("kafka", error.to_string(), error.is_final()))?;
@@ -127,6 +129,7 @@ impl Generation {
                 supervisor: supervisor.clone(),
                 cache: pipeline.cache.clone(),
                 bus: pipeline.bus.clone(),
+                pausing: pipeline.pausing.clone(),
             },
             FailingStreams::new(pipeline.dead_letter_limit.0, pipeline.dead_letter_limit.1),
             Fenced::new(pipeline.poll.session_timeout * 2),

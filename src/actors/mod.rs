@@ -3,7 +3,7 @@
 //! ```text
 //! Consumer ── Transform ─► Transformer ── Write ─► Writer ── Publish ─► Hub
 //!    ▲                                               │
-//!    └───────────── Committed, PauseStream ──────────┘        Failed ─► Supervisor
+//!    └───────────── Committed, PauseStreams ─────────┘        Failed ─► Supervisor
 //! ```
 
 pub mod messages;
@@ -14,6 +14,7 @@ pub mod writer;
 pub mod doubt;
 mod failing;
 mod fenced;
+pub mod pausing;
 mod maintenance;
 mod refresher;
 pub mod sampler;

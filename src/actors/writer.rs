@@ -13,11 +13,11 @@ use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handle
 use super::failing::FailingStreams;
 use super::fenced::{Claimed, Fenced};
 use super::hub::HubHandle;
-use super::messages::{Committed, Drain, Failed, PauseStream, Write};
+use super::messages::{Committed, Drain, Failed, PauseStreams, Write};
+use super::pausing::Pausing;
 use crate::cache::{Bus, LatestCache};
 use crate::data::Batch;
 use crate::store::{DeadRecord, Held, Written};
-use crate::telemetry::status::StreamState;
 use crate::telemetry::{Metrics, Status};
 
 mod session;
@@ -35,13 +35,14 @@ pub struct Outlets {
     pub supervisor: Recipient<Failed>,
     pub cache: LatestCache,
     pub bus: Option<Arc<Bus>>,
+    pub pausing: Pausing,
 }
 
 /// The facts that go back up the pipeline; known only once the consumer exists.
 #[derive(Debug)]
 pub struct Feedback {
     pub committed: Recipient<Committed>,
-    pub pause: Recipient<PauseStream>,
+    pub pause: Recipient<PauseStreams>,
 }
 
 impl actix::Message for Feedback {
@@ -117,23 +118,22 @@ impl Writer {
         }
         self.metrics.flow.dead_letters.inc_by(dead.len() as u64);
         for (stream, records) in counts {
+            if self.status.is_paused(stream) {
+                self.failing.forget(stream);
+                continue;
+            }
             let failed = dead
                 .iter()
-                .filter(|letter| letter.stream == *stream && !letter.redriven)
+                .filter(|letter| letter.stream == *stream && letter.blames_mapping)
                 .count();
             let Some(why) = self.failing.note(stream, *records, failed) else {
                 continue;
             };
             tracing::error!(stream = &**stream, "stream paused: {why}");
-            self.status.update(|snapshot| {
-                let state = StreamState::Paused(why.clone());
-                snapshot.streams.insert(stream.to_string(), state);
-            });
+            self.outlets.pausing.pause(stream, why);
             if let Some(feedback) = &self.feedback {
-                feedback.pause.do_send(PauseStream {
+                feedback.pause.do_send(PauseStreams {
                     generation: self.generation,
-                    stream: Arc::clone(stream),
-                    why,
                 });
             }
         }

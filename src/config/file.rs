@@ -5,9 +5,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::sources::broker::property_mistake;
+use crate::cache;
+use crate::http::guard::Origin;
+use crate::sources::properties;
 use crate::store::connect::DatabaseUrl;
 use crate::store::rollups::RollupConfig;
 use crate::transform::humantime_text;
@@ -41,14 +44,14 @@ pub struct PostgresConfig {
 pub struct RedisConfig {
     /// `redis://…`; unset means that latest values stay in this process.
     pub url: Option<String>,
-    /// What every name in Redis begins with; systems that share a Redis but no Postgres need
-    /// different ones.
+    /// What every name in Redis begins with; the installation's id follows.
     pub prefix: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HttpConfig {
+    #[serde(deserialize_with = "listen")]
     pub listen: SocketAddr,
     pub workers: usize,
     /// Needed to listen beyond loopback, as there is no authentication yet.
@@ -60,8 +63,16 @@ pub struct HttpConfig {
     /// At SIGTERM the closing of live connections is spread over this time.
     #[serde(with = "humantime_text")]
     pub drain: Duration,
-    /// WebSockets and streams of one address; 0 for no limit, as behind a proxy.
+    /// Connections in all; fewer where the system allows fewer open files.
+    pub connections: usize,
+    /// Connections of one address; 0 for no limit, as behind a proxy.
     pub connections_per_address: usize,
+    /// What requests on their way in and answers on their way out may take in all, in MiB; one
+    /// address has at most a quarter.
+    pub memory_mib: usize,
+    /// A client that takes nothing of its answer for this long is cut off.
+    #[serde(with = "humantime_text")]
+    pub stall_timeout: Duration,
     /// Operations that may run at once on one WebSocket.
     pub operations_per_connection: usize,
     /// What a client may send as one WebSocket message, in KiB.
@@ -79,18 +90,24 @@ pub struct PipelineConfig {
     /// A stream is paused when more than this share of its last `dead_letter_window` records failed.
     pub dead_letter_limit: f64,
     pub dead_letter_window: usize,
+    /// After this time it is read again and judged anew; twice as long each time it is paused again soon.
+    #[serde(with = "humantime_text")]
+    pub dead_letter_pause: Duration,
     #[serde(with = "humantime_text")]
     pub dead_letter_retention: Duration,
     /// What of payloads, keys and headers is kept of one stream's dead letters, and of all, in MiB.
     pub dead_letter_stream_mib: u64,
     pub dead_letter_mib: u64,
-    /// Time partitions of 30 days that may exist for points far from the present.
+    /// Time partitions of 30 days that may exist for points far from the present; one stream may open
+    /// half of them.
     pub max_far_partitions: usize,
     /// How far back a cursor can be resumed.
     #[serde(with = "humantime_text")]
     pub resume_horizon: Duration,
     /// What one subscriber may have waiting, in KiB.
     pub outbox_kib: usize,
+    /// What all subscribers together may have waiting, in MiB.
+    pub outboxes_mib: usize,
     /// What is kept in memory of the last points, for subscribers who come back soon, in MiB.
     pub recent_mib: usize,
 }
@@ -148,7 +165,10 @@ impl Default for HttpConfig {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             drain: Duration::from_secs(5),
+            connections: 20_000,
             connections_per_address: 1_000,
+            memory_mib: 256,
+            stall_timeout: Duration::from_secs(30),
             operations_per_connection: 100,
             message_kib: 256,
             init_timeout: Duration::from_secs(10),
@@ -162,12 +182,14 @@ impl Default for PipelineConfig {
             memory_mib: 32,
             dead_letter_limit: 0.5,
             dead_letter_window: 10_000,
+            dead_letter_pause: Duration::from_secs(15 * 60),
             dead_letter_retention: DAY.saturating_mul(30),
             dead_letter_stream_mib: 1_024,
             dead_letter_mib: 4_096,
             max_far_partitions: 1_000,
             resume_horizon: DAY,
             outbox_kib: 1_024,
+            outboxes_mib: 256,
             recent_mib: 64,
         }
     }
@@ -186,6 +208,15 @@ impl Default for RollupsConfig {
 
 impl KafkaConfig {
     pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+        for (property, why) in properties::refused(&self.properties, self.session_timeout) {
+            match property {
+                Some(name) => mistakes.push(format!("kafka.properties.{name}: {why}")),
+                None => mistakes.push(format!("kafka.properties: {why}")),
+            }
+        }
+        if let Some(why) = self.brokers.as_deref().and_then(properties::bad_address) {
+            mistakes.push(format!("kafka.brokers: {why}"));
+        }
         if self.group_id.is_empty() {
             mistakes.push("kafka.group_id: is empty".to_owned());
         }
@@ -193,20 +224,35 @@ impl KafkaConfig {
             mistakes
                 .push("kafka.session_timeout: must be 100ms to 30min (a broker may ask for more)".to_owned());
         }
-        // Named without its value, which may be a secret.
-        let mistake = |(name, value): (&String, &String)| {
-            property_mistake(name, value).map(|why| format!("kafka.properties: {name} {why}"))
-        };
-        mistakes.extend(self.properties.iter().filter_map(mistake));
     }
 }
 
 impl PostgresConfig {
     pub(super) fn check(&self, mistakes: &mut Vec<String>) {
-        if let Some(Err(error)) = self.url.as_deref().map(str::parse::<DatabaseUrl>) {
+        let checked = |url: &str| url.parse::<DatabaseUrl>()?.check_files();
+        if let Some(Err(error)) = self.url.as_deref().map(checked) {
             mistakes.push(format!("postgres.url: {error}"));
         }
     }
+}
+
+impl RedisConfig {
+    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+        if let Some(Err(error)) = self.url.as_deref().map(cache::check_url) {
+            mistakes.push(format!("redis.url: {error}"));
+        }
+    }
+}
+
+/// As the flag and the file have it.
+pub fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "must be an IP address and a port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"".to_owned()
+    })
+}
+
+fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    socket_address(&String::deserialize(deserializer)?).map_err(Error::custom)
 }
 
 impl HttpConfig {
@@ -230,11 +276,27 @@ impl HttpConfig {
         if !(Duration::from_millis(100)..=Duration::from_secs(300)).contains(&self.init_timeout) {
             mistakes.push("http.init_timeout: must be 100ms to 5min".to_owned());
         }
+        if !(1..=1_000_000).contains(&self.connections) {
+            mistakes.push("http.connections: must be 1 to 1000000".to_owned());
+        }
+        if !(16..=1 << 20).contains(&self.memory_mib) {
+            mistakes.push("http.memory_mib: must be 16 to 1048576".to_owned());
+        }
+        if !(Duration::from_millis(100)..=Duration::from_secs(3_600)).contains(&self.stall_timeout) {
+            mistakes.push("http.stall_timeout: must be 100ms to 1h".to_owned());
+        }
         if !(1..=64).contains(&self.workers) {
             mistakes.push("http.workers: must be 1 to 64".to_owned());
         }
+        for host in &self.allowed_hosts {
+            if !is_host(host) {
+                mistakes.push(format!(
+                    "http.allowed_hosts: '{host}' is no name of a host such as \"streamsync.example.org\""
+                ));
+            }
+        }
         for origin in &self.allowed_origins {
-            if !(origin.starts_with("http://") || origin.starts_with("https://")) || origin.ends_with('/') {
+            if Origin::parse(origin).is_none() {
                 mistakes.push(format!(
                     "http.allowed_origins: '{origin}' is not an origin such as \"https://example.org\""
                 ));
@@ -255,6 +317,9 @@ impl PipelineConfig {
         if self.dead_letter_window == 0 {
             mistakes.push("pipeline.dead_letter_window: must be at least 1".to_owned());
         }
+        if !(Duration::from_secs(1)..=DAY).contains(&self.dead_letter_pause) {
+            mistakes.push("pipeline.dead_letter_pause: must be 1s to 1day".to_owned());
+        }
         for (name, mib) in [
             ("dead_letter_stream_mib", self.dead_letter_stream_mib),
             ("dead_letter_mib", self.dead_letter_mib),
@@ -269,6 +334,9 @@ impl PipelineConfig {
         }
         if !(16..=1 << 20).contains(&self.outbox_kib) {
             mistakes.push("pipeline.outbox_kib: must be 16 to 1048576".to_owned());
+        }
+        if !(1..=1 << 20).contains(&self.outboxes_mib) {
+            mistakes.push("pipeline.outboxes_mib: must be 1 to 1048576".to_owned());
         }
         if self.recent_mib > 1 << 20 {
             mistakes.push("pipeline.recent_mib: must be at most 1048576".to_owned());
@@ -294,6 +362,12 @@ impl RollupsConfig {
             ..RollupConfig::default()
         })
     }
+}
+
+/// A name or an address, perhaps with a port.
+fn is_host(text: &str) -> bool {
+    let bad = |c: char| c.is_whitespace() || c.is_control() || "/@?#\\*,".contains(c);
+    !text.is_empty() && !text.contains(bad)
 }
 
 // URLs and properties may hold passwords, so these three say only whether they are set.

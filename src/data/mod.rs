@@ -5,6 +5,7 @@
 pub mod time;
 pub mod day;
 pub mod series;
+pub mod expression;
 pub mod pattern;
 pub mod selector;
 pub mod shares;
@@ -23,6 +24,7 @@ pub mod bucket;
 pub mod aggregate;
 pub mod grid;
 pub mod line;
+pub mod installation;
 
 pub use aggregate::Aggregate;
 pub use batch::{Assigned, Batch, Header, LeaderEpoch, Point, RawBatch, RawRecord, Share};
@@ -34,9 +36,10 @@ pub use credits::{Credits, Held, Permit};
 pub use cursor::{Cursor, Mark, Positions};
 pub use day::Day;
 pub use grid::Grid;
+pub use installation::Installation;
 pub use line::Line;
 pub use reject::{Reason, Rejected};
-pub use selector::{LabelMatcher, METRIC_NAME, MatchOp, Selector};
+pub use selector::{BadMatcher, LabelMatcher, METRIC_NAME, MatchOp, Selector};
 pub use series::Series;
 pub use shares::{Class, Overloaded, Shares};
 pub use stored::{PartitionId, SeriesId, Stored, StoredPoint, StoredSeries};

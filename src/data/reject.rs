@@ -43,6 +43,19 @@ impl Reason {
         Self::RejectedByStore,
     ];
 
+    /// Whether a wrong mapping may be why: of the others a record or the catalogue alone is.
+    pub const fn blames_mapping(self) -> bool {
+        matches!(
+            self,
+            Self::NotJson
+                | Self::MissingField
+                | Self::WrongType
+                | Self::NotFinite
+                | Self::BadTimestamp
+                | Self::OutOfTimeRange
+        )
+    }
+
     pub const fn code(self) -> &'static str {
         match self {
             Self::NotJson => "not_json",

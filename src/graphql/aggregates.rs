@@ -9,11 +9,11 @@ use futures_util::stream::unfold;
 use super::errors::Code;
 use super::scalars::{DateTime, Duration, Long};
 use super::selector::SeriesSelector;
-use super::services::{read_error, reader};
+use super::services::{overloaded, read_error, reader};
 use super::subscription::EVERY;
 use super::types::{Aggregate, Series};
 use crate::actors::aggregates::{AggregatesHandle, Request};
-use crate::data::{self, Bucket, Micros, Step};
+use crate::data::{self, Bucket, ClientKey, Micros, Step};
 use crate::live::windows::{End, Updates, Window};
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,7 +56,8 @@ impl Aggregates {
         let oldest = step.end(Micros::FIRST);
         let since = backfill.map(|Duration(span)| step.bucket(Micros::now().minus(span).max(oldest)));
         let request = Request {
-            selector: selector.into_selector()?,
+            client: ctx.data_opt::<ClientKey>().copied(),
+            selector: selector.into_live_selector()?,
             window: step,
             since,
             every: every.map_or(Span::ZERO, |Duration(every)| every),
@@ -179,8 +180,9 @@ fn value(bucket: &Bucket, aggregate: Aggregate) -> Option<f64> {
 
 fn error(end: End) -> Error {
     let code = match end {
+        End::TooManyLengths | End::Overloaded => return overloaded(&end.to_string()),
         End::Overflow => Code::SlowClient,
-        End::TooManySeries | End::TooManyLengths => Code::TooManyRows,
+        End::TooManySeries => Code::TooManyRows,
         End::TooLong => Code::QueryTimeout,
         End::Unavailable => Code::Unavailable,
         End::GoingAway => Code::GoingAway,

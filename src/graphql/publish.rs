@@ -48,6 +48,15 @@ pub fn records(stream: &str, to: &StreamTarget, points: &[PointInput], now: Micr
     points.iter().enumerate().map(record).collect()
 }
 
+/// The series of these records, each once.
+pub fn series(records: &[Record]) -> Vec<String> {
+    let key = |record: &Record| String::from_utf8(record.key.clone()?).ok();
+    let mut keys: Vec<String> = records.iter().filter_map(key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
 /// Key and payload, if the pipeline will take them.
 fn encode(
     point: &PointInput,
@@ -113,6 +122,7 @@ mod tests {
             topic: "t".to_owned(),
             redrive_topic: "r".to_owned(),
             limits: Limits::default(),
+            max_series: 10,
         }
     }
 

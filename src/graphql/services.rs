@@ -11,7 +11,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::errors::Code;
+use super::new_series::NewSeries;
 use super::types::StreamSettings;
+use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
 use crate::data::{Header, Micros};
 use crate::sources::producer::{self, Placed, Producer};
@@ -31,6 +33,8 @@ pub struct Services {
     pub settings: BTreeMap<String, StreamSettings>,
     pub latest: LatestCache,
     pub publisher: Arc<dyn Publisher>,
+    pub pausing: Pausing,
+    pub new_series: NewSeries,
     /// What one subscriber may have waiting, in bytes.
     pub outbox_bytes: usize,
 }
@@ -43,6 +47,8 @@ pub struct StreamTarget {
     pub redrive_topic: String,
     /// What its records are held to; a point beyond them is refused before it is sent.
     pub limits: Limits,
+    /// The most series it may have.
+    pub max_series: u64,
 }
 
 /// Sends records to Kafka; [`KafkaPublisher`] but for tests.

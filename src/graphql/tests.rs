@@ -8,8 +8,10 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::new_series::NewSeries;
 use super::services::{NotPublished, Publisher, Record, Services, StreamTarget};
 use super::{Api, sdl};
+use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
 use crate::config::StreamConfig;
 use crate::sources::producer::Placed;
@@ -19,8 +21,11 @@ use crate::telemetry::{Metrics, Samples, Status};
 use crate::transform::Limits;
 
 mod catalogue;
+mod changes;
 mod history;
 mod pipeline;
+
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(900);
 
 /// Remembers what was sent; refuses once told to.
 #[derive(Default)]
@@ -82,6 +87,7 @@ impl World {
             topic: "machines".to_owned(),
             redrive_topic: "streamsync.redrive.machines".to_owned(),
             limits: Limits::default(),
+            max_series: 5,
         };
         let (metrics, status) = (Arc::new(Metrics::default()), Arc::new(Status::default()));
         let stream = StreamConfig {
@@ -90,12 +96,14 @@ impl World {
         };
         let services = Services {
             samples: Arc::new(Samples::new(Arc::clone(&metrics), Arc::clone(&status))),
-            status,
+            status: Arc::clone(&status),
             metrics,
             settings: BTreeMap::from([("machines".to_owned(), stream.settings(true))]),
             streams: BTreeMap::from([("machines".to_owned(), target)]),
             latest: LatestCache::local(1_000),
             publisher: publisher.clone(),
+            pausing: Pausing::new(db.url.clone(), [&stream.plan()], PAUSE, Arc::clone(&status)),
+            new_series: NewSeries::default(),
             outbox_bytes: 1 << 20,
         };
         Self {

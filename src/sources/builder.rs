@@ -80,6 +80,13 @@ impl Builder {
         }
     }
 
+    /// Leaves out what comes of a partition that was just assigned.
+    pub fn hold(&mut self, topic: &str, partition: i32) {
+        if let Some(at) = self.find(topic, partition) {
+            self.readings[at].held = true;
+        }
+    }
+
     /// Where the partitions that are held must be read from, but for those of some streams.
     pub fn held(&self, but: impl Fn(&Assigned) -> bool) -> Vec<Seek> {
         let held = self.readings.iter().filter(|reading| reading.held);

@@ -1,4 +1,4 @@
-//! The few calls of librdkafka that the `rdkafka` crate does not wrap; the only unsafe code here.
+//! The few calls of librdkafka that the `rdkafka` crate does not wrap.
 //!
 //! Topic descriptions (for the topic's id), cached watermarks, the in-process cluster's delay before
 //! a group's first rebalance, and (in [`events`]) a consumer's queue. All pointers stay inside.

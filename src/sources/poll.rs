@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use super::builder::Builder;
 use super::native::events::{Event, Queue, Trouble, seek};
 use super::poller::Control;
+use super::reach;
 use super::rebalance::{Change, Context};
 use super::report::Report;
 use super::{Failure, PollConfig, Sink};
@@ -51,6 +52,7 @@ pub(super) struct Reader<'c> {
     credits: &'c Arc<Credits>,
     builder: Builder,
     report: Report<'c>,
+    brokers: String,
     /// Paused for want of credits.
     held_back: bool,
     /// Paused for good: somebody waits for the last batch, or waited.
@@ -69,6 +71,7 @@ impl<'c> Reader<'c> {
         sink: &'c dyn Sink,
         control: &'c Control,
         credits: &'c Arc<Credits>,
+        brokers: String,
     ) -> Result<Self, Failure> {
         let queue = Queue::of(consumer).ok_or_else(|| Failure::retry("the consumer has no queue"))?;
         Ok(Self {
@@ -81,10 +84,11 @@ impl<'c> Reader<'c> {
             control,
             credits,
             builder: Builder::default(),
+            brokers,
             held_back: false,
             draining: false,
             waiting_for_drain: Vec::new(),
-            stopped_streams: BTreeSet::new(),
+            stopped_streams: consumer.context().paused(),
             seeking: false,
         })
     }
@@ -99,7 +103,9 @@ impl<'c> Reader<'c> {
             if self.consumer.context().has_changed() {
                 self.adapt()?;
             }
-            self.report.tick()?;
+            if self.report.tick()? {
+                self.follow_pauses()?;
+            }
             if self.seeking {
                 self.seek()?;
             }
@@ -115,10 +121,8 @@ impl<'c> Reader<'c> {
     fn obey(&mut self) -> Result<bool, Failure> {
         let requests = self.control.take();
         self.report.committed(requests.committed.into_values());
-        for stream in requests.pause {
-            self.builder.hold_stream(&stream);
-            self.pause(|of| of.stream == stream)?;
-            self.stopped_streams.insert(stream);
+        if requests.pause {
+            self.follow_pauses()?;
         }
         if !requests.drained.is_empty() {
             self.waiting_for_drain.extend(requests.drained);
@@ -136,6 +140,9 @@ impl<'c> Reader<'c> {
                     for one in owned {
                         let of = Arc::clone(&one.assigned);
                         self.builder.assign(of, one.next_offset, one.leader_epoch);
+                        if self.stopped_streams.contains(&one.assigned.stream) {
+                            self.builder.hold(&one.assigned.topic, one.assigned.partition);
+                        }
                         self.report.assign(one);
                     }
                 }
@@ -151,6 +158,24 @@ impl<'c> Reader<'c> {
         self.seeking = true;
         let all = self.held_back || self.draining;
         self.pause(|_| all)
+    }
+
+    /// Holds what the status says is paused, and reads on what no longer is.
+    fn follow_pauses(&mut self) -> Result<(), Failure> {
+        let paused = self.consumer.context().paused();
+        if paused == self.stopped_streams {
+            return Ok(());
+        }
+        let before = std::mem::replace(&mut self.stopped_streams, paused);
+        for stream in self.stopped_streams.difference(&before) {
+            self.builder.hold_stream(stream);
+        }
+        self.pause(|_| false)?;
+        self.seeking = true;
+        if self.held_back || self.draining {
+            return Ok(());
+        }
+        self.resume()
     }
 
     /// Moves partitions to where they are to be read from: those that were assigned, after Kafka was
@@ -328,7 +353,7 @@ impl<'c> Reader<'c> {
                 Err(Failure::retry(format!("kafka refused the consumer: {code}")))
             }
             Code::AllBrokersDown => {
-                self.report.lost("no broker can be reached");
+                self.report.lost(&reach::cannot_reach(&self.brokers));
                 Ok(())
             }
             _ => {

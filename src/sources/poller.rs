@@ -34,7 +34,8 @@ pub struct Poller {
 pub(super) struct Requests {
     /// The last committed share of each partition.
     pub committed: BTreeMap<(Arc<str>, i32), Share>,
-    pub pause: Vec<Arc<str>>,
+    /// To look at once which streams are paused.
+    pub pause: bool,
     pub drained: Vec<oneshot::Sender<()>>,
     pub close: bool,
 }
@@ -76,9 +77,10 @@ impl Poller {
         });
         let thread = std::thread::Builder::new().name("kafka-poll".into()).spawn({
             let control = Arc::clone(&control);
+            let brokers = broker.bootstrap_servers().to_owned();
             move || {
                 read(&*sink, || {
-                    Reader::new(&consumer, generation, config, &*sink, &control, &credits)?.run()
+                    Reader::new(&consumer, generation, config, &*sink, &control, &credits, brokers)?.run()
                 });
                 control.end();
                 consumer.context().forget_all();
@@ -132,10 +134,10 @@ impl Poller {
         });
     }
 
-    /// Stops reading one stream until the next generation; what of it was not handed over is
-    /// dropped here and read again then.
-    pub fn pause_stream(&self, name: &str) {
-        self.control.ask(|requests| requests.pause.push(Arc::from(name)));
+    /// Stops reading at once what the status says is paused; what of it was not handed over is
+    /// dropped here and read again when the status says that it goes on, which takes up to a second.
+    pub fn pause_streams(&self) {
+        self.control.ask(|requests| requests.pause = true);
     }
 
     /// Leaves the group and waits for the thread: blocks for up to a few seconds.
@@ -189,14 +191,15 @@ fn read(sink: &dyn Sink, reading: impl FnOnce() -> Result<(), Failure>) {
     }
 }
 
-fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
+pub(super) fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
     let kib = (config.prefetch_bytes / 1024).max(1);
     // The in-process cluster takes many rounds for a cooperative rebalance, and answers a fetch that
     // found nothing after the whole wait, whatever came meanwhile.
     let (strategy, fetch_wait) = if broker.is_embedded() {
         ("range", "20")
     } else {
-        ("cooperative-sticky", "500")
+        // An end is told by a fetch that found nothing: soon, so that a stop leaves no markers unread.
+        ("cooperative-sticky", "100")
     };
     let session = config.session_timeout.as_millis();
     let heartbeat = (session / 3).clamp(1, 3_000);
@@ -204,6 +207,8 @@ fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
         &[
             ("partition.assignment.strategy", strategy.into()),
             ("heartbeat.interval.ms", heartbeat.to_string()),
+            // librdkafka takes no shorter one than the session.
+            ("max.poll.interval.ms", session.max(300_000).to_string()),
             ("queued.max.messages.kbytes", kib.to_string()),
             ("fetch.wait.max.ms", fetch_wait.into()),
             ("fetch.max.bytes", config.prefetch_bytes.to_string()),

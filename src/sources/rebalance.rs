@@ -21,10 +21,13 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::broker::{REQUEST_TIMEOUT, log_line};
 use super::native::Description;
 use super::offsets::{self, Verdict, Watermarks, places};
-use super::{Failure, Ledger, OnOffsetLost, Start, StreamSource, native};
+use super::subscribed::{Subscribed, subscriptions};
+use super::{Failure, Ledger, OnOffsetLost, StreamSource, native};
 use crate::data::{Assigned, Claim, Claimed, LeaderEpoch, Place};
 use crate::telemetry::status::PartitionStatus;
 use crate::telemetry::{Metrics, Status};
+
+mod truncated;
 
 /// What the loop must know of a rebalance.
 #[derive(Debug)]
@@ -39,19 +42,11 @@ pub(super) enum Change {
 pub(super) struct Owned {
     pub assigned: Arc<Assigned>,
     pub next_offset: i64,
+    /// Where librdkafka begins: an offset that Kafka has, until it is moved.
+    pub begin: i64,
     /// Known where Kafka can tell by it whether its log is still the one that was read.
     pub leader_epoch: Option<LeaderEpoch>,
     pub topic_id: Arc<str>,
-}
-
-/// How one topic is read.
-#[derive(Clone, Debug)]
-struct Subscribed {
-    stream: Arc<str>,
-    topic: Arc<str>,
-    start: Start,
-    on_offset_lost: OnOffsetLost,
-    redrive: bool,
 }
 
 pub(super) struct Context {
@@ -88,6 +83,13 @@ impl Context {
 
     pub fn topics(&self) -> Vec<&str> {
         self.topics.keys().map(|topic| &**topic).collect()
+    }
+
+    /// Streams that must not be read for now.
+    pub fn paused(&self) -> BTreeSet<Arc<str>> {
+        let mut names: BTreeSet<Arc<str>> = self.topics.values().map(|t| Arc::clone(&t.stream)).collect();
+        names.retain(|stream| self.status.is_paused(stream));
+        names
     }
 
     /// Cheap enough to ask after every record.
@@ -227,9 +229,14 @@ impl Context {
             Claim::Resumed(claimed) => claimed,
             Claim::Unread | Claim::New => ledger.begin_epoch(place, 0)?,
         };
+        // Of a record that Kafka has dropped since it cannot tell any more.
+        let known = |claimed: Claimed| claimed.leader_epoch.filter(|at| at.offset > marks.low);
+        // Where the record itself lies beyond its end, Kafka tells by the epoch where the logs part.
+        let is_asked = known(claimed).is_some_and(|at| at.offset > marks.high);
         let mut trouble = None;
         match (marks.judge(claimed.next_offset), topic.on_offset_lost) {
             (Verdict::Available, _) => {}
+            (Verdict::AboveHigh, _) if is_asked => {}
             (_, OnOffsetLost::Stop) => trouble = Some(marks.lost(claimed.next_offset)),
             (Verdict::BelowLow, OnOffsetLost::Jump) => {
                 warn_of_jump(place, claimed, marks.low);
@@ -259,60 +266,10 @@ impl Context {
                 redrive: topic.redrive,
             }),
             next_offset: claimed.next_offset,
-            // Of a record that Kafka has dropped since it cannot tell any more.
-            leader_epoch: claimed.leader_epoch.filter(|at| at.offset > marks.low),
+            begin: claimed.next_offset.min(marks.high),
+            leader_epoch: known(claimed),
             topic_id: Arc::from(found.id.as_str()),
         }))
-    }
-
-    /// Kafka has cut its log below what was read of this partition, and perhaps written it anew: what
-    /// of the old log is left ends at `end`, if Kafka could tell. `Ok` when the partition must stand
-    /// still.
-    pub fn truncated(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        owned: &Owned,
-        end: Option<i64>,
-    ) -> Result<(), Failure> {
-        let Assigned { topic, partition, .. } = &*owned.assigned;
-        let name = format!("{topic}/{partition}");
-        if end.is_some_and(|end| end >= owned.next_offset) {
-            let why =
-                format!("kafka cut the log of {name} behind what is stored; it is read again from there");
-            return Err(Failure::retry(why));
-        }
-        let Some(subscribed) = self.topics.get(topic) else {
-            return Ok(());
-        };
-        let marks = offsets::watermarks(consumer, topic, *partition)
-            .map_err(|error| Failure::retry(format!("{name}: {error}")))?;
-        match subscribed.on_offset_lost {
-            OnOffsetLost::Stop => {
-                let why = marks.cut(owned.next_offset, end);
-                tracing::error!(topic = &**topic, partition, "partition stands still: {why}");
-                let key = (topic.to_string(), *partition);
-                self.status.update(|snapshot| {
-                    if let Some(shown) = snapshot.partitions.get_mut(&key) {
-                        shown.trouble = Some(why);
-                    }
-                });
-                Ok(())
-            }
-            OnOffsetLost::Jump => {
-                // What is not known is read again: a point that is stored twice counts once.
-                let at = end.unwrap_or(0).max(marks.low);
-                let place = subscribed.place(*partition, &owned.topic_id);
-                let mut ledger = lock(&self.ledger);
-                if let Claim::Resumed(before) = ledger.claim(place)? {
-                    warn_of_jump(place, before, at);
-                    ledger.begin_epoch(place, at)?;
-                    ledger.record_lost_end(before, at)?;
-                }
-                Err(Failure::retry(format!(
-                    "OFFSET_LOST: kafka cut the log of {name}; it is read anew from offset {at}"
-                )))
-            }
-        }
     }
 
     fn show(&self, place: Place<'_>, claimed: Claimed, marks: Watermarks, trouble: Option<String>) {
@@ -365,34 +322,6 @@ impl ConsumerContext for Context {
     }
 }
 
-fn subscriptions(stream: &StreamSource) -> Vec<(Arc<str>, Subscribed)> {
-    let of = |topic: &Arc<str>, start, redrive| {
-        let subscribed = Subscribed {
-            stream: Arc::clone(&stream.name),
-            topic: Arc::clone(topic),
-            start,
-            on_offset_lost: stream.on_offset_lost,
-            redrive,
-        };
-        (Arc::clone(topic), subscribed)
-    };
-    let redrive = stream.redrive_topic.as_ref();
-    std::iter::once(of(&stream.topic, stream.start, false))
-        .chain(redrive.map(|topic| of(topic, Start::Earliest, true)))
-        .collect()
-}
-
-impl Subscribed {
-    fn place<'a>(&'a self, partition: i32, topic_id: &'a str) -> Place<'a> {
-        Place {
-            stream: &self.stream,
-            topic: &self.topic,
-            partition,
-            topic_id,
-        }
-    }
-}
-
 fn describe(
     consumer: &BaseConsumer<Context>,
     places: &[(String, i32)],
@@ -430,7 +359,7 @@ fn is_cooperative(consumer: &BaseConsumer<Context>) -> bool {
 fn with_offsets(owned: &[Owned]) -> KafkaResult<TopicPartitionList> {
     let mut list = TopicPartitionList::with_capacity(owned.len());
     for one in owned {
-        let (of, from) = (&one.assigned, Offset::Offset(one.next_offset));
+        let (of, from) = (&one.assigned, Offset::Offset(one.begin));
         list.add_partition_offset(&of.topic, of.partition, from)?;
     }
     Ok(list)

@@ -78,16 +78,17 @@ impl<'c> Report<'c> {
         }
     }
 
-    /// To be called often; acts about once a second.
-    pub fn tick(&mut self) -> Result<(), Failure> {
+    /// To be called often; acts about once a second, and tells when it did.
+    pub fn tick(&mut self) -> Result<bool, Failure> {
         let now = Instant::now();
         if now < self.next_round {
-            return Ok(());
+            return Ok(false);
         }
         self.next_round = now + ROUND;
         self.commit();
         self.show_lag();
-        self.check_topics(now)
+        self.check_topics(now)?;
+        Ok(true)
     }
 
     /// Reports to Kafka, for lag tools; a failure is only logged, by the consumer's context.

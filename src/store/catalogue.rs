@@ -28,6 +28,8 @@ pub(super) struct Catalogue {
     /// `catalogue.version` at the time the ids were learnt; another one makes them worthless.
     pub version: i64,
     known: HashMap<Box<str>, Known>,
+    /// Bytes of their keys.
+    key_bytes: usize,
     per_stream: HashMap<Arc<str>, u64>,
     max_series: HashMap<Arc<str>, u64>,
 }
@@ -45,8 +47,10 @@ pub(super) const INSERT: &str = "insert into series (key, metric, labels, stream
     on conflict (key) do nothing
     returning stream";
 
-/// Beyond this many series the cache is emptied and filled anew: a bound, not a tuning knob.
+/// Beyond this many series, or bytes of their keys, the cache is emptied and filled anew: a bound,
+/// not a tuning knob.
 const SERIES_MAX: usize = 1_000_000;
+const KEY_BYTES_MAX: usize = 128 << 20;
 /// Series that one statement finds.
 const FOUND_AT_ONCE: usize = 1_000;
 
@@ -69,6 +73,7 @@ impl Catalogue {
         Ok(Self {
             version,
             known: HashMap::new(),
+            key_bytes: 0,
             per_stream: counts.iter().map(count).collect(),
             max_series,
         })
@@ -85,8 +90,9 @@ impl Catalogue {
         rejects: &mut Rejects,
         pace: &Pace,
     ) -> Result<Vec<Option<Known>>, WriteError> {
-        if self.known.len() > SERIES_MAX {
-            self.known.clear();
+        if self.known.len() > SERIES_MAX || self.key_bytes > KEY_BYTES_MAX {
+            self.known = HashMap::new();
+            self.key_bytes = 0;
         }
         let mut named = vec![false; batch.series.len()];
         for point in points {
@@ -153,7 +159,10 @@ impl Catalogue {
                     id: row.get(0),
                     newest: newest.map(|ts| ts.0),
                 };
-                self.known.insert(key.into(), known);
+                let bytes = key.len();
+                if self.known.insert(key.into(), known).is_none() {
+                    self.key_bytes += bytes;
+                }
             }
             pace.step();
         }

@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 
 use crate::data::Micros;
 
-use super::connect::{DatabaseUrl, connect};
+use super::connect::{DatabaseUrl, connect_to_work};
 use super::error::WriteError;
 use super::locks;
 use super::partitions::Partitions;
@@ -84,7 +84,9 @@ impl Maintenance {
 
     /// Does what is to be done at `now`. `None` where another node is at it.
     pub async fn run(&mut self, now: Micros) -> Result<Option<Dropped>, WriteError> {
-        let mut client = connect(&self.url).await?;
+        let mut client = connect_to_work(&self.url).await?;
+        // For what it cannot have it comes again; a pass of the rollups or a restore ends sooner.
+        client.batch_execute("set lock_timeout = '120s'").await?;
         let mine = client
             .query_one("select pg_try_advisory_lock($1)", &[&locks::MAINTAIN])
             .await?;

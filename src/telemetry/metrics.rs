@@ -73,8 +73,12 @@ pub struct Metrics {
     pub closed: Counters,
     /// Statements of the subscribers who catch up, by kind: `horizon`, `series`, `page` or `history`.
     pub catch_up_reads: Counters,
-    /// Live connections that were not let in, by reason.
+    /// What was not let in, by reason: a bound on connections or on memory.
     pub refused: Counters,
+    /// Connections of any kind.
+    pub open_connections: Gauge,
+    /// Connections that were ended because nothing went on, by reason: `idle` or `stalled`.
+    pub cut: Counters,
     /// Ranges the hub read from Postgres because they did not reach it in memory.
     pub tail_reads: Counter,
     /// Live windows handed out, each counted once for all subscribers, and those read from Postgres.
@@ -130,6 +134,8 @@ impl Default for Metrics {
             closed: Counters::default(),
             catch_up_reads: Counters::default(),
             refused: Counters::default(),
+            open_connections: Gauge::default(),
+            cut: Counters::default(),
             tail_reads: Counter::default(),
             window_updates: Counter::default(),
             window_reads: Counter::default(),
@@ -251,8 +257,18 @@ impl Default for Metrics {
         );
         r.register(
             "refused_connections",
-            "Live connections that were not let in",
+            "Connections and requests beyond a bound, not let in",
             metrics.refused.clone(),
+        );
+        r.register(
+            "open_connections",
+            "Connections of any kind",
+            metrics.open_connections.clone(),
+        );
+        r.register(
+            "cut_connections",
+            "Connections ended because nothing went on",
+            metrics.cut.clone(),
         );
         r.register(
             "tail_reads",

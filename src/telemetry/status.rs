@@ -54,7 +54,7 @@ pub enum Maintained {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamState {
     Running,
-    /// Too many dead letters in a row: its mapping is wrong.
+    /// Too many of its records failed, here or on another node: its mapping is wrong.
     Paused(String),
 }
 
@@ -134,6 +134,10 @@ impl Status {
     /// Until then nothing can be read from Postgres, whether it is there or not.
     pub fn is_without_tables(&self) -> bool {
         self.lock().without_tables
+    }
+
+    pub fn is_paused(&self, stream: &str) -> bool {
+        matches!(self.lock().streams.get(stream), Some(StreamState::Paused(_)))
     }
 
     pub fn well(&self, need: &'static str) {

@@ -23,12 +23,15 @@ fn labelled(metric: &str, ts: Micros, labels: Value) -> Record {
 
 #[actix_web::test]
 async fn every_kind_of_bad_record_is_one_dead_letter_and_its_neighbours_are_stored() {
-    let plan = StreamSync::plan().await.stream_settings(
-        r#"
-        max_record_bytes = 100000
-        max_series = 2
-        retention = "30d""#,
-    );
+    let plan = StreamSync::plan()
+        .await
+        .settings("[pipeline]\nmax_far_partitions = 0")
+        .stream_settings(
+            r#"
+            max_record_bytes = 100000
+            max_series = 2
+            retention = "90d""#,
+        );
     plan.topics().await;
     let t = moment();
     let labels = |n: usize| {
@@ -58,7 +61,7 @@ async fn every_kind_of_bad_record_is_one_dead_letter_and_its_neighbours_are_stor
             record(r#"{"metric": "m", "ts": "soon", "value": 1}"#),
         ),
         (Reason::OutOfTimeRange, point("m", Micros(t.0 + 48 * HOUR), 1.0)),
-        (Reason::TooOld, point("m", Micros(t.0 - 40 * 24 * HOUR), 1.0)),
+        (Reason::TooOld, point("m", Micros(t.0 - 100 * 24 * HOUR), 1.0)),
         (Reason::InvalidName, point("m{}", t, 1.0)),
         (
             Reason::LabelTooLong,
@@ -72,6 +75,11 @@ async fn every_kind_of_bad_record_is_one_dead_letter_and_its_neighbours_are_stor
         ),
         // Two are allowed, and `good` will be both of them by then.
         (Reason::TooManySeries, point("third", t, 1.0)),
+        // More than 60 days are far.
+        (
+            Reason::TooManyPartitions,
+            point("good", Micros(t.0 - 80 * 24 * HOUR), 1.0),
+        ),
         // By the database's own check, below.
         (Reason::RejectedByStore, point("good", t, -1.0)),
     ];
@@ -346,5 +354,26 @@ async fn a_stream_whose_mapping_is_wrong_is_paused_and_the_others_go_on() {
         (plan.database.value(letters).await != judged).then_some(())
     })
     .await;
+    node.stop().await;
+}
+
+#[actix_web::test]
+async fn a_url_that_is_not_utf8_is_refused_on_every_route() {
+    let node = StreamSync::plan().await.start().await;
+    for path in [
+        "/api/v1/points?metric=%FF&from=0",
+        "/api/v1/history?metric=a%C3&from=0&step=1m&aggregate=avg",
+        "/prometheus/api/v1/query?query=%FF",
+        "/prometheus/api/v1/label/%FF/values",
+        "/graphql?query=%7Bmetrics(prefix:%22%FF%22)%7Bname%7D%7D",
+        "/nothing%FF",
+    ] {
+        let (status, body) = node.get(path).await;
+        assert_eq!(status, 400, "{path} {body}");
+        assert!(
+            body.contains("BAD_REQUEST") && body.contains("not UTF-8"),
+            "{path} {body}"
+        );
+    }
     node.stop().await;
 }

@@ -19,7 +19,7 @@ use crate::actors::archive::{Archive, SERIES_MAX, Unanswered};
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::cursor::Backfill;
 use crate::data::stored::Range;
-use crate::data::{Cursor, Mark, Positions, Selector};
+use crate::data::{ClientKey, Cursor, Mark, Positions, Selector};
 use crate::graphql::errors::Code;
 use crate::graphql::services::overloaded;
 use crate::live::{Delivery, Fold, Options, Overflow, Recent};
@@ -29,6 +29,7 @@ use crate::store::tail::{Horizon, Names, ResumeGap};
 pub struct Asked {
     pub hub: HubHandle,
     archive: Archive,
+    client: Option<ClientKey>,
     selector: Selector,
     pub every: Option<Duration>,
     fold: Fold,
@@ -78,6 +79,7 @@ impl CatchUp {
             asked: Box::new(Asked {
                 hub,
                 archive,
+                client: request.client,
                 selector: request.selector,
                 every: request.every,
                 fold: request.fold,
@@ -271,10 +273,16 @@ impl CatchUp {
             ..Options::default()
         };
         let selector = self.asked.selector.clone();
-        match self.asked.hub.subscribe(selector, options).await {
+        match self
+            .asked
+            .hub
+            .subscribe(self.asked.client, selector, options)
+            .await
+        {
             Ok(subscription) => Ok(subscription),
             Err(SubscribeError::GoingAway) => Err(going_away()),
             Err(error @ SubscribeError::Unavailable) => Err(Code::Unavailable.error(error.to_string())),
+            Err(SubscribeError::Full(full)) => Err(overloaded(&full.to_string())),
         }
     }
 

@@ -42,6 +42,13 @@ pub struct PublishedOffset {
     pub last_offset: Long,
 }
 
+/// A stream is read.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct ResumeReceipt {
+    /// False when it was read already.
+    pub was_paused: bool,
+}
+
 /// Which dead letters are on their way again.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct RedriveReceipt {

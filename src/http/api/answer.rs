@@ -19,6 +19,8 @@ use crate::graphql::errors::Code;
 use crate::graphql::services::read_error;
 use crate::history::HistoryError;
 use crate::http::Worker;
+use crate::http::api::memory;
+use crate::http::connections::Connection;
 use crate::http::refusal::Refusal;
 use crate::http::tag;
 use crate::store::read::{ReadError, Reader};
@@ -91,7 +93,17 @@ pub(super) async fn respond(
         .map_err(encode_error)?;
     let mut blocks = blocks;
     let first = blocks.next().await.transpose().map_err(history_error)?;
-    let blocks = stream::iter(first.map(Ok)).chain(blocks).boxed_local();
+    let held = first.as_ref().map_or(0, |page| memory::of(page));
+    if let Some(connection) = Connection::of(request)
+        && let Err(full) = connection.hold(held.max(memory::PAGE))
+    {
+        return Ok(full.refusal().respond(full.why()));
+    }
+    let pages = stream::iter(first.map(Ok)).chain(blocks);
+    let blocks = match shape.format.is_text() {
+        true => memory::in_parts(pages.boxed_local()),
+        false => pages.boxed_local(),
+    };
     Ok(response.streaming(bytes(blocks, encoder)))
 }
 

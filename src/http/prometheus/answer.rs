@@ -10,6 +10,8 @@ use serde::ser::{SerializeTuple, Serializer};
 use serde_json::json;
 
 use crate::history::promql::{Labels, PromqlError, Sample, Sampled};
+use crate::http::body::BodyError;
+use crate::http::connections::Full;
 use crate::store::read::ReadError;
 
 /// When to come back after `Overloaded`, in seconds.
@@ -29,6 +31,18 @@ pub(super) enum Failure {
     Internal(String),
     /// The form has more bytes than this.
     TooLarge(usize),
+}
+
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::BrokeOff | BodyError::TooSlow => Self::BadData(error.to_string()),
+            BodyError::Overloaded(full) => Self::Overloaded {
+                own_share: full == Full::Client,
+            },
+            BodyError::TooLarge(most) => Self::TooLarge(most),
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -35,6 +35,10 @@ async fn parameters_come_from_the_form_and_the_url_and_repeat() {
         .insert_header(("content-type", "application/x-www-form-urlencoded"))
         .set_payload("x".repeat(2_000));
     assert!(matches!(read(long).await, Err(Failure::TooLarge(1_000))));
+    let no_text = TestRequest::post()
+        .insert_header(("content-type", "application/x-www-form-urlencoded"))
+        .set_payload("query=%ff");
+    assert!(matches!(read(no_text).await, Err(Failure::BadData(_))));
 }
 
 #[actix_web::test]

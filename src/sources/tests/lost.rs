@@ -113,8 +113,8 @@ fn below_the_beginning_a_jump_writes_a_gap() {
     });
 }
 
-/// Partition 0 has 10 records of leader epoch 0 and 50 of the next; 30 of epoch 0 were read.
-fn read_beyond_what_is_left() -> Universe {
+/// Partition 0 has 10 records of leader epoch 0 and 50 of the next; `read` of epoch 0 were read.
+fn read_beyond_what_is_left(read: i64) -> Universe {
     let universe = Universe::new(1);
     universe.produce("machines", 0..10);
     let led = universe
@@ -128,9 +128,12 @@ fn read_beyond_what_is_left() -> Universe {
             partition_id: 1,
             epoch: 1,
             topic_id,
-            next_offset: 30,
+            next_offset: read,
             owner_epoch: 1,
-            leader_epoch: Some(LeaderEpoch { epoch: 0, offset: 30 }),
+            leader_epoch: Some(LeaderEpoch {
+                epoch: 0,
+                offset: read,
+            }),
         };
         world.rows.insert(("machines".into(), 0), vec![before]);
         world.any_topic_id = true;
@@ -140,7 +143,7 @@ fn read_beyond_what_is_left() -> Universe {
 
 #[test]
 fn a_log_that_was_cut_and_has_grown_again_stops_its_partition() {
-    let universe = read_beyond_what_is_left();
+    let universe = read_beyond_what_is_left(30);
     let poller = universe.poller();
     let trouble = || {
         let shown = universe.status.snapshot().partitions;
@@ -164,7 +167,14 @@ fn a_log_that_was_cut_and_has_grown_again_stops_its_partition() {
 
 #[test]
 fn a_jump_reads_a_log_that_was_cut_anew_from_the_cut() {
-    let mut universe = read_beyond_what_is_left();
+    // It has grown beyond what was read, and not as far.
+    for read in [30, 100] {
+        jump_to_the_cut(read);
+    }
+}
+
+fn jump_to_the_cut(read: i64) {
+    let mut universe = read_beyond_what_is_left(read);
     universe.streams[0].on_offset_lost = OnOffsetLost::Jump;
     let poller = universe.poller();
     universe
@@ -174,7 +184,7 @@ fn a_jump_reads_a_log_that_was_cut_anew_from_the_cut() {
     universe.world.with(|world| {
         let (why, fatal) = world.failures.pop().unwrap();
         assert!(why.contains("from offset 10") && !fatal, "{why}");
-        assert_eq!(world.gaps, [(1, 10, 30)]);
+        assert_eq!(world.gaps, [(1, 10, read)]);
         assert_eq!(world.row("machines", 0).epoch, 2);
     });
     let poller = universe.poller();

@@ -37,7 +37,7 @@ pub struct DeadLetter {
     /// The Kafka record's own time.
     pub recorded_at: Micros,
     pub key: Option<Vec<u8>>,
-    /// Cut at 64 KiB; `payload_size` is that of the whole in bytes.
+    /// Cut at 64 KiB, and absent beyond the quota; `payload_size` is that of the whole in bytes.
     pub payload: Option<Vec<u8>>,
     pub payload_size: i64,
     pub headers: Vec<Header>,

@@ -9,6 +9,7 @@ mod pool;
 pub(super) mod rows;
 mod series;
 mod labels;
+mod known;
 mod metrics;
 mod search;
 mod latest;
