@@ -98,7 +98,8 @@ pub struct PipelineConfig {
     /// What of payloads, keys and headers is kept of one stream's dead letters, and of all, in MiB.
     pub dead_letter_stream_mib: u64,
     pub dead_letter_mib: u64,
-    /// Time partitions of 30 days that may exist for points far from the present.
+    /// Time partitions of 30 days that may exist for points far from the present; one stream may open
+    /// half of them.
     pub max_far_partitions: usize,
     /// How far back a cursor can be resumed.
     #[serde(with = "humantime_text")]

@@ -54,7 +54,7 @@ fn what_is_shown_of_a_stream_is_what_holds_and_has_no_secret() {
     );
     assert_eq!(
         (&*shown.start, &*shown.on_offset_lost),
-        ("2026-01-01T00:00:00Z", "stop")
+        ("2026-01-01T00:00:00.000000Z", "stop")
     );
     let keep: Vec<_> = shown
         .retention
