@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::rows::from_pg;
 use super::series::storable;
 use super::{Page, ReadError, Reader, one_more};
-use crate::data::{Header, Micros};
+use crate::data::{Class, Header, Micros};
 use crate::store::schema::dead_letters;
 
 /// Which letters to list.
@@ -124,7 +124,7 @@ impl Reader {
                 dead_letters::reason,
             ))
             .limit(self.one_too_many());
-        let rows: Vec<(String, String, String, i64, PgTimestamp)> = self.load(query).await?;
+        let rows: Vec<(String, String, String, i64, PgTimestamp)> = self.load_as(Class::Heavy, query).await?;
         let count = |(stream, topic, reason, letters, newest)| LetterCount {
             stream,
             topic,
