@@ -30,7 +30,7 @@ const PAUSE: std::time::Duration = std::time::Duration::from_secs(900);
 
 /// Of a server with one stream and without Postgres and Kafka.
 pub fn services() -> Services {
-    let nowhere = "postgres://127.0.0.1:1/none".parse().unwrap();
+    let nowhere = "postgres://nobody@127.0.0.1:1/none".parse().unwrap();
     services_with(Arc::new(Recorder::default()), &nowhere)
 }
 
