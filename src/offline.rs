@@ -137,6 +137,8 @@ pub async fn produce(config: Config, args: &ProduceArgs) -> Result<()> {
         file: args.file.clone(),
         format: args.format,
         key_fields: args.key_fields.clone(),
+        label_fields: stream.labels.clone(),
+        number_fields: stream.number_fields(),
         progress: std::io::stderr().is_terminal(),
     };
     let produced = client::produce(&what, async |records| {

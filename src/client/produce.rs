@@ -4,6 +4,7 @@
 //! a callback that sends them and returns when they are acknowledged. NDJSON lines go as they are:
 //! what is wrong with one is for the pipeline to say, as a dead letter.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, stdin};
 use std::path::{Path, PathBuf};
@@ -11,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use serde_json::{Map, Value};
 
-use crate::data::Series;
+use crate::data::{Series, Value};
+use crate::decode::Format;
+use crate::transform::label_text;
 
 /// Records handed to the callback at once.
 const GROUP: usize = 1_000;
@@ -35,6 +37,10 @@ pub struct Produce {
     /// Fields whose values make the Kafka key, so that what belongs together stays in order.
     /// Records that name a `metric` have their series' key in any case.
     pub key_fields: Vec<String>,
+    /// Columns of a CSV file whose cells are texts, whatever they look like.
+    pub label_fields: Vec<String>,
+    /// Columns whose cells may be numbers: the time and the values.
+    pub number_fields: Vec<String>,
     pub progress: bool,
 }
 
@@ -70,7 +76,7 @@ pub async fn produce(
     };
     let input = BufReader::with_capacity(256 * 1024, bar.wrap_read(input));
     let mut records: Box<dyn Iterator<Item = Result<Record>>> = match format {
-        InputFormat::Csv => Box::new(csv_records(input, what.key_fields.clone())?),
+        InputFormat::Csv => Box::new(csv_records(input, what)?),
         InputFormat::Ndjson => Box::new(json_records(input, what.key_fields.clone())),
     };
     let mut produced = Produced::default();
@@ -133,33 +139,100 @@ fn bar(file: Option<&Path>, wanted: bool) -> ProgressBar {
     }
 }
 
-fn csv_records<R: Read>(input: R, key_fields: Vec<String>) -> Result<impl Iterator<Item = Result<Record>>> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
-    let names: Vec<String> = reader
-        .headers()
-        .context("the first row must name the columns")?
-        .iter()
-        .map(str::to_owned)
-        .collect();
+fn csv_records<R: Read>(input: R, what: &Produce) -> Result<impl Iterator<Item = Result<Record>>> {
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::Headers)
+        .from_reader(input);
+    let names = reader.headers().context("the first row must name the columns")?;
+    let columns: Vec<Column> = names.iter().map(|name| Column::new(name, what)).collect();
+    for (at, column) in columns.iter().enumerate() {
+        if columns[..at].iter().any(|other| other.name == column.name) {
+            bail!("two columns are named '{}'", column.name);
+        }
+    }
+    let key_fields = what.key_fields.clone();
     let rows = reader.into_records().map(move |row| {
         let row = row.map_err(|error| anyhow!("not CSV: {error}"))?;
-        let cells = names.iter().zip(&row).filter(|(_, cell)| !cell.is_empty());
-        let object: Map<_, _> = cells.map(|(name, cell)| (name.clone(), value(cell))).collect();
+        let cells = columns.iter().zip(&row);
+        let mut payload = String::from("{");
+        for (column, cell) in cells.filter(|(_, cell)| !cell.trim().is_empty()) {
+            if payload.len() > 1 {
+                payload.push(',');
+            }
+            payload.push_str(&serde_json::to_string(&column.name)?);
+            payload.push(':');
+            payload.push_str(&column.json(cell)?);
+        }
+        payload.push('}');
         Ok(Record {
-            key: key(&object, &key_fields),
-            payload: serde_json::to_vec(&object)?,
+            key: key(payload.as_bytes(), &key_fields),
+            payload: payload.into_bytes(),
         })
     });
     Ok(rows)
 }
 
-/// A number where JSON would write it so: `007` and `1e999` stay texts.
-fn value(cell: &str) -> Value {
-    match serde_json::from_str(cell) {
-        Ok(Value::Number(number)) => Value::Number(number),
-        Ok(Value::Bool(truth)) => Value::Bool(truth),
-        _ => Value::String(cell.to_owned()),
+struct Column {
+    name: String,
+    holds: Cells,
+}
+
+/// What the stream makes of a column.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cells {
+    /// A label is its cell, to the character.
+    Labels,
+    /// A value or the time: numbers go as they are written.
+    Numbers,
+    /// The labels of a record that names its metric, as an export writes them.
+    Object,
+    /// Nothing, today: numbers that would be the same as a label.
+    Unread,
+}
+
+impl Column {
+    fn new(name: &str, what: &Produce) -> Self {
+        let is_in = |list: &[String]| list.iter().any(|field| field == name);
+        let holds = match name {
+            _ if is_in(&what.label_fields) || name == "metric" => Cells::Labels,
+            _ if is_in(&what.number_fields) => Cells::Numbers,
+            "labels" => Cells::Object,
+            _ => Cells::Unread,
+        };
+        Self {
+            name: name.to_owned(),
+            holds,
+        }
     }
+
+    fn json(&self, cell: &str) -> Result<String> {
+        let trimmed = cell.trim();
+        let unsigned = trimmed.strip_prefix('-').unwrap_or(trimmed);
+        // Not what only our own reader takes for a number, such as -Infinity.
+        let is_json = unsigned.starts_with(|first: char| first.is_ascii_digit() || "{tf".contains(first));
+        let value = Format::Json.decoder()(trimmed.as_bytes())
+            .ok()
+            .filter(|_| is_json);
+        let plain = match (self.holds, value) {
+            (Cells::Labels, _) | (_, None) => false,
+            (Cells::Object, Some(value)) => matches!(value, Value::Object(_)),
+            (Cells::Numbers, Some(value)) => is_scalar(&value),
+            (Cells::Unread, Some(value)) => {
+                is_scalar(&value) && label_text(&self.name, &value).is_ok_and(|label| label == cell)
+            }
+        };
+        Ok(match plain {
+            true => trimmed.to_owned(),
+            false => serde_json::to_string(cell)?,
+        })
+    }
+}
+
+const fn is_scalar(value: &Value<'_>) -> bool {
+    matches!(
+        value,
+        Value::Bool(_) | Value::Int(_) | Value::BigInt(_) | Value::Float(_)
+    )
 }
 
 fn json_records<R: BufRead>(mut input: R, key_fields: Vec<String>) -> impl Iterator<Item = Result<Record>> {
@@ -182,9 +255,8 @@ fn json_records<R: BufRead>(mut input: R, key_fields: Vec<String>) -> impl Itera
             if payload.is_empty() {
                 continue;
             }
-            let object: Option<Map<_, _>> = serde_json::from_slice(payload).ok();
             return Some(Ok(Record {
-                key: object.and_then(|object| key(&object, &key_fields)),
+                key: key(payload, &key_fields),
                 payload: payload.to_vec(),
             }));
         }
@@ -192,23 +264,25 @@ fn json_records<R: BufRead>(mut input: R, key_fields: Vec<String>) -> impl Itera
 }
 
 /// The canonical key of the series a record names, else `field=value,..` of the key fields.
-fn key(object: &Map<String, Value>, fields: &[String]) -> Option<Vec<u8>> {
-    if let Some(metric) = object.get("metric").and_then(Value::as_str) {
-        let labels = object.get("labels").and_then(Value::as_object);
-        let labels = labels.into_iter().flatten();
-        let series = Series::new(metric, labels.map(|(name, v)| (name.as_str(), text(v))));
+fn key(payload: &[u8], fields: &[String]) -> Option<Vec<u8>> {
+    let Ok(Value::Object(object)) = Format::Json.decoder()(payload) else {
+        return None;
+    };
+    let text = |name: &str, value| label_text(name, value).ok().map(Cow::into_owned);
+    if let Some(Value::Text(metric)) = object.get("metric") {
+        let labels = match object.get("labels") {
+            Some(Value::Object(labels)) => &labels.0[..],
+            _ => &[],
+        };
+        let labels = labels
+            .iter()
+            .filter_map(|(name, value)| Some((&**name, text(name, value)?)));
+        let series = Series::new(&**metric, labels.filter(|(_, value)| !value.is_empty()));
         return Some(series.key.as_bytes().to_vec());
     }
     let parts: Vec<_> = fields
         .iter()
-        .filter_map(|name| Some(format!("{name}={}", text(object.get(name)?))))
+        .filter_map(|name| Some(format!("{name}={}", text(name, object.get(name)?)?)))
         .collect();
     (!parts.is_empty()).then(|| parts.join(",").into_bytes())
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }

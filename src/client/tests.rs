@@ -32,6 +32,8 @@ fn file(name: &str, text: &str) -> (tempfile::TempDir, Produce) {
         file: Some(path),
         format: None,
         key_fields: vec!["site".to_owned(), "device".to_owned()],
+        label_fields: vec!["site".to_owned(), "device".to_owned()],
+        number_fields: vec!["ts".to_owned(), "temperature".to_owned()],
         progress: false,
     };
     (dir, what)
@@ -52,10 +54,68 @@ async fn csv_rows_become_objects_keyed_by_the_named_fields() {
         objects,
         [
             json!({ "ts": 1700, "site": "north", "device": "007", "temperature": 20.5, "note": "a, b" }),
-            json!({ "ts": 1701, "site": "north", "device": 8, "note": true }),
+            json!({ "ts": 1701, "site": "north", "device": "8", "note": true }),
         ]
     );
     assert_eq!(records[0].key.as_deref(), Some(&b"site=north,device=007"[..]));
+}
+
+#[actix_web::test]
+async fn a_label_of_csv_is_its_cell_and_a_value_the_number_as_it_is_written() {
+    let labels = [
+        "1e5",
+        "1.10",
+        "2.0",
+        "-0",
+        "12345678901234567890123",
+        "true",
+        "null",
+        " a ",
+        "NaN",
+    ];
+    for label in labels {
+        let (_dir, what) = file("x.csv", &format!("device,temperature\n{label},1\n"));
+        let record = produced(&what).await.unwrap().remove(0);
+        let payload: Value = serde_json::from_slice(&record.payload).unwrap();
+        assert_eq!(payload, json!({ "device": label, "temperature": 1 }));
+        assert_eq!(record.key.unwrap(), format!("device={label}").into_bytes());
+    }
+    for (cell, written) in [
+        ("1e400", "1e400"),
+        (" 1.10", "1.10"),
+        ("123456789012345678901", "123456789012345678901"),
+        ("NaN", "\"NaN\""),
+        ("007", "\"007\""),
+    ] {
+        let (_dir, what) = file("x.csv", &format!("temperature\n{cell}\n"));
+        let record = produced(&what).await.unwrap().remove(0);
+        let payload = String::from_utf8(record.payload).unwrap();
+        assert_eq!(payload, format!("{{\"temperature\":{written}}}"));
+    }
+    let (_dir, what) = file("x.csv", "device,site,device\n1,2,3\n");
+    assert!(
+        produced(&what)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("'device'")
+    );
+}
+
+#[actix_web::test]
+async fn an_exported_csv_row_is_the_point_it_was() {
+    let (_dir, what) = file(
+        "x.csv",
+        "metric,labels,ts,value\n1e5,\"{\"\"device\"\":\"\"1e5\"\"}\",2026-11-28T00:00:00Z,1.50\n",
+    );
+    let what = Produce {
+        number_fields: vec!["ts".to_owned(), "value".to_owned()],
+        ..what
+    };
+    let record = produced(&what).await.unwrap().remove(0);
+    let written = r#"{"metric":"1e5","labels":{"device":"1e5"},"ts":"2026-11-28T00:00:00Z","value":1.50}"#;
+    assert_eq!(String::from_utf8(record.payload).unwrap(), written);
+    assert_eq!(record.key.as_deref(), Some(&b"1e5{device=\"1e5\"}"[..]));
 }
 
 #[actix_web::test]

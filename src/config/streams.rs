@@ -74,6 +74,13 @@ impl StreamConfig {
         format!("{REDRIVE_PREFIX}{}", self.name)
     }
 
+    /// Fields that hold numbers: those of the mapping, and those of a record that needs none.
+    pub fn number_fields(&self) -> Vec<String> {
+        let own = ["ts", "value"].map(str::to_owned);
+        let mapped = self.values.iter().chain([&self.time.field]).cloned();
+        mapped.chain(own).collect()
+    }
+
     pub fn source(&self, embedded: bool) -> StreamSource {
         let or_else = if embedded {
             OnOffsetLost::Jump

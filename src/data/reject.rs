@@ -6,6 +6,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
     NotJson,
+    TooDeep,
     MissingField,
     WrongType,
     NotFinite,
@@ -22,8 +23,9 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NotJson,
+        Self::TooDeep,
         Self::MissingField,
         Self::WrongType,
         Self::NotFinite,
@@ -42,6 +44,7 @@ impl Reason {
     pub const fn code(self) -> &'static str {
         match self {
             Self::NotJson => "not_json",
+            Self::TooDeep => "too_deep",
             Self::MissingField => "missing_field",
             Self::WrongType => "wrong_type",
             Self::NotFinite => "not_finite",

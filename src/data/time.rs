@@ -24,6 +24,18 @@ pub enum TimeUnit {
     Ns,
 }
 
+impl TimeUnit {
+    /// The plural, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::S => "seconds",
+            Self::Ms => "milliseconds",
+            Self::Us => "microseconds",
+            Self::Ns => "nanoseconds",
+        }
+    }
+}
+
 impl Micros {
     /// The years 1 to 9999: what RFC 3339 and every client of Postgres can say.
     pub const FIRST: Self = Self(-62_135_596_800_000_000);

@@ -9,8 +9,9 @@ pub enum Value<'a> {
     Null,
     Bool(bool),
     Int(i64),
-    /// Above `i64::MAX`.
-    BigInt(u64),
+    /// Beyond 64 bits, as it is written: digits, perhaps a `-` before them.
+    BigInt(Cow<'a, str>),
+    /// Perhaps not finite.
     Float(f64),
     Text(Cow<'a, str>),
     List(Vec<Value<'a>>),

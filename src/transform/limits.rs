@@ -137,7 +137,7 @@ pub(super) fn check_key(key: &str) -> Result<(), Refusal> {
     Err(Refusal::new(Reason::LabelTooLong, detail))
 }
 
-fn shorten(text: &str) -> String {
+pub(super) fn shorten(text: &str) -> String {
     text.chars().take(60).collect()
 }
 

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::intern::Interner;
-use super::limits::Limits;
+use super::limits::{Limits, shorten};
 use crate::data::{Micros, Object, Reason, Refusal, TimeUnit, Value};
 
 /// Integers beyond this lose digits as a 64-bit float.
@@ -151,14 +151,7 @@ fn push_label<'a>(
     value: &'a Value<'_>,
     limits: &Limits,
 ) -> Result<(), Refusal> {
-    let text: Cow<'a, str> = match value {
-        Value::Text(text) => Cow::Borrowed(text),
-        Value::Int(n) => n.to_string().into(),
-        Value::BigInt(n) => n.to_string().into(),
-        Value::Float(n) => n.to_string().into(),
-        Value::Bool(b) => b.to_string().into(),
-        other => return Err(wrong_type(name, "a string", other)),
-    };
+    let text = label_text(name, value)?;
     limits.check_label(name, &text)?;
     if !text.is_empty() {
         labels.push((name, text));
@@ -166,36 +159,71 @@ fn push_label<'a>(
     Ok(())
 }
 
+/// A scalar as the value of a label. Equal numbers are equal labels, however they are written.
+pub fn label_text<'a>(name: &str, value: &'a Value<'_>) -> Result<Cow<'a, str>, Refusal> {
+    Ok(match value {
+        Value::Text(text) | Value::BigInt(text) => Cow::Borrowed(text),
+        Value::Int(n) => n.to_string().into(),
+        Value::Float(n) if !n.is_finite() => return Err(not_finite(name)),
+        Value::Float(n) if n.abs() >= EXACT_INTEGER_MAX as f64 => {
+            let detail = format!(
+                "'{}' has a fraction or an exponent and is beyond 2^53: as a label it would lose digits; \
+                 send it as a string",
+                shorten(name)
+            );
+            return Err(Refusal::new(Reason::WrongType, detail));
+        }
+        // Added, so that -0 is 0.
+        Value::Float(n) => (n + 0.0).to_string().into(),
+        Value::Bool(b) => b.to_string().into(),
+        other => return Err(wrong_type(name, "a string", other)),
+    })
+}
+
 fn time(field: &str, value: &Value<'_>, unit: TimeUnit) -> Result<Micros, Refusal> {
-    let ts = match value {
-        Value::Int(n) => Micros::from_epoch(*n, unit),
-        Value::Float(n) => Micros::from_epoch_fraction(*n, unit),
-        Value::Text(text) => Micros::from_rfc3339(text),
-        Value::BigInt(_) => None,
+    let (ts, found) = match value {
+        Value::Int(n) => (Micros::from_epoch(*n, unit), n.to_string()),
+        Value::Float(n) => (Micros::from_epoch_fraction(*n, unit), shorten(&n.to_string())),
+        Value::Text(text) => (
+            Micros::from_rfc3339(text),
+            format!("the text '{}'", shorten(text)),
+        ),
+        Value::BigInt(digits) => (None, shorten(digits)),
         other => return Err(wrong_type(field, "a time", other)),
     };
     ts.ok_or_else(|| {
-        let detail = format!("'{field}' is neither a time in the configured unit nor RFC 3339");
+        let detail = format!(
+            "'{}' is {found}: neither a number of {} since 1970 nor RFC 3339 with a time zone, such as \
+             2026-11-28T17:44:05Z",
+            shorten(field),
+            unit.name()
+        );
         Refusal::new(Reason::BadTimestamp, detail)
     })
 }
 
-/// Booleans count as 0 and 1; texts, and integers that a float cannot hold exactly, are refused.
+/// Booleans count as 0 and 1; texts, and integers that a float cannot hold exactly, are refused. A
+/// number with a fraction or an exponent is the nearest float.
 fn number(field: &str, value: &Value<'_>) -> Result<f64, Refusal> {
     match value {
         Value::Int(n) if n.unsigned_abs() <= EXACT_INTEGER_MAX => Ok(*n as f64),
         Value::Int(_) | Value::BigInt(_) => {
-            let detail = format!("'{field}' is an integer beyond 2^53 and would lose digits");
+            let detail = format!(
+                "'{}' is an integer beyond 2^53 and would lose digits",
+                shorten(field)
+            );
             Err(Refusal::new(Reason::WrongType, detail))
         }
-        Value::Float(n) if n.is_finite() => Ok(*n),
-        Value::Float(_) => Err(Refusal::new(
-            Reason::NotFinite,
-            format!("'{field}' is not finite"),
-        )),
+        Value::Float(n) if n.is_finite() => Ok(*n + 0.0),
+        Value::Float(_) => Err(not_finite(field)),
         Value::Bool(b) => Ok(f64::from(u8::from(*b))),
         other => Err(wrong_type(field, "a number", other)),
     }
+}
+
+fn not_finite(field: &str) -> Refusal {
+    let detail = format!("'{}' is no finite number of 64 bits", shorten(field));
+    Refusal::new(Reason::NotFinite, detail)
 }
 
 fn missing_field(name: &str) -> Refusal {
@@ -203,10 +231,6 @@ fn missing_field(name: &str) -> Refusal {
 }
 
 fn wrong_type(field: &str, wanted: &str, found: &Value<'_>) -> Refusal {
-    let detail = format!(
-        "'{}' must be {wanted}, found {}",
-        field.chars().take(60).collect::<String>(),
-        found.kind()
-    );
+    let detail = format!("'{}' must be {wanted}, found {}", shorten(field), found.kind());
     Refusal::new(Reason::WrongType, detail)
 }

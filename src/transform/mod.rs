@@ -16,7 +16,7 @@ use crate::telemetry::Metrics;
 
 use intern::Interner;
 pub use limits::{AcceptedTime, Limits, humantime_text};
-pub use mapping::{Mapping, OnMissing, TimeField};
+pub use mapping::{Mapping, OnMissing, TimeField, label_text};
 
 /// Everything needed to turn one stream's records into points.
 #[derive(Clone, Debug)]

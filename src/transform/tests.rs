@@ -6,6 +6,8 @@ use super::*;
 use crate::data::headers;
 use crate::data::{Assigned, Credits, Header, Micros, Share, TimeUnit};
 
+mod numbers;
+
 const NOW: Micros = Micros(1_700_000_000_000_000);
 
 fn plan() -> StreamPlan {

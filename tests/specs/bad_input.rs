@@ -37,6 +37,7 @@ async fn every_kind_of_bad_record_is_one_dead_letter_and_its_neighbours_are_stor
     };
     let bad = [
         (Reason::NotJson, record("{\"metric\": \"m\"")),
+        (Reason::TooDeep, record("[".repeat(129))),
         (Reason::MissingField, record(r#"{"metric": "m", "value": 1}"#)),
         (
             Reason::WrongType,

@@ -5,13 +5,17 @@ export interface Explanation {
   remedy: string;
 }
 
-const AFTER_CHANGE = 'Redrive it once the configuration of the stream fits it.';
 const AT_THE_SOURCE = 'It fails again as it is: let its producer send it anew, corrected.';
 
 const EXPLANATIONS: Record<string, Explanation> = {
   not_json: {
     title: 'Not JSON',
     meaning: 'The payload cannot be read as JSON.',
+    remedy: AT_THE_SOURCE,
+  },
+  too_deep: {
+    title: 'Nested too deep',
+    meaning: 'Arrays and objects of the payload are nested deeper than is read.',
     remedy: AT_THE_SOURCE,
   },
   missing_field: {
@@ -22,7 +26,8 @@ const EXPLANATIONS: Record<string, Explanation> = {
   wrong_type: {
     title: 'Wrong type',
     meaning: 'A field, or the record itself, is of another type than the mapping of its stream expects.',
-    remedy: AFTER_CHANGE,
+    remedy:
+      'Redrive it only if the mapping named a wrong field and has been corrected. A text, or an integer beyond 2^53, fails again as a value: let its producer send it anew.',
   },
   not_finite: {
     title: 'Not a finite number',
@@ -32,7 +37,8 @@ const EXPLANATIONS: Record<string, Explanation> = {
   bad_timestamp: {
     title: 'Unreadable time',
     meaning: 'The time cannot be read in the unit that the stream is configured for.',
-    remedy: AFTER_CHANGE,
+    remedy:
+      'Redrive it only if the field or the unit of `time` was wrong and has been corrected. A text that is not RFC 3339 with a time zone fails again: let its producer send it anew.',
   },
   out_of_time_range: {
     title: 'Time out of range',
@@ -57,7 +63,7 @@ const EXPLANATIONS: Record<string, Explanation> = {
   too_many_labels: {
     title: 'Too many labels',
     meaning: 'The record has more labels than allowed.',
-    remedy: AFTER_CHANGE,
+    remedy: AT_THE_SOURCE,
   },
   record_too_large: {
     title: 'Record too large',
