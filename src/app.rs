@@ -11,28 +11,30 @@ use std::time::Duration;
 use actix::{Actor, Addr, Arbiter};
 use actix_web::dev::ServerHandle;
 use anyhow::{Context, Result};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use crate::actors::aggregates::{Aggregates, AggregatesHandle};
 use crate::actors::archive::Archive;
 use crate::actors::generation::Pipeline;
 use crate::actors::hub::{Hub, HubHandle};
+use crate::actors::pausing::Pausing;
 use crate::actors::sampler;
 use crate::actors::supervisor::{Stop, Supervisor};
 use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
 use crate::cold::{Schedule, Target};
 use crate::config::{Config, StreamConfig};
 use crate::graphql::{self, services};
+use crate::http::connections::open_files;
 use crate::http::{self, session};
 use crate::sources::{Broker, PollConfig, Producer};
-use crate::store::WriterConfig;
 use crate::store::connect::DatabaseUrl;
 use crate::store::embedded::Embedded;
 use crate::store::maintain::Keep;
 use crate::store::read::{ReadLimits, Reader};
+use crate::store::{LettersKept, WriterConfig};
 use crate::telemetry::{Metrics, Status};
+use crate::transform::StreamPlan;
 
 /// Everything must have stopped by then; what has not is read again at the next start.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
@@ -68,7 +70,7 @@ impl App {
     /// Starts every part on the current actix system. Postgres and Kafka may still be away: the
     /// pipeline waits for them and `/readyz` says so.
     pub async fn start(config: &Config) -> Result<Self> {
-        raise_open_files();
+        let open_files = open_files::raise();
         // Bound first: a taken port should not cost the start of a Postgres.
         let listener = TcpListener::bind(config.http.listen)
             .with_context(|| format!("cannot listen on {}", config.http.listen))?;
@@ -77,28 +79,38 @@ impl App {
         for need in ["postgres", "kafka", "pipeline"] {
             status.expect(need);
         }
+        status.update(|snapshot| snapshot.without_tables = true);
         let (database, embedded) = database(config)?;
         let broker = broker(config)?;
         let producer = Arc::new(Producer::new(&broker, PRODUCE_PATIENCE)?);
 
+        let (installation, told) = watch::channel(None);
         let redis = config
             .redis
             .url
             .clone()
-            .map(|url| RedisConfig::new(url, config.redis.prefix.clone()));
+            .map(|url| RedisConfig::new(url, config.redis.prefix.clone(), told));
         let latest = match &redis {
             Some(redis) => LatestCache::redis(redis, Arc::clone(&metrics), Arc::clone(&status))?,
             None => LatestCache::local(LATEST_IN_PROCESS),
         };
         let (counted, shown) = (Arc::clone(&metrics), Arc::clone(&status));
         let recent = config.pipeline.recent_mib << 20;
-        let hub = Hub::start(database.clone(), recent, latest.clone(), counted, shown);
+        let bounds = config.live_limits();
+        let hub = Hub::start(database.clone(), recent, bounds, latest.clone(), counted, shown);
         let archive = Archive::start(&database, &metrics);
         let aggregates = Aggregates::start(database.clone(), hub.clone(), Arc::clone(&metrics))?;
         let bus = match &redis {
             Some(redis) => Some(bus(redis, &hub, &metrics, &status)?),
             None => None,
         };
+        let plans: Vec<StreamPlan> = config.streams.iter().map(StreamConfig::plan).collect();
+        let pausing = Pausing::new(
+            database.clone(),
+            &plans,
+            config.pipeline.dead_letter_pause,
+            Arc::clone(&status),
+        );
         let (to_fatal, fatal) = mpsc::channel(1);
         let pipeline = Pipeline {
             streams: config
@@ -106,7 +118,8 @@ impl App {
                 .iter()
                 .map(|s| s.source(broker.is_embedded()))
                 .collect(),
-            plans: config.streams.iter().map(|s| s.plan()).collect(),
+            plans,
+            pausing: pausing.clone(),
             poll: PollConfig {
                 group_id: config.kafka.group_id.clone(),
                 session_timeout: config.kafka.session_timeout,
@@ -137,7 +150,9 @@ impl App {
             ),
             hub: hub.clone(),
             cache: latest.clone(),
+            doubt: Arc::default(),
             bus,
+            installation,
             broker: broker.clone(),
             database: database.clone(),
             metrics: Arc::clone(&metrics),
@@ -158,11 +173,13 @@ impl App {
                 producer: Arc::clone(&producer),
                 durable: !broker.is_embedded(),
             }),
+            pausing,
+            new_series: graphql::NewSeries::default(),
             outbox_bytes: config.pipeline.outbox_kib << 10,
         };
         let (server, http, address) = http::serve(
             listener,
-            http_config(config),
+            http_config(config, open_files),
             http::Parts {
                 schema: graphql::Api::new(services),
                 per_worker: per_worker(&database, &hub, &archive, &aggregates)?,
@@ -171,7 +188,6 @@ impl App {
                     metrics: Arc::clone(&metrics),
                     draining: hub.draining(),
                     on_init: None,
-                    crowd: session::Crowd::new(config.http.connections_per_address),
                 },
                 metrics,
                 status: Arc::clone(&status),
@@ -233,18 +249,6 @@ impl App {
     }
 }
 
-/// Every live connection is an open file, and the usual soft limit ends at 1,024.
-fn raise_open_files() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::debug!(%error, "the limit of open files stays as it is");
-    }
-}
-
 /// Awaits a part's end and says every few seconds that it is still awaited.
 async fn stage<T>(name: &str, ending: impl Future<Output = T>) -> T {
     let mut ending = std::pin::pin!(ending);
@@ -258,7 +262,14 @@ async fn stage<T>(name: &str, ending: impl Future<Output = T>) -> T {
 
 fn database(config: &Config) -> Result<(DatabaseUrl, Option<Embedded>)> {
     if let Some(url) = &config.postgres.url {
-        return Ok((url.parse()?, None));
+        let url: DatabaseUrl = url.parse()?;
+        if url.is_unverified() {
+            tracing::warn!(
+                postgres = %url,
+                "nothing proves that this is the Postgres that is meant: whoever stands between can read and change everything; add sslmode=verify-full (and sslrootcert) to its URL"
+            );
+        }
+        return Ok((url, None));
     }
     let embedded = Embedded::start(&config.data_dir.0)?;
     Ok((embedded.url().parse()?, Some(embedded)))
@@ -298,7 +309,7 @@ fn bus(
 ) -> Result<Arc<Bus>> {
     let hub = hub.clone();
     let hear = move |event| match event {
-        BusEvent::Stored(stored) => hub.publish(stored),
+        BusEvent::Stored(stored) => hub.hear(stored),
         BusEvent::Connected => hub.catch_up(),
     };
     Ok(Arc::new(Bus::start(
@@ -312,6 +323,11 @@ fn bus(
 fn writer_config(config: &Config) -> WriterConfig {
     WriterConfig {
         synchronous_commit: config.postgres.synchronous_commit,
+        far_partitions: config.pipeline.max_far_partitions,
+        letters: LettersKept {
+            of_a_stream: config.pipeline.dead_letter_stream_mib << 20,
+            in_all: config.pipeline.dead_letter_mib << 20,
+        },
         max_series: config
             .streams
             .iter()
@@ -326,15 +342,20 @@ fn stream_topics(stream: &StreamConfig) -> (String, services::StreamTarget) {
         topic: stream.topic().to_owned(),
         redrive_topic: stream.redrive_topic(),
         limits: stream.plan().limits,
+        max_series: stream.max_series,
     };
     (stream.name.clone(), topics)
 }
 
-fn http_config(config: &Config) -> http::HttpConfig {
+fn http_config(config: &Config, open_files: usize) -> http::HttpConfig {
     http::HttpConfig {
         workers: config.http.workers,
         allowed_hosts: config.http.allowed_hosts.clone(),
         allowed_origins: config.http.allowed_origins.clone(),
+        max_connections: open_files::connections(open_files, config.http.connections, config.http.workers),
+        connections_per_address: config.http.connections_per_address,
+        memory: config.http.memory_mib << 20,
+        stall_timeout: config.http.stall_timeout,
         ..http::HttpConfig::default()
     }
 }
@@ -370,7 +391,7 @@ fn per_worker(
                 data.insert(reader.for_client(client));
             }
             data.insert(client);
-            data.insert(archive.clone());
+            data.insert(archive.for_client(client));
             data.insert(hub.clone());
             data.insert(aggregates.clone());
             data

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
 use crate::config::{Config, Overrides};
-use crate::store::connect::DatabaseUrl;
 use crate::telemetry::logs::{self, LogFormat};
 use crate::{demo, graphql, offline, terminal};
 
@@ -46,6 +45,8 @@ enum Command {
     Tail(terminal::TailArgs),
     /// Write points or history of a running server to a file
     Export(terminal::ExportArgs),
+    /// Read a stream again that a running server has paused
+    Resume(terminal::ResumeArgs),
     /// Send the points of a file or of standard input through Kafka
     Produce(offline::ProduceArgs),
     /// Read a stream's topic again, from an offset or a time on (the program must not be running)
@@ -76,7 +77,7 @@ impl Cli {
             Command::Serve => in_system(serve(load()?)),
             Command::Demo(args) => in_system(run_demo(load()?, args.pace)),
             Command::Check => check(&load()?),
-            Command::Migrate => in_system(offline::migrate(database_url(&load()?)?)),
+            Command::Migrate => in_system(offline::migrate(&load()?)),
             Command::Schema => {
                 print!("{}", graphql::sdl());
                 Ok(())
@@ -84,17 +85,12 @@ impl Cli {
             Command::Query(args) => in_system(terminal::query(args)),
             Command::Tail(args) => in_system(terminal::tail(args)),
             Command::Export(args) => in_system(terminal::export(args)),
+            Command::Resume(args) => in_system(terminal::resume(args)),
             Command::Produce(args) => in_system(offline::produce(load()?, args)),
             Command::Rewind(args) => in_system(offline::rewind(load()?, args)),
-            Command::Archive(args) => {
-                let config = load()?;
-                in_system(offline::cold::archive(&config, database_url(&config)?, args))
-            }
-            Command::Restore(args) => {
-                let config = load()?;
-                in_system(offline::cold::restore(&config, database_url(&config)?, args))
-            }
-            Command::DeleteSeries(args) => in_system(offline::delete_series(database_url(&load()?)?, args)),
+            Command::Archive(args) => in_system(offline::cold::archive(&load()?, args)),
+            Command::Restore(args) => in_system(offline::cold::restore(&load()?, args)),
+            Command::DeleteSeries(args) => in_system(offline::delete_series(&load()?, args)),
         }
     }
 }
@@ -198,13 +194,4 @@ fn check(config: &Config) -> Result<()> {
         );
     }
     Ok(())
-}
-
-fn database_url(config: &Config) -> Result<DatabaseUrl> {
-    let url = config
-        .postgres
-        .url
-        .as_deref()
-        .context("no database: set DATABASE_URL or --database-url")?;
-    Ok(url.parse()?)
 }

@@ -11,7 +11,8 @@ use crate::config::{Config, StreamConfig};
 use crate::data::{Header, LabelMatcher, MatchOp, Micros, Selector, headers};
 use crate::sources::{Broker, Outgoing, Producer, TopicSpec, ensure_topics, resolve_time};
 use crate::store::connect::DatabaseUrl;
-use crate::store::{admin, migrate};
+use crate::store::embedded::{Embedded, Joined};
+use crate::store::{PATIENCE, admin, migrate};
 use crate::telemetry::Status;
 
 pub mod cold;
@@ -54,8 +55,36 @@ pub struct DeleteArgs {
     yes: bool,
 }
 
-pub async fn migrate(database: DatabaseUrl) -> Result<()> {
-    let applied = migrate::migrate(&database).await?;
+/// The Postgres of the configuration. Where none is set it is the private one: that of a server
+/// which runs on the data directory, else one that runs until this is dropped.
+struct Store {
+    url: DatabaseUrl,
+    _private: Option<Joined>,
+}
+
+impl Store {
+    fn of(config: &Config) -> Result<Self> {
+        if let Some(url) = &config.postgres.url {
+            return Ok(Self {
+                url: url.parse()?,
+                _private: None,
+            });
+        }
+        let joined = Embedded::join(&config.data_dir.0)?;
+        let url = match &joined {
+            Joined::Running(url) => url.clone(),
+            Joined::Started(embedded) => embedded.url(),
+        };
+        Ok(Self {
+            url: url.parse()?,
+            _private: Some(joined),
+        })
+    }
+}
+
+pub async fn migrate(config: &Config) -> Result<()> {
+    let store = Store::of(config)?;
+    let applied = migrate::migrate(&store.url).await?;
     match applied.len() {
         0 => println!("the tables are up to date"),
         n => println!(
@@ -70,21 +99,25 @@ pub async fn migrate(database: DatabaseUrl) -> Result<()> {
 /// Reads the topic again from `--to` on: a new epoch of each of its partitions.
 pub async fn rewind(config: Config, args: &RewindArgs) -> Result<()> {
     let stream = stream_named(&config, Some(&args.stream))?;
-    let database = config
-        .postgres
-        .url
-        .as_deref()
-        .context("no database: set DATABASE_URL or --database-url")?;
     let broker = broker_of(&config)?;
-    let (database, topic) = (database.parse()?, stream.topic());
+    let topic = stream.topic();
     let rewound = match args.to.parse::<i64>() {
         // Of every partition that was read: a topic may have more than were configured.
-        Ok(offset) if offset >= 0 => admin::rewind(&database, topic, |_| Some(offset)).await?,
+        Ok(offset) if offset >= 0 => {
+            admin::rewind(&Store::of(&config)?.url, topic, |_| Some(offset), PATIENCE).await?
+        }
         _ => {
             let time =
                 Micros::from_rfc3339(&args.to).context("--to must be an offset or an RFC 3339 time")?;
             let offsets = resolve_time(&broker, topic, time)?;
-            admin::rewind(&database, topic, |partition| offsets.get(&partition).copied()).await?
+            let store = Store::of(&config)?;
+            admin::rewind(
+                &store.url,
+                topic,
+                |partition| offsets.get(&partition).copied(),
+                PATIENCE,
+            )
+            .await?
         }
     };
     for (partition, offset) in rewound {
@@ -93,7 +126,7 @@ pub async fn rewind(config: Config, args: &RewindArgs) -> Result<()> {
     Ok(())
 }
 
-pub async fn delete_series(database: DatabaseUrl, args: &DeleteArgs) -> Result<()> {
+pub async fn delete_series(config: &Config, args: &DeleteArgs) -> Result<()> {
     if args.metric.is_none() && args.labels.is_empty() {
         bail!("say which series: --metric, --label name=value, or both");
     }
@@ -118,7 +151,8 @@ pub async fn delete_series(database: DatabaseUrl, args: &DeleteArgs) -> Result<(
         metric: args.metric.clone(),
         labels,
     };
-    let deleted = admin::delete_series(&database, &selector).await?;
+    let store = Store::of(config)?;
+    let deleted = admin::delete_series(&store.url, &selector).await?;
     println!("deleted {} series and {} points", deleted.series, deleted.points);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The arguments of `query`, `tail` and `export`, and what they ask the server for.
+//! The arguments of `query`, `tail`, `resume` and `export`, and what they ask the server for.
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ const HISTORY: &str = "query($selector: SeriesSelector!, $from: DateTime!, $step
 
 const LATEST: &str = "query($selector: SeriesSelector!) {
   latest(selector: $selector) { series { key } ts value } }";
+
+const RESUME: &str = "mutation($stream: String!) { resumeStream(stream: $stream) { wasPaused } }";
 
 #[derive(Args, Debug)]
 pub struct Server {
@@ -130,6 +132,15 @@ pub struct TailArgs {
 }
 
 #[derive(Args, Debug)]
+pub struct ResumeArgs {
+    #[command(flatten)]
+    server: Server,
+    /// The stream's name
+    #[arg(long)]
+    stream: String,
+}
+
+#[derive(Args, Debug)]
 pub struct ExportArgs {
     #[command(flatten)]
     server: Server,
@@ -210,6 +221,26 @@ pub async fn query(args: &QueryArgs) -> Result<()> {
         timeout: Duration::from_secs(60),
     };
     client::query(&query, &mut io::stdout().lock()).await
+}
+
+pub async fn resume(args: &ResumeArgs) -> Result<()> {
+    let query = client::Query {
+        url: args.server.url.clone(),
+        text: RESUME.to_owned(),
+        variables: Some(json!({"stream": args.stream}).to_string()),
+        operation: None,
+        format: client::query::Format::Json,
+        timeout: Duration::from_secs(60),
+    };
+    let mut answer = Vec::new();
+    client::query(&query, &mut answer).await?;
+    let answer: Value = serde_json::from_slice(&answer)?;
+    let stream = &args.stream;
+    match answer["resumeStream"]["wasPaused"].as_bool() {
+        Some(true) => println!("stream {stream} is read again"),
+        _ => println!("stream {stream} was not paused"),
+    }
+    Ok(())
 }
 
 pub async fn tail(args: &TailArgs) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Live aggregates: one engine for each length of window that somebody subscribed to.
 //!
-//! The actor only knows which engines run; they live on its arbiter. A subscriber belongs to the
+//! The actor only knows which engines run; they live on its arbiter, which is theirs alone. A subscriber belongs to the
 //! engine of its window length, and in the hub it is present without wanting any point, so that it
 //! is counted and told to go like everybody else.
 
@@ -14,9 +14,10 @@ use actix::prelude::*;
 use tokio::sync::mpsc;
 
 use self::engine::{Engine, Join, Shared};
+use self::lengths::Lengths;
 use super::hub::{self, HubHandle, SubscribeError};
-use crate::data::{Bucket, Micros, Selector, SeriesId, Step};
-use crate::live::windows::{End, Receiver, Updates, updates};
+use crate::data::{Bucket, ClientKey, Micros, Selector, SeriesId, Step};
+use crate::live::windows::{End, Receiver, Updates, Waiting, updates};
 use crate::live::{self, Options};
 use crate::store::DatabaseUrl;
 use crate::store::read::{ReadError, ReadLimits, Reader};
@@ -24,29 +25,33 @@ use crate::store::tail::Tail;
 use crate::telemetry::Metrics;
 
 mod engine;
+mod lengths;
 #[cfg(test)]
 mod tests;
 
 /// How long a subscriber waits for its first windows.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Lengths of windows at once, and subscribers that wait for one engine to hear of them.
-const ENGINES_MAX: usize = 64;
+/// Subscribers that wait for one engine to hear of them.
 const JOINS_MAX: usize = 1_000;
 
 #[derive(Debug)]
 pub struct Aggregates {
     shared: Rc<Shared>,
     engines: HashMap<Step, mpsc::Sender<Join>>,
+    lengths: Lengths,
 }
 
 #[derive(Clone, Debug)]
 pub struct AggregatesHandle {
     addr: Addr<Aggregates>,
     hub: HubHandle,
+    waiting: Waiting,
 }
 
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// Who asks; `None` where clients cannot be told apart.
+    pub client: Option<ClientKey>,
     pub selector: Selector,
     pub window: Step,
     /// Kept windows from here on come first, besides the current one of each series.
@@ -60,11 +65,34 @@ pub struct Request {
 pub struct Subscription {
     receiver: Receiver,
     presence: hub::Subscription,
+    present: Present,
     hub: HubHandle,
+    _length: Length,
+}
+
+/// By what a subscriber is known to the hub.
+#[derive(Clone, Debug)]
+struct Present {
+    client: Option<ClientKey>,
+    selector: Selector,
+}
+
+/// A length in use.
+#[derive(Debug)]
+struct Length {
+    client: Option<ClientKey>,
+    window: Step,
+    addr: Addr<Aggregates>,
+}
+
+impl Drop for Length {
+    fn drop(&mut self) {
+        self.addr.do_send(Leave(self.client, self.window));
+    }
 }
 
 impl Aggregates {
-    /// Starts on the current arbiter; no engine runs before somebody subscribes.
+    /// Starts on a thread of its own; no engine runs before somebody subscribes.
     ///
     /// # Errors
     /// When no pool can be built for this database.
@@ -78,30 +106,47 @@ impl Aggregates {
             statement_timeout: Duration::from_secs(5),
             ..ReadLimits::default()
         };
-        let shared = Rc::new(Shared {
-            reader: Reader::new(url.clone(), limits)?,
-            tail: Tail::new(url, 1),
-            hub: hub.clone(),
-            metrics,
-            series: Cell::new(0),
+        let reader = Reader::new(url.clone(), limits)?;
+        let at_hub = hub.clone();
+        let waiting = Waiting::default();
+        let all = waiting.clone();
+        let addr = Self::start_in_arbiter(&Arbiter::new().handle(), |_| {
+            let shared = Rc::new(Shared {
+                reader,
+                tail: Tail::new(url, 1),
+                hub: at_hub,
+                metrics,
+                series: Cell::new(0),
+                waiting: all,
+            });
+            Self {
+                shared,
+                engines: HashMap::new(),
+                lengths: Lengths::default(),
+            }
         });
-        let engines = HashMap::new();
-        let addr = Actor::start(Self { shared, engines });
-        Ok(AggregatesHandle { addr, hub })
+        Ok(AggregatesHandle { addr, hub, waiting })
     }
 }
 
 impl AggregatesHandle {
     /// Returns when the first windows are there.
-    pub async fn subscribe(&self, request: Request) -> Result<Subscription, End> {
-        let presence = presence(&self.hub).await?;
-        let (sender, receiver) = updates(request.every);
+    pub async fn subscribe(&self, mut request: Request) -> Result<Subscription, End> {
+        request.client = self.hub.told_apart(request.client);
+        let present = Present::of(&request);
+        let presence = present.presence(&self.hub).await?;
+        let length = Length {
+            client: request.client,
+            window: request.window,
+            addr: self.addr.clone(),
+        };
+        let (sender, receiver) = updates(request.every, &self.waiting);
         let join = Join {
             selector: request.selector,
             since: request.since,
             updates: sender,
         };
-        self.addr.do_send(Begin(request.window, join));
+        self.addr.do_send(Begin(request.client, request.window, join));
         match tokio::time::timeout(PATIENCE, receiver.opened()).await {
             Ok(opened) => opened?,
             Err(_) => return Err(End::Unavailable),
@@ -109,7 +154,9 @@ impl AggregatesHandle {
         Ok(Subscription {
             receiver,
             presence,
+            present,
             hub: self.hub.clone(),
+            _length: length,
         })
     }
 }
@@ -134,26 +181,46 @@ impl Subscription {
             match end {
                 Err(live::End::GoingAway) => return Err(End::GoingAway),
                 // The engine mends its own view of the hub.
-                Err(live::End::Gap | live::End::Overflow) => self.presence = presence(&self.hub).await?,
+                Err(live::End::Gap | live::End::Overflow) => {
+                    self.presence = self.present.presence(&self.hub).await?;
+                }
                 Ok(_) => {}
             }
         }
     }
 }
 
-/// A place among the hub's subscribers that no series ever matches.
-async fn presence(hub: &HubHandle) -> Result<hub::Subscription, End> {
-    let nothing = Selector::new(Some("\0".to_owned()), Vec::new());
-    match hub.subscribe(nothing, Options::default()).await {
-        Ok(subscription) => Ok(subscription),
-        Err(SubscribeError::GoingAway) => Err(End::GoingAway),
-        Err(SubscribeError::Unavailable) => Err(End::Unavailable),
+impl Present {
+    /// Beside what was asked for it demands a metric that no series has. So the client's selectors
+    /// are counted like those of others.
+    fn of(request: &Request) -> Self {
+        let selector = &request.selector;
+        let metric = format!("\0{}", selector.metric.as_deref().unwrap_or_default());
+        Self {
+            client: request.client,
+            selector: Selector::new(Some(metric), selector.labels.clone()),
+        }
+    }
+
+    /// A place among the hub's subscribers that is given nothing.
+    async fn presence(&self, hub: &HubHandle) -> Result<hub::Subscription, End> {
+        let options = Options::default();
+        let presence = hub.subscribe(self.client, self.selector.clone(), options);
+        presence.await.map_err(|error| match error {
+            SubscribeError::GoingAway => End::GoingAway,
+            SubscribeError::Unavailable => End::Unavailable,
+            SubscribeError::Full(_) => End::Overloaded,
+        })
     }
 }
 
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-struct Begin(Step, Join);
+struct Begin(Option<ClientKey>, Step, Join);
+
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct Leave(Option<ClientKey>, Step);
 
 impl Actor for Aggregates {
     type Context = Context<Self>;
@@ -162,7 +229,11 @@ impl Actor for Aggregates {
 impl Handler<Begin> for Aggregates {
     type Result = ();
 
-    fn handle(&mut self, Begin(window, join): Begin, _: &mut Self::Context) {
+    fn handle(&mut self, Begin(client, window, join): Begin, _: &mut Self::Context) {
+        if !self.lengths.enter(client, window) {
+            join.updates.end(End::TooManyLengths);
+            return;
+        }
         // An engine that nobody needs any more has ended by itself.
         self.engines.retain(|_, engine| !engine.is_closed());
         if let Some(engine) = self.engines.get(&window) {
@@ -170,13 +241,17 @@ impl Handler<Begin> for Aggregates {
             let _ = engine.try_send(join);
             return;
         }
-        if self.engines.len() >= ENGINES_MAX {
-            join.updates.end(End::TooManyLengths);
-            return;
-        }
         let (sender, joins) = mpsc::channel(JOINS_MAX);
         let _ = sender.try_send(join);
         self.engines.insert(window, sender);
         actix::spawn(Engine::new(Rc::clone(&self.shared), window, joins).run());
+    }
+}
+
+impl Handler<Leave> for Aggregates {
+    type Result = ();
+
+    fn handle(&mut self, Leave(client, window): Leave, _: &mut Self::Context) {
+        self.lengths.leave(client, window);
     }
 }

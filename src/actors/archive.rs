@@ -1,9 +1,10 @@
 //! What was committed and lies behind, read once for all who ask: thousands of subscribers who come
 //! back at the same moment share the statements.
 //!
-//! Four lanes, each a task with one connection of its own, on a thread of their own. Whoever asks
+//! Five lanes, each a task with one connection of its own, on a thread of their own. Whoever asks
 //! while a statement runs waits, and what the waiting have in common is answered by the next one.
-//! So load grows with what is asked for, not with how many ask.
+//! So load grows with what is asked for, not with how many ask. Where statements are long, clients
+//! take turns, and nobody waits without end.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -19,8 +20,9 @@ use self::histories::Chapter;
 use self::lookups::Matching;
 use self::pages::Leaf;
 use crate::data::cursor::Backfill;
+use crate::data::shares::Limits;
 use crate::data::stored::Range;
-use crate::data::{Cursor, Mark, Micros, Selector};
+use crate::data::{Class, ClientKey, Cursor, Mark, Micros, Selector, Shares};
 use crate::store::DatabaseUrl;
 use crate::store::tail::{Horizon, Names, Tail, TailError};
 use crate::telemetry::Metrics;
@@ -28,9 +30,13 @@ use crate::telemetry::Metrics;
 mod histories;
 mod lookups;
 mod pages;
+mod rounds;
 
 /// Questions that may wait to be looked at; whoever asks beyond waits with its own.
 const WAITING_MAX: usize = 16_384;
+/// How many of them may be of one client, and how long each waits for its answer.
+const OPEN_EACH: usize = WAITING_MAX / 2;
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Beyond this many series of a selector a page brings all there are.
 pub const SERIES_MAX: usize = 20_000;
 /// Backfills of the same span that begin within this time begin alike, so that they can share.
@@ -40,21 +46,31 @@ const BEGIN_ALIKE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Archive {
     horizons: mpsc::Sender<Reply<Arc<Horizon>>>,
-    series: mpsc::Sender<(Selector, Reply<Matching>)>,
+    series: mpsc::Sender<lookups::Question>,
+    scans: mpsc::Sender<lookups::Question>,
     pages: mpsc::Sender<pages::Question>,
     histories: mpsc::Sender<histories::Question>,
     begun: Arc<Mutex<Begun>>,
+    /// Who asks, and what is asked at once.
+    client: ClientKey,
+    open: Arc<Shares>,
 }
 
 /// Where the backfills of each span began last, and when.
 type Begun = HashMap<Duration, (Instant, Arc<Mark>)>;
 
-/// Postgres did not answer; the lane has logged why.
+/// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("postgres is away")]
-pub struct Away;
+pub enum Unanswered {
+    /// Postgres did not answer; the lane has logged why.
+    #[error("postgres is away")]
+    Away,
+    /// Too many ask.
+    #[error("too many subscribers are catching up at once")]
+    Overloaded,
+}
 
-type Reply<A> = oneshot::Sender<Result<A, Away>>;
+type Reply<A> = oneshot::Sender<Result<A, Unanswered>>;
 
 /// What every lane works with.
 struct Desk {
@@ -71,15 +87,24 @@ impl Archive {
         };
         let (horizons, stands) = mpsc::channel(WAITING_MAX);
         let (series, looked_up) = mpsc::channel(WAITING_MAX);
+        let (scans, scanned) = mpsc::channel(WAITING_MAX);
+        let for_scans = scans.clone();
         let (pages, turned) = mpsc::channel(WAITING_MAX);
         let (histories, told) = mpsc::channel(WAITING_MAX);
-        let desks = [desk(), desk(), desk(), desk()];
+        let desks = [desk(), desk(), desk(), desk(), desk()];
         Arbiter::new().spawn_fn(move || {
             actix::spawn(async move {
-                let [a, b, c, d] = &desks;
+                let [a, b, c, d, e] = &desks;
                 tokio::join!(
                     lane("horizon", stands, async |asked| lookups::horizons(a, asked).await),
-                    lane("series", looked_up, async |asked| lookups::series(b, asked).await),
+                    async {
+                        let scans = for_scans;
+                        lane("series", looked_up, async |asked| {
+                            lookups::series(b, asked, &scans).await;
+                        })
+                        .await;
+                    },
+                    lane("scan", scanned, async |asked| lookups::scans(e, asked).await),
                     lane("page", turned, async |asked| pages::serve(c, asked).await),
                     lane("history", told, async |asked| histories::serve(d, asked).await),
                 );
@@ -89,28 +114,55 @@ impl Archive {
         Self {
             horizons,
             series,
+            scans,
             pages,
             histories,
             begun: Arc::default(),
+            client: ClientKey::UNKNOWN,
+            open: Shares::new(Limits {
+                all: WAITING_MAX,
+                heavy: WAITING_MAX,
+                heavy_each: OPEN_EACH,
+                waiting: 0,
+                waiting_each: 0,
+                patience: Duration::ZERO,
+            }),
         }
     }
 
+    /// The same lanes, for the questions of one client.
+    pub fn for_client(&self, client: ClientKey) -> Self {
+        let mut own = self.clone();
+        own.client = client;
+        own
+    }
+
     /// The current epochs and their gaps, by a statement that began after this call.
-    pub async fn horizon(&self) -> Result<Arc<Horizon>, Away> {
-        ask(&self.horizons, |reply| reply).await
+    pub async fn horizon(&self) -> Result<Arc<Horizon>, Unanswered> {
+        self.ask(&self.horizons, |reply| reply).await
     }
 
     /// Every series that the selector selects, by a statement that began after this call; `None`:
     /// more than [`SERIES_MAX`].
-    pub async fn matching(&self, selector: &Selector) -> Result<Matching, Away> {
-        ask(&self.series, |reply| (selector.clone(), reply)).await
+    pub async fn matching(&self, selector: &Selector) -> Result<Matching, Unanswered> {
+        let lane = match selector.metric {
+            Some(_) => &self.series,
+            None => &self.scans,
+        };
+        self.ask(lane, |reply| lookups::Question {
+            selector: selector.clone(),
+            client: self.client,
+            reply,
+        })
+        .await
     }
 
     /// A page that has what was committed from `missing.from` on, with at least these series, and
     /// goes on for as long as it goes. `missing.to` must have been committed before the names were
     /// looked up. `None`: every series.
-    pub async fn page(&self, missing: Range, names: Option<Arc<Names>>) -> Result<Arc<Leaf>, Away> {
-        ask(&self.pages, |reply| pages::Question::new(missing, names, reply)).await
+    pub async fn page(&self, missing: Range, names: Option<Arc<Names>>) -> Result<Arc<Leaf>, Unanswered> {
+        let question = |reply| pages::Question::new(missing, names, self.client, reply);
+        self.ask(&self.pages, question).await
     }
 
     /// What is stored of the series from `backfill` on, below the seam; `None` at the end.
@@ -120,8 +172,8 @@ impl Archive {
         names: &Arc<Names>,
         at: &Cursor,
         backfill: &Backfill,
-    ) -> Result<Option<Arc<Chapter>>, Away> {
-        ask(&self.histories, |reply| histories::Question {
+    ) -> Result<Option<Arc<Chapter>>, Unanswered> {
+        self.ask(&self.histories, |reply| histories::Question {
             key: histories::Key {
                 selector: selector.clone(),
                 since: backfill.since,
@@ -129,13 +181,14 @@ impl Archive {
                 seam: at.positions.clone(),
             },
             names: Arc::clone(names),
+            client: self.client,
             reply,
         })
         .await
     }
 
     /// Where a backfill of this span begins: its seam and its first point.
-    pub async fn begin(&self, span: Duration) -> Result<Arc<Mark>, Away> {
+    pub async fn begin(&self, span: Duration) -> Result<Arc<Mark>, Unanswered> {
         if let Some(mark) = self.begun(span, None) {
             return Ok(mark);
         }
@@ -148,6 +201,17 @@ impl Archive {
         });
         // Someone else's, if it came first.
         Ok(self.begun(span, Some(&mark)).unwrap_or(mark))
+    }
+
+    async fn ask<Q, A>(
+        &self,
+        lane: &mpsc::Sender<Q>,
+        question: impl FnOnce(Reply<A>) -> Q,
+    ) -> Result<A, Unanswered> {
+        let open = self.open.turn(self.client, Class::Heavy).await;
+        let _open = open.map_err(|_| Unanswered::Overloaded)?;
+        let answer = tokio::time::timeout(PATIENCE, ask(lane, question)).await;
+        answer.map_err(|_| Unanswered::Overloaded)?
     }
 
     fn begun(&self, span: Duration, new: Option<&Arc<Mark>>) -> Option<Arc<Mark>> {
@@ -175,34 +239,17 @@ async fn lane<Q>(name: &str, mut asked: mpsc::Receiver<Q>, serve: impl AsyncFn(&
     }
 }
 
-async fn ask<Q, A>(lane: &mpsc::Sender<Q>, question: impl FnOnce(Reply<A>) -> Q) -> Result<A, Away> {
+async fn ask<Q, A>(lane: &mpsc::Sender<Q>, question: impl FnOnce(Reply<A>) -> Q) -> Result<A, Unanswered> {
     let (reply, answer) = oneshot::channel();
-    lane.send(question(reply)).await.map_err(|_| Away)?;
-    answer.await.map_err(|_| Away)?
+    lane.send(question(reply)).await.map_err(|_| Unanswered::Away)?;
+    answer.await.map_err(|_| Unanswered::Away)?
 }
 
 /// Logged here, once for all who asked.
-fn away(error: &TailError) -> Away {
+fn away(error: &TailError) -> Unanswered {
     tracing::warn!(%error, "subscribers could not read from postgres");
-    Away
+    Unanswered::Away
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_lane_that_fails_serves_whoever_asks_next() {
-        let (asks, asked) = mpsc::channel::<Option<Reply<()>>>(1);
-        let serve = async |asked: &mut mpsc::Receiver<Option<Reply<()>>>| {
-            while let Some(question) = asked.recv().await {
-                let _ = question.expect("a question").send(Ok(()));
-            }
-        };
-        let asking = async move {
-            asks.send(None).await.unwrap();
-            assert_eq!(ask(&asks, Some).await, Ok(()));
-        };
-        tokio::join!(lane("test", asked, serve), asking);
-    }
-}
+mod tests;

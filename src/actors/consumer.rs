@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::{Actor, Addr, Context, Handler, Recipient, ResponseFuture};
 
 use super::ledger::PostgresLedger;
-use super::messages::{Committed, Drain, Failed, PauseStream, Transform};
+use super::messages::{Committed, Drain, Failed, PauseStreams, Transform};
 use super::transformer::Transformer;
 use crate::data::{Credits, RawBatch};
 use crate::sources::{Broker, PollConfig, Poller, Sink, StreamSource};
@@ -122,16 +122,16 @@ impl Handler<Committed> for Consumer {
     }
 }
 
-impl Handler<PauseStream> for Consumer {
+impl Handler<PauseStreams> for Consumer {
     type Result = ();
 
-    fn handle(&mut self, pause: PauseStream, _: &mut Context<Self>) {
+    fn handle(&mut self, pause: PauseStreams, _: &mut Context<Self>) {
         if let Some(poller) = self
             .poller
             .as_ref()
             .filter(|_| pause.generation == self.generation)
         {
-            poller.pause_stream(&pause.stream);
+            poller.pause_streams();
         }
     }
 }

@@ -19,7 +19,6 @@ struct Recent {
     batches: VecDeque<(usize, usize)>,
     records: usize,
     failed: usize,
-    paused: bool,
 }
 
 impl FailingStreams {
@@ -31,7 +30,7 @@ impl FailingStreams {
         }
     }
 
-    /// Takes in one batch's outcome; says why, once, when the stream is over the limit.
+    /// Takes in one batch's outcome; says why when the stream is over the limit, and then judges anew.
     pub fn note(&mut self, stream: &Arc<str>, records: usize, failed: usize) -> Option<String> {
         let recent = self.streams.entry(Arc::clone(stream)).or_default();
         recent.batches.push_back((records, failed));
@@ -45,13 +44,18 @@ impl FailingStreams {
             recent.failed -= failed;
         }
         let over = recent.failed as f64 > self.limit * self.window as f64;
-        if !over || std::mem::replace(&mut recent.paused, true) {
-            return None;
-        }
-        Some(format!(
-            "{} of its last {} records became dead letters; correct its mapping and restart",
-            recent.failed, recent.records
-        ))
+        over.then(|| {
+            let Recent { records, failed, .. } = std::mem::take(recent);
+            format!(
+                "{failed} of its last {records} records became dead letters; correct its mapping and restart, \
+                 or `streamsync resume --stream {stream}`"
+            )
+        })
+    }
+
+    /// What was on its way when a stream was paused says nothing of how it goes on.
+    pub fn forget(&mut self, stream: &str) {
+        self.streams.remove(stream);
     }
 }
 
@@ -60,12 +64,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_is_paused_once_when_more_than_the_limit_of_the_window_failed() {
+    fn a_stream_is_paused_when_more_than_the_limit_of_the_window_failed() {
         let stream: Arc<str> = "s".into();
         let mut failing = FailingStreams::new(0.5, 100);
         assert_eq!(failing.note(&stream, 50, 50), None);
-        assert!(failing.note(&stream, 10, 1).is_some());
-        assert_eq!(failing.note(&stream, 10, 10), None);
+        let why = failing.note(&stream, 10, 1).unwrap();
+        assert!(why.starts_with("51 of its last 60 records"), "{why}");
+        // From then on it is judged anew.
+        assert_eq!(failing.note(&stream, 50, 50), None);
+        failing.forget(&stream);
+        assert_eq!(failing.note(&stream, 50, 50), None);
     }
 
     #[test]

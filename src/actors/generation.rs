@@ -1,26 +1,28 @@
 //! One life of the pipeline: its stages, their threads, its credits, and how it is built and ended.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Addr, Arbiter, Recipient};
+use tokio::sync::watch;
 
 use super::consumer::{Consumer, Reading};
+use super::doubt::Doubt;
 use super::failing::FailingStreams;
+use super::fenced::Fenced;
 use super::hub::HubHandle;
 use super::ledger::PostgresLedger;
 use super::messages::Failed;
+use super::pausing::Pausing;
 use super::transformer::Transformer;
 use super::writer::{Feedback, Outlets, Session, Writer};
 use crate::cache::{Bus, LatestCache};
-use crate::data::Credits;
+use crate::data::{Credits, Installation};
 use crate::sources::{Broker, PollConfig, StreamSource, TopicSpec, ensure_topics};
 use crate::store::connect::DatabaseUrl;
 use crate::store::maintain::Keep;
 use crate::store::rollups::RollupConfig;
-use crate::store::{self, WriterConfig, migrate};
-use crate::telemetry::status::StreamState;
+use crate::store::{self, Pace, WriteError, WriterConfig, migrate};
 use crate::telemetry::{Metrics, Status};
 use crate::transform::{StreamPlan, Transform};
 
@@ -41,7 +43,11 @@ pub struct Pipeline {
     pub dead_letter_limit: (f64, usize),
     pub hub: HubHandle,
     pub cache: LatestCache,
+    pub doubt: Arc<Doubt>,
     pub bus: Option<Arc<Bus>>,
+    /// Told to whoever speaks to Redis, once the tables are there.
+    pub installation: watch::Sender<Option<Installation>>,
+    pub pausing: Pausing,
     pub metrics: Arc<Metrics>,
     pub status: Arc<Status>,
 }
@@ -53,7 +59,7 @@ pub struct Generation {
     writer: Addr<Writer>,
     arbiters: Vec<Arbiter>,
     credits: Arc<Credits>,
-    progress: Arc<AtomicU64>,
+    pace: Arc<Pace>,
     seen: (u64, Instant),
 }
 
@@ -75,30 +81,40 @@ impl Generation {
             pipeline.status.trouble("postgres", error.to_string());
             failed("postgres", error.to_string(), error.is_final())
         })?;
+        let ran_before = pipeline.status.update(|snapshot| {
+            snapshot.without_tables = false;
+            snapshot.generation > 0
+        });
         let config = pipeline.writer.clone();
-        let store = store::Writer::connect(database, config.clone(), Arc::clone(&pipeline.metrics))
-            .await
-            .map_err(|error| failed("postgres", error.to_string(), error.is_final()))?;
+        let connecting = async {
+            let installation = store::installation::installation(database).await?;
+            pipeline.installation.send_replace(Some(installation));
+            store::Writer::connect(database, config.clone(), Arc::clone(&pipeline.metrics)).await
+        };
+        let store = connecting.await.map_err(|error| {
+            pipeline.status.trouble("postgres", error.to_string());
+            // At the very first start somebody is there to read what is wrong.
+            let fatal = match error {
+                WriteError::Unknown(_) => !ran_before || pipeline.doubt.is_over(Instant::now()),
+                _ => error.is_final(),
+            };
+            failed("postgres", error.to_string(), fatal)
+        })?;
         pipeline.status.well("postgres");
 
-        // A stream paused for its mapping stays paused until the program is started anew.
-        let paused = pipeline.status.update(|snapshot| {
-            let all = snapshot.streams.iter();
-            let paused = all.filter(|(_, state)| matches!(state, StreamState::Paused(_)));
-            paused.map(|(name, _)| name.clone()).collect::<Vec<_>>()
-        });
-        let streams: Vec<StreamSource> = pipeline
-            .streams
-            .iter()
-            .filter(|s| !paused.contains(&s.name.to_string()))
-            .cloned()
-            .collect();
+        pipeline
+            .pausing
+            .begin()
+            .await
+            .map_err(|error| failed("postgres", error.to_string(), error.is_final()))?;
+        // Also those that are paused: their partitions are held, and read when they go on.
+        let streams = pipeline.streams.clone();
         ensure_topics(&pipeline.broker, &topics(&streams), &pipeline.status)
             .await
             .map_err(|error| failed("kafka", error.to_string(), error.is_final()))?;
 
         let credits = Credits::new(pipeline.credit_bytes);
-        let progress = Arc::new(AtomicU64::new(0));
+        let pace = Arc::clone(&config.pace);
         let arbiters = vec![Arbiter::new(), Arbiter::new()];
         let writer = Writer::new(
             number,
@@ -106,15 +122,17 @@ impl Generation {
                 database: database.clone(),
                 config,
                 store: Some(store),
-                progress: Arc::clone(&progress),
+                doubt: Arc::clone(&pipeline.doubt),
             },
             Outlets {
                 hub: pipeline.hub.clone(),
                 supervisor: supervisor.clone(),
                 cache: pipeline.cache.clone(),
                 bus: pipeline.bus.clone(),
+                pausing: pipeline.pausing.clone(),
             },
             FailingStreams::new(pipeline.dead_letter_limit.0, pipeline.dead_letter_limit.1),
+            Fenced::new(pipeline.poll.session_timeout * 2),
             Arc::clone(&pipeline.metrics),
             Arc::clone(&pipeline.status),
         );
@@ -151,7 +169,7 @@ impl Generation {
             arbiters,
             credits,
             seen: (0, Instant::now()),
-            progress,
+            pace,
         })
     }
 
@@ -169,11 +187,16 @@ impl Generation {
         if let Some((stage, _)) = alive.iter().find(|(_, alive)| !alive) {
             return Some((stage, "panicked".to_owned()));
         }
-        let progress = self.progress.load(Ordering::Relaxed);
-        if progress != self.seen.0 || self.credits.held() == 0 {
-            self.seen = (progress, Instant::now());
+        let steps = self.pace.steps();
+        if steps != self.seen.0 || self.credits.held() == 0 {
+            self.seen = (steps, Instant::now());
         }
-        (self.seen.1.elapsed() > stalled).then(|| ("writer", format!("no progress for {stalled:?}")))
+        if self.seen.1.elapsed() <= stalled {
+            return None;
+        }
+        // The same batch comes again.
+        self.pace.slower();
+        Some(("writer", format!("no progress for {stalled:?}")))
     }
 
     /// Stops the stages where they are. What they held comes again from the offsets in Postgres.

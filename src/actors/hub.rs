@@ -4,32 +4,38 @@
 //! reads from Postgres: at start, when told to, when it sees a hole, and every 500 ms. While
 //! Postgres is away it goes on delivering what continues the sequence.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use self::handle::{Drain, Offer, Refused, Shared, Subscribe, Unsubscribe};
+use self::handle::{Drain, Offer, Origin, Shared, Subscribe, Unsubscribe};
 use super::messages::CatchUp;
 use crate::cache::LatestCache;
-use crate::data::{Mark, Positions, Stored};
-use crate::live::{End, Index, Page, Sequence, SubscriberId};
+use crate::data::stored::Range;
+use crate::data::{Mark, PartitionId, Positions, Stored};
+use crate::live::index::{GroupId, Index, Limits};
+use crate::live::{End, Page, Sequence, SubscriberId};
 use crate::store::DatabaseUrl;
 use crate::store::tail::{Horizon, Names, Tail, TailError, Want};
 use crate::telemetry::{Metrics, Status};
 
 mod handle;
+mod joining;
 
 pub use handle::{HubHandle, SubscribeError, Subscription};
 
 const TICK: Duration = Duration::from_millis(500);
 /// Points the hub reads from Postgres at a time.
 const PAGE: usize = 5_000;
-/// Subscriptions that may wait for the first look into Postgres.
-const WAITING_MAX: usize = 10_000;
 /// Names kept from one read to the next.
 const NAMES_MAX: usize = 100_000;
+/// How far beyond the last look another node's word is taken, in offsets.
+const WORD_MAX: i64 = 1_000_000;
+/// Looks that another node's word asks for are this far apart, so that nonsense costs little.
+const LOOK_APART: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub struct Hub {
@@ -40,14 +46,23 @@ pub struct Hub {
     status: Arc<Status>,
     shared: Arc<Shared>,
     index: Index,
+    began: Instant,
+    /// Who waits for its group to be judged.
+    unjudged: HashMap<GroupId, Vec<Subscribe>>,
+    judging: bool,
     /// `None` until Postgres first told where everything stands.
     sequence: Option<Sequence>,
+    /// Where everything stood at the last look.
+    horizon: Positions,
     waiting: Vec<Subscribe>,
     next_id: SubscriberId,
     names: Names,
     reading: bool,
     /// Something came up during a read that asks for another.
     read_again: bool,
+    looked_at: Option<Instant>,
+    /// A look is due in a moment.
+    look_due: bool,
     away: bool,
     drained: Vec<oneshot::Sender<()>>,
 }
@@ -57,6 +72,8 @@ struct Look {
     horizon: Horizon,
     page: Option<Arc<Stored>>,
     proven: bool,
+    /// Of which less is stored than was published when the look began.
+    went_back: Vec<PartitionId>,
 }
 
 impl Hub {
@@ -64,24 +81,31 @@ impl Hub {
     pub fn start(
         url: DatabaseUrl,
         recent: usize,
+        limits: Limits,
         latest: LatestCache,
         metrics: Arc<Metrics>,
         status: Arc<Status>,
     ) -> HubHandle {
-        let shared = Arc::new(Shared::new(recent));
+        let shared = Arc::new(Shared::new(recent, limits.by_client.is_some()));
         let hub = Self {
             tail: Tail::new(url, 1),
             latest,
             metrics,
             status,
             shared: Arc::clone(&shared),
-            index: Index::default(),
+            index: Index::new(limits),
+            began: Instant::now(),
+            unjudged: HashMap::new(),
+            judging: false,
             sequence: None,
+            horizon: Positions::new(),
             waiting: Vec::new(),
             next_id: 0,
             names: Names::default(),
             reading: false,
             read_again: false,
+            looked_at: None,
+            look_due: false,
             away: false,
             drained: Vec::new(),
         };
@@ -104,7 +128,7 @@ impl Hub {
         }
         let accepted = sequence.accept(&stored.ranges);
         let page = Page::new(Arc::clone(stored));
-        self.index.deliver(&page, &accepted);
+        self.index.deliver(&page, &accepted, self.now());
         if !accepted.ranges.is_empty() {
             self.shared.recent.push(&page, &accepted.ranges);
             self.shared.publish(accepted.mark);
@@ -114,6 +138,33 @@ impl Hub {
         }
     }
 
+    /// What another node says it committed. It is taken at its word as far as it continues what is
+    /// known; anything else is a reason to look.
+    fn hear(&mut self, stored: &Arc<Stored>, ctx: &mut Context<Self>) {
+        let known = |id| self.horizon.get(&id).copied();
+        let beyond = |range: &Range| match known(range.partition_id) {
+            Some(at) => range.to.saturating_sub(at) > WORD_MAX,
+            None => true,
+        };
+        if !stored.ranges.iter().any(beyond) {
+            self.publish(stored, ctx);
+        } else if self.sequence.is_some() {
+            self.look_soon(ctx);
+        }
+    }
+
+    fn look_soon(&mut self, ctx: &mut Context<Self>) {
+        if self.look_due {
+            return;
+        }
+        let since = self.looked_at.map_or(LOOK_APART, |at| at.elapsed());
+        self.look_due = true;
+        ctx.run_later(LOOK_APART.saturating_sub(since), |hub, ctx| {
+            hub.look_due = false;
+            hub.look(ctx);
+        });
+    }
+
     /// Looks into Postgres, once at a time.
     fn look(&mut self, ctx: &mut Context<Self>) {
         if self.reading {
@@ -121,6 +172,7 @@ impl Hub {
             return;
         }
         self.reading = true;
+        self.looked_at = Some(Instant::now());
         let published = self.sequence.as_ref().map(|s| s.positions().clone());
         let names = std::mem::take(&mut self.names);
         let look = look(self.tail.clone(), published, names);
@@ -148,6 +200,7 @@ impl Hub {
             self.status.well("postgres");
         }
         let next = look.horizon.next_offsets();
+        self.horizon.clone_from(&next);
         let Some(sequence) = &mut self.sequence else {
             self.shared.publish(Mark::at(next.clone()));
             // What other nodes committed before this was not offered to it.
@@ -158,12 +211,22 @@ impl Hub {
             }
             return false;
         };
-        if !look.proven {
-            if !self.index.is_empty() {
+        if !look.proven || !look.went_back.is_empty() {
+            if !look.went_back.is_empty() {
+                let counters = &self.metrics.went_back;
+                self.metrics.add(counters, &[("noticed_by", "live")], 1);
+                tracing::warn!(
+                    partitions = ?look.went_back,
+                    "postgres has less than was published: what is missing is published again to whom it is new"
+                );
+                // The same ids may be other series now.
+                self.names.clear();
+                self.index.forget_series();
+            } else if !self.index.is_empty() {
                 tracing::warn!("an epoch changed or offsets were lost: every subscriber checks its cursor");
             }
-            let at = |(id, next)| (id, sequence.position(id).max(next));
-            *sequence = Sequence::new(next.into_iter().map(at).collect());
+            // Subscribers keep their own positions, so nobody sees a point twice.
+            sequence.move_to(&next, &look.went_back);
             self.latest.invalidate();
             self.shared.recent.clear();
             // Before the new positions are shown: an idle feed would take them for its own.
@@ -200,25 +263,8 @@ impl Hub {
         false
     }
 
-    fn register(&mut self, request: Subscribe, ctx: &mut Context<Self>) {
-        let Some(seam) = self.shared.published() else {
-            if self.waiting.len() < WAITING_MAX {
-                self.waiting.push(request);
-            }
-            return;
-        };
-        if self.shared.is_draining() {
-            let _ = request.reply.send(Err(Refused));
-            return;
-        }
-        let (sender, receiver) = crate::live::outbox::outbox(request.options, &self.metrics.delivered);
-        let id = self.next_id;
-        self.next_id += 1;
-        let subscription = Subscription::new(receiver, seam, id, ctx.address());
-        self.index.subscribe(id, request.selector, sender);
-        self.metrics.subscribers.set(gauge(self.index.len()));
-        // Whoever has gone or lost its patience drops it, and so unsubscribes.
-        let _ = request.reply.send(Ok(subscription));
+    fn now(&self) -> u32 {
+        u32::try_from(self.began.elapsed().as_secs()).unwrap_or(u32::MAX)
     }
 
     fn unsubscribe(&mut self, id: SubscriberId) {
@@ -240,7 +286,10 @@ async fn look(
     let looked = async {
         let horizon = tail.horizon().await?;
         let proven = published.as_ref().is_none_or(|p| horizon.check(p).is_ok());
-        let page = match published.filter(|_| proven) {
+        // Nothing is published before it is committed.
+        let went_back = published.as_ref().map(|p| horizon.went_back(p));
+        let went_back = went_back.unwrap_or_default();
+        let page = match published.filter(|_| proven && went_back.is_empty()) {
             Some(from) => {
                 let want = Want {
                     only: None,
@@ -256,6 +305,7 @@ async fn look(
             horizon,
             page: page.map(Arc::new),
             proven,
+            went_back,
         })
     }
     .await;
@@ -271,7 +321,10 @@ impl Actor for Hub {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.look(ctx);
-        ctx.run_interval(TICK, Self::look);
+        ctx.run_interval(TICK, |hub, ctx| {
+            hub.index.sweep(hub.now());
+            hub.look(ctx);
+        });
     }
 }
 
@@ -279,7 +332,10 @@ impl Handler<Offer> for Hub {
     type Result = ();
 
     fn handle(&mut self, offer: Offer, ctx: &mut Self::Context) {
-        self.publish(&offer.stored, ctx);
+        match offer.origin {
+            Origin::Here => self.publish(&offer.stored, ctx),
+            Origin::Elsewhere => self.hear(&offer.stored, ctx),
+        }
     }
 }
 

@@ -71,8 +71,8 @@ async fn is_alive(ledger: &ledger::Ledger) -> bool {
 
 fn into_ledger_error(error: WriteError) -> LedgerError {
     match error {
-        WriteError::Retry(why) => LedgerError::Retry(why),
         WriteError::Poisoned(why) | WriteError::Fatal(why) => LedgerError::Fatal(why),
+        other => LedgerError::Retry(other.to_string()),
     }
 }
 
@@ -81,11 +81,19 @@ impl Ledger for PostgresLedger {
         self.ask(async |ledger| ledger.claim(place).await)
     }
 
+    fn begin_topic(&mut self, place: Place<'_>, first: &[(i32, i64)]) -> Result<(), LedgerError> {
+        self.ask(async |ledger| ledger.begin_topic(place, first).await)
+    }
+
     fn begin_epoch(&mut self, place: Place<'_>, next_offset: i64) -> Result<Claimed, LedgerError> {
         self.ask(async |ledger| ledger.begin_epoch(place, next_offset).await)
     }
 
     fn record_gap(&mut self, claimed: Claimed, to: i64) -> Result<(), LedgerError> {
         self.ask(async |ledger| ledger.record_gap(claimed, to).await)
+    }
+
+    fn record_lost_end(&mut self, claimed: Claimed, from: i64) -> Result<(), LedgerError> {
+        self.ask(async |ledger| ledger.record_lost_end(claimed, from).await)
     }
 }

@@ -4,22 +4,32 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+use crate::cache::LatestCache;
 use crate::data::Micros;
-use crate::store::DatabaseUrl;
 use crate::store::maintain::{self, Keep};
+use crate::store::{DatabaseUrl, WriteError};
 use crate::telemetry::status::{Maintained, MaintenanceRun};
-use crate::telemetry::{Metrics, Status};
+use crate::telemetry::{Metrics, Status, caught};
 
 #[derive(Debug)]
 pub struct Maintenance {
     job: Mutex<maintain::Maintenance>,
+    /// May hold points that are gone.
+    latest: LatestCache,
     metrics: Arc<Metrics>,
     status: Arc<Status>,
 }
 
 impl Maintenance {
-    pub fn new(database: DatabaseUrl, keep: Keep, metrics: Arc<Metrics>, status: Arc<Status>) -> Self {
+    pub fn new(
+        database: DatabaseUrl,
+        keep: Keep,
+        latest: LatestCache,
+        metrics: Arc<Metrics>,
+        status: Arc<Status>,
+    ) -> Self {
         Self {
+            latest,
             job: Mutex::new(maintain::Maintenance::new(database, keep)),
             metrics,
             status,
@@ -32,8 +42,12 @@ impl Maintenance {
             return;
         };
         let at = Micros::now();
-        let outcome = match job.run(at).await {
+        let ran = caught(&self.metrics, "maintenance", job.run(at)).await;
+        let outcome = match ran.unwrap_or_else(|| Err(WriteError::Retry("panicked".to_owned()))) {
             Ok(Some(dropped)) => {
+                if job.has_swept() {
+                    self.latest.invalidate();
+                }
                 self.metrics.dropped_partitions.inc_by(dropped.partitions);
                 self.metrics.expired_rows.inc_by(dropped.rows);
                 Maintained::Done {
@@ -50,5 +64,52 @@ impl Maintenance {
         };
         self.status
             .update(|snapshot| snapshot.maintenance = Some(MaintenanceRun { at, outcome }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cache::Latest;
+    use crate::store::testing::batches::{Input, Node, second};
+
+    #[tokio::test]
+    async fn a_latest_point_that_retention_dropped_is_not_shown_from_the_cache() {
+        let mut node = Node::start().await;
+        let a = node.own(0).await;
+        node.write(Input::empty().share(&a, 0, 1).record(0, 1, &[("x", 1, 1.0)]))
+            .await;
+        let latest = LatestCache::local(10);
+        let lookup = latest.lookup(&[1]).await;
+        let point = Latest {
+            series: 1,
+            ts: second(1),
+            value: 1.0,
+            partition_id: 1,
+            offset: 0,
+        };
+        latest.put_back(&lookup.epoch, vec![point]);
+        assert_eq!(latest.lookup(&[1]).await.found, [point]);
+
+        let day = Duration::from_secs(86_400);
+        let keep = Keep {
+            dead_letters: day,
+            commits: day,
+            streams: BTreeMap::from([("machines".to_owned(), [Some(day), None, None, None])]),
+            rollups: false,
+            archive: false,
+        };
+        let (url, metrics, status) = (node.db.url.clone(), Arc::default(), Arc::<Status>::default());
+        let maintenance = Maintenance::new(url, keep, latest.clone(), metrics, Arc::clone(&status));
+        maintenance.run().await;
+        let run = status.snapshot().maintenance.expect("it ran");
+        assert!(
+            matches!(run.outcome, Maintained::Done { partitions: 1, .. }),
+            "{run:?}"
+        );
+        assert_eq!(latest.lookup(&[1]).await.missing, [1]);
     }
 }

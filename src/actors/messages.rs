@@ -4,8 +4,6 @@
 //! under a credit; facts go back through a `Recipient`, so that no stage imports the one before it.
 //! What the hub is told and asked goes through its [`HubHandle`](super::hub::HubHandle).
 
-use std::sync::Arc;
-
 use actix::Message;
 
 use crate::data::{Batch, RawBatch, Share};
@@ -33,13 +31,11 @@ pub struct Committed {
 #[rtype(result = "()")]
 pub struct CatchUp;
 
-/// Writer -> Consumer: too many of this stream's records fail; stop reading it.
-#[derive(Clone, Debug, Message)]
+/// Writer -> Consumer: the status says that a stream is paused; stop reading it at once.
+#[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub struct PauseStream {
+pub struct PauseStreams {
     pub generation: u64,
-    pub stream: Arc<str>,
-    pub why: String,
 }
 
 /// Any stage -> Supervisor: this generation cannot go on.

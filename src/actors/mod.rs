@@ -3,7 +3,7 @@
 //! ```text
 //! Consumer ── Transform ─► Transformer ── Write ─► Writer ── Publish ─► Hub
 //!    ▲                                               │
-//!    └───────────── Committed, PauseStream ──────────┘        Failed ─► Supervisor
+//!    └───────────── Committed, PauseStreams ─────────┘        Failed ─► Supervisor
 //! ```
 
 pub mod messages;
@@ -11,7 +11,10 @@ pub mod consumer;
 mod ledger;
 pub mod transformer;
 pub mod writer;
+pub mod doubt;
 mod failing;
+mod fenced;
+pub mod pausing;
 mod maintenance;
 mod refresher;
 pub mod sampler;

@@ -10,7 +10,7 @@ use crate::data::Micros;
 use crate::store::WriteError;
 use crate::store::connect::DatabaseUrl;
 use crate::store::rollups::{Refreshed, Refresher, RollupConfig};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, caught};
 
 const RETRY_LONGEST: Duration = Duration::from_secs(60);
 /// So many times as long as a pass took, Postgres is the writers' before the next.
@@ -20,10 +20,14 @@ const REST: u32 = 5;
 pub async fn run(database: &DatabaseUrl, config: RollupConfig, metrics: &Arc<Metrics>) {
     let mut failures = 0;
     loop {
-        let Err(error) = passes(database, config, metrics, &mut failures).await;
+        let passes = passes(database, config, metrics, &mut failures);
+        let why = match caught(metrics, "rollups", passes).await {
+            Some(Err(error)) => error.to_string(),
+            None => "panicked".to_owned(),
+        };
         let delay = RETRY_LONGEST.min(Duration::from_secs(1 << failures.min(6)));
         failures += 1;
-        tracing::warn!(%error, retry_in = ?delay, "rollups were not refreshed");
+        tracing::warn!(why, retry_in = ?delay, "rollups were not refreshed");
         sleep(delay).await;
     }
 }

@@ -44,6 +44,7 @@ pub struct Supervisor {
     maintained: Option<Instant>,
     /// Begins with the first generation, which brings the tables, and outlives it.
     refresher: Option<Arbiter>,
+    watching_pauses: bool,
 }
 
 impl Supervisor {
@@ -51,7 +52,13 @@ impl Supervisor {
         let (database, keep) = (pipeline.database.clone(), pipeline.keep.clone());
         let (metrics, status) = (Arc::clone(&pipeline.metrics), Arc::clone(&pipeline.status));
         Self {
-            maintenance: Arc::new(Maintenance::new(database, keep, metrics, status)),
+            maintenance: Arc::new(Maintenance::new(
+                database,
+                keep,
+                pipeline.cache.clone(),
+                metrics,
+                status,
+            )),
             status: Arc::clone(&pipeline.status),
             pipeline,
             fatal,
@@ -63,6 +70,7 @@ impl Supervisor {
             stopping: false,
             maintained: None,
             refresher: None,
+            watching_pauses: false,
         }
     }
 
@@ -83,6 +91,7 @@ impl Supervisor {
                     this.pipeline.metrics.generation.set(number.cast_signed());
                     this.running = Some(generation);
                     this.refresh();
+                    this.watch_pauses(ctx);
                     this.pipeline.hub.catch_up();
                     this.pipeline.cache.invalidate();
                 }
@@ -155,6 +164,13 @@ impl Supervisor {
             refresher::run(&pipeline.database, config, &pipeline.metrics).await;
         });
         self.refresher = Some(arbiter);
+    }
+
+    fn watch_pauses(&mut self, ctx: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.watching_pauses, true) {
+            let pausing = self.pipeline.pausing.clone();
+            ctx.spawn(wrap_future(async move { pausing.watch().await }));
+        }
     }
 
     fn maintain(&mut self, ctx: &mut Context<Self>) {

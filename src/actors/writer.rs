@@ -3,26 +3,30 @@
 //! A lost Postgres is waited out with the batch in hand; offsets stand still meanwhile, and the
 //! credits the batch holds keep the source from reading on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::fut::wrap_future;
-use actix::{Actor, ActorFutureExt, AtomicResponse, Context, Handler, Recipient};
+use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handler, Recipient};
 
 use super::failing::FailingStreams;
+use super::fenced::{Claimed, Fenced};
 use super::hub::HubHandle;
-use super::messages::{Committed, Drain, Failed, PauseStream, Write};
+use super::messages::{Committed, Drain, Failed, PauseStreams, Write};
+use super::pausing::Pausing;
 use crate::cache::{Bus, LatestCache};
 use crate::data::Batch;
-use crate::store::connect::DatabaseUrl;
-use crate::store::{self, DeadRecord, WriteError, WriterConfig, Written};
-use crate::telemetry::status::StreamState;
+use crate::store::{DeadRecord, Held, Written};
 use crate::telemetry::{Metrics, Status};
 
-const RETRY_FIRST: Duration = Duration::from_millis(100);
-const RETRY_LONGEST: Duration = Duration::from_secs(5);
+mod session;
+
+use session::Ended;
+pub use session::Session;
+
+/// How often it is checked that Postgres still has what it confirmed, while there is nothing to write.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
 
 /// Who is told what.
 #[derive(Debug)]
@@ -31,13 +35,14 @@ pub struct Outlets {
     pub supervisor: Recipient<Failed>,
     pub cache: LatestCache,
     pub bus: Option<Arc<Bus>>,
+    pub pausing: Pausing,
 }
 
 /// The facts that go back up the pipeline; known only once the consumer exists.
 #[derive(Debug)]
 pub struct Feedback {
     pub committed: Recipient<Committed>,
-    pub pause: Recipient<PauseStream>,
+    pub pause: Recipient<PauseStreams>,
 }
 
 impl actix::Message for Feedback {
@@ -51,19 +56,10 @@ pub struct Writer {
     outlets: Outlets,
     feedback: Option<Feedback>,
     failing: FailingStreams,
+    fenced: Fenced,
     metrics: Arc<Metrics>,
     status: Arc<Status>,
     stopped: bool,
-}
-
-/// The connection and what is needed to make another.
-#[derive(Debug)]
-pub struct Session {
-    pub database: DatabaseUrl,
-    pub config: WriterConfig,
-    pub store: Option<store::Writer>,
-    /// Counts attempts and successes: the supervisor sees that the writer lives.
-    pub progress: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -72,6 +68,7 @@ impl Writer {
         session: Session,
         outlets: Outlets,
         failing: FailingStreams,
+        fenced: Fenced,
         metrics: Arc<Metrics>,
         status: Arc<Status>,
     ) -> Self {
@@ -81,6 +78,7 @@ impl Writer {
             outlets,
             feedback: None,
             failing,
+            fenced,
             metrics,
             status,
             stopped: false,
@@ -100,6 +98,8 @@ impl Writer {
             bus.publish(&stored);
         }
         self.judge(counts, &written.dead_letters);
+        let dropped = written.dropped.iter();
+        self.lost(dropped.map(|share| (share.of.partition_id, share.of.owner_epoch)));
         if let Some(feedback) = &self.feedback {
             // The last share of a partition counts, and what an earlier attempt committed lies before.
             let shares = written.already.into_iter().chain(written.committed).collect();
@@ -118,37 +118,101 @@ impl Writer {
         }
         self.metrics.flow.dead_letters.inc_by(dead.len() as u64);
         for (stream, records) in counts {
+            if self.status.is_paused(stream) {
+                self.failing.forget(stream);
+                continue;
+            }
             let failed = dead
                 .iter()
-                .filter(|letter| letter.stream == *stream && !letter.redriven)
+                .filter(|letter| letter.stream == *stream && letter.blames_mapping)
                 .count();
             let Some(why) = self.failing.note(stream, *records, failed) else {
                 continue;
             };
             tracing::error!(stream = &**stream, "stream paused: {why}");
-            self.status.update(|snapshot| {
-                let state = StreamState::Paused(why.clone());
-                snapshot.streams.insert(stream.to_string(), state);
-            });
+            self.outlets.pausing.pause(stream, why);
             if let Some(feedback) = &self.feedback {
-                feedback.pause.do_send(PauseStream {
+                feedback.pause.do_send(PauseStreams {
                     generation: self.generation,
-                    stream: Arc::clone(stream),
-                    why,
                 });
             }
         }
     }
 
-    fn failed(&mut self, why: String) {
-        self.stopped = true;
+    /// Looks at the partitions of this node whether they are as it left them.
+    fn check(&mut self, ctx: &mut Context<Self>) {
+        let held = self.held();
+        if self.stopped || held.is_empty() {
+            return;
+        }
+        let metrics = Arc::clone(&self.metrics);
+        let mut session = self.session.take();
+        let checked = async move {
+            let outcome = session.check(&held, &metrics).await;
+            (session, outcome)
+        };
+        ctx.wait(
+            wrap_future(checked).map(|(session, outcome), this: &mut Self, _| {
+                this.session = session;
+                match outcome {
+                    Ok(lost) => {
+                        let lost: HashSet<Claimed> = lost.iter().map(claimed).collect();
+                        this.fenced.retain(|claimed| lost.contains(claimed));
+                        this.lost(lost.into_iter());
+                    }
+                    Err(ended) => this.failed(ended),
+                }
+            }),
+        );
+    }
+
+    fn held(&self) -> Vec<Held> {
+        self.status.update(|snapshot| {
+            let reading = snapshot.partitions.values().filter(|p| p.trouble.is_none());
+            let held = reading.map(|p| Held {
+                partition_id: p.partition_id,
+                owner_epoch: p.owner_epoch,
+                next_offset: p.next_offset,
+            });
+            held.collect()
+        })
+    }
+
+    /// These have another owner. While Kafka takes them away that is as it should be.
+    fn lost(&mut self, lost: impl Iterator<Item = Claimed>) {
+        let mut lost = lost.peekable();
+        if lost.peek().is_none() {
+            return;
+        }
+        let held: HashSet<Claimed> = self.held().iter().map(claimed).collect();
+        self.fenced.retain(|claimed| held.contains(claimed));
+        for one in lost.filter(|one| held.contains(one)) {
+            if self.fenced.note(one, Instant::now()) {
+                let why = format!(
+                    "partition id {} has another owner, though kafka leaves it here",
+                    one.0
+                );
+                self.failed(Ended { why, fatal: false });
+                return;
+            }
+        }
+    }
+
+    fn failed(&mut self, Ended { why, fatal }: Ended) {
+        if std::mem::replace(&mut self.stopped, true) {
+            return;
+        }
         self.outlets.supervisor.do_send(Failed {
             generation: self.generation,
             stage: "writer",
             why,
-            fatal: true,
+            fatal,
         });
     }
+}
+
+fn claimed(held: &Held) -> Claimed {
+    (held.partition_id, held.owner_epoch)
 }
 
 /// Records by stream, redriven ones aside: those failed once already.
@@ -168,66 +232,12 @@ fn count_records(batch: &Batch) -> RecordCounts {
     counts
 }
 
-impl Session {
-    /// Moves the connection into a handler's future; it comes back with the outcome.
-    fn take(&mut self) -> Self {
-        Self {
-            database: self.database.clone(),
-            config: self.config.clone(),
-            store: self.store.take(),
-            progress: Arc::clone(&self.progress),
-        }
-    }
-
-    /// Stores the batch, however long Postgres is away; `Err` is fatal.
-    async fn store(
-        &mut self,
-        mut batch: Batch,
-        metrics: &Arc<Metrics>,
-        status: &Status,
-    ) -> Result<Written, String> {
-        let mut wait = RETRY_FIRST;
-        loop {
-            self.progress.fetch_add(1, Ordering::Relaxed);
-            let why = match self.attempt(batch, metrics).await {
-                Ok(written) => {
-                    status.well("postgres");
-                    return Ok(written);
-                }
-                Err((_, WriteError::Fatal(why) | WriteError::Poisoned(why))) => return Err(why),
-                Err((returned, WriteError::Retry(why))) => {
-                    batch = returned;
-                    why
-                }
-            };
-            tracing::warn!(%why, retry_in = ?wait, "postgres does not take the batch");
-            status.trouble("postgres", why);
-            self.store = None;
-            tokio::time::sleep(wait).await;
-            wait = RETRY_LONGEST.min(wait * 2);
-        }
-    }
-
-    async fn attempt(
-        &mut self,
-        batch: Batch,
-        metrics: &Arc<Metrics>,
-    ) -> Result<Written, (Batch, WriteError)> {
-        let store = match &mut self.store {
-            Some(store) => store,
-            none => {
-                match store::Writer::connect(&self.database, self.config.clone(), Arc::clone(metrics)).await {
-                    Ok(store) => none.insert(store),
-                    Err(error) => return Err((batch, error)),
-                }
-            }
-        };
-        store.write(batch).await
-    }
-}
-
 impl Actor for Writer {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(CHECK_EVERY, Self::check);
+    }
 }
 
 impl Handler<Write> for Writer {
@@ -253,7 +263,7 @@ impl Handler<Write> for Writer {
                         this.metrics.batch_seconds.observe(begun.elapsed().as_secs_f64());
                         this.stored(&counts, written);
                     }
-                    Err(why) => this.failed(why),
+                    Err(ended) => this.failed(ended),
                 }
             },
         )))

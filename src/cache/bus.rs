@@ -2,7 +2,8 @@
 //! find it in Postgres.
 //!
 //! Nothing rests on it. A batch that is not delivered (Redis away, queue full, batch too large) is a
-//! hole that the hub fills from Postgres; after each (re)connect it is told to look.
+//! hole that the hub fills from Postgres; after each (re)connect it is told to look. Whoever else can
+//! write to this Redis is not believed: a message without our tag is dropped and counted.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,20 +15,18 @@ use redis::aio::MultiplexedConnection;
 use redis::{Client, RedisError};
 use tokio::sync::{mpsc, watch};
 
-use super::link::{Backoff, CacheError, RedisConfig, brief, connect};
+use super::link::{Backoff, CacheError, Names, RedisConfig, brief, connect};
 use super::wire::{self, NodeId};
-use crate::data::Stored;
+use crate::data::{Installation, Stored};
 use crate::telemetry::{Metrics, Status};
 
 /// Batches on their way to Redis.
 const QUEUE: usize = 64;
-/// Redis drops subscribers that are 8 MiB behind for a minute; a batch larger than this many bytes
-/// is left to Postgres.
-const MESSAGE_MAX: usize = 4 * 1024 * 1024;
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(3);
 /// A connection that fell silent is found out by this; in between Redis owes us nothing.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const BUS: &str = "redis bus";
+const STORED: &str = "stored";
 
 /// What another node did.
 #[derive(Clone, Debug)]
@@ -61,20 +60,27 @@ impl Bus {
     ) -> Result<Self, CacheError> {
         let client = config.client()?;
         let node = node_id();
-        let channel = format!("{{{}}}:stored", config.prefix);
+        let names = config.names();
         let (queue, batches) = mpsc::channel(QUEUE);
         let (alive, gone) = watch::channel(());
         tokio::spawn(publish(
             client.clone(),
-            channel.clone(),
+            names.clone(),
             node,
             Arc::clone(&metrics),
             batches,
         ));
+        let ear = Ear {
+            client,
+            names,
+            node,
+            metrics: Arc::clone(&metrics),
+            status,
+        };
         tokio::spawn(async move {
             let mut gone = gone;
             tokio::select! {
-                () = subscribe(client, channel, node, status, hear) => {}
+                () = ear.subscribe(hear) => {}
                 _ = gone.changed() => {}
             }
         });
@@ -95,7 +101,7 @@ impl Bus {
 
 async fn publish(
     client: Client,
-    channel: String,
+    names: Names,
     node: NodeId,
     metrics: Arc<Metrics>,
     mut batches: mpsc::Receiver<Arc<Stored>>,
@@ -113,16 +119,16 @@ async fn publish(
                 Err(_) => not_before = tokio::time::Instant::now() + backoff.next_wait(),
             }
         }
-        let Some(connection) = &mut link else {
+        // Whoever commits has been told by Postgres who we are.
+        let (Some(connection), Some(installation)) = (&mut link, names.installation()) else {
             metrics.cache_errors.inc();
             continue;
         };
-        let message = wire::encode(node, &stored);
-        if message.len() > MESSAGE_MAX {
+        let Some(message) = wire::encode(&installation, node, &stored) else {
             continue;
-        }
+        };
         let sent: Result<(), RedisError> = redis::cmd("PUBLISH")
-            .arg(&channel)
+            .arg(names.name(&installation, STORED))
             .arg(message)
             .query_async(connection)
             .await;
@@ -133,65 +139,76 @@ async fn publish(
     }
 }
 
-async fn subscribe(
+/// What listens to the other nodes.
+struct Ear {
     client: Client,
-    channel: String,
+    names: Names,
     node: NodeId,
+    metrics: Arc<Metrics>,
     status: Arc<Status>,
-    hear: impl Fn(BusEvent) + Send + Sync,
-) {
-    let mut backoff = Backoff::new();
-    loop {
-        let connected = AtomicBool::new(false);
-        let ended = listen(&client, &channel, node, &|event| {
-            if matches!(event, BusEvent::Connected) {
-                connected.store(true, Ordering::Relaxed);
-                status.update(|s| s.degraded.remove(BUS));
-            }
-            hear(event);
-        })
-        .await;
-        let why = ended.map_or_else(|error| brief(&error), |()| "connection closed".to_owned());
-        let before = status.update(|s| s.degraded.insert(BUS, why.clone()));
-        if before.is_none() {
-            tracing::warn!(%why, "Redis is away; other nodes' batches come from Postgres until it is back");
-        }
-        if connected.into_inner() {
-            backoff = Backoff::new();
-        }
-        tokio::time::sleep(backoff.next_wait()).await;
-    }
 }
 
-/// `Ok` when Redis closed the connection.
-async fn listen(
-    client: &Client,
-    channel: &str,
-    node: NodeId,
-    hear: &impl Fn(BusEvent),
-) -> Result<(), RedisError> {
-    let connecting = async {
-        let mut pubsub = client.get_async_pubsub().await?;
-        pubsub.subscribe(channel).await?;
-        Ok::<_, RedisError>(pubsub)
-    };
-    let pubsub = tokio::time::timeout(PUBLISH_TIMEOUT, connecting)
-        .await
-        .map_err(|_| silent())??;
-    let (mut sink, mut messages) = pubsub.split();
-    hear(BusEvent::Connected);
-    loop {
-        match tokio::time::timeout(PING_EVERY, messages.next()).await {
-            Ok(Some(message)) => match wire::decode(message.get_payload_bytes()) {
-                Some((from, stored)) if from != node => hear(BusEvent::Stored(Arc::new(stored))),
-                Some(_) => {}
-                None => tracing::debug!("a message on the bus is not of this version"),
-            },
-            Ok(None) => return Ok(()),
-            Err(_) => {
-                tokio::time::timeout(PUBLISH_TIMEOUT, sink.ping::<redis::Value>())
-                    .await
-                    .map_err(|_| silent())??;
+impl Ear {
+    async fn subscribe(mut self, hear: impl Fn(BusEvent) + Send + Sync) {
+        let mut backoff = Backoff::new();
+        loop {
+            let installation = self.names.known().await;
+            let connected = AtomicBool::new(false);
+            let ended = self
+                .listen(&installation, &|event| {
+                    if matches!(event, BusEvent::Connected) {
+                        connected.store(true, Ordering::Relaxed);
+                        self.status.update(|s| s.degraded.remove(BUS));
+                    }
+                    hear(event);
+                })
+                .await;
+            let why = ended.map_or_else(|error| brief(&error), |()| "connection closed".to_owned());
+            let before = self.status.update(|s| s.degraded.insert(BUS, why.clone()));
+            if before.is_none() {
+                tracing::warn!(%why, "Redis is away; other nodes' batches come from Postgres until it is back");
+            }
+            if connected.into_inner() {
+                backoff = Backoff::new();
+            }
+            tokio::time::sleep(backoff.next_wait()).await;
+        }
+    }
+
+    /// `Ok` when Redis closed the connection.
+    async fn listen(&self, installation: &Installation, hear: &impl Fn(BusEvent)) -> Result<(), RedisError> {
+        let channel = self.names.name(installation, STORED);
+        let connecting = async {
+            let mut pubsub = self.client.get_async_pubsub().await?;
+            pubsub.subscribe(channel).await?;
+            Ok::<_, RedisError>(pubsub)
+        };
+        let pubsub = tokio::time::timeout(PUBLISH_TIMEOUT, connecting)
+            .await
+            .map_err(|_| silent())??;
+        let (mut sink, mut messages) = pubsub.split();
+        hear(BusEvent::Connected);
+        let mut warned = false;
+        loop {
+            match tokio::time::timeout(PING_EVERY, messages.next()).await {
+                Ok(Some(message)) => match wire::decode(installation, message.get_payload_bytes()) {
+                    Some((from, stored)) if from != self.node => hear(BusEvent::Stored(Arc::new(stored))),
+                    Some(_) => {}
+                    None => {
+                        self.metrics.cache_errors.inc();
+                        if !std::mem::replace(&mut warned, true) {
+                            tracing::warn!(
+                                "a message on the Redis bus is not of this installation or version, and is dropped"
+                            );
+                        }
+                    }
+                },
+                Ok(None) => return Ok(()),
+                Err(_) => {
+                    tokio::time::timeout(PUBLISH_TIMEOUT, sink.ping::<redis::Value>())
+                        .await
+                        .map_err(|_| silent())??;
+                }
             }
         }
     }

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError};
+use tokio::sync::watch;
+
+use crate::data::Installation;
 
 /// Waits between attempts double from the first to the last.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -16,8 +19,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct RedisConfig {
     /// `redis://` or `rediss://` (TLS), credentials and database as usual.
     pub url: String,
-    /// Systems that share a Redis but no Postgres need different ones.
+    /// Followed by the installation's id, so that others who use this Redis are not in the way.
     pub prefix: String,
+    /// `None` until Postgres has told; nothing is read or written in Redis before.
+    pub installation: watch::Receiver<Option<Installation>>,
     /// The most series cached; beyond, all entries are forgotten and the cache fills anew.
     pub capacity: usize,
 }
@@ -37,16 +42,55 @@ impl std::fmt::Debug for RedisConfig {
 }
 
 impl RedisConfig {
-    pub fn new(url: String, prefix: String) -> Self {
+    pub fn new(url: String, prefix: String, installation: watch::Receiver<Option<Installation>>) -> Self {
         Self {
             url,
             prefix,
+            installation,
             capacity: 1_000_000,
         }
     }
 
     pub(super) fn client(&self) -> Result<Client, CacheError> {
         Client::open(self.url.as_str()).map_err(|_| CacheError("it cannot be parsed"))
+    }
+
+    pub(super) fn names(&self) -> Names {
+        Names {
+            prefix: self.prefix.clone(),
+            installation: self.installation.clone(),
+        }
+    }
+}
+
+/// How our names in Redis are made.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    prefix: String,
+    installation: watch::Receiver<Option<Installation>>,
+}
+
+impl Names {
+    /// As it is known now.
+    pub fn installation(&self) -> Option<Installation> {
+        self.installation.borrow().clone()
+    }
+
+    /// Waits for Postgres to tell; for ever when it never will.
+    pub async fn known(&mut self) -> Installation {
+        loop {
+            if let Ok(told) = self.installation.wait_for(Option::is_some).await
+                && let Some(installation) = &*told
+            {
+                return installation.clone();
+            }
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The braces put all names of an installation on one node of a Redis cluster.
+    pub fn name(&self, of: &Installation, what: &str) -> String {
+        format!("{{{}:{}}}:{what}", self.prefix, of.id)
     }
 }
 

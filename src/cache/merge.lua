@@ -1,7 +1,8 @@
 -- Merges points into the entries that exist; cache/mod.rs has the rule.
 -- KEYS[1] names the epoch. ARGV: the epoch the points belong to ("" for whichever is current), "1"
 -- when they come from Postgres, then pairs of series id and point. An entry is "?" (a mark), or "?"
--- or "=" (known) and a point: fixed-width hex of ts (16), partition (8), offset (16), value (16).
+-- or "=" (known) and a point: fixed-width hex of ts (16), partition (8), offset (16), value (16), and
+-- the tag of whoever wrote it (16).
 local epoch = redis.call('GET', KEYS[1])
 if not epoch or (ARGV[1] ~= '' and ARGV[1] ~= epoch) then return 0 end
 local entries = KEYS[1] .. ':' .. epoch

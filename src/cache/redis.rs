@@ -1,8 +1,11 @@
 //! The cache in Redis: lookups on the caller's task, everything else in one task of its own.
 //!
 //! The task owns the connections. Each time it gets one it begins a new epoch before anybody may
-//! read through it, so entries that a restarted Redis brings back from its disk are never seen.
+//! read through it, so entries that a restarted Redis brings back from its disk are never seen. Each
+//! entry carries a tag of our installation: what somebody else wrote there is taken for missing, and
+//! ends the epoch.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,9 +15,10 @@ use redis::{Client, Pipeline, RedisError, Script, Value};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::link::{Backoff, CacheError, RedisConfig, brief, connect};
+use super::link::{Backoff, CacheError, Names, RedisConfig, brief, connect};
 use super::{Epoch, Latest, Lookup, newest};
-use crate::data::{Micros, SeriesId, Stored};
+use crate::data::installation::Purpose;
+use crate::data::{Installation, Micros, SeriesId, Stored};
 use crate::telemetry::{Metrics, Status};
 
 /// Batches on their way to Redis. More than this and Redis is too slow: a new epoch is cheaper.
@@ -27,7 +31,10 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_millis(250);
 /// The name under which `Status::degraded` speaks of us.
 const REDIS: &str = "redis";
 
-type Link = Option<MultiplexedConnection>;
+/// Of an epoch's name; ours have some 35 bytes.
+const EPOCH_MAX: usize = 64;
+
+type Link = Option<(MultiplexedConnection, Arc<Ours>)>;
 
 pub(super) struct RedisLatest {
     jobs: mpsc::Sender<Job>,
@@ -40,8 +47,14 @@ enum Job {
     FromPostgres(Epoch, Vec<Latest>),
 }
 
-struct Shared {
+/// Where our entries are, and how they are told from those of others.
+struct Ours {
     key: String,
+    installation: Installation,
+}
+
+struct Shared {
+    names: Names,
     capacity: usize,
     merge: Script,
     lookup: Script,
@@ -58,7 +71,7 @@ struct Shared {
 impl std::fmt::Debug for RedisLatest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RedisLatest")
-            .field("key", &self.shared.key)
+            .field("names", &self.shared.names)
             .field("connected", &self.link.borrow().is_some())
             .finish_non_exhaustive()
     }
@@ -72,8 +85,7 @@ impl RedisLatest {
     ) -> Result<Self, CacheError> {
         let client = config.client()?;
         let shared = Arc::new(Shared {
-            // The braces put the epoch and its entries on one node of a Redis cluster.
-            key: format!("{{{}}}:latest", config.prefix),
+            names: config.names(),
             capacity: config.capacity.max(CHUNK),
             merge: Script::new(include_str!("merge.lua")),
             lookup: Script::new(include_str!("lookup.lua")),
@@ -123,12 +135,18 @@ impl RedisLatest {
         if series.is_empty() || self.shared.dirty.load(Ordering::Acquire) {
             return missed();
         }
-        let Some(mut link) = link else {
+        let Some((mut link, ours)) = link else {
             self.shared.metrics.cache_errors.inc();
             return missed();
         };
-        match self.shared.lookup(&mut link, series).await {
-            Ok(lookup) => lookup,
+        match self.shared.lookup(&mut link, &ours, series).await {
+            Ok(Some(lookup)) => lookup,
+            Ok(None) => {
+                self.shared.metrics.cache_errors.inc();
+                tracing::warn!("an entry in Redis is not of this installation: all entries are made anew");
+                self.invalidate();
+                missed()
+            }
             Err(error) => {
                 self.shared.metrics.cache_errors.inc();
                 if !error.is_timeout() {
@@ -148,14 +166,16 @@ async fn run(
     set_link: watch::Sender<Link>,
 ) {
     let mut backoff = Backoff::new();
+    let mut names = shared.names.clone();
     loop {
-        let error = match open(&client, &shared).await {
-            Ok((mut writes, lookups)) => {
+        let error = match open(&client, &shared, &mut names, &mut queue).await {
+            Ok(None) => return,
+            Ok(Some((ours, mut writes, lookups))) => {
                 backoff = Backoff::new();
-                set_link.send_replace(Some(lookups));
+                set_link.send_replace(Some((lookups, Arc::clone(&ours))));
                 let well = shared.status.update(|s| s.degraded.remove(REDIS));
                 tracing::info!(again = well.is_some(), "connected to Redis");
-                let ended = serve(&shared, &mut writes, &mut queue).await;
+                let ended = serve(&shared, &ours, &mut writes, &mut queue).await;
                 // Before anything else: whoever reads through it might read an old epoch.
                 shared.dirty.store(true, Ordering::Release);
                 set_link.send_replace(None);
@@ -172,39 +192,56 @@ async fn run(
         if before.is_none() {
             tracing::warn!(%why, "Redis is away; latest values come from Postgres until it is back");
         }
-        if !discard_for(backoff.next_wait(), &mut queue).await {
+        let wait = tokio::time::sleep(backoff.next_wait());
+        if discard_until(wait, &mut queue).await.is_none() {
             return;
         }
     }
 }
 
+/// Connects at once, so that a wrong password shows, and goes on when Postgres has told who we are.
+/// `None` when all handles are gone.
 async fn open(
     client: &Client,
     shared: &Shared,
-) -> Result<(MultiplexedConnection, MultiplexedConnection), RedisError> {
+    names: &mut Names,
+    queue: &mut mpsc::Receiver<Job>,
+) -> Result<Option<(Arc<Ours>, MultiplexedConnection, MultiplexedConnection)>, RedisError> {
     let mut writes = connect(client, WRITE_TIMEOUT).await?;
     for script in [&shared.merge, &shared.lookup, &shared.renew] {
         script.load_async(&mut writes).await?;
     }
-    shared.renew(&mut writes).await?;
+    let Some(installation) = discard_until(names.known(), queue).await else {
+        return Ok(None);
+    };
+    let ours = Arc::new(Ours {
+        key: names.name(&installation, "latest"),
+        installation,
+    });
+    shared.renew(&mut writes, &ours).await?;
     let lookups = connect(client, LOOKUP_TIMEOUT).await?;
-    Ok((writes, lookups))
+    Ok(Some((ours, writes, lookups)))
 }
 
 /// `Ok` when there is nobody left to serve.
 async fn serve(
     shared: &Shared,
+    ours: &Ours,
     link: &mut MultiplexedConnection,
     queue: &mut mpsc::Receiver<Job>,
 ) -> Result<(), RedisError> {
     loop {
         if shared.dirty.load(Ordering::Acquire) {
-            shared.renew(link).await?;
+            shared.renew(link, ours).await?;
         }
         tokio::select! {
             job = queue.recv() => match job {
-                Some(Job::Committed(stored)) => shared.merge(link, &Epoch::default(), false, &newest(&stored)).await?,
-                Some(Job::FromPostgres(epoch, entries)) => shared.merge(link, &epoch, true, &entries).await?,
+                Some(Job::Committed(stored)) => {
+                    shared.merge(link, ours, &Epoch::default(), false, &newest(&stored)).await?;
+                }
+                Some(Job::FromPostgres(epoch, entries)) => {
+                    shared.merge(link, ours, &epoch, true, &entries).await?;
+                }
                 None => return Ok(()),
             },
             () = shared.wake.notified() => {}
@@ -216,26 +253,25 @@ async fn serve(
     }
 }
 
-/// Nothing written during an outage is missed: it ends with a new epoch. False when all handles
+/// Nothing written during an outage is missed: it ends with a new epoch. `None` when all handles
 /// are gone.
-async fn discard_for(wait: Duration, queue: &mut mpsc::Receiver<Job>) -> bool {
-    let until = tokio::time::Instant::now() + wait;
+async fn discard_until<T>(until: impl Future<Output = T>, queue: &mut mpsc::Receiver<Job>) -> Option<T> {
+    let mut until = std::pin::pin!(until);
     loop {
-        match tokio::time::timeout_at(until, queue.recv()).await {
-            Ok(Some(_)) => {}
-            Ok(None) => return false,
-            Err(_) => return true,
+        tokio::select! {
+            done = &mut until => return Some(done),
+            job = queue.recv() => drop(job?),
         }
     }
 }
 
 impl Shared {
-    async fn renew(&self, link: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    async fn renew(&self, link: &mut MultiplexedConnection, ours: &Ours) -> Result<(), RedisError> {
         // First the flag, then the deed: what is lost in between sets it again.
         self.dirty.store(false, Ordering::Release);
         let done: Result<(), _> = self
             .renew
-            .key(&self.key)
+            .key(&ours.key)
             .arg(fresh_epoch())
             .invoke_async(link)
             .await;
@@ -248,6 +284,7 @@ impl Shared {
     async fn merge(
         &self,
         link: &mut MultiplexedConnection,
+        ours: &Ours,
         epoch: &Epoch,
         from_postgres: bool,
         points: &[Latest],
@@ -257,24 +294,26 @@ impl Shared {
         }
         let mut pipeline = Pipeline::with_capacity(points.len() / CHUNK + 1);
         for chunk in points.chunks(CHUNK) {
-            let mut call = self.merge.key(&self.key);
+            let mut call = self.merge.key(&ours.key);
             call.arg(&epoch.0).arg(if from_postgres { "1" } else { "" });
             for point in chunk {
-                call.arg(point.series).arg(to_text(point));
+                call.arg(point.series).arg(to_text(&ours.installation, point));
             }
             pipeline.invoke_script(&call).ignore();
         }
         pipeline.exec_async(link).await
     }
 
+    /// `None` when it met what none of us wrote.
     async fn lookup(
         &self,
         link: &mut MultiplexedConnection,
+        ours: &Ours,
         series: &[SeriesId],
-    ) -> Result<Lookup, RedisError> {
+    ) -> Result<Option<Lookup>, RedisError> {
         let mut pipeline = Pipeline::with_capacity(series.len() / CHUNK + 1);
         for chunk in series.chunks(CHUNK) {
-            let mut call = self.lookup.key(&self.key);
+            let mut call = self.lookup.key(&ours.key);
             call.arg(self.capacity).arg(fresh_epoch()).arg(chunk);
             pipeline.invoke_script(&call);
         }
@@ -285,16 +324,23 @@ impl Shared {
             if let Some(Value::BulkString(epoch)) = values.next() {
                 // Marks of an earlier chunk's epoch are gone if the last one differs; then what is
                 // put back finds no entry, which is right.
+                if epoch.len() > EPOCH_MAX {
+                    return Ok(None);
+                }
                 lookup.epoch = Epoch(String::from_utf8_lossy(&epoch).into_owned());
             }
             for (id, value) in chunk.iter().zip(values) {
-                match from_value(*id, &value) {
-                    Some(latest) => lookup.found.push(latest),
-                    None => lookup.missing.push(*id),
+                if value == Value::Nil {
+                    lookup.missing.push(*id);
+                    continue;
                 }
+                let Some(latest) = from_value(&ours.installation, *id, &value) else {
+                    return Ok(None);
+                };
+                lookup.found.push(latest);
             }
         }
-        Ok(lookup)
+        Ok(Some(lookup))
     }
 }
 
@@ -305,28 +351,50 @@ fn fresh_epoch() -> String {
     format!("{:x}-{random:x}", Micros::now().0)
 }
 
-/// Fixed-width hex whose order as text is the order as number: negative times come first.
-fn to_text(point: &Latest) -> String {
-    format!(
+/// Fixed-width hex whose order as text is the order as number: negative times come first. The tag
+/// comes last.
+fn to_text(installation: &Installation, point: &Latest) -> String {
+    let mut text = format!(
         "{:016x}{:08x}{:016x}{:016x}",
         point.ts.0 ^ i64::MIN,
         point.partition_id,
         point.offset,
         point.value.to_bits()
-    )
+    );
+    let tag = installation.tag(Purpose::Latest, tagged(point.series, &text).as_bytes());
+    for byte in &tag[..TAG] {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
-fn from_value(series: SeriesId, value: &Value) -> Option<Latest> {
+/// Bytes kept of a tag.
+const TAG: usize = 8;
+const POINT: usize = 56;
+
+fn tagged(series: SeriesId, text: &str) -> String {
+    format!("{series}={text}")
+}
+
+/// `None` for what none of us wrote.
+fn from_value(installation: &Installation, series: SeriesId, value: &Value) -> Option<Latest> {
     let Value::BulkString(bytes) = value else {
         return None;
     };
-    let text = std::str::from_utf8(bytes).ok()?;
-    let number = |from: usize, to: usize| u64::from_str_radix(text.get(from..to)?, 16).ok();
+    let (text, tag) = std::str::from_utf8(bytes).ok()?.split_at_checked(POINT)?;
+    let number = |text: &str, from: usize, to: usize| u64::from_str_radix(text.get(from..to)?, 16).ok();
+    let tag = number(tag, 0, 2 * TAG)
+        .filter(|_| tag.len() == 2 * TAG)?
+        .to_be_bytes();
+    if !installation.made(Purpose::Latest, tagged(series, text).as_bytes(), &tag) {
+        return None;
+    }
     Some(Latest {
         series,
-        ts: Micros(number(0, 16)?.cast_signed() ^ i64::MIN),
-        partition_id: u32::try_from(number(16, 24)?).ok()?.cast_signed(),
-        offset: number(24, 40)?.cast_signed(),
-        value: f64::from_bits(number(40, 56)?),
+        ts: Micros(number(text, 0, 16)?.cast_signed() ^ i64::MIN),
+        partition_id: u32::try_from(number(text, 16, 24)?).ok()?.cast_signed(),
+        offset: number(text, 24, 40)?.cast_signed(),
+        value: f64::from_bits(number(text, 40, 56)?),
     })
 }

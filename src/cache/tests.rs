@@ -6,9 +6,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use super::*;
 use crate::data::stored::Range;
-use crate::data::{Series, StoredPoint, StoredSeries};
+use crate::data::{Installation, Series, StoredPoint, StoredSeries};
+
+mod strangers;
 
 struct Redis {
     child: Option<Child>,
@@ -55,14 +59,23 @@ impl Redis {
         RedisConfig {
             url: format!("redis://127.0.0.1:{}", self.port),
             prefix: "test".to_owned(),
+            installation: known("one"),
             capacity: 10_000,
         }
     }
 
     async fn command(&self, name: &str) -> Option<()> {
+        self.ask(&[name.as_bytes()]).await.map(drop)
+    }
+
+    async fn ask(&self, words: &[&[u8]]) -> Option<::redis::Value> {
         let client = ::redis::Client::open(self.config().url).unwrap();
         let mut link = client.get_multiplexed_async_connection().await.ok()?;
-        ::redis::cmd(name).exec_async(&mut link).await.ok()
+        let mut command = ::redis::Cmd::new();
+        for word in words {
+            command.arg(*word);
+        }
+        command.query_async(&mut link).await.ok()
     }
 
     fn cache(&self) -> (LatestCache, Arc<Metrics>, Arc<Status>) {
@@ -70,6 +83,14 @@ impl Redis {
         let cache = LatestCache::redis(&self.config(), Arc::clone(&metrics), Arc::clone(&status)).unwrap();
         (cache, metrics, status)
     }
+}
+
+fn installation(id: &str) -> Installation {
+    Installation::new(id.to_owned(), format!("{id:032}").as_bytes()).unwrap()
+}
+
+fn known(id: &str) -> watch::Receiver<Option<Installation>> {
+    watch::channel(Some(installation(id))).1
 }
 
 impl Drop for Redis {
@@ -334,13 +355,19 @@ async fn the_bus_says_when_it_is_connected_again() {
 
 #[test]
 fn bytes_that_are_no_batch_are_refused() {
-    let good = wire::encode(7, &stored(&[point(1, 10, 1, 1, 1.5)]));
-    assert!(wire::decode(&good).is_some());
+    let ours = installation("one");
+    let good = wire::encode(&ours, 7, &stored(&[point(1, 10, 1, 1, 1.5)])).unwrap();
+    assert!(wire::decode(&ours, &good).is_some());
+    assert!(wire::decode(&installation("two"), &good).is_none());
     for cut in 0..good.len() {
-        assert!(wire::decode(&good[..cut]).is_none(), "cut at {cut}");
+        assert!(wire::decode(&ours, &good[..cut]).is_none(), "cut at {cut}");
+        let mut forged = good.clone();
+        forged[cut] ^= 1;
+        assert!(wire::decode(&ours, &forged).is_none(), "changed at {cut}");
     }
-    assert!(wire::decode(&[&good[..], &[0]].concat()).is_none());
-    assert!(wire::decode(&[1; 64]).is_none());
+    assert!(wire::decode(&ours, &[&good[..], &[0]].concat()).is_none());
+    assert!(wire::decode(&ours, &[2; 64]).is_none());
+    assert!(wire::decode(&ours, &vec![2; wire::MESSAGE_MAX + 1]).is_none());
 }
 
 #[test]
@@ -348,6 +375,7 @@ fn a_bad_url_is_refused_without_repeating_it() {
     let config = RedisConfig {
         url: "redis//user:secret@host".to_owned(),
         prefix: "p".to_owned(),
+        installation: known("one"),
         capacity: 1,
     };
     let error = config.client().unwrap_err().to_string();

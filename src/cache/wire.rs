@@ -1,18 +1,26 @@
-//! A committed batch as bytes between nodes: little-endian, counted lists, one version byte.
+//! A committed batch as bytes between nodes: little-endian, counted lists, one version byte, and at
+//! the end a tag that only a node of the same installation can make.
 //!
-//! Nodes of another version drop what they cannot read; the tail reader brings it.
+//! Nodes of another version drop what they cannot read; the tail reader brings it. Nothing is parsed
+//! whose tag is not ours.
 
 use std::sync::Arc;
 
+use crate::data::installation::{Purpose, TAG};
 use crate::data::stored::Range;
-use crate::data::{Micros, Series, Stored, StoredPoint, StoredSeries};
+use crate::data::{Installation, Micros, Series, Stored, StoredPoint, StoredSeries};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 pub(super) type NodeId = u64;
 
-pub(super) fn encode(node: NodeId, stored: &Stored) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64 + stored.series.len() * 96 + stored.points.len() * 32);
+/// Redis drops subscribers that are 8 MiB behind for a minute; a batch larger than this many bytes
+/// is left to Postgres.
+pub(super) const MESSAGE_MAX: usize = 4 * 1024 * 1024;
+
+/// `None` for a batch that is too large.
+pub(super) fn encode(installation: &Installation, node: NodeId, stored: &Stored) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(64 + TAG + stored.series.len() * 96 + stored.points.len() * 32);
     out.push(VERSION);
     out.extend(node.to_le_bytes());
     put_count(&mut out, stored.ranges.len());
@@ -39,12 +47,24 @@ pub(super) fn encode(node: NodeId, stored: &Stored) -> Vec<u8> {
         out.extend(point.partition_id.to_le_bytes());
         out.extend(point.offset.to_le_bytes());
     }
-    out
+    if out.len() + TAG > MESSAGE_MAX {
+        return None;
+    }
+    let tag = installation.tag(Purpose::Batch, &out);
+    out.extend(tag);
+    Some(out)
 }
 
-/// `None` for bytes that are not a batch of this version.
-pub(super) fn decode(bytes: &[u8]) -> Option<(NodeId, Stored)> {
-    let mut bytes = Reader(bytes);
+/// `None` for bytes that are not a batch of this version and this installation.
+pub(super) fn decode(installation: &Installation, bytes: &[u8]) -> Option<(NodeId, Stored)> {
+    if bytes.len() > MESSAGE_MAX || bytes.first() != Some(&VERSION) {
+        return None;
+    }
+    let (message, tag) = bytes.split_at_checked(bytes.len().checked_sub(TAG)?)?;
+    if !installation.made(Purpose::Batch, message, tag) {
+        return None;
+    }
+    let mut bytes = Reader(message);
     if bytes.take::<1>()? != [VERSION] {
         return None;
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::data::{Day, Micros};
 use crate::store::cold::{Standing, alone, days};
 use crate::store::connect::DatabaseUrl;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, caught};
 
 use super::{ArchiveError, Target, archive};
 
@@ -28,7 +28,7 @@ impl Schedule {
     pub async fn run(self) {
         tokio::time::sleep(self.every.min(AT_FIRST)).await;
         loop {
-            if let Err(error) = self.once().await {
+            if let Some(Err(error)) = caught(&self.metrics, "archive", self.once()).await {
                 self.failed(&error);
             }
             tokio::time::sleep(self.every).await;
@@ -37,7 +37,7 @@ impl Schedule {
 
     /// Archives every day that is due. One that fails does not keep the others from it.
     pub async fn once(&self) -> Result<(), ArchiveError> {
-        let Some(mut client) = alone(&self.database).await? else {
+        let Some(mut client) = alone(&self.database, Duration::ZERO).await? else {
             return Ok(());
         };
         let end = Day::of(Micros::now().minus(self.after)).start();

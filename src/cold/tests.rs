@@ -9,6 +9,7 @@ use proptest::test_runner::TestRunner;
 
 use super::*;
 use crate::data::{Micros, Series};
+use crate::store::PATIENCE;
 use crate::store::cold::{Standing, alone, archives, days};
 use crate::store::testing::Database;
 
@@ -70,7 +71,7 @@ impl World {
     }
 
     async fn archive(&self) -> Result<Option<Archived>, ArchiveError> {
-        let mut client = alone(&self.db.url).await.unwrap().expect("nobody else");
+        let mut client = alone(&self.db.url, PATIENCE).await.unwrap().expect("nobody else");
         archive(&mut client, self.day, &self.target, |_| ()).await
     }
 
@@ -182,7 +183,10 @@ async fn a_day_of_any_size_is_held_in_memory_by_row_groups() {
     let rows = file::ROW_GROUP * 2 + 5;
     let world = World::with_points(rows as u32).await;
     let mut pages = Vec::new();
-    let mut client = alone(&world.db.url).await.unwrap().expect("nobody else");
+    let mut client = alone(&world.db.url, PATIENCE)
+        .await
+        .unwrap()
+        .expect("nobody else");
     let archived = archive(&mut client, world.day, &world.target, |page| pages.push(page)).await;
     assert_eq!(archived.unwrap().expect("the day is due").rows, rows as u64);
     assert!(pages.iter().all(|page| *page <= 8_192));
@@ -293,7 +297,10 @@ async fn one_node_at_a_time_archives_and_each_day_once() {
         every: WEEK,
         metrics: Default::default(),
     };
-    let other = alone(&world.db.url).await.unwrap().expect("nobody else");
+    let other = alone(&world.db.url, PATIENCE)
+        .await
+        .unwrap()
+        .expect("nobody else");
     schedule().once().await.unwrap();
     assert_eq!(world.standing().await, Standing::Due);
     drop(other);

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::http::guard::Origin;
+use crate::sources::broker::property_mistake;
 use crate::store::connect::DatabaseUrl;
 use crate::store::rollups::RollupConfig;
 use crate::transform::humantime_text;
@@ -20,7 +22,8 @@ pub struct KafkaConfig {
     /// After this silence the group gives a node's partitions to the others.
     #[serde(with = "humantime_text")]
     pub session_timeout: Duration,
-    /// Any librdkafka property, such as `security.protocol`; never shown.
+    /// Librdkafka properties, such as `security.protocol`; never shown. Those that our promises rest
+    /// on are refused.
     pub properties: BTreeMap<String, String>,
 }
 
@@ -29,8 +32,8 @@ pub struct KafkaConfig {
 pub struct PostgresConfig {
     /// `postgres://…`; unset means a private Postgres in the data directory.
     pub url: Option<String>,
-    /// `false`: after a crash of Postgres the last moments are missing from history until Kafka
-    /// replays them; rows and offsets stay consistent.
+    /// `false`: after a crash of Postgres the last moments are missing from history until they are
+    /// read from Kafka again, which happens by itself; rows and offsets stay consistent.
     pub synchronous_commit: bool,
 }
 
@@ -39,8 +42,7 @@ pub struct PostgresConfig {
 pub struct RedisConfig {
     /// `redis://…`; unset means that latest values stay in this process.
     pub url: Option<String>,
-    /// What every name in Redis begins with; systems that share a Redis but no Postgres need
-    /// different ones.
+    /// What every name in Redis begins with; the installation's id follows.
     pub prefix: String,
 }
 
@@ -58,8 +60,16 @@ pub struct HttpConfig {
     /// At SIGTERM the closing of live connections is spread over this time.
     #[serde(with = "humantime_text")]
     pub drain: Duration,
-    /// WebSockets and streams of one address; 0 for no limit, as behind a proxy.
+    /// Connections in all; fewer where the system allows fewer open files.
+    pub connections: usize,
+    /// Connections of one address; 0 for no limit, as behind a proxy.
     pub connections_per_address: usize,
+    /// What requests on their way in and answers on their way out may take in all, in MiB; one
+    /// address has at most a quarter.
+    pub memory_mib: usize,
+    /// A client that takes nothing of its answer for this long is cut off.
+    #[serde(with = "humantime_text")]
+    pub stall_timeout: Duration,
     /// Operations that may run at once on one WebSocket.
     pub operations_per_connection: usize,
     /// What a client may send as one WebSocket message, in KiB.
@@ -77,13 +87,23 @@ pub struct PipelineConfig {
     /// A stream is paused when more than this share of its last `dead_letter_window` records failed.
     pub dead_letter_limit: f64,
     pub dead_letter_window: usize,
+    /// After this time it is read again and judged anew; twice as long each time it is paused again soon.
+    #[serde(with = "humantime_text")]
+    pub dead_letter_pause: Duration,
     #[serde(with = "humantime_text")]
     pub dead_letter_retention: Duration,
+    /// What of payloads, keys and headers is kept of one stream's dead letters, and of all, in MiB.
+    pub dead_letter_stream_mib: u64,
+    pub dead_letter_mib: u64,
+    /// Time partitions of 30 days that may exist for points far from the present.
+    pub max_far_partitions: usize,
     /// How far back a cursor can be resumed.
     #[serde(with = "humantime_text")]
     pub resume_horizon: Duration,
     /// What one subscriber may have waiting, in KiB.
     pub outbox_kib: usize,
+    /// What all subscribers together may have waiting, in MiB.
+    pub outboxes_mib: usize,
     /// What is kept in memory of the last points, for subscribers who come back soon, in MiB.
     pub recent_mib: usize,
 }
@@ -141,7 +161,10 @@ impl Default for HttpConfig {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             drain: Duration::from_secs(5),
+            connections: 20_000,
             connections_per_address: 1_000,
+            memory_mib: 256,
+            stall_timeout: Duration::from_secs(30),
             operations_per_connection: 100,
             message_kib: 256,
             init_timeout: Duration::from_secs(10),
@@ -155,9 +178,14 @@ impl Default for PipelineConfig {
             memory_mib: 32,
             dead_letter_limit: 0.5,
             dead_letter_window: 10_000,
+            dead_letter_pause: Duration::from_secs(15 * 60),
             dead_letter_retention: DAY.saturating_mul(30),
+            dead_letter_stream_mib: 1_024,
+            dead_letter_mib: 4_096,
+            max_far_partitions: 1_000,
             resume_horizon: DAY,
             outbox_kib: 1_024,
+            outboxes_mib: 256,
             recent_mib: 64,
         }
     }
@@ -183,6 +211,11 @@ impl KafkaConfig {
             mistakes
                 .push("kafka.session_timeout: must be 100ms to 30min (a broker may ask for more)".to_owned());
         }
+        // Named without its value, which may be a secret.
+        let mistake = |(name, value): (&String, &String)| {
+            property_mistake(name, value).map(|why| format!("kafka.properties: {name} {why}"))
+        };
+        mistakes.extend(self.properties.iter().filter_map(mistake));
     }
 }
 
@@ -215,11 +248,20 @@ impl HttpConfig {
         if !(Duration::from_millis(100)..=Duration::from_secs(300)).contains(&self.init_timeout) {
             mistakes.push("http.init_timeout: must be 100ms to 5min".to_owned());
         }
+        if !(1..=1_000_000).contains(&self.connections) {
+            mistakes.push("http.connections: must be 1 to 1000000".to_owned());
+        }
+        if !(16..=1 << 20).contains(&self.memory_mib) {
+            mistakes.push("http.memory_mib: must be 16 to 1048576".to_owned());
+        }
+        if !(Duration::from_millis(100)..=Duration::from_secs(3_600)).contains(&self.stall_timeout) {
+            mistakes.push("http.stall_timeout: must be 100ms to 1h".to_owned());
+        }
         if !(1..=64).contains(&self.workers) {
             mistakes.push("http.workers: must be 1 to 64".to_owned());
         }
         for origin in &self.allowed_origins {
-            if !(origin.starts_with("http://") || origin.starts_with("https://")) || origin.ends_with('/') {
+            if Origin::parse(origin).is_none() {
                 mistakes.push(format!(
                     "http.allowed_origins: '{origin}' is not an origin such as \"https://example.org\""
                 ));
@@ -240,8 +282,26 @@ impl PipelineConfig {
         if self.dead_letter_window == 0 {
             mistakes.push("pipeline.dead_letter_window: must be at least 1".to_owned());
         }
+        if !(Duration::from_secs(1)..=DAY).contains(&self.dead_letter_pause) {
+            mistakes.push("pipeline.dead_letter_pause: must be 1s to 1day".to_owned());
+        }
+        for (name, mib) in [
+            ("dead_letter_stream_mib", self.dead_letter_stream_mib),
+            ("dead_letter_mib", self.dead_letter_mib),
+        ] {
+            if mib > 1 << 30 {
+                mistakes.push(format!("pipeline.{name}: must be at most 1073741824"));
+            }
+        }
+        // Postgres locks every partition of a table for a statement that has no bounds in time.
+        if self.max_far_partitions > 100_000 {
+            mistakes.push("pipeline.max_far_partitions: must be at most 100000".to_owned());
+        }
         if !(16..=1 << 20).contains(&self.outbox_kib) {
             mistakes.push("pipeline.outbox_kib: must be 16 to 1048576".to_owned());
+        }
+        if !(1..=1 << 20).contains(&self.outboxes_mib) {
+            mistakes.push("pipeline.outboxes_mib: must be 1 to 1048576".to_owned());
         }
         if self.recent_mib > 1 << 20 {
             mistakes.push("pipeline.recent_mib: must be at most 1048576".to_owned());

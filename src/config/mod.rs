@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use crate::live::index::{ByClient, Limits};
+
 pub use archive::ArchiveConfig;
 pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisConfig, RollupsConfig};
 pub use retention::Retention;
@@ -123,6 +125,16 @@ impl Config {
             Err(error) => return Err(Mistakes(vec![format!("cannot read {}: {error}", path.display())])),
         };
         Self::from_text(&text, overrides)
+    }
+
+    /// Behind a proxy that hides addresses all clients look like one.
+    pub fn live_limits(&self) -> Limits {
+        let told_apart = self.http.connections_per_address > 0;
+        Limits {
+            outboxes: self.pipeline.outboxes_mib << 20,
+            by_client: told_apart.then(ByClient::default),
+            ..Limits::default()
+        }
     }
 
     pub fn from_text(text: &str, overrides: &Overrides) -> Result<Self, Mistakes> {

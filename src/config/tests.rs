@@ -151,6 +151,39 @@ fn secrets_do_not_show_in_debug_output() {
 }
 
 #[test]
+fn kafka_properties_that_the_promises_rest_on_are_refused() {
+    let config = |name: &str, value: &str| {
+        let text = format!("[kafka.properties]\n\"{name}\" = \"{value}\"");
+        Config::from_text(&text, &Overrides::default()).map_err(|mistakes| mistakes.to_string())
+    };
+    for (name, value) in [
+        ("isolation.level", "read_uncommitted"),
+        ("check.crcs", "false"),
+        ("enable.auto.commit", "true"),
+        ("enable.auto.offset.store", "true"),
+        ("auto.offset.reset", "latest"),
+        ("enable.partition.eof", "false"),
+        ("group.id", "another"),
+        ("bootstrap.servers", "kafka:9092"),
+        ("acks", "1"),
+        ("enable.idempotence", "false"),
+        ("group.protocol", "consumer"),
+        ("test.mock.num.brokers", "3"),
+        ("queued.max.messages.kbytes", "2000000"),
+    ] {
+        let refused = config(name, value).unwrap_err();
+        assert!(
+            refused.contains(&format!("kafka.properties: {name} ")),
+            "{refused}"
+        );
+        assert!(value.len() < 5 || !refused.contains(value), "{refused}");
+    }
+    assert!(config("isolation.level", "read_committed").is_ok());
+    assert!(config("security.protocol", "ssl").is_ok());
+    assert!(config("client.rack", "a").is_ok());
+}
+
+#[test]
 fn the_example_file_is_a_valid_configuration() {
     let text = include_str!("../../streamsync.example.toml");
     Config::from_text(text, &Overrides::default()).unwrap();

@@ -27,12 +27,22 @@ pub struct Assigned {
 /// The part of a batch that comes from one partition: offsets `from..to`.
 ///
 /// `from` is where the share before it ended, so offsets that Kafka never hands out (compaction,
-/// transaction markers) lie inside a share and are no holes.
+/// transaction markers) lie inside a share and are no holes. A share may have nothing but those.
 #[derive(Clone, Debug)]
 pub struct Share {
     pub of: Arc<Assigned>,
     pub from: i64,
     pub to: i64,
+    /// Of its last record, if it has one.
+    pub leader_epoch: Option<LeaderEpoch>,
+}
+
+/// The epoch of the partition leader that took the record before `offset`. By it Kafka can tell
+/// whether its log is still the one that was read up to there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaderEpoch {
+    pub epoch: i32,
+    pub offset: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::stored::SeriesId;
+use super::sum::Sum;
 use super::time::Micros;
 
 /// The width of a bucket: 1 us to 100 years.
@@ -44,8 +45,8 @@ pub struct Bucket {
     pub count: i64,
     pub min: f64,
     pub max: f64,
-    /// Only when wanted, and only finite.
-    pub sum: Option<f64>,
+    /// Only when wanted.
+    pub sum: Option<Sum>,
     /// Only when wanted; the value with the smallest time.
     pub first: Option<f64>,
     pub last: Option<f64>,
@@ -55,6 +56,7 @@ impl Bucket {
     /// Only when the sum was wanted.
     pub fn avg(&self) -> Option<f64> {
         // Exact up to 2^53 points in a bucket.
-        self.sum.map(|sum| sum / self.count as f64)
+        self.sum
+            .map(|sum| sum.mean(self.count as f64, self.min, self.max))
     }
 }

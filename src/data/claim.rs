@@ -1,5 +1,6 @@
 //! Owning a Kafka partition: what is claimed, and where it goes on.
 
+use super::batch::LeaderEpoch;
 use super::stored::PartitionId;
 
 /// A partition as Kafka names it, under the topic id of the moment, with the stream it belongs to.
@@ -17,15 +18,18 @@ pub struct Claimed {
     pub partition_id: PartitionId,
     pub owner_epoch: i64,
     pub next_offset: i64,
+    /// Of the last record below `next_offset`, if it is known.
+    pub leader_epoch: Option<LeaderEpoch>,
 }
 
 /// What is known of a partition at its assignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// Never heard of: the stream's `start` decides.
+    /// Nothing of the topic was ever claimed: the stream's `start` decides, once for all partitions.
     New,
-    /// Known under another topic id: the topic was created anew and is read from offset 0.
-    Recreated,
+    /// The topic was created anew, or got this partition after it was first claimed: it is read from
+    /// offset 0.
+    Unread,
     /// The current epoch's row, its owner epoch raised by this claim.
     Resumed(Claimed),
 }

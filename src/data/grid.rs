@@ -16,18 +16,21 @@ pub enum Grid {
 }
 
 impl Grid {
-    /// The start of the bucket that holds `ts`; of calendar bounds the nearest bucket.
+    /// The start of the bucket that holds `ts`; of calendar bounds the nearest bucket. One that
+    /// reaches back beyond the first time there is begins with it.
     pub fn bucket(&self, ts: Micros) -> Micros {
         match self {
             Self::Even(step) => step.bucket(ts),
             Self::Calendar(bounds) => bounds[Self::index(bounds, ts)],
         }
+        .max(Micros::FIRST)
     }
 
     /// The first moment after the bucket that begins at `start`.
     pub fn end(&self, start: Micros) -> Micros {
         match self {
-            Self::Even(step) => step.end(start),
+            // `start` may lie within the bucket, see above.
+            Self::Even(step) => step.end(step.bucket(start)),
             Self::Calendar(bounds) => bounds[Self::index(bounds, start) + 1],
         }
     }

@@ -35,4 +35,13 @@ impl Line {
             column.push(value);
         }
     }
+
+    /// Keeps the first rows and returns those from `at` on.
+    pub fn split_off(&mut self, at: usize) -> Self {
+        let columns = self.columns.iter_mut().map(|column| column.split_off(at));
+        Self {
+            columns: columns.collect(),
+            times: self.times.split_off(at),
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Regular expressions as RE2 and Prometheus read them, written for Rust's `regex`.
+//! Regular expressions as RE2 and Prometheus read them, written as Rust's do.
 //!
 //! The two differ in what begins no repetition: `{gid}` and `a{,3}` stand for themselves in RE2 and
 //! are errors in Rust. RE2 also takes everything between `\Q` and `\E` as it is.
@@ -12,7 +12,7 @@ pub fn from_re2(pattern: &str) -> String {
         rust.push_str(plain);
         if let Some(quoted) = from.strip_prefix(r"\Q") {
             let (literal, after) = quoted.split_once(r"\E").unwrap_or((quoted, ""));
-            rust.push_str(&regex::escape(literal));
+            rust.push_str(&regex_syntax::escape(literal));
             rest = after;
             continue;
         }

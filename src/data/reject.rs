@@ -19,11 +19,12 @@ pub enum Reason {
     RecordTooLarge,
     UnknownStream,
     TooManySeries,
+    TooManyPartitions,
     RejectedByStore,
 }
 
 impl Reason {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NotJson,
         Self::TooDeep,
         Self::MissingField,
@@ -38,8 +39,22 @@ impl Reason {
         Self::RecordTooLarge,
         Self::UnknownStream,
         Self::TooManySeries,
+        Self::TooManyPartitions,
         Self::RejectedByStore,
     ];
+
+    /// Whether a wrong mapping may be why: of the others a record or the catalogue alone is.
+    pub const fn blames_mapping(self) -> bool {
+        matches!(
+            self,
+            Self::NotJson
+                | Self::MissingField
+                | Self::WrongType
+                | Self::NotFinite
+                | Self::BadTimestamp
+                | Self::OutOfTimeRange
+        )
+    }
 
     pub const fn code(self) -> &'static str {
         match self {
@@ -57,6 +72,7 @@ impl Reason {
             Self::RecordTooLarge => "record_too_large",
             Self::UnknownStream => "unknown_stream",
             Self::TooManySeries => "too_many_series",
+            Self::TooManyPartitions => "too_many_partitions",
             Self::RejectedByStore => "rejected_by_store",
         }
     }

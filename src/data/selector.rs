@@ -6,15 +6,8 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use regex::{Regex, RegexBuilder};
-
-use super::pattern;
+use super::expression::{Expression, Unusable};
 use super::series::Series;
-
-/// The longest regular expression accepted, in bytes, and the most memory its program may take, and
-/// again what it remembers of its work.
-const REGEX_MAX_BYTES: usize = 1_024;
-const REGEX_MAX_PROGRAM: usize = 1 << 18;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MatchOp {
@@ -27,17 +20,24 @@ pub enum MatchOp {
 impl MatchOp {
     /// The name, operator and value of `name=value`, `name!=value`, `name=~regex` or `name!~regex`.
     pub fn split(text: &str) -> Option<(&str, Self, &str)> {
-        let (name, rest) = text.split_at(text.find(['=', '!'])?);
         let operators = [
             ("=~", Self::Matches),
             ("!~", Self::NotMatches),
             ("!=", Self::NotEqual),
             ("=", Self::Equal),
         ];
-        let found = operators
+        let (sign, op) = operators
             .into_iter()
-            .find_map(|(sign, op)| Some((rest.strip_prefix(sign)?, op)));
-        found.map(|(value, op)| (name, op, value))
+            .filter_map(|operator| Some((text.find(operator.0)?, operator)))
+            .min_by_key(|(at, (sign, _))| (*at, usize::MAX - sign.len()))?
+            .1;
+        let (name, value) = text.split_once(sign)?;
+        Some((name, op, value))
+    }
+
+    /// Whether [`Self::split`] finds a label's whole name before every operator.
+    pub fn splits_behind(name: &str) -> bool {
+        !name.contains('=') && !name.contains("!~") && !name.ends_with('!')
     }
 }
 
@@ -46,7 +46,7 @@ pub struct LabelMatcher {
     pub name: String,
     pub op: MatchOp,
     pub value: String,
-    regex: Option<Arc<Regex>>,
+    expression: Option<Arc<Expression>>,
 }
 
 /// A matcher of this name is about the metric, as in Prometheus.
@@ -80,29 +80,39 @@ impl Hash for LabelMatcher {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("the matcher for label '{label}' is not a usable regular expression: {why}")]
-pub struct BadMatcher {
-    pub label: String,
-    pub why: String,
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadMatcher {
+    #[error("the matcher for label '{label}' is not a usable regular expression: {why}")]
+    Unusable { label: String, why: String },
+    #[error(transparent)]
+    Overloaded(Unusable),
 }
 
 impl LabelMatcher {
+    /// # Errors
+    /// For a regular expression that is none or too costly, or when too many are in use.
     pub fn new(name: String, op: MatchOp, value: String) -> Result<Self, BadMatcher> {
-        let regex = match op {
+        let expression = match op {
             MatchOp::Equal | MatchOp::NotEqual => None,
-            MatchOp::Matches | MatchOp::NotMatches => Some(compile(&name, &value)?),
+            MatchOp::Matches | MatchOp::NotMatches => Some(Expression::shared(&value)),
         };
+        let expression = expression.transpose().map_err(|unusable| match unusable {
+            Unusable::Refused(why) => BadMatcher::Unusable {
+                label: name.clone(),
+                why,
+            },
+            Unusable::Overloaded => BadMatcher::Overloaded(unusable),
+        })?;
         Ok(Self {
             name,
             op,
             value,
-            regex,
+            expression,
         })
     }
 
     pub fn matches(&self, value: &str) -> bool {
-        let by_regex = || self.regex.as_ref().is_some_and(|r| r.is_match(value));
+        let by_regex = || self.expression.as_ref().is_some_and(|e| e.is_match(value));
         match self.op {
             MatchOp::Equal => value == self.value,
             MatchOp::NotEqual => value != self.value,
@@ -129,6 +139,25 @@ impl Selector {
             && self.labels.iter().all(|m| m.matches(value(&m.name)))
     }
 
+    /// Bytes that its regular expressions take; 0 without any.
+    pub fn expression_bytes(&self) -> usize {
+        let expressions = self.labels.iter().filter_map(|m| m.expression.as_ref());
+        expressions.map(|expression| expression.weight()).sum()
+    }
+
+    /// How many of its matchers are regular expressions.
+    pub fn expressions(&self) -> usize {
+        self.labels.iter().filter(|m| m.expression.is_some()).count()
+    }
+
+    /// What every selected series has: its metric as [`METRIC_NAME`], and labels.
+    pub fn demands(&self) -> impl Iterator<Item = (&str, &str)> {
+        let equal = |m: &&LabelMatcher| m.op == MatchOp::Equal && !m.value.is_empty();
+        let labels = self.labels.iter().filter(equal);
+        let metric = self.metric.iter().map(|metric| (METRIC_NAME, metric.as_str()));
+        metric.chain(labels.map(|m| (m.name.as_str(), m.value.as_str())))
+    }
+
     pub fn selects_all(&self) -> bool {
         self.metric.is_none() && self.labels.is_empty()
     }
@@ -152,38 +181,33 @@ impl Selector {
     }
 }
 
-fn compile(label: &str, pattern: &str) -> Result<Arc<Regex>, BadMatcher> {
-    let refuse = |why: String| BadMatcher {
-        label: label.to_owned(),
-        why,
-    };
-    if pattern.len() > REGEX_MAX_BYTES {
-        return Err(refuse(format!("longer than {REGEX_MAX_BYTES} bytes")));
-    }
-    let build = |pattern: &str| {
-        RegexBuilder::new(pattern)
-            .size_limit(REGEX_MAX_PROGRAM)
-            .dfa_size_limit(REGEX_MAX_PROGRAM)
-            .build()
-            .map_err(|error| refuse(error.to_string()))
-    };
-    let pattern = &pattern::from_re2(pattern);
-    // By itself first: `a)|(b` would escape from the anchors.
-    build(pattern)?;
-    build(&format!("^(?s:{pattern})$")).map(Arc::new)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_matches_the_whole_value_and_cannot_leave_its_anchors() {
-        let matcher = |pattern: &str| LabelMatcher::new("l".to_owned(), MatchOp::Matches, pattern.to_owned());
-        let either = matcher("a|b").unwrap();
-        assert!(either.matches("a") && either.matches("b"));
-        assert!(!either.matches("axyz") && !either.matches("xyzb"));
-        assert!(matcher("a)|(b").is_err());
+    fn a_condition_is_cut_at_its_operator_and_not_in_its_name() {
+        for (text, expected) in [
+            ("a=b", ("a", MatchOp::Equal, "b")),
+            ("a!=b=c", ("a", MatchOp::NotEqual, "b=c")),
+            ("a=~b!~c", ("a", MatchOp::Matches, "b!~c")),
+            ("a!~=b", ("a", MatchOp::NotMatches, "=b")),
+            ("wow!such=b!=c", ("wow!such", MatchOp::Equal, "b!=c")),
+            ("wow!such!=b", ("wow!such", MatchOp::NotEqual, "b")),
+            ("a=!b", ("a", MatchOp::Equal, "!b")),
+            ("=b", ("", MatchOp::Equal, "b")),
+        ] {
+            assert_eq!(MatchOp::split(text), Some(expected), "{text}");
+        }
+        assert_eq!(MatchOp::split("a!b"), None);
+        for name in ["a", "a!b", "!a", "a~", "!"] {
+            let cut = ["=", "!=", "=~", "!~"].map(|op| {
+                let text = format!("{name}{op}x");
+                MatchOp::split(&text).map(|(name, ..)| name.to_owned())
+            });
+            let whole = cut.iter().all(|cut| cut.as_deref() == Some(name));
+            assert_eq!(whole, MatchOp::splits_behind(name), "{name}");
+        }
     }
 
     #[test]

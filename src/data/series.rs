@@ -36,6 +36,18 @@ impl Series {
         }
     }
 
+    /// Bytes that it takes, with what each allocation costs: a guess from above.
+    pub fn weight(&self) -> usize {
+        const ALLOCATION: usize = 16;
+        let texts = self.key.len() + self.metric.len();
+        let labels = self.labels.iter();
+        let labels: usize = labels
+            .map(|(name, value)| name.len() + value.len() + 2 * ALLOCATION)
+            .sum();
+        let pairs = self.labels.capacity() * size_of::<(Box<str>, Box<str>)>();
+        size_of::<Self>() + 2 * size_of::<usize>() + 4 * ALLOCATION + texts + labels + pairs
+    }
+
     /// The labels as one JSON object, as they stand in Postgres and in the archive.
     pub fn labels_json(&self) -> String {
         let labels = self.labels.iter();

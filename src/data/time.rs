@@ -1,6 +1,7 @@
 //! Time as the whole program knows it: microseconds since the Unix epoch, UTC.
 //!
-//! In come epoch numbers of four units and RFC 3339 texts; out goes RFC 3339 with microseconds.
+//! In come epoch numbers of four units and RFC 3339 texts; out goes RFC 3339 with six digits of the
+//! second, always, since readers such as pandas take the form of the first time for that of all.
 
 use std::fmt;
 use std::time::Duration;
@@ -98,8 +99,27 @@ fn micros(span: Duration) -> i64 {
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match DateTime::from_timestamp_micros(self.0) {
-            Some(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+            Some(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true)),
             None => write!(f, "{}us", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_time_is_written_in_one_form() {
+        for (micros, text) in [
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (3_000, "1970-01-01T00:00:00.003000Z"),
+            (-1, "1969-12-31T23:59:59.999999Z"),
+            (Micros::FIRST.0, "0001-01-01T00:00:00.000000Z"),
+            (Micros::LAST.0, "9999-12-31T23:59:59.999999Z"),
+        ] {
+            assert_eq!(Micros(micros).to_string(), text);
+            assert_eq!(Micros::from_rfc3339(text), Some(Micros(micros)));
         }
     }
 }

@@ -9,11 +9,11 @@ use futures_util::stream::unfold;
 use super::errors::Code;
 use super::scalars::{DateTime, Duration, Long};
 use super::selector::SeriesSelector;
-use super::services::{read_error, reader};
+use super::services::{overloaded, read_error, reader};
 use super::subscription::EVERY;
 use super::types::{Aggregate, Series};
 use crate::actors::aggregates::{AggregatesHandle, Request};
-use crate::data::{self, Bucket, Micros, Step};
+use crate::data::{self, Bucket, ClientKey, Micros, Step};
 use crate::live::windows::{End, Updates, Window};
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,7 +56,8 @@ impl Aggregates {
         let oldest = step.end(Micros::FIRST);
         let since = backfill.map(|Duration(span)| step.bucket(Micros::now().minus(span).max(oldest)));
         let request = Request {
-            selector: selector.into_selector()?,
+            client: ctx.data_opt::<ClientKey>().copied(),
+            selector: selector.into_live_selector()?,
             window: step,
             since,
             every: every.map_or(Span::ZERO, |Duration(every)| every),
@@ -114,8 +115,8 @@ pub struct AggregateWindow {
     points: Long,
     /// The start of the window.
     ts: DateTime,
-    /// The first of the aggregates asked for.
-    value: f64,
+    /// The first of the aggregates asked for. Null where no double can hold it.
+    value: Option<f64>,
     avg: Option<f64>,
     min: Option<f64>,
     max: Option<f64>,
@@ -147,12 +148,9 @@ impl AggregateWindow {
             series: Series(window.series.clone()),
             closed: window.closed,
             points: Long(bucket.count),
-            ts: DateTime(bucket.ts),
-            // A sum beyond what a double can hold is shown as null.
-            value: aggregates
-                .first()
-                .and_then(|main| value(bucket, *main))
-                .unwrap_or(f64::NAN),
+            // As `history` says it: nothing is before the first time there is.
+            ts: DateTime(bucket.ts.max(Micros::FIRST)),
+            value: aggregates.first().and_then(|main| value(bucket, *main)),
             avg: asked(Aggregate::Avg),
             min: asked(Aggregate::Min),
             max: asked(Aggregate::Max),
@@ -171,7 +169,7 @@ fn value(bucket: &Bucket, aggregate: Aggregate) -> Option<f64> {
         Aggregate::Avg => bucket.avg(),
         Aggregate::Min => Some(bucket.min),
         Aggregate::Max => Some(bucket.max),
-        Aggregate::Sum => bucket.sum,
+        Aggregate::Sum => bucket.sum?.total(),
         // Exact up to 2^53.
         Aggregate::Count => Some(bucket.count as f64),
         Aggregate::First => bucket.first,
@@ -182,8 +180,9 @@ fn value(bucket: &Bucket, aggregate: Aggregate) -> Option<f64> {
 
 fn error(end: End) -> Error {
     let code = match end {
+        End::TooManyLengths | End::Overloaded => return overloaded(&end.to_string()),
         End::Overflow => Code::SlowClient,
-        End::TooManySeries | End::TooManyLengths => Code::TooManyRows,
+        End::TooManySeries => Code::TooManyRows,
         End::TooLong => Code::QueryTimeout,
         End::Unavailable => Code::Unavailable,
         End::GoingAway => Code::GoingAway,

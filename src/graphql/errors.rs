@@ -29,6 +29,8 @@ pub enum Code {
     /// Others, or this client itself, ask for too much at the moment; `extensions.retryAfter` says
     /// in how many seconds to come back.
     Overloaded,
+    /// The stream is paused, because too many of its records failed: what is sent now would wait.
+    StreamPaused,
     /// A dead letter whose payload was cut cannot be sent again.
     PayloadTruncated,
     /// Our own mistake; the logs have more.
@@ -49,6 +51,7 @@ impl Code {
             Self::GoingAway => "GOING_AWAY",
             Self::Unavailable => "UNAVAILABLE",
             Self::Overloaded => "OVERLOADED",
+            Self::StreamPaused => "STREAM_PAUSED",
             Self::PayloadTruncated => "PAYLOAD_TRUNCATED",
             Self::Internal => "INTERNAL",
         }

@@ -19,7 +19,7 @@ use self::live::{Event, Live};
 use super::errors::Code;
 use crate::actors::archive::Archive;
 use crate::actors::hub::{HubHandle, SubscribeError};
-use crate::data::{Cursor, Mark, Selector};
+use crate::data::{ClientKey, Cursor, Mark, Selector};
 use crate::live::{Fold, Overflow, Pick};
 
 mod batches;
@@ -42,6 +42,8 @@ pub enum Start {
 
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// Who asks; `None` where clients cannot be told apart.
+    pub client: Option<ClientKey>,
     pub selector: Selector,
     pub start: Start,
     /// Conflates to one point of each series in this time.

@@ -13,6 +13,7 @@ pub mod query;
 pub mod catalogue;
 pub mod letters;
 mod publish;
+mod new_series;
 mod redrive;
 pub mod mutation;
 pub mod feed;
@@ -27,4 +28,5 @@ mod api;
 mod tests;
 
 pub use api::{Api, Schema, sdl};
+pub use new_series::NewSeries;
 pub use payload::{Next, Operations, Payload, Then};

@@ -1,4 +1,5 @@
-//! The changes: points and dead letters, both sent through Kafka like everything else.
+//! The changes: points and dead letters, both sent through Kafka like everything else, and paused
+//! streams read again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +8,9 @@ use async_graphql::{Context, ID, Object, Result};
 use super::errors::Code;
 use super::scalars::Long;
 use super::services::{publish_error, read_error, reader, services};
-use super::types::{PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, SkippedLetter};
+use super::types::{
+    PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, ResumeReceipt, SkippedLetter,
+};
 use super::{limits, publish, redrive};
 use crate::data::Micros;
 use crate::sources::producer::Placed;
@@ -30,13 +33,42 @@ impl Mutation {
             .streams
             .get(&stream)
             .ok_or_else(|| Code::NotFound.error(format!("no stream is named '{stream}'")))?;
+        if services.status.is_paused(&stream) {
+            return Err(Code::StreamPaused.error(format!(
+                "stream '{stream}' is paused: its mapping is wrong, `pipeline` says since when; nothing was sent"
+            )));
+        }
         let records = publish::records(&stream, target, &points, Micros::now())?;
+        // Without Postgres the writer's limit alone holds.
+        if let Ok(reader) = reader(ctx) {
+            let (series, max) = (publish::series(&records), target.max_series);
+            services.new_series.admit(reader, &stream, series, max).await?;
+        }
         let places = services.publisher.publish(records).await.map_err(publish_error)?;
         Ok(PublishReceipt {
             accepted: i32::try_from(places.len()).unwrap_or(i32::MAX),
             durable: services.publisher.durable(),
             offsets: last_offsets(&target.topic, &places),
         })
+    }
+
+    /// Reads a paused stream again, on every node, and judges it anew. What came meanwhile was kept in
+    /// Kafka and is read then.
+    #[graphql(complexity = "limits::MUTATION + child_complexity")]
+    async fn resume_stream(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The name of a configured stream.")] stream: String,
+    ) -> Result<ResumeReceipt> {
+        let services = services(ctx)?;
+        if !services.streams.contains_key(&stream) {
+            return Err(Code::NotFound.error(format!("no stream is named '{stream}'")));
+        }
+        let was_paused = services.pausing.resume(&stream).await.map_err(|error| {
+            tracing::warn!(%error, "a stream could not be resumed");
+            Code::Unavailable.error("postgres is away; try again in a moment")
+        })?;
+        Ok(ResumeReceipt { was_paused })
     }
 
     /// Sends dead letters through Kafka again, as they came. Their points never replace a stored

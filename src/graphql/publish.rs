@@ -48,6 +48,15 @@ pub fn records(stream: &str, to: &StreamTarget, points: &[PointInput], now: Micr
     points.iter().enumerate().map(record).collect()
 }
 
+/// The series of these records, each once.
+pub fn series(records: &[Record]) -> Vec<String> {
+    let key = |record: &Record| String::from_utf8(record.key.clone()?).ok();
+    let mut keys: Vec<String> = records.iter().filter_map(key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
 /// Key and payload, if the pipeline will take them.
 fn encode(
     point: &PointInput,
@@ -66,7 +75,7 @@ fn encode(
     }
     let ts = point.ts.map_or(now, |ts| ts.0);
     limits.check_time(ts, now)?;
-    if !point.value.is_finite() {
+    if !point.value.0.is_finite() {
         return Err(Refusal::new(Reason::NotFinite, "the value is not finite"));
     }
     // As the pipeline has it: an empty value means "no such label".
@@ -79,7 +88,7 @@ fn encode(
         metric: &point.metric,
         labels,
         ts: ts.to_string(),
-        value: point.value,
+        value: point.value.0,
     };
     let payload =
         serde_json::to_vec(&json).map_err(|error| Refusal::new(Reason::NotJson, error.to_string()))?;
@@ -90,7 +99,7 @@ fn encode(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graphql::scalars::DateTime;
+    use crate::graphql::scalars::{DateTime, PointValue};
     use crate::graphql::types::LabelInput;
 
     fn point(labels: &[(&str, &str)], value: f64) -> PointInput {
@@ -104,7 +113,7 @@ mod tests {
                 })
                 .collect(),
             ts: None,
-            value,
+            value: PointValue(value),
         }
     }
 
@@ -113,6 +122,7 @@ mod tests {
             topic: "t".to_owned(),
             redrive_topic: "r".to_owned(),
             limits: Limits::default(),
+            max_series: 10,
         }
     }
 

@@ -1,8 +1,10 @@
 //! The scalars of the schema: `DateTime`, `Duration`, `Step`, `Long` and `Cursor`.
 
+use std::borrow::Cow;
 use std::time::Duration as Span;
 
-use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use async_graphql::registry::Registry;
+use async_graphql::{InputType, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 
 use crate::data;
 use crate::data::Micros;
@@ -127,5 +129,42 @@ impl ScalarType for Cursor {
 
     fn to_value(&self) -> Value {
         Value::String(self.0.encode())
+    }
+}
+
+/// A `Float` of which no digit is lost: of whole numbers those that records may have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PointValue(pub f64);
+
+impl InputType for PointValue {
+    type RawValueType = f64;
+
+    fn type_name() -> Cow<'static, str> {
+        f64::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        f64::create_type_info(registry)
+    }
+
+    fn parse(value: Option<Value>) -> InputValueResult<Self> {
+        if let Some(Value::Number(number)) = &value {
+            let whole = number.as_u64().or(number.as_i64().map(i64::unsigned_abs));
+            if whole.is_some_and(|whole| whole > 1 << 53) {
+                let why = "a whole number beyond 2^53 would lose digits";
+                return Err(InputValueError::custom(why));
+            }
+        }
+        <f64 as InputType>::parse(value)
+            .map(Self)
+            .map_err(InputValueError::propagate)
+    }
+
+    fn to_value(&self) -> Value {
+        InputType::to_value(&self.0)
+    }
+
+    fn as_raw_value(&self) -> Option<&f64> {
+        Some(&self.0)
     }
 }

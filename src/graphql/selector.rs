@@ -3,11 +3,14 @@
 use async_graphql::{Enum, InputObject, Result};
 
 use super::errors::Code;
-use crate::data::{self, MatchOp};
+use super::services::overloaded;
+use crate::data::{self, BadMatcher, MatchOp};
 
 /// The most label matchers one selector may have, and how many of them may be regular expressions.
 const MATCHERS_MAX: usize = 32;
 const REGEX_MAX: usize = 8;
+/// The same for a subscription, whose expressions stay in memory.
+const LIVE_REGEX_MAX: usize = 4;
 /// Bytes of all its texts: no series has a longer key.
 const TEXT_MAX: usize = 4_096;
 
@@ -44,13 +47,22 @@ pub enum LabelOp {
 
 impl SeriesSelector {
     pub fn into_selector(self) -> Result<data::Selector> {
+        self.with_expressions(REGEX_MAX)
+    }
+
+    /// For a subscription.
+    pub fn into_live_selector(self) -> Result<data::Selector> {
+        self.with_expressions(LIVE_REGEX_MAX)
+    }
+
+    fn with_expressions(self, most: usize) -> Result<data::Selector> {
         let matchers = self.labels.unwrap_or_default();
         if matchers.len() > MATCHERS_MAX {
             return Err(Code::BadUserInput.error(format!("more than {MATCHERS_MAX} label matchers")));
         }
         let regexes = matchers.iter().filter(|m| m.op.is_regex()).count();
-        if regexes > REGEX_MAX {
-            return Err(Code::BadUserInput.error(format!("more than {REGEX_MAX} regular expressions")));
+        if regexes > most {
+            return Err(Code::BadUserInput.error(format!("more than {most} regular expressions")));
         }
         let texts = matchers.iter().map(|m| m.name.len() + m.value.len());
         if texts.sum::<usize>() + self.metric.as_ref().map_or(0, String::len) > TEXT_MAX {
@@ -60,7 +72,10 @@ impl SeriesSelector {
             .into_iter()
             .map(|m| data::LabelMatcher::new(m.name, m.op.into(), m.value))
             .collect::<std::result::Result<_, _>>()
-            .map_err(|bad| Code::BadUserInput.error(bad.to_string()))?;
+            .map_err(|bad| match bad {
+                BadMatcher::Unusable { .. } => Code::BadUserInput.error(bad.to_string()),
+                BadMatcher::Overloaded(_) => overloaded(&bad.to_string()),
+            })?;
         Ok(data::Selector::new(self.metric, labels))
     }
 }

@@ -11,7 +11,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::errors::Code;
+use super::new_series::NewSeries;
 use super::types::StreamSettings;
+use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
 use crate::data::{Header, Micros};
 use crate::sources::producer::{self, Placed, Producer};
@@ -31,6 +33,8 @@ pub struct Services {
     pub settings: BTreeMap<String, StreamSettings>,
     pub latest: LatestCache,
     pub publisher: Arc<dyn Publisher>,
+    pub pausing: Pausing,
+    pub new_series: NewSeries,
     /// What one subscriber may have waiting, in bytes.
     pub outbox_bytes: usize,
 }
@@ -43,6 +47,8 @@ pub struct StreamTarget {
     pub redrive_topic: String,
     /// What its records are held to; a point beyond them is refused before it is sent.
     pub limits: Limits,
+    /// The most series it may have.
+    pub max_series: u64,
 }
 
 /// Sends records to Kafka; [`KafkaPublisher`] but for tests.
@@ -134,7 +140,7 @@ pub fn services<'a>(ctx: &Context<'a>) -> Result<&'a Services> {
 
 pub fn reader<'a>(ctx: &Context<'a>) -> Result<&'a Reader> {
     // Before the migrations have run there may be no tables to read.
-    if services(ctx)?.status.is_awaited("postgres") {
+    if services(ctx)?.status.is_without_tables() {
         return Err(Code::Unavailable.error("postgres is starting; try again in a moment"));
     }
     ctx.data::<Reader>()
@@ -153,7 +159,17 @@ pub fn read_error(error: ReadError) -> Error {
             tracing::warn!(%why, "a query could not reach postgres");
             Code::Unavailable.error("postgres is away; try again in a moment")
         }
-        ReadError::Overloaded => overloaded("too much is being read at once; try again in a moment"),
+        ReadError::Overloaded { own_share } => {
+            let why = match own_share {
+                true => "you have as many questions open as one client may; try again in a moment",
+                false => "too much is being read at once; try again in a moment",
+            };
+            overloaded(why).extend_with(|_, extensions| extensions.set("ownShare", own_share))
+        }
+        ReadError::TooManyInstants { limit } => Code::TooManyRows.error(format!(
+            "the series times the steps are more than {limit}; ask for fewer series, a shorter span or \
+             a longer step"
+        )),
         ReadError::TooManyRows { limit } => Code::TooManyRows.error(format!(
             "the answer has more than {limit} rows; ask for a shorter span, fewer series or a \
              longer step, or page through points"

@@ -15,7 +15,7 @@ use super::services::services;
 use super::types::Series;
 use crate::actors::archive::Archive;
 use crate::actors::hub::HubHandle;
-use crate::data::{self, StoredPoint, StoredSeries};
+use crate::data::{self, ClientKey, StoredPoint, StoredSeries};
 use crate::live::{Fold, Overflow};
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,7 +84,8 @@ impl Subscription {
             return Err(Code::BadUserInput.error("every must be 10ms to 1h"));
         }
         let request = Request {
-            selector: selector.into_selector()?,
+            client: ctx.data_opt::<ClientKey>().copied(),
+            selector: selector.into_live_selector()?,
             start,
             every: every.map(|Duration(span)| span),
             fold: fold.unwrap_or_default().into(),

@@ -8,8 +8,10 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::new_series::NewSeries;
 use super::services::{NotPublished, Publisher, Record, Services, StreamTarget};
 use super::{Api, sdl};
+use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
 use crate::config::StreamConfig;
 use crate::sources::producer::Placed;
@@ -19,8 +21,11 @@ use crate::telemetry::{Metrics, Samples, Status};
 use crate::transform::Limits;
 
 mod catalogue;
+mod changes;
 mod history;
 mod pipeline;
+
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(900);
 
 /// Remembers what was sent; refuses once told to.
 #[derive(Default)]
@@ -82,6 +87,7 @@ impl World {
             topic: "machines".to_owned(),
             redrive_topic: "streamsync.redrive.machines".to_owned(),
             limits: Limits::default(),
+            max_series: 5,
         };
         let (metrics, status) = (Arc::new(Metrics::default()), Arc::new(Status::default()));
         let stream = StreamConfig {
@@ -90,12 +96,14 @@ impl World {
         };
         let services = Services {
             samples: Arc::new(Samples::new(Arc::clone(&metrics), Arc::clone(&status))),
-            status,
+            status: Arc::clone(&status),
             metrics,
             settings: BTreeMap::from([("machines".to_owned(), stream.settings(true))]),
             streams: BTreeMap::from([("machines".to_owned(), target)]),
             latest: LatestCache::local(1_000),
             publisher: publisher.clone(),
+            pausing: Pausing::new(db.url.clone(), [&stream.plan()], PAUSE, Arc::clone(&status)),
+            new_series: NewSeries::default(),
             outbox_bytes: 1 << 20,
         };
         Self {
@@ -132,7 +140,7 @@ async fn latest_asks_postgres_once_and_then_the_cache() {
     let first = world.data(query).await;
     assert_eq!(
         first["latest"][1],
-        json!({"series": {"key": "t{site=\"b\"}"}, "ts": "2026-01-01T00:00:05Z", "value": 5.0})
+        json!({"series": {"key": "t{site=\"b\"}"}, "ts": "2026-01-01T00:00:05.000000Z", "value": 5.0})
     );
     world.db.run("truncate points").await;
     assert_eq!(world.data(query).await, first);
@@ -267,8 +275,22 @@ async fn published_points_go_to_the_streams_topic_with_their_places_in_the_recei
             {"topic": "machines", "partition": 1, "lastOffset": 1},
         ]}})
     );
-    let sent = world.publisher.sent.lock().unwrap();
-    assert_eq!(sent[0].key.as_deref(), Some(&br#"t{site="a"}"#[..]));
+    assert_eq!(
+        world.publisher.sent.lock().unwrap()[0].key.as_deref(),
+        Some(&br#"t{site="a"}"#[..])
+    );
+    // Beyond 2^53 a whole number would lose digits, as in a record.
+    let value = |value: &str| {
+        format!(
+            r#"mutation {{ publish(stream: "machines", points: [{{metric: "t", value: {value}}}]) {{ accepted }} }}"#
+        )
+    };
+    for refused in ["9007199254740993", "-9007199254740993", "18446744073709551615"] {
+        assert_eq!(world.code(&value(refused)).await, "BAD_USER_INPUT", "{refused}");
+    }
+    for accepted in ["9007199254740992", "-9007199254740992", "1e300"] {
+        world.data(&value(accepted)).await;
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::question::{Across, Group};
-use crate::data::{Line, Micros, Series, StoredSeries};
+use crate::data::{Line, Micros, Series, StoredSeries, Sum};
 
 impl Group {
     /// One line for each group that has any, in order of their keys; a row wherever one of its
@@ -65,7 +65,7 @@ impl Across {
 #[derive(Clone, Copy, Debug)]
 struct Merged {
     count: u32,
-    sum: f64,
+    sum: Sum,
     min: f64,
     max: f64,
 }
@@ -74,7 +74,7 @@ impl Default for Merged {
     fn default() -> Self {
         Self {
             count: 0,
-            sum: 0.0,
+            sum: Sum::default(),
             min: f64::INFINITY,
             max: f64::NEG_INFINITY,
         }
@@ -84,7 +84,7 @@ impl Default for Merged {
 impl Merged {
     fn add(&mut self, value: f64) {
         self.count += 1;
-        self.sum += value;
+        self.sum.add(value);
         self.min = self.min.min(value);
         self.max = self.max.max(value);
     }
@@ -92,8 +92,8 @@ impl Merged {
     /// `None` without values, but for the count, and for a sum beyond what a double can hold.
     fn value(&self, across: Across) -> Option<f64> {
         let value = match across {
-            Across::Sum => self.sum,
-            Across::Avg => self.sum / f64::from(self.count),
+            Across::Sum => self.sum.total()?,
+            Across::Avg => self.sum.mean(f64::from(self.count), self.min, self.max),
             Across::Min => self.min,
             Across::Max => self.max,
             Across::Count => return Some(f64::from(self.count)),

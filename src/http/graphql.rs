@@ -17,7 +17,7 @@ use super::Worker;
 use super::accept::{Accepted, Choice, Media};
 use super::refusal::Refusal;
 use super::websocket::{self, Speech};
-use super::{resume, streamed};
+use super::{body, resume, streamed};
 use crate::graphql::payload::{never_executed, operation};
 use crate::graphql::{Operations, Payload};
 
@@ -58,17 +58,10 @@ pub(super) async fn post<E: Operations>(
             "the body must be JSON: send it with content-type application/json",
         );
     }
-    let reading = body.to_bytes_limited(worker.body_limit);
-    let body = match actix_web::rt::time::timeout(worker.body_timeout, reading).await {
-        Ok(Ok(Ok(body))) => body,
-        Ok(Ok(Err(_))) => {
-            return refuse(media, Refusal::BadRequest, "the body broke off");
-        }
-        Ok(Err(_)) => {
-            let most = format!("the body is larger than {} bytes", worker.body_limit);
-            return refuse(media, Refusal::PayloadTooLarge, &most);
-        }
-        Err(_) => return refuse(media, Refusal::BodyTimeout, "the body took too long"),
+    let reading = body::read(&request, body, worker.body_limit, worker.body_timeout);
+    let body = match reading.await {
+        Ok(body) => body,
+        Err(error) => return refuse(media, error.refusal(), &error.to_string()),
     };
     match serde_json::from_slice::<Params>(&body) {
         Ok(params) => execute(&request, accepted, &worker, params).await,

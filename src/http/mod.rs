@@ -5,6 +5,8 @@
 
 mod accept;
 mod api;
+mod body;
+pub mod connections;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 pub mod graphql;
@@ -39,6 +41,7 @@ use async_graphql::Data;
 
 pub use guard::Guard;
 
+use self::connections::Connections;
 #[cfg(feature = "dashboard")]
 use self::dashboard as pages;
 #[cfg(not(feature = "dashboard"))]
@@ -62,8 +65,13 @@ pub struct HttpConfig {
     pub request_timeout: Duration,
     /// How long an idle connection is kept.
     pub keep_alive: Duration,
-    /// Connections per worker, WebSockets included; further ones wait.
+    /// How long a client may take nothing of its answer.
+    pub stall_timeout: Duration,
+    /// Connections in all, and of one address (0 for no limit).
     pub max_connections: usize,
+    pub connections_per_address: usize,
+    /// Bytes that requests on their way in and answers on their way out may take, in all.
+    pub memory: usize,
     /// How long running requests may take when the server is stopped gracefully; whole seconds.
     pub shutdown_timeout: Duration,
 }
@@ -77,7 +85,10 @@ impl Default for HttpConfig {
             body_limit: 1024 * 1024,
             request_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(30),
-            max_connections: 25_000,
+            stall_timeout: Duration::from_secs(30),
+            max_connections: 20_000,
+            connections_per_address: 1_000,
+            memory: 256 << 20,
             shutdown_timeout: Duration::from_secs(5),
         }
     }
@@ -168,15 +179,19 @@ pub fn serve<E: Operations>(
     let address = listener.local_addr()?;
     let guard = Arc::new(Guard::new(&config.allowed_hosts, &config.allowed_origins));
     let in_factory = config.clone();
+    let workers = config.workers.max(1);
+    let connections = Connections::new(limits(&config), Arc::clone(&parts.metrics));
     let server = HttpServer::new(move || {
         App::new()
             .wrap(from_fn(guard::check))
+            .wrap(from_fn(connections::watch))
             .app_data(web::Data::from(Arc::clone(&guard)))
             .configure(routes(&in_factory, &parts))
     })
-    .on_connect(session::remember_socket)
-    .workers(config.workers.max(1))
-    .max_connections(config.max_connections)
+    .on_connect(connections.on_connect())
+    .workers(workers)
+    // More than are let in: those who are not are told, and do not wait for the others to go.
+    .max_connections(config.max_connections.div_ceil(workers) + connections::DOORWAY)
     .keep_alive(config.keep_alive)
     .client_request_timeout(config.request_timeout)
     .client_disconnect_timeout(Duration::from_secs(2))
@@ -188,6 +203,17 @@ pub fn serve<E: Operations>(
     .run();
     let handle = server.handle();
     Ok((server, handle, address))
+}
+
+fn limits(config: &HttpConfig) -> connections::Limits {
+    connections::Limits {
+        all: config.max_connections,
+        per_client: config.connections_per_address,
+        memory: config.memory,
+        // The first is actix's own; whoever begins a second request has as long as for a first one.
+        idle: config.keep_alive + config.request_timeout,
+        stall: config.stall_timeout,
+    }
 }
 
 fn routes<E: Operations>(

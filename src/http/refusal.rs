@@ -18,12 +18,13 @@ pub(super) enum Refusal {
     UnsupportedMediaType,
     UpgradeRequired,
     TooManyConnections,
-    /// Comes with `Retry-After`.
-    #[allow(dead_code, reason = "the guards that give it follow")]
+    /// Comes with `Retry-After`, as the next one.
     Overloaded,
+    /// The client itself has taken what one may have.
+    OwnShare,
 }
 
-/// When to come back after [`Refusal::Overloaded`], in seconds.
+/// When to come back after `OVERLOADED`, in seconds.
 const RETRY_AFTER: u64 = 1;
 
 impl Refusal {
@@ -41,6 +42,7 @@ impl Refusal {
             Self::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, "UPGRADE_REQUIRED"),
             Self::TooManyConnections => (StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_CONNECTIONS"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED"),
+            Self::OwnShare => (StatusCode::TOO_MANY_REQUESTS, "OVERLOADED"),
         }
     }
 
@@ -52,7 +54,7 @@ impl Refusal {
         let (status, code) = self.parts();
         let error = json!({ "message": message, "extensions": { "code": code } });
         let mut answer = HttpResponse::build(status);
-        if self == Self::Overloaded {
+        if matches!(self, Self::Overloaded | Self::OwnShare) {
             answer.insert_header((header::RETRY_AFTER, RETRY_AFTER.to_string()));
         }
         answer

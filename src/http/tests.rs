@@ -88,7 +88,6 @@ impl Running {
                 metrics: Arc::default(),
                 draining: tokio::sync::watch::channel(false).1,
                 on_init: None,
-                crowd: session::Crowd::new(0),
             },
             metrics: Arc::default(),
             status: Arc::clone(&status),

@@ -3,50 +3,147 @@
 //! Subscribers with the same selector are one group. A selector is judged once for each pair of
 //! series and group: when the series is first seen, or when the group begins. After that a point
 //! costs one look-up by series id, and all subscribers of a group share one pick.
+//!
+//! A group is filed under one thing that its selector demands, so a new series is judged only for
+//! the groups it may belong to, and a new group only by the series that have what it demands. Where
+//! these are many, or a regular expression decides, the caller judges them elsewhere, a [`Slice`] at
+//! a time; nobody joins the group before that is done.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
+use self::judging::{JUDGING_MAX, SLICE};
+use self::known::{Key, Known, Place};
+use self::limits::Clients;
+use self::pressure::Pressure;
 use super::cut::cut;
 use super::outbox::{End, Sender};
 use super::page::{Page, Pick};
 use super::sequence::Accepted;
-use crate::data::{Selector, Series, SeriesId, Stored};
+use crate::data::{ClientKey, Selector, SeriesId, Stored};
+
+mod judging;
+mod known;
+mod limits;
+mod pressure;
+#[cfg(test)]
+mod tests;
+
+pub use judging::Slice;
+pub use limits::{ByClient, Full, Limits};
 
 pub type SubscriberId = u64;
-type GroupId = u64;
+pub type GroupId = u32;
 
-#[derive(Debug, Default)]
-pub struct Index {
-    series: HashMap<SeriesId, Known>,
-    groups: HashMap<GroupId, Group>,
-    by_selector: HashMap<Selector, GroupId>,
-    subscribers: HashMap<SubscriberId, GroupId>,
-    next_group: GroupId,
-}
+/// Series that are judged at once when a group begins: without regular expressions, and with some.
+const AT_ONCE: (usize, usize) = (1_000, 100);
 
 #[derive(Debug)]
-struct Known {
-    series: Arc<Series>,
-    wanted_by: Vec<GroupId>,
+pub struct Index {
+    limits: Limits,
+    known: Known,
+    groups: HashMap<GroupId, Group>,
+    by_selector: HashMap<Arc<Selector>, GroupId>,
+    /// The groups by what they demand; `None`: those that demand nothing.
+    filed: HashMap<Option<Key>, Vec<GroupId>>,
+    /// Those who want everything: without pairs.
+    everything: Option<GroupId>,
+    subscribers: HashMap<SubscriberId, GroupId>,
+    clients: Clients,
+    /// Groups to be judged, in turn, and behind which place.
+    unjudged: VecDeque<(GroupId, Option<Place>)>,
+    /// Pairs of a series and a group that wants it.
+    pairs: usize,
+    next_group: GroupId,
+    /// How often all series were forgotten.
+    forgotten: u32,
+    pressure: Pressure,
+    judging_max: Duration,
 }
 
 /// Everyone who asks with the same selector.
 #[derive(Debug)]
 struct Group {
-    selector: Selector,
+    selector: Arc<Selector>,
+    key: Option<Key>,
+    /// May name some twice, and some that have left.
     wants: Vec<SeriesId>,
-    outboxes: HashMap<SubscriberId, Sender>,
+    /// How many it wants now.
+    pairs: usize,
+    state: State,
+    outboxes: HashMap<SubscriberId, Member>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Waits to be judged; `true`: from the beginning, when what was begun has been done.
+    Unjudged(bool),
+    Judged,
+    /// Not judged for every series any more: who was there has been sent to catch up.
+    GivenUp,
+}
+
+#[derive(Debug)]
+struct Member {
+    outbox: Sender,
+    /// `None`: the program itself.
+    client: Option<ClientKey>,
+}
+
+/// Where a subscriber belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opened {
+    Ready(GroupId),
+    /// Once [`Index::judged`] says so.
+    Unjudged(GroupId),
 }
 
 impl Index {
-    pub fn subscribe(&mut self, id: SubscriberId, selector: Selector, outbox: Sender) {
-        let group_id = match self.by_selector.get(&selector) {
-            Some(group_id) => *group_id,
-            None => self.begin(selector),
-        };
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            known: Known::default(),
+            groups: HashMap::new(),
+            by_selector: HashMap::new(),
+            filed: HashMap::new(),
+            everything: None,
+            subscribers: HashMap::new(),
+            clients: Clients::default(),
+            unjudged: VecDeque::new(),
+            pairs: 0,
+            next_group: 0,
+            forgotten: 0,
+            pressure: Pressure::new(limits.outboxes),
+            judging_max: JUDGING_MAX,
+            limits,
+        }
+    }
+
+    /// The group of this selector, to be joined, or left with [`Self::abandon`].
+    pub fn open(&mut self, selector: &Selector, client: Option<ClientKey>) -> Result<Opened, Full> {
+        let known = self.by_selector.get(selector).copied();
+        self.admit(client, selector, known)?;
+        let id = known.unwrap_or_else(|| self.begin(Arc::new(selector.clone())));
+        if known.is_none() && self.pairs > self.limits.pairs {
+            self.take_off(id);
+            self.groups.remove(&id);
+            return Err(Full::All);
+        }
+        self.clients.enter(client, id);
+        let judged = self.groups.get(&id).is_some_and(|g| g.state == State::Judged);
+        Ok(if judged {
+            Opened::Ready(id)
+        } else {
+            Opened::Unjudged(id)
+        })
+    }
+
+    pub fn join(&mut self, id: SubscriberId, group_id: GroupId, client: Option<ClientKey>, outbox: Sender) {
         if let Some(group) = self.groups.get_mut(&group_id) {
-            group.outboxes.insert(id, outbox);
+            if group.state == State::GivenUp {
+                outbox.end(End::Gap);
+            }
+            group.outboxes.insert(id, Member { outbox, client });
             self.subscribers.insert(id, group_id);
         }
     }
@@ -55,28 +152,26 @@ impl Index {
         let Some(group_id) = self.subscribers.remove(&id) else {
             return;
         };
-        let Some(group) = self.groups.get_mut(&group_id) else {
-            return;
-        };
-        group.outboxes.remove(&id);
-        if group.outboxes.is_empty()
-            && let Some(gone) = self.groups.remove(&group_id)
-        {
-            self.by_selector.remove(&gone.selector);
-            for series_id in gone.wants {
-                if let Some(known) = self.series.get_mut(&series_id) {
-                    known.wanted_by.retain(|other| *other != group_id);
-                }
-            }
+        let group = self.groups.get_mut(&group_id);
+        let member = group.and_then(|group| group.outboxes.remove(&id));
+        self.abandon(group_id, member.and_then(|member| member.client));
+    }
+
+    /// Someone for whom it was opened does not join, or has left.
+    pub fn abandon(&mut self, group_id: GroupId, client: Option<ClientKey>) {
+        self.clients.leave(client, group_id);
+        let group = self.groups.get(&group_id);
+        if group.is_some_and(|g| g.outboxes.is_empty() && !matches!(g.state, State::Unjudged(_))) {
+            self.take_off(group_id);
+            self.groups.remove(&group_id);
         }
     }
 
-    /// Hands each subscriber the points it asked for, of those that were accepted.
-    pub fn deliver(&mut self, page: &Arc<Page>, accepted: &Accepted) {
+    /// Hands each subscriber the points it asked for, of those that were accepted. `now`: in seconds
+    /// from any moment.
+    pub fn deliver(&mut self, page: &Arc<Page>, accepted: &Accepted, now: u32) {
         let stored = &page.stored;
-        for found in &stored.series {
-            self.learn(found.id, &found.series);
-        }
+        let places = self.learn(&stored.series, now);
         if self.subscribers.is_empty() || accepted.ranges.is_empty() {
             return;
         }
@@ -86,12 +181,43 @@ impl Index {
             let pick = Pick::new(Arc::clone(page), points);
             (group, cut(pick, &ranges, &accepted.mark))
         };
-        let parts: Vec<_> = self.matched(stored, accepted).into_iter().map(parts).collect();
+        let parts: Vec<_> = self
+            .matched(&places, stored, accepted)
+            .into_iter()
+            .map(parts)
+            .collect();
+        let mut grown = 0;
         for (group_id, parts) in &parts {
-            let outboxes = self.groups.get(group_id).map(|group| group.outboxes.values());
-            for outbox in outboxes.into_iter().flatten() {
+            let members = self.groups.get(group_id).map(|group| group.outboxes.values());
+            for member in members.into_iter().flatten() {
                 for part in parts {
-                    outbox.push(part.clone());
+                    grown += member.outbox.push(part.clone());
+                }
+            }
+        }
+        if !parts.is_empty() && self.pressure.grew(page.weight(), grown) {
+            let members = self.groups.values().flat_map(|group| group.outboxes.values());
+            self.pressure.settle(members.map(|m| (m.client, &m.outbox)));
+        }
+    }
+
+    /// Forgets series that have been silent for long; looks at some more with each call.
+    pub fn sweep(&mut self, now: u32) {
+        for gone in self.known.sweep(now, SLICE) {
+            self.pairs -= gone.wanted_by.len();
+            for id in gone.wanted_by {
+                let Some(group) = self.groups.get_mut(&id) else {
+                    continue;
+                };
+                group.pairs -= 1;
+                if group.wants.len() > 2 * group.pairs + SLICE {
+                    let mut known = |series: &SeriesId| {
+                        let entry = self.known.get_mut(*series);
+                        entry.is_some_and(|entry| entry.wanted_by.binary_search(&id).is_ok())
+                    };
+                    group.wants.sort_unstable();
+                    group.wants.dedup();
+                    group.wants.retain(&mut known);
                 }
             }
         }
@@ -100,8 +226,22 @@ impl Index {
     /// Ends one subscription; its outbox gives out what it holds first.
     pub fn end(&self, id: SubscriberId, why: End) {
         let group = self.subscribers.get(&id).and_then(|group| self.groups.get(group));
-        if let Some(outbox) = group.and_then(|group| group.outboxes.get(&id)) {
-            outbox.end(why);
+        if let Some(member) = group.and_then(|group| group.outboxes.get(&id)) {
+            member.outbox.end(why);
+        }
+    }
+
+    /// From now on an id may be of another series than before.
+    pub fn forget_series(&mut self) {
+        self.known.clear();
+        self.forgotten = self.forgotten.wrapping_add(1);
+        self.pairs = 0;
+        for group in self.groups.values_mut() {
+            group.wants.clear();
+            group.pairs = 0;
+        }
+        for (_, after) in &mut self.unjudged {
+            *after = None;
         }
     }
 
@@ -117,116 +257,106 @@ impl Index {
         self.subscribers.is_empty()
     }
 
-    fn begin(&mut self, selector: Selector) -> GroupId {
-        let group_id = self.next_group;
-        self.next_group += 1;
-        let mut wants = Vec::new();
-        for (series_id, known) in &mut self.series {
-            if selector.matches(&known.series) {
-                known.wanted_by.push(group_id);
-                wants.push(*series_id);
-            }
+    fn begin(&mut self, selector: Arc<Selector>) -> GroupId {
+        while self.groups.contains_key(&self.next_group) {
+            self.next_group = self.next_group.wrapping_add(1);
         }
-        self.by_selector.insert(selector.clone(), group_id);
+        let id = self.next_group;
+        self.next_group = id.wrapping_add(1);
+        let keys = self.known.keys_for(&selector);
+        // Where the fewest others are: a new series is judged for all of them.
+        let others = |key: &&Key| self.filed.get(&Some(**key)).map_or(0, Vec::len);
+        let key = keys.iter().min_by_key(others).copied();
+        let everything = selector.selects_all();
+        match everything {
+            true => self.everything = Some(id),
+            false => self.filed.entry(key).or_default().push(id),
+        }
+        let at_once = match selector.expressions() {
+            0 => AT_ONCE.0,
+            _ => AT_ONCE.1,
+        };
+        let (rarest, count) = self.known.rarest(&keys, at_once + 1);
+        let judged = everything || count <= at_once;
         let group = Group {
-            selector,
-            wants,
+            selector: Arc::clone(&selector),
+            key,
+            wants: Vec::new(),
+            pairs: 0,
+            state: if judged {
+                State::Judged
+            } else {
+                State::Unjudged(false)
+            },
             outboxes: HashMap::new(),
         };
-        self.groups.insert(group_id, group);
-        group_id
-    }
-
-    fn learn(&mut self, id: SeriesId, series: &Arc<Series>) {
-        if self.series.contains_key(&id) {
-            return;
-        }
-        let mut wanted_by = Vec::new();
-        for (group_id, group) in &mut self.groups {
-            if group.selector.matches(series) {
-                group.wants.push(id);
-                wanted_by.push(*group_id);
+        self.groups.insert(id, group);
+        if !judged {
+            self.unjudged.push_back((id, None));
+        } else if !everything {
+            for place in self.known.next(rarest, None, at_once) {
+                let entry = self.known.at(place);
+                if let Some(entry) = entry.filter(|entry| selector.matches(&entry.series)) {
+                    self.pair(id, entry.id);
+                }
             }
         }
-        let series = Arc::clone(series);
-        self.series.insert(id, Known { series, wanted_by });
+        self.by_selector.insert(selector, id);
+        id
     }
 
-    /// For each group the points it wants, in their order.
-    fn matched(&self, stored: &Stored, accepted: &Accepted) -> HashMap<GroupId, Vec<u32>> {
-        let wanted_by: Vec<&[GroupId]> = stored
-            .series
-            .iter()
-            .map(|s| self.series.get(&s.id).map_or(&[][..], |known| &known.wanted_by))
-            .collect();
+    /// From now on no batch and no newcomer finds the group.
+    fn take_off(&mut self, id: GroupId) {
+        let Some(group) = self.groups.get_mut(&id) else {
+            return;
+        };
+        group.pairs = 0;
+        for series in std::mem::take(&mut group.wants) {
+            if let Some(entry) = self.known.get_mut(series)
+                && let Ok(at) = entry.wanted_by.binary_search(&id)
+            {
+                entry.wanted_by.remove(at);
+                self.pairs -= 1;
+            }
+        }
+        if self.by_selector.get(&group.selector) == Some(&id) {
+            self.by_selector.remove(&group.selector);
+        }
+        if self.everything == Some(id) {
+            self.everything = None;
+        }
+        if let Some(filed) = self.filed.get_mut(&group.key) {
+            filed.retain(|other| *other != id);
+            if filed.is_empty() {
+                self.filed.remove(&group.key);
+            }
+        }
+    }
+
+    /// For each group that someone listens to the points it wants, in their order.
+    fn matched(&self, places: &[Place], stored: &Stored, accepted: &Accepted) -> HashMap<GroupId, Vec<u32>> {
+        let wanted_by = |place: &Place| self.known.at(*place).map_or(&[][..], |entry| &entry.wanted_by);
+        let wanted_by: Vec<&[GroupId]> = places.iter().map(wanted_by).collect();
         let mut matched: HashMap<GroupId, Vec<u32>> = HashMap::new();
+        let mut everything = self.everything.map(|id| (id, Vec::new()));
         for (at, point) in (0u32..).zip(&stored.points) {
             let wanted_by = wanted_by[point.series as usize];
-            if wanted_by.is_empty() || !accepted.contains(point) {
+            if (wanted_by.is_empty() && everything.is_none()) || !accepted.contains(point) {
                 continue;
+            }
+            if let Some((_, all)) = &mut everything {
+                all.push(at);
             }
             for group_id in wanted_by {
                 matched.entry(*group_id).or_default().push(at);
             }
         }
+        matched.extend(everything.filter(|(_, points)| !points.is_empty()));
+        matched.retain(|id, _| {
+            self.groups
+                .get(id)
+                .is_some_and(|group| !group.outboxes.is_empty())
+        });
         matched
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::stored::Range;
-    use crate::data::{Micros, StoredPoint, StoredSeries};
-    use crate::live::{Options, Receiver, Sequence, outbox};
-    use crate::telemetry::Delivered;
-
-    fn batch(metric: &str, id: SeriesId, offset: i64) -> Arc<Stored> {
-        let series = Arc::new(Series::new(metric, [("site", "a")]));
-        Arc::new(Stored {
-            ranges: vec![Range {
-                partition_id: 1,
-                from: offset,
-                to: offset + 1,
-            }],
-            series: vec![StoredSeries { id, series }],
-            points: vec![StoredPoint {
-                series: 0,
-                ts: Micros(offset),
-                value: 1.0,
-                partition_id: 1,
-                offset,
-            }],
-        })
-    }
-
-    fn subscribe(index: &mut Index, id: SubscriberId, metric: Option<&str>) -> Receiver {
-        let (sender, receiver) = outbox::outbox(Options::default(), &Delivered::default());
-        let selector = Selector {
-            metric: metric.map(str::to_owned),
-            labels: Vec::new(),
-        };
-        index.subscribe(id, selector, sender);
-        receiver
-    }
-
-    #[test]
-    fn old_and_new_subscribers_get_old_and_new_series() {
-        let (mut index, mut sequence) = (Index::default(), Sequence::default());
-        let early = subscribe(&mut index, 1, Some("m"));
-        let mut publish = |index: &mut Index, stored: Arc<Stored>| {
-            let accepted = sequence.accept(&stored.ranges);
-            index.deliver(&Page::new(stored), &accepted);
-        };
-        publish(&mut index, batch("m", 7, 0));
-        let late = subscribe(&mut index, 2, None);
-        publish(&mut index, batch("m", 7, 1));
-        publish(&mut index, batch("other", 8, 2));
-        assert_eq!(early.counts().matched, 2);
-        assert_eq!(late.counts().matched, 2);
-        index.unsubscribe(2);
-        publish(&mut index, batch("m", 7, 3));
-        assert_eq!(early.counts().matched, 3);
-        assert_eq!(late.counts().matched, 2);
     }
 }

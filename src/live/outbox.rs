@@ -21,6 +21,7 @@ use crate::data::stored::Range;
 use crate::data::{Mark, Positions};
 use crate::telemetry::delivered::{Counted, Counts, Delivered, Place};
 
+mod pile;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -83,6 +84,15 @@ pub enum End {
     GoingAway,
 }
 
+/// Bytes that an outbox holds.
+#[derive(Clone, Debug, Default)]
+pub struct Holding {
+    /// No other does.
+    pub own: usize,
+    /// By page, which others may hold as well.
+    pub pages: Vec<(usize, usize)>,
+}
+
 /// The hub's end.
 #[derive(Debug)]
 pub struct Sender(Arc<Shared>);
@@ -142,9 +152,20 @@ pub fn outbox(options: Options, delivered: &Delivered) -> (Sender, Receiver) {
 }
 
 impl Sender {
-    /// Never waits. What does not fit is conflated or ends the subscription.
-    pub fn push(&self, delivery: Delivery) {
-        self.0.change(|queue| queue.push(delivery));
+    /// Never waits. What does not fit is conflated or ends the subscription. Returns how many bytes
+    /// more the outbox holds: its own, and texts of what it shares.
+    pub fn push(&self, delivery: Delivery) -> usize {
+        self.0.change(|queue| queue.push(delivery))
+    }
+
+    pub fn holding(&self) -> Holding {
+        self.0.lock().queue.holding()
+    }
+
+    /// Others need its room: it is conflated or ends, as if it were full. Returns how many bytes it
+    /// still holds.
+    pub fn give_way(&self) -> usize {
+        self.0.change(Queue::give_way)
     }
 
     /// The receiver gets what is pending, then `why`.

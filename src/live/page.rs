@@ -49,6 +49,12 @@ impl Page {
         self.picks.get(self, selector, ranges)
     }
 
+    /// Bytes that it takes, but for its texts.
+    pub fn weight(&self) -> usize {
+        let Stored { series, points, .. } = &*self.stored;
+        size_of::<Self>() + size_of_val(&series[..]) + size_of_val(&points[..])
+    }
+
     fn texts(&self) -> Arc<Texts> {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         texts.upgrade().unwrap_or_else(|| {

@@ -47,6 +47,20 @@ impl Sequence {
         self.published.get(&partition).copied().unwrap_or(0)
     }
 
+    /// Goes on with these partitions, where each was published up to or, if that is further, from where
+    /// `next` says. Those that are `back` fall back to it: what was published of them is not stored.
+    pub fn move_to(&mut self, next: &Positions, back: &[PartitionId]) {
+        let at = |(id, next): (&PartitionId, &i64)| {
+            let published = if back.contains(id) {
+                *next
+            } else {
+                self.position(*id)
+            };
+            (*id, published.max(*next))
+        };
+        self.published = next.iter().map(at).collect();
+    }
+
     /// Takes what continues the sequence and moves on past it.
     pub fn accept(&mut self, ranges: &[Range]) -> Accepted {
         let mut ordered = ranges.to_vec();
@@ -136,6 +150,15 @@ mod tests {
         assert!(accepted.behind);
         assert_eq!(accepted.ranges, [range(2, 5, 9)]);
         assert_eq!(sequence.positions(), &Positions::from([(1, 10), (2, 9)]));
+    }
+
+    #[test]
+    fn a_partition_whose_commits_were_lost_falls_back_to_what_is_stored_and_others_do_not() {
+        let mut sequence = Sequence::new(Positions::from([(1, 10), (2, 5), (3, 7)]));
+        // 2 went on meanwhile, 3 is an epoch that ended, 4 began.
+        sequence.move_to(&Positions::from([(1, 8), (2, 4), (4, 0)]), &[1]);
+        assert_eq!(sequence.positions(), &Positions::from([(1, 8), (2, 5), (4, 0)]));
+        assert_eq!(sequence.accept(&[range(1, 8, 11)]).ranges, [range(1, 8, 11)]);
     }
 
     proptest! {

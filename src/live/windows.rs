@@ -16,7 +16,7 @@ use std::mem;
 use std::sync::Arc;
 
 pub use audience::{Audience, GroupId};
-pub use updates::{End, Receiver, Sender, Updates, updates};
+pub use updates::{End, Receiver, Sender, Updates, Waiting, updates};
 
 use self::line::{Added, Line};
 use crate::data::{Bucket, Micros, Positions, SeriesId, Step, StoredPoint, StoredSeries};

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use super::Store;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -10,8 +11,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::cold::{self, Target};
 use crate::config::Config;
 use crate::data::{Day, Micros};
+use crate::store::PATIENCE;
 use crate::store::cold::{Archived, Standing, alone, archives, days};
-use crate::store::connect::{DatabaseUrl, connect};
+use crate::store::connect::connect;
 
 #[derive(Args, Debug)]
 pub struct ArchiveArgs {
@@ -42,7 +44,7 @@ pub struct RestoreArgs {
     keep: Duration,
 }
 
-pub async fn archive(config: &Config, database: DatabaseUrl, args: &ArchiveArgs) -> Result<()> {
+pub async fn archive(config: &Config, args: &ArchiveArgs) -> Result<()> {
     let is_range = args.from.is_some() || args.to.is_some();
     let from = args.from.map_or(Micros::FIRST, |from| Day::of(from).start());
     let end = match args.to {
@@ -51,7 +53,8 @@ pub async fn archive(config: &Config, database: DatabaseUrl, args: &ArchiveArgs)
         None => Day::of(Micros::now().minus(config.archive.after)).start(),
     };
     if args.list {
-        let client = connect(&database).await?;
+        let store = Store::of(config)?;
+        let client = connect(&store.url).await?;
         for copy in archives(&client, from, end).await? {
             println!("{} {}", line(&copy), copy.url);
         }
@@ -63,7 +66,8 @@ pub async fn archive(config: &Config, database: DatabaseUrl, args: &ArchiveArgs)
         .as_deref()
         .context("no archive: set url in the [archive] section of streamsync.toml")?;
     let target = Target::open(url, &config.archive.s3())?;
-    let mut client = alone(&database)
+    let store = Store::of(config)?;
+    let mut client = alone(&store.url, PATIENCE)
         .await?
         .context("a node is writing to the archive at the moment; try again later")?;
     for state in days(&client, from, end).await? {
@@ -94,16 +98,17 @@ pub async fn archive(config: &Config, database: DatabaseUrl, args: &ArchiveArgs)
     Ok(())
 }
 
-pub async fn restore(config: &Config, database: DatabaseUrl, args: &RestoreArgs) -> Result<()> {
+pub async fn restore(config: &Config, args: &RestoreArgs) -> Result<()> {
     let (from, to) = (Day::of(args.from).start(), Day::not_before(args.to).start());
-    let copies = archives(&connect(&database).await?, from, to).await?;
+    let store = Store::of(config)?;
+    let copies = archives(&connect(&store.url).await?, from, to).await?;
     if copies.is_empty() {
         bail!("the archive holds nothing of {} to {}", args.from, args.to);
     }
     for copy in copies {
         let bar = bar(copy.day, Some(copy.rows));
         let came = |rows| bar.inc(rows as u64);
-        let restored = cold::restore(&database, &copy, &config.archive.s3(), args.keep, came).await;
+        let restored = cold::restore(&store.url, &copy, &config.archive.s3(), args.keep, came).await;
         bar.finish_and_clear();
         let missing = restored.with_context(|| format!("cannot restore {}", copy.day))?;
         println!(

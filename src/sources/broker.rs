@@ -1,7 +1,7 @@
 //! Which Kafka this is: a real one by its address, or librdkafka's in-process cluster.
 //!
 //! Out go client configurations for each role; any librdkafka property of the user's passes
-//! through and wins over our defaults, except those that exactly-once rests on.
+//! through and wins over our defaults, except those that our promises rest on ([`property_mistake`]).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,6 +24,48 @@ pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Members of a group that start together should meet in its first rebalance.
 const MOCK_REBALANCE_DELAY: Duration = Duration::from_millis(100);
+
+/// Properties that our promises rest on: the only value that may be given, or whose they are.
+const OURS: [(&str, Result<&str, &str>); 24] = [
+    ("bootstrap.servers", Err("set kafka.brokers")),
+    ("metadata.broker.list", Err("set kafka.brokers")),
+    ("group.id", Err("set kafka.group_id")),
+    ("session.timeout.ms", Err("set kafka.session_timeout")),
+    ("queued.max.messages.kbytes", Err("set pipeline.memory_mib")),
+    ("fetch.max.bytes", Err("set pipeline.memory_mib")),
+    ("group.protocol", Ok("classic")),
+    ("isolation.level", Ok("read_committed")),
+    ("check.crcs", Ok("true")),
+    ("enable.auto.commit", Ok("false")),
+    ("auto.commit.enable", Ok("false")),
+    ("enable.auto.offset.store", Ok("false")),
+    ("auto.offset.reset", Ok("error")),
+    ("enable.partition.eof", Ok("true")),
+    ("allow.auto.create.topics", Ok("false")),
+    ("api.version.request", Ok("true")),
+    ("acks", Ok("all")),
+    ("request.required.acks", Ok("all")),
+    ("enable.idempotence", Ok("true")),
+    ("enable.gapless.guarantee", Ok("false")),
+    ("transactional.id", Err("records are not sent in transactions")),
+    ("statistics.interval.ms", Ok("0")),
+    ("log.queue", Ok("true")),
+    (
+        "test.mock.num.brokers",
+        Err("leave kafka.brokers unset for an embedded broker"),
+    ),
+];
+
+/// Why a user may not set this librdkafka property to this value.
+pub fn property_mistake(name: &str, value: &str) -> Option<String> {
+    let name = name.trim();
+    let (_, ours) = OURS.iter().find(|(ours, _)| *ours == name)?;
+    match ours {
+        Ok(only) if value.trim().eq_ignore_ascii_case(only) => None,
+        Ok(only) => Some(format!("must be {only}: what StreamSync promises rests on it")),
+        Err(advice) => Some(format!("is not for [kafka.properties]; {advice}")),
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {

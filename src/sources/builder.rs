@@ -8,10 +8,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use rdkafka::message::{BorrowedMessage, Message};
-
-use super::native;
-use crate::data::{Assigned, Micros, Permit, RawBatch, RawRecord, Share};
+use super::native::events::{End, Record, Seek};
+use crate::data::{Assigned, LeaderEpoch, Micros, Permit, RawBatch, RawRecord, Share};
 
 /// What a record costs beyond its bytes, charged to the credits: its `RawRecord` (about 100
 /// bytes), its decoded points, and its row in the COPY buffer.
@@ -25,6 +23,10 @@ const HEADER_OVERHEAD: usize = 96;
 struct Reading {
     of: Arc<Assigned>,
     next: i64,
+    /// Of the last record below `next`, as far as it is known.
+    leader_epoch: Option<LeaderEpoch>,
+    /// What comes is left out: it will be read from `next` again.
+    held: bool,
     /// Index of its share in the batch under way.
     open: Option<u32>,
 }
@@ -43,10 +45,17 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    /// Begins to read a partition at `next`.
-    pub fn assign(&mut self, of: Arc<Assigned>, next: i64) {
+    /// Begins to read a partition at `next`. It is held if Kafka is to be asked first whether its log
+    /// is still the one that was read before.
+    pub fn assign(&mut self, of: Arc<Assigned>, next: i64, leader_epoch: Option<LeaderEpoch>) {
         self.revoke(&of.topic, of.partition);
-        self.readings.push(Reading { of, next, open: None });
+        self.readings.push(Reading {
+            of,
+            next,
+            leader_epoch,
+            held: leader_epoch.is_some(),
+            open: None,
+        });
         self.reindex();
     }
 
@@ -60,36 +69,64 @@ impl Builder {
         self.reindex();
     }
 
-    /// Drops what of a stream was not handed over, as its reading stops for this generation.
-    pub fn discard_stream(&mut self, stream: &str) {
+    /// Drops what of a stream was not handed over and leaves out what comes, until it is read from
+    /// there again.
+    pub fn hold_stream(&mut self, stream: &str) {
         for at in 0..self.readings.len() {
             if &*self.readings[at].of.stream == stream {
                 self.discard(at);
+                self.readings[at].held = true;
             }
         }
     }
 
+    /// Leaves out what comes of a partition that was just assigned.
+    pub fn hold(&mut self, topic: &str, partition: i32) {
+        if let Some(at) = self.find(topic, partition) {
+            self.readings[at].held = true;
+        }
+    }
+
+    /// Where the partitions that are held must be read from, but for those of some streams.
+    pub fn held(&self, but: impl Fn(&Assigned) -> bool) -> Vec<Seek> {
+        let held = self.readings.iter().filter(|reading| reading.held);
+        held.filter(|reading| !but(&reading.of))
+            .map(|reading| Seek {
+                topic: reading.of.topic.to_string(),
+                partition: reading.of.partition,
+                offset: reading.leader_epoch.map_or(reading.next, |at| at.offset),
+                leader_epoch: reading.leader_epoch.map(|at| at.epoch),
+            })
+            .collect()
+    }
+
+    /// What comes from now on is what was asked for.
+    pub fn release(&mut self, topic: &str, partition: i32) {
+        if let Some(at) = self.find(topic, partition) {
+            self.readings[at].held = false;
+        }
+    }
+
     /// Takes a record; one of a partition that is not read, or below what was read, is left out.
-    pub fn push(&mut self, message: &BorrowedMessage<'_>) {
+    pub fn push(&mut self, message: &Record<'_>) {
         let Some(at) = self.find(message.topic(), message.partition()) else {
             return;
         };
         let offset = message.offset();
-        let reading = &self.readings[at];
-        let next = reading
-            .open
-            .map_or(reading.next, |share| self.shares[share as usize].to);
-        if offset < next {
+        if self.readings[at].held || offset < self.next(at) {
             return;
         }
-        let share = match reading.open {
-            Some(share) => share,
-            None => self.open(at),
-        };
-        self.shares[share as usize].to = offset + 1;
+        let share = self.open(at);
+        let leader_epoch = message.leader_epoch().map(|epoch| LeaderEpoch {
+            epoch,
+            offset: offset + 1,
+        });
+        let open = &mut self.shares[share as usize];
+        open.to = offset + 1;
+        open.leader_epoch = leader_epoch;
         let key = message.key().map(|key| self.keep(key));
         let payload = message.payload().map(|payload| self.keep(payload));
-        let headers = native::headers(message);
+        let headers = message.headers();
         self.header_bytes += headers
             .iter()
             .map(|header| HEADER_OVERHEAD + header.name.len() + header.value.len())
@@ -104,8 +141,21 @@ impl Builder {
         });
     }
 
+    /// Takes the end of a partition: what lies before it is read, or is none that Kafka hands out
+    /// (markers of transactions, records of aborted ones, what compaction left out).
+    pub fn end(&mut self, end: &End) {
+        let Some(at) = self.find(&end.topic, end.partition) else {
+            return;
+        };
+        if self.readings[at].held || end.offset <= self.next(at) {
+            return;
+        }
+        let share = self.open(at);
+        self.shares[share as usize].to = end.offset;
+    }
+
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.shares.is_empty()
     }
 
     pub fn is_full(&self, records: usize, bytes: usize) -> bool {
@@ -114,7 +164,8 @@ impl Builder {
 
     /// What the batch takes from the credits, in bytes.
     pub fn cost(&self) -> usize {
-        self.arena.len() + self.header_bytes + self.records.len() * RECORD_OVERHEAD
+        let entries = self.records.len().max(self.shares.len());
+        self.arena.len() + self.header_bytes + entries * RECORD_OVERHEAD
     }
 
     /// The records of each stream in the batch under way.
@@ -134,7 +185,9 @@ impl Builder {
     pub fn take(&mut self, generation: u64, permit: Permit) -> RawBatch {
         for reading in &mut self.readings {
             if let Some(share) = reading.open.take() {
-                reading.next = self.shares[share as usize].to;
+                let share = &self.shares[share as usize];
+                reading.next = share.to;
+                reading.leader_epoch = share.leader_epoch.or(reading.leader_epoch);
             }
         }
         self.header_bytes = 0;
@@ -153,14 +206,26 @@ impl Builder {
         self.readings.iter().map(|reading| &reading.of)
     }
 
+    /// What comes next of a partition, with what the batch under way has of it.
+    fn next(&self, at: usize) -> i64 {
+        let reading = &self.readings[at];
+        let open = reading.open.map(|share| self.shares[share as usize].to);
+        open.unwrap_or(reading.next)
+    }
+
+    /// Its share in the batch under way.
     fn open(&mut self, at: usize) -> u32 {
         let reading = &mut self.readings[at];
+        if let Some(share) = reading.open {
+            return share;
+        }
         let share = self.shares.len() as u32;
         reading.open = Some(share);
         self.shares.push(Share {
             of: Arc::clone(&reading.of),
             from: reading.next,
             to: reading.next,
+            leader_epoch: None,
         });
         share
     }
@@ -211,10 +276,6 @@ impl Builder {
 /// Only records of message format 0 (older than Kafka 0.10, unknown since 4.0) come without a
 /// timestamp. Kafka has no time for them that would be the same at a replay, so the time of
 /// reading stands in: their accepted time range is then judged by the clock.
-fn timestamp(message: &BorrowedMessage<'_>) -> Micros {
-    message
-        .timestamp()
-        .to_millis()
-        .filter(|millis| *millis >= 0)
-        .map_or_else(Micros::now, Micros::from_millis)
+fn timestamp(message: &Record<'_>) -> Micros {
+    message.timestamp().map_or_else(Micros::now, Micros::from_millis)
 }

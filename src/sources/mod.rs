@@ -22,6 +22,7 @@ pub mod broker;
 pub mod topics;
 pub mod poller;
 mod poll;
+mod subscribed;
 mod rebalance;
 mod offsets;
 mod builder;
@@ -40,7 +41,8 @@ pub use poller::Poller;
 pub use producer::{Outgoing, ProduceError, Producer};
 pub use topics::{TopicSpec, ensure_topics};
 
-/// Where a stream begins on a topic that has no stored offset.
+/// Where a stream begins on a topic of which nothing was ever read. Partitions that a topic gets later
+/// begin at their beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Start {
     #[default]
@@ -118,11 +120,18 @@ pub trait Ledger: Send {
     /// Takes the partition over: whoever held it before can no longer commit.
     fn claim(&mut self, place: Place<'_>) -> Result<Claim, LedgerError>;
 
+    /// Sets where each partition (number, offset) of a topic begins that was never claimed; where
+    /// another node was first, what it set holds.
+    fn begin_topic(&mut self, place: Place<'_>, first: &[(i32, i64)]) -> Result<(), LedgerError>;
+
     /// Begins a new epoch of the partition at `next_offset`, owned by this node.
     fn begin_epoch(&mut self, place: Place<'_>, next_offset: i64) -> Result<Claimed, LedgerError>;
 
     /// Writes down that `claimed.next_offset..to` is gone and moves the epoch's next offset to `to`.
     fn record_gap(&mut self, claimed: Claimed, to: i64) -> Result<(), LedgerError>;
+
+    /// Writes down that Kafka has lost `from..claimed.next_offset` after it was read.
+    fn record_lost_end(&mut self, claimed: Claimed, from: i64) -> Result<(), LedgerError>;
 }
 
 /// Where the poll thread delivers to. Neither method may block.

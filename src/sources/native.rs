@@ -1,26 +1,24 @@
-//! The few calls of librdkafka that the `rdkafka` crate does not wrap; the only unsafe code here.
+//! The few calls of librdkafka that the `rdkafka` crate does not wrap.
 //!
-//! Topic descriptions (for the topic's id), cached watermarks, record headers, and the in-process
-//! cluster's delay before a group's first rebalance. All pointers stay inside this file.
+//! Topic descriptions (for the topic's id), cached watermarks, the in-process cluster's delay before
+//! a group's first rebalance, and (in [`events`]) a consumer's queue. All pointers stay inside.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, c_char};
 use std::marker::PhantomData;
 use std::ptr;
-use std::slice;
 use std::time::Duration;
 
 use rdkafka::ClientContext;
 use rdkafka::client::Client;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::BorrowedMessage;
 use rdkafka_sys as sys;
 
-use crate::data::Header;
+pub mod events;
 
 /// What stands for the id of a topic on a broker without topic ids (before Kafka 2.8). There a
 /// topic created anew is noticed only by its offsets.
-const NO_TOPIC_ID: &str = "without-id";
+pub const NO_TOPIC_ID: &str = "without-id";
 
 /// A topic of this prefix marks one start of an in-process cluster.
 pub const START_MARK: &str = "streamsync.start.";
@@ -210,38 +208,6 @@ pub fn cached_end<C: ClientContext>(client: &Client<C>, topic: &str, partition: 
     };
     let known = error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0;
     known.then_some(high)
-}
-
-/// The headers of a record in their order. `rdkafka`'s own reader panics at a name that is not
-/// UTF-8, which any producer can write; here such a name is read with replacement characters.
-pub fn headers(message: &BorrowedMessage<'_>) -> Vec<Header> {
-    let mut list = ptr::null_mut();
-    let mut headers = Vec::new();
-    // SAFETY: names and values belong to the message, which outlives this call, and are copied.
-    unsafe {
-        let error = sys::rd_kafka_message_headers(message.ptr(), &raw mut list);
-        if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR || list.is_null() {
-            return headers;
-        }
-        for index in 0..sys::rd_kafka_header_cnt(list) {
-            let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
-            let error =
-                sys::rd_kafka_header_get_all(list, index, &raw mut name, &raw mut value, &raw mut size);
-            if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-                break;
-            }
-            let value = if value.is_null() {
-                Vec::new()
-            } else {
-                slice::from_raw_parts(value.cast::<u8>(), size).to_vec()
-            };
-            headers.push(Header {
-                name: text(name),
-                value,
-            });
-        }
-    }
-    headers
 }
 
 /// Sets how long the in-process cluster of `client` waits for more members before a group's first

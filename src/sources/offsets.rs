@@ -44,6 +44,15 @@ impl Watermarks {
         let Self { low, high } = self;
         format!("OFFSET_LOST: offset {next_offset} is next, Kafka has {low} to {high}")
     }
+
+    /// The same where Kafka has lost the end of its log and may have written it anew.
+    pub fn cut(self, next_offset: i64, end: Option<i64>) -> String {
+        let lost = self.lost(next_offset);
+        match end {
+            Some(end) => format!("{lost}, of which all from {end} on was written anew"),
+            None => format!("{lost}, which was written anew"),
+        }
+    }
 }
 
 pub(super) fn places(list: &TopicPartitionList) -> Vec<(String, i32)> {
@@ -63,9 +72,26 @@ pub(super) fn watermarks<C: ConsumerContext>(
     Ok(Watermarks { low, high })
 }
 
-/// The first offset of a partition that has none stored. The in-process cluster cannot look up
+/// Where each partition of a topic begins of which nothing was read.
+pub(super) fn first_offsets<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partitions: i32,
+    start: Start,
+    embedded: bool,
+) -> KafkaResult<Vec<(i32, i64)>> {
+    (0..partitions)
+        .map(|partition| {
+            let marks = watermarks(consumer, topic, partition)?;
+            let first = first_offset(consumer, (topic, partition), start, marks, embedded)?;
+            Ok((partition, first))
+        })
+        .collect()
+}
+
+/// The first offset of a partition. The in-process cluster cannot look up
 /// times; it was empty a moment ago, so a time means its beginning there.
-pub(super) fn first_offset<C: ConsumerContext>(
+fn first_offset<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     (topic, partition): (&str, i32),
     start: Start,
@@ -97,15 +123,9 @@ pub fn resolve_time(broker: &Broker, topic: &str, time: Micros) -> Result<BTreeM
         .ok_or_else(|| unusable("the broker does not describe it".to_owned()))?
         .found
         .map_err(|code| unusable(code.to_string()))?;
-    let mut offsets = BTreeMap::new();
-    for partition in 0..description.partitions {
-        let marks = watermarks(&asker, topic, partition)?;
-        let place = (topic, partition);
-        let start = Start::At(time);
-        let first = first_offset(&asker, place, start, marks, broker.is_embedded())?;
-        offsets.insert(partition, first);
-    }
-    Ok(offsets)
+    let (partitions, start) = (description.partitions, Start::At(time));
+    let first = first_offsets(&asker, topic, partitions, start, broker.is_embedded())?;
+    Ok(first.into_iter().collect())
 }
 
 /// `None` when no record is that late.

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::sync::oneshot;
 
 use super::builder::Builder;
+use super::native::events::{Event, Queue, Trouble, seek};
 use super::poller::Control;
 use super::rebalance::{Change, Context};
 use super::report::Report;
@@ -34,11 +35,15 @@ const LINGER: Duration = Duration::from_millis(2);
 /// How long to wait for credits before the partitions are paused.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long librdkafka may take to move partitions that it has begun to fetch.
+const SEEK_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Records between two looks at requests and clock.
 const BURST: usize = 1_000;
 
 pub(super) struct Reader<'c> {
     consumer: &'c BaseConsumer<Context>,
+    queue: Queue<'c, Context>,
     generation: u64,
     config: PollConfig,
     sink: &'c dyn Sink,
@@ -52,6 +57,8 @@ pub(super) struct Reader<'c> {
     draining: bool,
     waiting_for_drain: Vec<oneshot::Sender<()>>,
     stopped_streams: BTreeSet<Arc<str>>,
+    /// Partitions wait to be moved to where they are to be read from.
+    seeking: bool,
 }
 
 impl<'c> Reader<'c> {
@@ -62,8 +69,10 @@ impl<'c> Reader<'c> {
         sink: &'c dyn Sink,
         control: &'c Control,
         credits: &'c Arc<Credits>,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, Failure> {
+        let queue = Queue::of(consumer).ok_or_else(|| Failure::retry("the consumer has no queue"))?;
+        Ok(Self {
+            queue,
             report: Report::new(consumer, config.recheck_topics),
             consumer,
             generation,
@@ -75,8 +84,9 @@ impl<'c> Reader<'c> {
             held_back: false,
             draining: false,
             waiting_for_drain: Vec::new(),
-            stopped_streams: BTreeSet::new(),
-        }
+            stopped_streams: consumer.context().paused(),
+            seeking: false,
+        })
     }
 
     /// Returns when asked to close.
@@ -89,7 +99,12 @@ impl<'c> Reader<'c> {
             if self.consumer.context().has_changed() {
                 self.adapt()?;
             }
-            self.report.tick()?;
+            if self.report.tick()? {
+                self.follow_pauses()?;
+            }
+            if self.seeking {
+                self.seek()?;
+            }
             if self.held_back || self.draining {
                 self.wait()?;
             } else {
@@ -102,10 +117,8 @@ impl<'c> Reader<'c> {
     fn obey(&mut self) -> Result<bool, Failure> {
         let requests = self.control.take();
         self.report.committed(requests.committed.into_values());
-        for stream in requests.pause {
-            self.builder.discard_stream(&stream);
-            self.pause(|of| of.stream == stream)?;
-            self.stopped_streams.insert(stream);
+        if requests.pause {
+            self.follow_pauses()?;
         }
         if !requests.drained.is_empty() {
             self.waiting_for_drain.extend(requests.drained);
@@ -122,7 +135,10 @@ impl<'c> Reader<'c> {
                 Change::Assigned(owned) => {
                     for one in owned {
                         let of = Arc::clone(&one.assigned);
-                        self.builder.assign(of, one.next_offset);
+                        self.builder.assign(of, one.next_offset, one.leader_epoch);
+                        if self.stopped_streams.contains(&one.assigned.stream) {
+                            self.builder.hold(&one.assigned.topic, one.assigned.partition);
+                        }
                         self.report.assign(one);
                     }
                 }
@@ -135,8 +151,44 @@ impl<'c> Reader<'c> {
                 Change::Failed(failure) => return Err(failure),
             }
         }
+        self.seeking = true;
         let all = self.held_back || self.draining;
         self.pause(|_| all)
+    }
+
+    /// Holds what the status says is paused, and reads on what no longer is.
+    fn follow_pauses(&mut self) -> Result<(), Failure> {
+        let paused = self.consumer.context().paused();
+        if paused == self.stopped_streams {
+            return Ok(());
+        }
+        let before = std::mem::replace(&mut self.stopped_streams, paused);
+        for stream in self.stopped_streams.difference(&before) {
+            self.builder.hold_stream(stream);
+        }
+        self.pause(|_| false)?;
+        self.seeking = true;
+        if self.held_back || self.draining {
+            return Ok(());
+        }
+        self.resume()
+    }
+
+    /// Moves partitions to where they are to be read from: those that were assigned, after Kafka was
+    /// asked whether its log is still the one that was read, and those of streams that go on.
+    fn seek(&mut self) -> Result<(), Failure> {
+        let stopped = &self.stopped_streams;
+        let wanted = self.builder.held(|of| stopped.contains(&of.stream));
+        self.seeking = !wanted.is_empty();
+        if !self.seeking {
+            return Ok(());
+        }
+        let later = seek(self.consumer, wanted.clone(), SEEK_PATIENCE).map_err(Failure::retry)?;
+        for one in wanted.iter().filter(|one| !later.contains(one)) {
+            self.builder.release(&one.topic, one.partition);
+        }
+        self.seeking = !later.is_empty();
+        Ok(())
     }
 
     fn read(&mut self) -> Result<(), Failure> {
@@ -203,15 +255,19 @@ impl<'c> Reader<'c> {
 
     /// Takes one record; false when there was none.
     fn poll(&mut self, patience: Duration) -> Result<bool, Failure> {
-        match self.consumer.poll(patience) {
-            None => Ok(false),
-            Some(Ok(message)) => {
-                self.builder.push(&message);
+        match self.queue.poll(patience) {
+            None | Some(Event::Served) => Ok(false),
+            Some(Event::Record(record)) => {
+                self.builder.push(&record);
                 self.report.heard();
                 Ok(true)
             }
-            Some(Err(error)) => {
-                self.judge(error)?;
+            Some(Event::End(end)) => {
+                self.builder.end(&end);
+                Ok(false)
+            }
+            Some(Event::Failed(trouble)) => {
+                self.judge(&trouble)?;
                 Ok(false)
             }
         }
@@ -268,28 +324,36 @@ impl<'c> Reader<'c> {
     }
 
     /// Ends the generation for what cannot heal by itself; librdkafka retries the rest for ever.
-    fn judge(&mut self, error: KafkaError) -> Result<(), Failure> {
-        if let KafkaError::MessageConsumptionFatal(code) = error {
+    fn judge(&mut self, trouble: &Trouble) -> Result<(), Failure> {
+        let code = trouble.code;
+        if trouble.is_fatal {
             return Err(Failure::retry(format!("kafka consumer: {code}")));
         }
-        match error.rdkafka_error_code() {
-            Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Err(Failure::retry(
+        if let (Some(end), Some((topic, partition))) = (trouble.is_truncation(), &trouble.place) {
+            self.builder.revoke(topic, *partition);
+            let owned = self.report.owned(topic, *partition);
+            return owned.map_or(Ok(()), |owned| {
+                self.consumer.context().truncated(self.consumer, owned, end)
+            });
+        }
+        match code {
+            Code::AutoOffsetReset | Code::OffsetOutOfRange => Err(Failure::retry(
                 "OFFSET_LOST: kafka dropped records before they were read",
             )),
-            Some(
-                code @ (Code::Authentication
-                | Code::SaslAuthenticationFailed
-                | Code::TopicAuthorizationFailed
-                | Code::GroupAuthorizationFailed
-                | Code::InvalidSessionTimeout
-                | Code::InconsistentGroupProtocol),
-            ) => Err(Failure::retry(format!("kafka refused the consumer: {code}"))),
-            Some(Code::AllBrokersDown) => {
+            Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::InvalidSessionTimeout
+            | Code::InconsistentGroupProtocol => {
+                Err(Failure::retry(format!("kafka refused the consumer: {code}")))
+            }
+            Code::AllBrokersDown => {
                 self.report.lost("no broker can be reached");
                 Ok(())
             }
             _ => {
-                tracing::debug!(%error, "kafka consumer");
+                tracing::debug!(%code, reason = trouble.reason, "kafka consumer");
                 self.report.doubt();
                 Ok(())
             }

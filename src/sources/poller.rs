@@ -34,7 +34,8 @@ pub struct Poller {
 pub(super) struct Requests {
     /// The last committed share of each partition.
     pub committed: BTreeMap<(Arc<str>, i32), Share>,
-    pub pause: Vec<Arc<str>>,
+    /// To look at once which streams are paused.
+    pub pause: bool,
     pub drained: Vec<oneshot::Sender<()>>,
     pub close: bool,
 }
@@ -77,8 +78,9 @@ impl Poller {
         let thread = std::thread::Builder::new().name("kafka-poll".into()).spawn({
             let control = Arc::clone(&control);
             move || {
-                let reader = Reader::new(&consumer, generation, config, &*sink, &control, &credits);
-                read(reader, &*sink);
+                read(&*sink, || {
+                    Reader::new(&consumer, generation, config, &*sink, &control, &credits)?.run()
+                });
                 control.end();
                 consumer.context().forget_all();
                 // Here the group is left.
@@ -131,10 +133,10 @@ impl Poller {
         });
     }
 
-    /// Stops reading one stream until the next generation; what of it was not handed over is
-    /// dropped here and read again then.
-    pub fn pause_stream(&self, name: &str) {
-        self.control.ask(|requests| requests.pause.push(Arc::from(name)));
+    /// Stops reading at once what the status says is paused; what of it was not handed over is
+    /// dropped here and read again when the status says that it goes on, which takes up to a second.
+    pub fn pause_streams(&self) {
+        self.control.ask(|requests| requests.pause = true);
     }
 
     /// Leaves the group and waits for the thread: blocks for up to a few seconds.
@@ -180,8 +182,8 @@ impl Control {
 }
 
 /// Whatever ends the reading but a request is told to the sink, a panic included.
-fn read(mut reader: Reader<'_>, sink: &dyn Sink) {
-    let outcome = catch_unwind(AssertUnwindSafe(|| reader.run()))
+fn read(sink: &dyn Sink, reading: impl FnOnce() -> Result<(), Failure>) {
+    let outcome = catch_unwind(AssertUnwindSafe(reading))
         .unwrap_or_else(|_| Err(Failure::retry("the poll thread panicked")));
     if let Err(Failure { why, fatal }) = outcome {
         sink.failed(why, fatal);
@@ -195,7 +197,8 @@ fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
     let (strategy, fetch_wait) = if broker.is_embedded() {
         ("range", "20")
     } else {
-        ("cooperative-sticky", "500")
+        // An end is told by a fetch that found nothing: soon, so that a stop leaves no markers unread.
+        ("cooperative-sticky", "100")
     };
     let session = config.session_timeout.as_millis();
     let heartbeat = (session / 3).clamp(1, 3_000);
@@ -217,7 +220,10 @@ fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
             ("enable.auto.commit", "false".into()),
             ("enable.auto.offset.store", "false".into()),
             ("auto.offset.reset", "error".into()),
-            ("enable.partition.eof", "false".into()),
+            // Ends tell how far a partition is read that ends with no record: offsets of markers.
+            ("enable.partition.eof", "true".into()),
+            ("isolation.level", "read_committed".into()),
+            ("check.crcs", "true".into()),
             ("allow.auto.create.topics", "false".into()),
             ("statistics.interval.ms", "0".into()),
         ],

@@ -73,14 +73,12 @@ impl Producer {
         let inner = broker
             .client(
                 &[
-                    ("acks", "all".into()),
-                    ("enable.idempotence", "true".into()),
                     ("partitioner", "murmur2_random".into()),
                     ("compression.type", "none".into()),
                     ("linger.ms", "5".into()),
                     ("delivery.timeout.ms", patience.as_millis().to_string()),
                 ],
-                &[],
+                &[("acks", "all".into()), ("enable.idempotence", "true".into())],
             )
             .create_with_context(Quiet)
             .map_err(refused)?;

@@ -19,11 +19,15 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::broker::{REQUEST_TIMEOUT, log_line};
+use super::native::Description;
 use super::offsets::{self, Verdict, Watermarks, places};
-use super::{Failure, Ledger, OnOffsetLost, Start, StreamSource, native};
-use crate::data::{Assigned, Claim, Claimed, Place};
+use super::subscribed::{Subscribed, subscriptions};
+use super::{Failure, Ledger, OnOffsetLost, StreamSource, native};
+use crate::data::{Assigned, Claim, Claimed, LeaderEpoch, Place};
 use crate::telemetry::status::PartitionStatus;
 use crate::telemetry::{Metrics, Status};
+
+mod truncated;
 
 /// What the loop must know of a rebalance.
 #[derive(Debug)]
@@ -38,17 +42,11 @@ pub(super) enum Change {
 pub(super) struct Owned {
     pub assigned: Arc<Assigned>,
     pub next_offset: i64,
+    /// Where librdkafka begins: an offset that Kafka has, until it is moved.
+    pub begin: i64,
+    /// Known where Kafka can tell by it whether its log is still the one that was read.
+    pub leader_epoch: Option<LeaderEpoch>,
     pub topic_id: Arc<str>,
-}
-
-/// How one topic is read.
-#[derive(Clone, Debug)]
-struct Subscribed {
-    stream: Arc<str>,
-    topic: Arc<str>,
-    start: Start,
-    on_offset_lost: OnOffsetLost,
-    redrive: bool,
 }
 
 pub(super) struct Context {
@@ -85,6 +83,13 @@ impl Context {
 
     pub fn topics(&self) -> Vec<&str> {
         self.topics.keys().map(|topic| &**topic).collect()
+    }
+
+    /// Streams that must not be read for now.
+    pub fn paused(&self) -> BTreeSet<Arc<str>> {
+        let mut names: BTreeSet<Arc<str>> = self.topics.values().map(|t| Arc::clone(&t.stream)).collect();
+        names.retain(|stream| self.status.is_paused(stream));
+        names
     }
 
     /// Cheap enough to ask after every record.
@@ -183,16 +188,16 @@ impl Context {
         wanted: &TopicPartitionList,
     ) -> Result<Vec<Owned>, Failure> {
         let places = places(wanted);
-        let ids = topic_ids(consumer, &places)?;
+        let topics = describe(consumer, &places)?;
         let mut owned = Vec::with_capacity(places.len());
         for (topic, partition) in places {
-            let known = self.topics.get(&*topic).zip(ids.get(&*topic));
-            let Some((topic, id)) = known else {
+            let known = self.topics.get(&*topic).zip(topics.get(&*topic));
+            let Some((topic, found)) = known else {
                 return Err(Failure::retry(format!("topic {topic} has no description")));
             };
             let marks = offsets::watermarks(consumer, &topic.topic, partition)
                 .map_err(|error| Failure::retry(format!("{}/{partition}: {error}", topic.topic)))?;
-            owned.extend(self.claim(consumer, topic, partition, id, marks)?);
+            owned.extend(self.claim(consumer, topic, partition, found, marks)?);
         }
         Ok(owned)
     }
@@ -203,29 +208,35 @@ impl Context {
         consumer: &BaseConsumer<Self>,
         topic: &Subscribed,
         partition: i32,
-        topic_id: &Arc<str>,
+        found: &Description,
         marks: Watermarks,
     ) -> Result<Option<Owned>, Failure> {
-        let place = Place {
-            stream: &topic.stream,
-            topic: &topic.topic,
-            partition,
-            topic_id,
-        };
+        let place = topic.place(partition, &found.id);
         let mut ledger = lock(&self.ledger);
-        let mut claimed = match ledger.claim(place)? {
+        let mut claim = ledger.claim(place)?;
+        if claim == Claim::New {
+            let first = offsets::first_offsets(
+                consumer,
+                place.topic,
+                found.partitions,
+                topic.start,
+                self.embedded,
+            );
+            ledger.begin_topic(place, &first.map_err(Failure::retry)?)?;
+            claim = ledger.claim(place)?;
+        }
+        let mut claimed = match claim {
             Claim::Resumed(claimed) => claimed,
-            Claim::Recreated => ledger.begin_epoch(place, 0)?,
-            Claim::New => {
-                let at = (place.topic, partition);
-                let first = offsets::first_offset(consumer, at, topic.start, marks, self.embedded)
-                    .map_err(Failure::retry)?;
-                ledger.begin_epoch(place, first)?
-            }
+            Claim::Unread | Claim::New => ledger.begin_epoch(place, 0)?,
         };
+        // Of a record that Kafka has dropped since it cannot tell any more.
+        let known = |claimed: Claimed| claimed.leader_epoch.filter(|at| at.offset > marks.low);
+        // Where the record itself lies beyond its end, Kafka tells by the epoch where the logs part.
+        let is_asked = known(claimed).is_some_and(|at| at.offset > marks.high);
         let mut trouble = None;
         match (marks.judge(claimed.next_offset), topic.on_offset_lost) {
             (Verdict::Available, _) => {}
+            (Verdict::AboveHigh, _) if is_asked => {}
             (_, OnOffsetLost::Stop) => trouble = Some(marks.lost(claimed.next_offset)),
             (Verdict::BelowLow, OnOffsetLost::Jump) => {
                 warn_of_jump(place, claimed, marks.low);
@@ -234,7 +245,9 @@ impl Context {
             }
             (Verdict::AboveHigh, OnOffsetLost::Jump) => {
                 warn_of_jump(place, claimed, marks.high);
+                let before = claimed;
                 claimed = ledger.begin_epoch(place, marks.high)?;
+                ledger.record_lost_end(before, marks.high)?;
             }
         }
         drop(ledger);
@@ -253,7 +266,9 @@ impl Context {
                 redrive: topic.redrive,
             }),
             next_offset: claimed.next_offset,
-            topic_id: Arc::clone(topic_id),
+            begin: claimed.next_offset.min(marks.high),
+            leader_epoch: known(claimed),
+            topic_id: Arc::from(found.id.as_str()),
         }))
     }
 
@@ -261,6 +276,7 @@ impl Context {
         let status = PartitionStatus {
             stream: place.stream.to_owned(),
             partition_id: claimed.partition_id,
+            owner_epoch: claimed.owner_epoch,
             next_offset: claimed.next_offset,
             end_offset: marks.high,
             trouble,
@@ -306,27 +322,10 @@ impl ConsumerContext for Context {
     }
 }
 
-fn subscriptions(stream: &StreamSource) -> Vec<(Arc<str>, Subscribed)> {
-    let of = |topic: &Arc<str>, start, redrive| {
-        let subscribed = Subscribed {
-            stream: Arc::clone(&stream.name),
-            topic: Arc::clone(topic),
-            start,
-            on_offset_lost: stream.on_offset_lost,
-            redrive,
-        };
-        (Arc::clone(topic), subscribed)
-    };
-    let redrive = stream.redrive_topic.as_ref();
-    std::iter::once(of(&stream.topic, stream.start, false))
-        .chain(redrive.map(|topic| of(topic, Start::Earliest, true)))
-        .collect()
-}
-
-fn topic_ids(
+fn describe(
     consumer: &BaseConsumer<Context>,
     places: &[(String, i32)],
-) -> Result<HashMap<Arc<str>, Arc<str>>, Failure> {
+) -> Result<HashMap<String, Description>, Failure> {
     let names: BTreeSet<&str> = places.iter().map(|(topic, _)| topic.as_str()).collect();
     if names.is_empty() {
         return Ok(HashMap::new());
@@ -336,7 +335,7 @@ fn topic_ids(
         .map_err(Failure::retry)?
         .into_iter()
         .map(|topic| match topic.found {
-            Ok(found) => Ok((Arc::from(topic.name), Arc::from(found.id))),
+            Ok(found) => Ok((topic.name, found)),
             Err(code) => Err(Failure::retry(format!("topic {}: {code}", topic.name))),
         })
         .collect()
@@ -360,7 +359,7 @@ fn is_cooperative(consumer: &BaseConsumer<Context>) -> bool {
 fn with_offsets(owned: &[Owned]) -> KafkaResult<TopicPartitionList> {
     let mut list = TopicPartitionList::with_capacity(owned.len());
     for one in owned {
-        let (of, from) = (&one.assigned, Offset::Offset(one.next_offset));
+        let (of, from) = (&one.assigned, Offset::Offset(one.begin));
         list.add_partition_offset(&of.topic, of.partition, from)?;
     }
     Ok(list)

@@ -60,6 +60,11 @@ impl<'c> Report<'c> {
             .retain(|(t, p), _| (&**t, *p) != (topic, partition));
     }
 
+    pub fn owned(&self, topic: &str, partition: i32) -> Option<&Owned> {
+        let is_it = |of: &&Owned| &*of.assigned.topic == topic && of.assigned.partition == partition;
+        self.owned.iter().find(is_it)
+    }
+
     /// Notes what of the partitions that are still ours is committed.
     pub fn committed(&mut self, shares: impl Iterator<Item = Share>) {
         for share in shares {
@@ -73,16 +78,17 @@ impl<'c> Report<'c> {
         }
     }
 
-    /// To be called often; acts about once a second.
-    pub fn tick(&mut self) -> Result<(), Failure> {
+    /// To be called often; acts about once a second, and tells when it did.
+    pub fn tick(&mut self) -> Result<bool, Failure> {
         let now = Instant::now();
         if now < self.next_round {
-            return Ok(());
+            return Ok(false);
         }
         self.next_round = now + ROUND;
         self.commit();
         self.show_lag();
-        self.check_topics(now)
+        self.check_topics(now)?;
+        Ok(true)
     }
 
     /// Reports to Kafka, for lag tools; a failure is only logged, by the consumer's context.

@@ -15,6 +15,7 @@ use universe::{Universe, number};
 use super::*;
 use crate::data::headers;
 use crate::data::{Credits, Header, Micros};
+use crate::telemetry::status::StreamState;
 
 #[test]
 fn every_record_arrives_once_and_in_order_with_all_it_carries() {
@@ -142,7 +143,13 @@ fn a_paused_stream_leaves_the_others_running() {
     universe.produce("machines", 0..10);
     let poller = universe.poller();
     universe.wait_stored(10);
-    poller.pause_stream("machines");
+    let say = |state| {
+        universe
+            .status
+            .update(|s| s.streams.insert("machines".to_owned(), state))
+    };
+    say(StreamState::Paused("its mapping is wrong".to_owned()));
+    poller.pause_streams();
     // Idle, the thread looks at its requests between two records at the latest.
     universe.produce("other", 10..11);
     universe.wait_stored(11);
@@ -156,6 +163,77 @@ fn a_paused_stream_leaves_the_others_running() {
         let other = |(topic, ..): &&(String, i32, i64)| topic == "other";
         assert_eq!(world.stored.keys().filter(other).count(), 12);
     });
+    say(StreamState::Running);
+    let poller = universe.poller();
+    universe.wait_stored(32);
+    poller.close();
+    universe.assert_whole(32);
+}
+
+#[test]
+fn a_paused_stream_goes_on_where_it_was_without_a_new_generation() {
+    let mut universe = Universe::new(2);
+    universe.topic("other", 1);
+    universe.streams.push(StreamSource {
+        name: "other".into(),
+        topic: "other".into(),
+        ..universe.streams[0].clone()
+    });
+    let mut numbers = 0..;
+    let mut send = |topic: &str, count: i64| {
+        let from = numbers.next().unwrap();
+        numbers = from + count..;
+        universe.produce(topic, from..from + count);
+        from + count
+    };
+    let mut all = send("machines", 100);
+    let poller = universe.poller();
+    universe.wait_stored(100);
+    for _ in 0..3 {
+        let say = |state| {
+            universe
+                .status
+                .update(|s| s.streams.insert("machines".to_owned(), state))
+        };
+        say(StreamState::Paused("its mapping is wrong".to_owned()));
+        poller.pause_streams();
+        // The thread looks at its requests between two records at the latest.
+        for _ in 0..2 {
+            all = send("other", 1);
+            universe.wait_stored(all as usize);
+        }
+        send("machines", 100);
+        all = send("other", 10);
+        universe.wait_stored(all as usize - 100);
+        let waiting = universe.world.with(|world| world.stored.len());
+        assert_eq!(waiting as i64, all - 100);
+        say(StreamState::Running);
+        universe.wait_stored(all as usize);
+    }
+    poller.close();
+    universe.assert_whole(all);
+}
+
+#[test]
+fn a_stream_that_is_paused_from_the_start_is_read_when_it_goes_on() {
+    let universe = Universe::new(2);
+    let say = |state| {
+        universe
+            .status
+            .update(|s| s.streams.insert("machines".to_owned(), state))
+    };
+    say(StreamState::Paused("its mapping is wrong".to_owned()));
+    universe.produce("machines", 0..100);
+    let poller = universe.poller();
+    universe.world.wait("both are claimed", |world| {
+        let owned = world.rows.values().flatten().filter(|row| row.owner_epoch == 1);
+        owned.count() == 2
+    });
+    assert_eq!(universe.world.with(|world| world.stored.len()), 0);
+    say(StreamState::Running);
+    universe.wait_stored(100);
+    poller.close();
+    universe.assert_whole(100);
 }
 
 #[test]

@@ -88,6 +88,7 @@ async fn missing_topics(broker: &Broker, wanted: &[TopicSpec]) -> Result<Vec<Str
     let names: Vec<String> = wanted.iter().map(|topic| topic.name.clone()).collect();
     let found = blocking(move || describe_all(&client, &names)).await?;
     let mut missing = Vec::new();
+    warn_without_ids(&found);
     for topic in found {
         let spec = wanted.iter().find(|spec| spec.name == topic.name);
         match (topic.found, spec) {
@@ -107,6 +108,21 @@ async fn missing_topics(broker: &Broker, wanted: &[TopicSpec]) -> Result<Vec<Str
         }
     }
     Ok(missing)
+}
+
+/// A topic that is created anew then looks like the one before, until its offsets disagree.
+fn warn_without_ids(topics: &[Topic]) {
+    let lacks = |topic: &&Topic| {
+        let found = topic.found.as_ref();
+        found.is_ok_and(|found| found.id == native::NO_TOPIC_ID)
+    };
+    if let Some(topic) = topics.iter().find(lacks) {
+        tracing::warn!(
+            topic = topic.name,
+            "the brokers give topics no ids (Kafka 2.8 and later do): a topic that is deleted and created \
+             anew is noticed only when its offsets end below what was read; run `streamsync rewind` then"
+        );
+    }
 }
 
 fn describe_all(client: &BaseConsumer<Quiet>, names: &[String]) -> Result<Vec<Topic>, SourceError> {

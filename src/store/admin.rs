@@ -1,10 +1,13 @@
 //! What an operator does to the store: reading a topic again, deleting series.
 
+use std::time::Duration;
+
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use crate::data::{Selector, Series, SeriesId};
 
-use super::connect::{ConnectError, DatabaseUrl, connect};
+use super::connect::{ConnectError, DatabaseUrl, connect_to_work};
 use super::error::describe;
 use super::locks;
 use super::rollups::TABLES;
@@ -15,10 +18,21 @@ pub enum AdminError {
     Connect(#[from] ConnectError),
     #[error("a streamsync runs on this database: stop it first")]
     Running,
+    #[error("another session has held what this needs for {} s: run it again later", LOCK_PATIENCE.as_secs())]
+    Busy,
     #[error("nothing of the topic '{0}' has been read yet")]
     NeverRead(String),
     #[error("postgres: {}", describe(.0))]
-    Postgres(#[from] tokio_postgres::Error),
+    Postgres(tokio_postgres::Error),
+}
+
+impl From<tokio_postgres::Error> for AdminError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.code() {
+            Some(&SqlState::LOCK_NOT_AVAILABLE) => Self::Busy,
+            _ => Self::Postgres(error),
+        }
+    }
 }
 
 /// How much was deleted.
@@ -28,6 +42,9 @@ pub struct Deleted {
     pub points: u64,
 }
 
+/// How long `delete-series` waits for one lock: longer than a pass of the rollups, and than the
+/// server needs to find out that a node has lost its power.
+const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 /// Series that are deleted in one transaction.
 const SERIES_AT_ONCE: usize = 100;
 /// Points that are deleted in one transaction while nodes go on writing.
@@ -45,21 +62,22 @@ const CURRENT: &str =
 
 /// Begins a new epoch of each partition for which `to` names an offset, to be read from there. The
 /// dead letters of what is read again are deleted: it will be judged anew. Refused while a node
-/// runs; one that comes back with a batch of before can no longer commit it. Returns what was set
-/// as (partition, offset); partitions never read stay as they are.
+/// runs, after `patience` for one that has just ended; one that comes back with a batch of before
+/// can no longer commit it. Returns what was set as (partition, offset); partitions never read stay
+/// as they are.
 pub async fn rewind(
     url: &DatabaseUrl,
     topic: &str,
     to: impl Fn(i32) -> Option<i64>,
+    patience: Duration,
 ) -> Result<Vec<(i32, i64)>, AdminError> {
-    let mut client = connect(url).await?;
-    let alone = client
-        .query_one("select pg_try_advisory_lock($1)", &[&locks::RUNNING])
-        .await?;
-    if !alone.get::<_, bool>(0) {
+    let mut client = connect_to_work(url).await?;
+    let transaction = client.transaction().await?;
+    // Of the transaction: who comes after a rewind need not wait for the end of its session.
+    let try_alone = "select pg_try_advisory_xact_lock($1)";
+    if !locks::acquire(&transaction, try_alone, locks::RUNNING, patience).await? {
         return Err(AdminError::Running);
     }
-    let transaction = client.transaction().await?;
     let mut rewound = Vec::new();
     for row in transaction.query(CURRENT, &[&topic]).await? {
         let (partition, epoch): (i32, i32) = (row.get(1), row.get(2));
@@ -83,6 +101,7 @@ pub async fn rewind(
             .await?;
         rewound.push((partition, offset));
     }
+    // Also when nothing was found: a session that is dropped holds its locks for another moment.
     transaction.commit().await?;
     match rewound.is_empty() {
         true => Err(AdminError::NeverRead(topic.to_owned())),
@@ -93,7 +112,10 @@ pub async fn rewind(
 /// Deletes the selected series and their points, some at a time; nodes may go on writing and wait
 /// only for the last few points. A series that still arrives is created anew, with another id.
 pub async fn delete_series(url: &DatabaseUrl, selector: &Selector) -> Result<Deleted, AdminError> {
-    let mut client = connect(url).await?;
+    let mut client = connect_to_work(url).await?;
+    client
+        .batch_execute(&format!("set lock_timeout = {}", LOCK_PATIENCE.as_millis()))
+        .await?;
     let ids = matching(&client, selector).await?;
     let mut deleted = Deleted::default();
     for ids in ids.chunks(SERIES_AT_ONCE) {

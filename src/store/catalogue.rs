@@ -11,6 +11,7 @@ use tokio_postgres::Client;
 use crate::data::{Batch, Micros, Point, Reason, Rejected, Series, SeriesId};
 
 use super::error::WriteError;
+use super::pace::Pace;
 use super::part::Rejects;
 use super::rows::Row;
 use super::timestamp::Timestamp;
@@ -27,6 +28,8 @@ pub(super) struct Catalogue {
     /// `catalogue.version` at the time the ids were learnt; another one makes them worthless.
     pub version: i64,
     known: HashMap<Box<str>, Known>,
+    /// Bytes of their keys.
+    key_bytes: usize,
     per_stream: HashMap<Arc<str>, u64>,
     max_series: HashMap<Arc<str>, u64>,
 }
@@ -44,8 +47,12 @@ pub(super) const INSERT: &str = "insert into series (key, metric, labels, stream
     on conflict (key) do nothing
     returning stream";
 
-/// Beyond this many series the cache is emptied and filled anew: a bound, not a tuning knob.
+/// Beyond this many series, or bytes of their keys, the cache is emptied and filled anew: a bound,
+/// not a tuning knob.
 const SERIES_MAX: usize = 1_000_000;
+const KEY_BYTES_MAX: usize = 128 << 20;
+/// Series that one statement finds.
+const FOUND_AT_ONCE: usize = 1_000;
 
 /// Series and stream by key: locks are taken in that order everywhere.
 type NewSeries<'a> = BTreeMap<&'a str, (&'a Series, &'a str)>;
@@ -66,6 +73,7 @@ impl Catalogue {
         Ok(Self {
             version,
             known: HashMap::new(),
+            key_bytes: 0,
             per_stream: counts.iter().map(count).collect(),
             max_series,
         })
@@ -80,9 +88,11 @@ impl Catalogue {
         batch: &Batch,
         points: &[Point],
         rejects: &mut Rejects,
+        pace: &Pace,
     ) -> Result<Vec<Option<Known>>, WriteError> {
-        if self.known.len() > SERIES_MAX {
-            self.known.clear();
+        if self.known.len() > SERIES_MAX || self.key_bytes > KEY_BYTES_MAX {
+            self.known = HashMap::new();
+            self.key_bytes = 0;
         }
         let mut named = vec![false; batch.series.len()];
         for point in points {
@@ -95,9 +105,9 @@ impl Catalogue {
             .filter(|key| !self.known.contains_key(*key))
             .collect();
         if !unknown.is_empty() {
-            self.find(client, &unknown).await?;
+            self.find(client, &unknown, pace).await?;
             let (new, refused) = self.new_series(batch, points, rejects);
-            self.insert(client, batch, new).await?;
+            self.insert(client, batch, new, pace).await?;
             // Only now: what Postgres refuses is tried again in smaller parts, which are judged anew.
             rejects.extend(refused);
         }
@@ -136,18 +146,25 @@ impl Catalogue {
         let keys: Vec<&str> = series
             .map(|rows| &*batch.series[rows[0].series as usize].key)
             .collect();
-        self.find(client, &keys).await
+        self.find(client, &keys, &Pace::default()).await
     }
 
-    async fn find(&mut self, client: &Client, keys: &[&str]) -> Result<(), WriteError> {
-        for row in client.query(FIND, &[&keys]).await? {
-            let key: String = row.get(1);
-            let newest: Option<Timestamp> = row.get(2);
-            let known = Known {
-                id: row.get(0),
-                newest: newest.map(|ts| ts.0),
-            };
-            self.known.insert(key.into(), known);
+    async fn find(&mut self, client: &Client, keys: &[&str], pace: &Pace) -> Result<(), WriteError> {
+        // Each may have to look into every time partition.
+        for keys in keys.chunks(FOUND_AT_ONCE) {
+            for row in client.query(FIND, &[&keys]).await? {
+                let key: String = row.get(1);
+                let newest: Option<Timestamp> = row.get(2);
+                let known = Known {
+                    id: row.get(0),
+                    newest: newest.map(|ts| ts.0),
+                };
+                let bytes = key.len();
+                if self.known.insert(key.into(), known).is_none() {
+                    self.key_bytes += bytes;
+                }
+            }
+            pace.step();
         }
         Ok(())
     }
@@ -195,7 +212,13 @@ impl Catalogue {
         (new, refused)
     }
 
-    async fn insert(&mut self, client: &Client, batch: &Batch, new: NewSeries<'_>) -> Result<(), WriteError> {
+    async fn insert(
+        &mut self,
+        client: &Client,
+        batch: &Batch,
+        new: NewSeries<'_>,
+        pace: &Pace,
+    ) -> Result<(), WriteError> {
         if new.is_empty() {
             return Ok(());
         }
@@ -212,7 +235,8 @@ impl Catalogue {
                 *self.per_stream.entry(Arc::clone(&share.of.stream)).or_default() += 1;
             }
         }
-        self.find(client, &keys).await
+        pace.step();
+        self.find(client, &keys, pace).await
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_postgres::{Client, GenericClient, Row};
 
@@ -28,6 +29,8 @@ pub enum ColdError {
     Connect(#[from] ConnectError),
     #[error("postgres: {}", describe(.0))]
     Postgres(#[from] tokio_postgres::Error),
+    #[error("rollups or retention have been at work for {} s: try again later", restore::PATIENCE.as_secs())]
+    Busy,
     #[error("cannot make a time partition: {0}")]
     Partition(#[from] WriteError),
     #[error("the labels of series {0} are not texts")]
@@ -147,13 +150,18 @@ pub async fn record(client: &Client, copy: &Archived) -> Result<(), ColdError> {
     Ok(())
 }
 
-/// A session that alone may write to the archive, as long as it lasts; `None` where another has it.
-pub async fn alone(url: &DatabaseUrl) -> Result<Option<Client>, ColdError> {
+/// A session that alone may write to the archive, as long as it lasts; `None` where another has it
+/// for all of `patience`.
+pub async fn alone(url: &DatabaseUrl, patience: Duration) -> Result<Option<Client>, ColdError> {
     let client = connect(url).await?;
-    let mine = client
-        .query_one("select pg_try_advisory_lock($1)", &[&locks::ARCHIVE])
-        .await?;
-    Ok(mine.get::<_, bool>(0).then_some(client))
+    let mine = locks::acquire(
+        &client,
+        "select pg_try_advisory_lock($1)",
+        locks::ARCHIVE,
+        patience,
+    )
+    .await?;
+    Ok(mine.then_some(client))
 }
 
 fn state(row: &Row) -> DayState {

@@ -1,37 +1,42 @@
 //! From a database URL to a connected client: TLS by `sslmode`, time-outs, keepalive.
 //!
-//! Understands what libpq does: URLs and `key=value` strings, host lists, unix sockets, and
-//! (in URLs) `sslmode=verify-ca|verify-full` with `sslrootcert`. Nothing here prints a password.
+//! Understands what libpq does: URLs and `key=value` strings, host lists, unix sockets, all of
+//! `sslmode`, `sslrootcert`, `sslcert`, `sslkey` and `channel_binding`. Nothing here prints a password.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
-use postgres_openssl::MakeTlsConnector;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config};
+
+mod tls;
+
+use tls::Tls;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A peer that answers nothing for this long is gone; the connection then fails and is made anew.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
+
+/// The same from the server's side: a node that loses its power says no good-bye, and its locks
+/// would stay for the two hours that TCP waits by default. As statements and not in the startup
+/// message, which poolers refuse.
+const SESSION: [&str; 5] = [
+    "set tcp_keepalives_idle = 15",
+    "set tcp_keepalives_interval = 5",
+    "set tcp_keepalives_count = 3",
+    "set tcp_user_timeout = 30000",
+    "set client_connection_check_interval = 10000",
+];
 
 /// Where the database is. `Debug` and `Display` leave the password out.
 #[derive(Clone)]
 pub struct DatabaseUrl {
     config: Config,
-    verify: Verify,
-    root_certificate: Option<PathBuf>,
-}
-
-/// How much of the server's certificate is checked, as `sslmode` says it in libpq.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Verify {
-    Nothing,
-    Authority,
-    Full,
+    tls: Tls,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +56,7 @@ pub enum ConnectError {
 
 /// Connects and drives the connection on the current tokio runtime, to which the client is bound.
 pub async fn connect(url: &DatabaseUrl) -> Result<Client, ConnectError> {
-    let tls = url.tls().map_err(|error| ConnectError::Tls {
+    let tls = url.tls.connector().map_err(|error| ConnectError::Tls {
         url: url.to_string(),
         why: error.to_string(),
     })?;
@@ -68,7 +73,40 @@ pub async fn connect(url: &DatabaseUrl) -> Result<Client, ConnectError> {
             tracing::debug!(%error, "a postgres connection ended");
         }
     });
+    set(url, &client, &SESSION).await?;
     Ok(client)
+}
+
+/// As [`connect`], for work that goes from statement to statement: a session that does nothing for a
+/// minute is one that was forgotten, and the server ends it.
+pub async fn connect_to_work(url: &DatabaseUrl) -> Result<Client, ConnectError> {
+    let client = connect(url).await?;
+    set(url, &client, &["set idle_session_timeout = '60s'"]).await?;
+    Ok(client)
+}
+
+/// Settings that not every server knows; where it refuses one, the others hold.
+async fn set(url: &DatabaseUrl, client: &Client, settings: &[&str]) -> Result<(), ConnectError> {
+    let refused = |error: tokio_postgres::Error| match error.as_db_error() {
+        Some(why) => {
+            tracing::debug!(%why, "a setting of the session is not known here");
+            Ok(())
+        }
+        None => Err(ConnectError::Postgres {
+            url: url.to_string(),
+            source: error,
+        }),
+    };
+    let Err(error) = client.batch_execute(&settings.join(";")).await else {
+        return Ok(());
+    };
+    refused(error)?;
+    for one in settings {
+        if let Err(error) = client.batch_execute(one).await {
+            refused(error)?;
+        }
+    }
+    Ok(())
 }
 
 /// As [`connect`], for questions: no statement runs longer than `timeout`, nor long after whoever
@@ -76,18 +114,16 @@ pub async fn connect(url: &DatabaseUrl) -> Result<Client, ConnectError> {
 pub async fn connect_to_read(url: &DatabaseUrl, timeout: Duration) -> Result<Client, ConnectError> {
     let client = connect(url).await?;
     // Estimates over many partitions make Postgres compile what is over before the compiler is.
-    let set = format!("set statement_timeout = {}; set jit = off", timeout.as_millis());
+    let limits = format!("set statement_timeout = {}; set jit = off", timeout.as_millis());
     client
-        .batch_execute(&set)
+        .batch_execute(&limits)
         .await
         .map_err(|source| ConnectError::Postgres {
             url: url.to_string(),
             source,
         })?;
-    // Not every server knows this one; without it an abandoned statement runs until its time-out.
-    let _ = client
-        .batch_execute("set client_connection_check_interval = 1000")
-        .await;
+    // Without it an abandoned statement runs until its time-out.
+    set(url, &client, &["set client_connection_check_interval = 1000"]).await?;
     Ok(client)
 }
 
@@ -99,21 +135,18 @@ impl DatabaseUrl {
         other
     }
 
-    fn tls(&self) -> Result<MakeTlsConnector, openssl::error::ErrorStack> {
-        let mut builder = SslConnector::builder(SslMethod::tls_client())?;
-        if let Some(file) = &self.root_certificate {
-            builder.set_ca_file(file)?;
-        }
-        if self.verify == Verify::Nothing {
-            builder.set_verify(SslVerifyMode::NONE);
-        }
-        let mut connector = MakeTlsConnector::new(builder.build());
-        let check_name = self.verify == Verify::Full;
-        connector.set_callback(move |connection, _| {
-            connection.set_verify_hostname(check_name);
-            Ok(())
-        });
-        Ok(connector)
+    /// Whether the server is beyond this machine and nothing proves that it is the one that was meant.
+    pub fn is_unverified(&self) -> bool {
+        let is_local = |name: &str| {
+            name == "localhost" || name.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+        };
+        let beyond = |host: &Host| match host {
+            Host::Tcp(name) => !is_local(name),
+            Host::Unix(_) => false,
+        };
+        let hosts = self.config.get_hosts().iter().any(beyond);
+        let addresses = self.config.get_hostaddrs().iter().any(|ip| !ip.is_loopback());
+        (hosts || addresses) && !self.tls.is_verified()
     }
 }
 
@@ -121,27 +154,7 @@ impl FromStr for DatabaseUrl {
     type Err = BadDatabaseUrl;
 
     fn from_str(text: &str) -> Result<Self, BadDatabaseUrl> {
-        let mut verify = Verify::Nothing;
-        let mut root_certificate = None;
-        let text = match text.split_once('?') {
-            Some((base, query)) if text.contains("://") => {
-                let mut kept = Vec::new();
-                for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-                    match pair.split_once('=') {
-                        Some(("sslmode", "verify-full")) => verify = Verify::Full,
-                        Some(("sslmode", "verify-ca")) => verify = Verify::Authority,
-                        Some(("sslrootcert", "system")) => {}
-                        Some(("sslrootcert", file)) => root_certificate = Some(unescape(file)),
-                        _ => kept.push(pair),
-                    }
-                }
-                if verify != Verify::Nothing {
-                    kept.push("sslmode=require");
-                }
-                format!("{base}?{}", kept.join("&"))
-            }
-            _ => text.to_owned(),
-        };
+        let (text, tls) = without_tls(text)?;
         let is_url = text.starts_with("postgres://") || text.starts_with("postgresql://");
         let is_key = |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
         let is_pairs = || {
@@ -172,15 +185,41 @@ impl FromStr for DatabaseUrl {
             config.tcp_user_timeout(TCP_USER_TIMEOUT);
         }
         config.keepalives_idle(KEEPALIVE_IDLE);
-        Ok(Self {
-            config,
-            verify,
-            root_certificate: root_certificate.map(PathBuf::from),
-        })
+        config.keepalives_interval(KEEPALIVE_INTERVAL);
+        config.keepalives_retries(KEEPALIVE_RETRIES);
+        Ok(Self { config, tls })
     }
 }
 
-/// Percent-decoding for the one value we take out of the URL ourselves.
+/// The text without the settings of TLS that the client does not know, and these.
+fn without_tls(text: &str) -> Result<(String, Tls), BadDatabaseUrl> {
+    let mut tls = Tls::default();
+    let is_url = text.contains("://");
+    let (base, settings) = match text.split_once('?') {
+        Some((base, query)) if is_url => (Some(base), query.split('&').collect()),
+        _ if is_url => (Some(text), Vec::new()),
+        // A quoted value with blanks in it is put together again as it was.
+        _ => (None, text.split(' ').collect::<Vec<_>>()),
+    };
+    let mut kept: Vec<String> = Vec::new();
+    for setting in settings {
+        let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
+        let value = if is_url { unescape(value) } else { value.to_owned() };
+        if !tls.take(name, value.trim_matches('\'')) {
+            kept.push(setting.to_owned());
+        }
+    }
+    let mode = tls.settle().map_err(|why| BadDatabaseUrl(why.to_owned()))?;
+    kept.extend(mode.map(|mode| format!("sslmode={mode}")));
+    kept.retain(|setting| !is_url || !setting.is_empty());
+    Ok(match base {
+        Some(base) if kept.is_empty() => (base.to_owned(), tls),
+        Some(base) => (format!("{base}?{}", kept.join("&")), tls),
+        None => (kept.join(" "), tls),
+    })
+}
+
+/// Percent-decoding for the values we take out of the URL ourselves.
 fn unescape(value: &str) -> String {
     let mut out = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();
@@ -260,6 +299,82 @@ mod tests {
             let error = bad.parse::<DatabaseUrl>().unwrap_err().to_string();
             assert!(!error.contains("hidden"), "{error}");
         }
+    }
+
+    #[test]
+    fn what_libpq_says_about_tls_is_understood_or_refused() {
+        for good in [
+            "postgres://u@h/db?sslmode=verify-full&sslrootcert=/ca.pem&sslcert=%2Fc.pem&sslkey=/k.pem",
+            "postgres://u@h/db?sslrootcert=system&channel_binding=require",
+            "postgres://u@h/db?sslrootcert=/ca.pem&application_name=x",
+            "host=h user=u sslmode=verify-ca sslrootcert=/ca.pem",
+        ] {
+            let url: DatabaseUrl = good.parse().unwrap();
+            assert!(
+                !url.is_unverified() && url.to_string().ends_with("(tls)"),
+                "{good}"
+            );
+        }
+        for (bad, why) in [
+            (
+                "postgres://u@h/db?sslmode=require&sslrootcert=system",
+                "verify-full",
+            ),
+            ("postgres://u@h/db?sslcert=/c.pem", "sslkey"),
+            ("postgres://u@h/db?sslmode=maybe", "sslmode"),
+            ("postgres://u@h/db?sslpassword=hidden", "sslpassword"),
+            ("postgres://u@h/db?channel_binding=maybe", "channel_binding"),
+        ] {
+            let error = bad.parse::<DatabaseUrl>().unwrap_err().to_string();
+            assert!(error.contains(why) && !error.contains("hidden"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_server_beyond_this_machine_that_is_not_verified_is_told_from_others() {
+        for safe in [
+            "postgres://u@localhost/db",
+            "postgres://u@127.0.0.1,[::1]/db",
+            "postgres://u@%2Ftmp/db",
+            "postgres://u@db.example/db?sslmode=verify-full",
+        ] {
+            assert!(!safe.parse::<DatabaseUrl>().unwrap().is_unverified(), "{safe}");
+        }
+        for open in [
+            "postgres://u@db.example/db",
+            "postgres://u@localhost,10.0.0.1/db?sslmode=require",
+            "host=localhost hostaddr=10.0.0.1 user=u",
+            "postgres://u@db.example/db?sslmode=disable",
+        ] {
+            assert!(open.parse::<DatabaseUrl>().unwrap().is_unverified(), "{open}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_tells_the_server_to_give_a_silent_peer_up() {
+        let db = crate::store::testing::Database::create().await;
+        // Of a unix socket Postgres shows zero for what only TCP has, but not where it came from.
+        let set = "select name from pg_settings where source = 'session' and name ~ '^(tcp|client_conn)' order by 1";
+        let names = [
+            "client_connection_check_interval",
+            "tcp_keepalives_count",
+            "tcp_keepalives_idle",
+            "tcp_keepalives_interval",
+            "tcp_user_timeout",
+        ];
+        assert_eq!(db.rows(set).await, names);
+        let client = connect_to_work(&db.url).await.unwrap();
+        let row = client.query_one("show idle_session_timeout", &[]).await.unwrap();
+        assert_eq!(row.get::<_, &str>(0), "1min");
+    }
+
+    #[tokio::test]
+    async fn a_setting_that_the_server_does_not_know_does_not_cost_the_others() {
+        let db = crate::store::testing::Database::create().await;
+        let settings = ["set work_mem = '5MB'", "set no_such_setting = 1", "set jit = off"];
+        set(&db.url, &db.client, &settings).await.unwrap();
+        assert_eq!(db.rows("show work_mem").await, ["5MB"]);
+        assert_eq!(db.rows("show jit").await, ["off"]);
     }
 
     #[test]

@@ -13,6 +13,16 @@ pub enum WriteError {
     /// Postgres is away, busy or read-only: connect anew and write the same batch again.
     #[error("postgres did not take the batch, it will be tried again: {0}")]
     Retry(String),
+    /// A statement or a lock took longer than Postgres lets it: the same, in smaller parts.
+    #[error("postgres was too slow for the batch, it will be tried again in smaller parts: {0}")]
+    TooSlow(String),
+    /// Postgres has less than it had confirmed. What is missing has to be read from Kafka again, so
+    /// partitions have to be claimed anew.
+    #[error("postgres lost what it had confirmed: {0}")]
+    WentBack(String),
+    /// An error of which it is not known whether trying again helps: try again for a while.
+    #[error("postgres refuses the batch, it will be tried again for some minutes: {0}")]
+    Unknown(String),
     /// The data itself is refused. The writer splits such a batch; callers of `Writer` never see it.
     #[error("postgres refuses the data: {0}")]
     Poisoned(String),
@@ -24,7 +34,7 @@ pub enum WriteError {
 impl WriteError {
     /// Trying again cannot help.
     pub fn is_final(&self) -> bool {
-        !matches!(self, Self::Retry(_))
+        matches!(self, Self::Poisoned(_) | Self::Fatal(_))
     }
 }
 
@@ -50,19 +60,22 @@ fn outcome(error: &tokio_postgres::Error) -> fn(String) -> WriteError {
         return if is_connection_loss(error) {
             WriteError::Retry
         } else {
-            WriteError::Fatal
+            WriteError::Unknown
         };
     };
     match state.code().get(..2).unwrap_or_default() {
+        _ if *state == SqlState::QUERY_CANCELED => WriteError::TooSlow,
+        _ if *state == SqlState::LOCK_NOT_AVAILABLE => WriteError::TooSlow,
         "08" | "40" | "53" | "57" => WriteError::Retry,
         // 54: a value is too large for what holds it, such as a key for its index.
         "22" | "54" => WriteError::Poisoned,
         _ if *state == SqlState::CHECK_VIOLATION => WriteError::Poisoned,
         _ if *state == SqlState::READ_ONLY_SQL_TRANSACTION => WriteError::Retry,
-        _ if *state == SqlState::LOCK_NOT_AVAILABLE => WriteError::Retry,
         // The server ended the session because this process stood still for too long.
         _ if *state == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => WriteError::Retry,
-        _ => WriteError::Fatal,
+        // Among them a disk that failed for a moment, a password that is being changed and a table
+        // that is being restored.
+        _ => WriteError::Unknown,
     }
 }
 

@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Transaction};
 
-use crate::data::{Claim, Claimed, PartitionId, Place};
+use crate::data::{Claim, Claimed, LeaderEpoch, PartitionId, Place};
 
 use super::connect::{DatabaseUrl, connect};
 use super::error::WriteError;
@@ -21,7 +22,24 @@ const CURRENT: &str = "select partition_id, epoch, topic_id from ingest_offsets
     where topic = $1 and partition = $2 order by epoch desc limit 1";
 
 const RAISE: &str = "update ingest_offsets set owner_epoch = owner_epoch + 1, stream = $2
-    where partition_id = $1 returning partition_id, owner_epoch, next_offset";
+    where partition_id = $1
+    returning partition_id, owner_epoch, next_offset, leader_epoch, leader_epoch_offset";
+
+const IS_KNOWN: &str = "select exists (select from ingest_offsets where topic = $1)";
+
+// Owner epoch 0: nobody's yet.
+const BEGIN_TOPIC: &str =
+    "insert into ingest_offsets (stream, topic, partition, epoch, topic_id, next_offset)
+    select $1, $2, partition, 1, $3, next_offset
+    from unnest($4::integer[], $5::bigint[]) as first(partition, next_offset)";
+
+// Commits beyond the next offset are left where somebody, or a Postgres that went back, moved it: what
+// they stand for is read again and committed anew.
+const TRIM: &str = "with gone as (
+        delete from commits where partition_id = $1 and from_offset >= $2)
+    update commits set to_offset = $2
+    where partition_id = $1 and to_offset > $2 and from_offset = (
+        select max(from_offset) from commits where partition_id = $1 and from_offset < $2)";
 
 const FENCE: &str = "update ingest_offsets set owner_epoch = owner_epoch + 1
     where topic = $1 and partition = $2 and epoch = $3";
@@ -29,7 +47,7 @@ const FENCE: &str = "update ingest_offsets set owner_epoch = owner_epoch + 1
 const BEGIN_EPOCH: &str = "insert into ingest_offsets
         (stream, topic, partition, epoch, topic_id, next_offset, owner_epoch)
     values ($1, $2, $3, $4, $5, $6, 1)
-    returning partition_id, owner_epoch, next_offset";
+    returning partition_id, owner_epoch, next_offset, leader_epoch, leader_epoch_offset";
 
 const GAP: &str = "with moved as (
         update ingest_offsets set next_offset = $3
@@ -39,6 +57,12 @@ const GAP: &str = "with moved as (
     select partition_id, $2, $3 from moved
     on conflict (partition_id, from_offset) do update set to_offset = excluded.to_offset
     returning partition_id";
+
+const LOST_END: &str = "insert into gaps (partition_id, from_offset, to_offset) values ($1, $2, $3)
+    on conflict (partition_id, from_offset) do update set to_offset = excluded.to_offset";
+
+/// Stands for all partitions of a topic where one is locked.
+const ALL: i32 = -1;
 
 #[derive(Debug)]
 pub struct Ledger {
@@ -83,8 +107,9 @@ impl Ledger {
         let transaction = self.client.transaction().await?;
         let current = current(&transaction, place).await?;
         let (claim, epoch) = match &current {
+            None if is_known(&transaction, place.topic).await? => (Claim::Unread, 0),
             None => (Claim::New, 0),
-            Some(current) if current.topic_id != place.topic_id => (Claim::Recreated, current.epoch),
+            Some(current) if current.topic_id != place.topic_id => (Claim::Unread, current.epoch),
             Some(current) => {
                 let claimed = raise(&transaction, place, current).await?;
                 (Claim::Resumed(claimed), current.epoch)
@@ -93,6 +118,26 @@ impl Ledger {
         transaction.commit().await?;
         self.saw(place, epoch);
         Ok(claim)
+    }
+
+    /// Sets where each partition of a topic begins of which nothing was ever claimed. Where another node
+    /// was first, what it set holds.
+    pub async fn begin_topic(&mut self, place: Place<'_>, first: &[(i32, i64)]) -> Result<(), WriteError> {
+        let (partitions, offsets): (Vec<i32>, Vec<i64>) = first.iter().copied().unzip();
+        let transaction = self.client.transaction().await?;
+        transaction.execute(LOCK, &[&place.topic, &ALL]).await?;
+        if !is_known(&transaction, place.topic).await? {
+            let Place {
+                stream,
+                topic,
+                topic_id,
+                ..
+            } = place;
+            transaction
+                .execute(BEGIN_TOPIC, &[&stream, &topic, &topic_id, &partitions, &offsets])
+                .await?;
+        }
+        Ok(transaction.commit().await?)
     }
 
     /// Begins a new epoch at `next_offset`, and fences whoever still writes to the one before. Where
@@ -141,6 +186,7 @@ impl Ledger {
             partition_id,
             owner_epoch,
             next_offset,
+            ..
         } = claimed;
         if to < next_offset {
             return Err(WriteError::Retry(format!(
@@ -160,6 +206,13 @@ impl Ledger {
                 "another node took the partition over".to_owned(),
             )),
         }
+    }
+
+    /// Writes down that Kafka has lost `from..claimed.next_offset` after it was read.
+    pub async fn record_lost_end(&mut self, claimed: Claimed, from: i64) -> Result<(), WriteError> {
+        let values: [&(dyn ToSql + Sync); 3] = [&claimed.partition_id, &from, &claimed.next_offset];
+        self.client.execute(LOST_END, &values).await?;
+        Ok(())
     }
 
     fn saw(&mut self, place: Place<'_>, epoch: i32) {
@@ -182,6 +235,10 @@ async fn current(transaction: &Transaction<'_>, place: Place<'_>) -> Result<Opti
     }))
 }
 
+async fn is_known(transaction: &Transaction<'_>, topic: &str) -> Result<bool, WriteError> {
+    Ok(transaction.query_one(IS_KNOWN, &[&topic]).await?.get(0))
+}
+
 async fn raise(
     transaction: &Transaction<'_>,
     place: Place<'_>,
@@ -190,14 +247,24 @@ async fn raise(
     let row = transaction
         .query_one(RAISE, &[&current.partition_id, &place.stream])
         .await?;
-    Ok(claimed(&row))
+    let claimed = claimed(&row);
+    transaction
+        .execute(TRIM, &[&claimed.partition_id, &claimed.next_offset])
+        .await?;
+    Ok(claimed)
 }
 
 fn claimed(row: &Row) -> Claimed {
+    let (next_offset, epoch): (i64, Option<i32>) = (row.get(2), row.get(3));
+    let leader_epoch = epoch
+        .zip(row.get(4))
+        .map(|(epoch, offset)| LeaderEpoch { epoch, offset });
     Claimed {
         partition_id: row.get(0),
         owner_epoch: row.get(1),
-        next_offset: row.get(2),
+        next_offset,
+        // Where somebody set the offset back, what is known is of a record that is read again.
+        leader_epoch: leader_epoch.filter(|at| at.offset <= next_offset),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Dead letters: written in the batch's own transaction, found again by a redrive.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,17 +15,34 @@ use super::timestamp::Timestamp;
 /// What is kept of a payload; size and hash are those of the whole.
 const PAYLOAD_MAX: usize = 64 * 1024;
 
+/// Bytes of payloads, keys and headers that are kept of dead letters. Beyond them a letter still says
+/// which record failed and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LettersKept {
+    pub of_a_stream: u64,
+    pub in_all: u64,
+}
+
+impl Default for LettersKept {
+    fn default() -> Self {
+        Self {
+            of_a_stream: 1 << 30,
+            in_all: 4 << 30,
+        }
+    }
+}
+
 // A letter commits with its offset, so one that is there already is of another record: Kafka gave
 // the offset out a second time.
 const INSERT: &str = r#"
     insert into dead_letters (stream, reason, detail, element, topic, topic_id, partition, "offset",
-        recorded_at, key, payload, payload_size, payload_sha256, headers)
+        recorded_at, key, payload, payload_size, payload_sha256, headers, kept_bytes)
     select l.stream, l.reason, l.detail, l.element, o.topic, o.topic_id, o.partition, l."offset",
-        l.recorded_at, l.key, l.payload, l.payload_size, l.payload_sha256, l.headers::jsonb
+        l.recorded_at, l.key, l.payload, l.payload_size, l.payload_sha256, l.headers::jsonb, l.kept_bytes
     from unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[],
-            $7::timestamptz[], $8::bytea[], $9::bytea[], $10::bigint[], $11::bytea[], $12::text[])
+            $7::timestamptz[], $8::bytea[], $9::bytea[], $10::bigint[], $11::bytea[], $12::text[], $13::int[])
         as l(partition_id, stream, reason, detail, element, "offset",
-            recorded_at, key, payload, payload_size, payload_sha256, headers)
+            recorded_at, key, payload, payload_size, payload_sha256, headers, kept_bytes)
     join ingest_offsets o using (partition_id)
     order by l.partition_id, l."offset"
     on conflict (topic, topic_id, partition, "offset") do update set
@@ -33,6 +50,7 @@ const INSERT: &str = r#"
         element = excluded.element, recorded_at = excluded.recorded_at, key = excluded.key,
         payload = excluded.payload, payload_size = excluded.payload_size,
         payload_sha256 = excluded.payload_sha256, headers = excluded.headers,
+        kept_bytes = excluded.kept_bytes,
         attempts = 1, first_failed_at = now(), last_failed_at = now(), resolved_at = null"#;
 
 const FAILED_AGAIN: &str = "
@@ -65,8 +83,14 @@ fn redriven(batch: &Batch, record: &RawRecord) -> Option<(i64, i32)> {
 }
 
 /// Writes one row for each rejected record, or brings the row of a redriven one up to date. A
-/// redriven record that names no dead letter of its stream is a dead letter of its own.
-pub(super) async fn write(client: &Client, batch: &Batch, rejected: &[&Rejected]) -> Result<(), WriteError> {
+/// redriven record that names no dead letter of its stream is a dead letter of its own. Returns of
+/// how many the payload was left out.
+pub(super) async fn write(
+    client: &Client,
+    batch: &Batch,
+    rejected: &[&Rejected],
+    keep: &LettersKept,
+) -> Result<u64, WriteError> {
     let mut known = HashSet::new();
     let named: Vec<(i64, &str)> = rejected
         .iter()
@@ -94,8 +118,9 @@ pub(super) async fn write(client: &Client, batch: &Batch, rejected: &[&Rejected]
             _ => new.push(one),
         }
     }
-    insert(client, batch, &new).await?;
-    failed_again(client, &again).await
+    let left_out = insert(client, batch, &new, keep).await?;
+    failed_again(client, &again).await?;
+    Ok(left_out)
 }
 
 /// Marks the letters of redriven records that were stored.
@@ -129,15 +154,21 @@ async fn failed_again(client: &Client, again: &BTreeMap<i64, (i32, &Rejected)>) 
     Ok(())
 }
 
-async fn insert(client: &Client, batch: &Batch, rejected: &[&Rejected]) -> Result<(), WriteError> {
+async fn insert(
+    client: &Client,
+    batch: &Batch,
+    rejected: &[&Rejected],
+    keep: &LettersKept,
+) -> Result<u64, WriteError> {
     if rejected.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let raw = &batch.raw;
     let records: Vec<&RawRecord> = rejected
         .iter()
         .map(|one| &raw.records[one.record as usize])
         .collect();
+    let mut room = Room::look(client, keep).await?;
     let payloads: Vec<Option<&[u8]>> = records.iter().map(|record| raw.payload(record)).collect();
     let partitions: Vec<i32> = records.iter().map(|r| raw.share(r).of.partition_id).collect();
     let streams: Vec<&str> = records.iter().map(|r| &*raw.share(r).of.stream).collect();
@@ -146,14 +177,30 @@ async fn insert(client: &Client, batch: &Batch, rejected: &[&Rejected]) -> Resul
     let elements: Vec<Option<i32>> = rejected.iter().map(|one| element(one)).collect();
     let offsets: Vec<i64> = records.iter().map(|r| r.offset).collect();
     let recorded: Vec<Timestamp> = records.iter().map(|r| Timestamp(r.timestamp)).collect();
-    let keys: Vec<Option<&[u8]>> = records.iter().map(|r| raw.key(r)).collect();
-    let cut: Vec<Option<&[u8]>> = payloads
+    let mut keys: Vec<Option<&[u8]>> = records.iter().map(|r| raw.key(r)).collect();
+    let mut cut: Vec<Option<&[u8]>> = payloads
         .iter()
         .map(|p| p.map(|p| &p[..p.len().min(PAYLOAD_MAX)]))
         .collect();
     let sizes: Vec<i64> = payloads.iter().map(|p| p.map_or(0, <[u8]>::len) as i64).collect();
     let hashes: Vec<Option<Vec<u8>>> = payloads.iter().map(|p| p.map(|p| sha256(p).to_vec())).collect();
-    let headers: Vec<String> = records.iter().map(|r| header_text(r)).collect();
+    let mut headers: Vec<String> = records.iter().map(|r| header_text(r)).collect();
+    let mut kept = vec![0_i32; records.len()];
+    let mut left_out = 0;
+    for at in 0..records.len() {
+        let bytes = cut[at].map_or(0, <[u8]>::len) + keys[at].map_or(0, <[u8]>::len) + headers[at].len();
+        match i32::try_from(bytes)
+            .ok()
+            .filter(|_| room.take(streams[at], bytes))
+        {
+            Some(bytes) => kept[at] = bytes,
+            None => {
+                (cut[at], keys[at]) = (None, None);
+                "[]".clone_into(&mut headers[at]);
+                left_out += 1;
+            }
+        }
+    }
     client
         .execute(
             INSERT,
@@ -170,10 +217,44 @@ async fn insert(client: &Client, batch: &Batch, rejected: &[&Rejected]) -> Resul
                 &sizes,
                 &hashes,
                 &headers,
+                &kept,
             ],
         )
         .await?;
-    Ok(())
+    Ok(left_out)
+}
+
+/// What may still be kept, in bytes.
+struct Room {
+    of_a_stream: i64,
+    in_all: i64,
+    used: HashMap<String, i64>,
+}
+
+impl Room {
+    async fn look(client: &Client, keep: &LettersKept) -> Result<Self, WriteError> {
+        let rows = client
+            .query("select stream, bytes from dead_letter_usage", &[])
+            .await?;
+        let used: HashMap<String, i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let bytes = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        Ok(Self {
+            of_a_stream: bytes(keep.of_a_stream),
+            in_all: bytes(keep.in_all).saturating_sub(used.values().sum()),
+            used,
+        })
+    }
+
+    fn take(&mut self, stream: &str, bytes: usize) -> bool {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let used = self.used.entry(stream.to_owned()).or_default();
+        let fits = bytes <= self.in_all && bytes <= self.of_a_stream - *used;
+        if fits {
+            *used += bytes;
+            self.in_all -= bytes;
+        }
+        fits
+    }
 }
 
 fn element(rejected: &Rejected) -> Option<i32> {

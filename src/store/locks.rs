@@ -1,5 +1,9 @@
 //! The advisory locks by which nodes keep out of each other's way, in one list.
 
+use std::time::{Duration, Instant};
+
+use tokio_postgres::{Error, GenericClient};
+
 /// Taken while migrations run: many nodes may start at once.
 pub(super) const MIGRATE: i64 = 0x5753_0001;
 /// Shared by every session of a running node; a rewind needs it alone.
@@ -14,3 +18,30 @@ pub(super) const MAINTAIN: i64 = 0x5753_0005;
 pub(super) const ROLLUPS: i64 = 0x5753_0006;
 /// Taken by the one node that writes to the archive.
 pub(super) const ARCHIVE: i64 = 0x5753_0007;
+
+/// How long a command waits for a lock: the server learns of the end of a session a moment after it.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(100);
+
+/// Tries `statement` (a `pg_try_…` function of one lock) until it succeeds, at most for `patience`.
+/// Says so once when it has to wait. False where another session holds the lock all the time.
+pub(super) async fn acquire(
+    client: &impl GenericClient,
+    statement: &str,
+    lock: i64,
+    patience: Duration,
+) -> Result<bool, Error> {
+    let begun = Instant::now();
+    let mut told = patience.is_zero();
+    while !client.query_one(statement, &[&lock]).await?.get::<_, bool>(0) {
+        if begun.elapsed() >= patience {
+            return Ok(false);
+        }
+        if !told {
+            tracing::info!(at_most = ?patience, "another session of streamsync is at work on this database, or has just ended: waiting for it");
+            told = true;
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(true)
+}

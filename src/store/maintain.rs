@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 
 use crate::data::Micros;
 
-use super::connect::{DatabaseUrl, connect};
+use super::connect::{DatabaseUrl, connect_to_work};
 use super::error::WriteError;
 use super::locks;
 use super::partitions::Partitions;
@@ -61,6 +61,12 @@ const COMMITS: &str = "with gone as (
         from locked where o.partition_id = locked.partition_id)
     select count(*) from gone";
 
+// Gaps before which no cursor can be resumed, and those of epochs that ended, say nothing to readers.
+const GAPS: &str = "delete from gaps g using ingest_offsets o
+    where o.partition_id = g.partition_id and g.noticed_at < $1
+        and (g.to_offset <= o.resume_from or exists (select from ingest_offsets later
+            where later.topic = o.topic and later.partition = o.partition and later.epoch > o.epoch))";
+
 impl Maintenance {
     pub fn new(url: DatabaseUrl, keep: Keep) -> Self {
         Self {
@@ -70,15 +76,24 @@ impl Maintenance {
         }
     }
 
+    /// Whether the last run may have dropped or deleted something, or another node since the one
+    /// before: then what was the latest point of a series may be gone.
+    pub const fn has_swept(&self) -> bool {
+        self.swept.has_swept()
+    }
+
     /// Does what is to be done at `now`. `None` where another node is at it.
     pub async fn run(&mut self, now: Micros) -> Result<Option<Dropped>, WriteError> {
-        let mut client = connect(&self.url).await?;
+        let mut client = connect_to_work(&self.url).await?;
+        // For what it cannot have it comes again; a pass of the rollups or a restore ends sooner.
+        client.batch_execute("set lock_timeout = '120s'").await?;
         let mine = client
             .query_one("select pg_try_advisory_lock($1)", &[&locks::MAINTAIN])
             .await?;
         if !mine.get::<_, bool>(0) {
             return Ok(None);
         }
+        fail::fail_point!("in-maintenance", |_| std::process::abort());
         for level in Level::ALL {
             let mut partitions = Partitions::of(&client, level.table(), level.partition_days()).await?;
             partitions.ahead(&client, now, level.ahead()).await?;
@@ -99,6 +114,7 @@ async fn forget(client: &Client, keep: &Keep, now: Micros) -> Result<(), WriteEr
         .get::<_, i64>(0)
         == AT_ONCE
     {}
+    client.execute(GAPS, &[&letters]).await?;
     Ok(())
 }
 

@@ -1,13 +1,17 @@
 //! Brings the tables of a database to what this program expects.
 //!
-//! Many nodes may call it at once: an advisory lock lets one work while the others wait.
+//! Many nodes may call it at once: an advisory lock lets one work while the others wait. A database
+//! that a newer program has migrated is taken as it is, as long as its migrations say that this
+//! program can live with them (`installation.needs_schema`): nodes are upgraded one after the other.
 
 use std::thread;
+use std::time::Duration;
 
 use diesel::migration::{Migration, MigrationVersion};
 use diesel::pg::Pg;
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use tokio_postgres::Client;
 
 use super::connect::{ConnectError, DatabaseUrl, connect};
 use super::locks;
@@ -15,6 +19,12 @@ use super::locks;
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 /// `server_version_num` of Postgres 15.
 const OLDEST: i32 = 150_000;
+/// How long another node's migrations are waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Who waits for a table's lock keeps everybody else from the table: rather tried again.
+const LOCKS: &str = "set lock_timeout = '5s'";
+const ATTEMPTS: u32 = 5;
+const RETRY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -23,10 +33,12 @@ pub enum MigrateError {
     #[error("this is postgres {found}; streamsync needs 15 or newer")]
     TooOld { found: String },
     #[error(
-        "the database has migrations this binary does not know ({}): run a newer streamsync",
+        "the database has migrations this binary does not know ({}) and cannot do without {needs}: run a newer streamsync",
         .unknown.join(", ")
     )]
-    Newer { unknown: Vec<String> },
+    Newer { unknown: Vec<String>, needs: String },
+    #[error("another node has been migrating the database for {} s", PATIENCE.as_secs())]
+    Busy,
     #[error("a migration failed: {0}")]
     Failed(String),
 }
@@ -36,7 +48,7 @@ impl MigrateError {
     pub fn is_final(&self) -> bool {
         match self {
             Self::TooOld { .. } | Self::Newer { .. } => true,
-            Self::Connect(_) | Self::Failed(_) => false,
+            Self::Connect(_) | Self::Busy | Self::Failed(_) => false,
         }
     }
 }
@@ -77,18 +89,63 @@ async fn run(url: &DatabaseUrl) -> Result<Vec<String>, MigrateError> {
         });
     }
     // Held until the connection closes.
+    let alone = locks::acquire(
+        &client,
+        "select pg_try_advisory_lock($1)",
+        locks::MIGRATE,
+        PATIENCE,
+    )
+    .await;
+    if !alone.map_err(|error| failed(super::error::describe(&error)))? {
+        return Err(MigrateError::Busy);
+    }
+    let needs = needs(&client)
+        .await
+        .map_err(|error| failed(super::error::describe(&error)))?;
     client
-        .execute("select pg_advisory_lock($1)", &[&locks::MIGRATE])
+        .batch_execute(LOCKS)
         .await
         .map_err(|error| failed(super::error::describe(&error)))?;
     let connection = AsyncPgConnection::try_from(client).await.map_err(failed)?;
     let mut harness = AsyncMigrationHarness::new(connection);
-    refuse_newer(&harness.applied_migrations().map_err(failed)?)?;
-    let applied = harness.run_pending_migrations(MIGRATIONS).map_err(failed)?;
-    Ok(applied.iter().map(ToString::to_string).collect())
+    refuse_newer(&harness.applied_migrations().map_err(failed)?, needs)?;
+    apply(&mut harness).await
 }
 
-fn refuse_newer(applied: &[MigrationVersion<'_>]) -> Result<(), MigrateError> {
+/// Each migration is a transaction. One that cannot have its locks is tried again, a few times.
+async fn apply(harness: &mut AsyncMigrationHarness<AsyncPgConnection>) -> Result<Vec<String>, MigrateError> {
+    let mut applied = Vec::new();
+    for migration in harness.pending_migrations(MIGRATIONS).map_err(failed)? {
+        let mut attempt = 1;
+        while let Err(error) = harness.run_migration(&*migration) {
+            let error = error.to_string();
+            if attempt == ATTEMPTS || !error.contains("lock timeout") {
+                return Err(failed(error));
+            }
+            tracing::info!(%error, migration = %migration.name(), "a migration waits for a lock and is tried again");
+            tokio::time::sleep(RETRY * attempt).await;
+            attempt += 1;
+        }
+        applied.push(migration.name().version().to_string());
+    }
+    Ok(applied)
+}
+
+/// The newest migration that a program must know; `None` before there was such a word.
+async fn needs(client: &Client) -> Result<Option<String>, tokio_postgres::Error> {
+    let there = client
+        .query_one("select to_regclass('installation') is not null", &[])
+        .await?;
+    if !there.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    let row = client
+        .query_opt("select needs_schema from installation", &[])
+        .await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+fn refuse_newer(applied: &[MigrationVersion<'_>], needs: Option<String>) -> Result<(), MigrateError> {
     let known = diesel::migration::MigrationSource::<Pg>::migrations(&MIGRATIONS).map_err(failed)?;
     let is_known = |version: &MigrationVersion<'_>| known.iter().any(|m| m.name().version() == *version);
     let unknown: Vec<_> = applied
@@ -99,7 +156,20 @@ fn refuse_newer(applied: &[MigrationVersion<'_>]) -> Result<(), MigrateError> {
     if unknown.is_empty() {
         return Ok(());
     }
-    Err(MigrateError::Newer { unknown })
+    // Versions are times of one length.
+    match needs {
+        Some(needs) if known.iter().any(|m| m.name().version().to_string() >= needs) => {
+            tracing::warn!(
+                ?unknown,
+                "a newer streamsync has migrated the database; this one can work on it"
+            );
+            Ok(())
+        }
+        needs => Err(MigrateError::Newer {
+            unknown,
+            needs: needs.unwrap_or_else(|| "them".to_owned()),
+        }),
+    }
 }
 
 fn failed(error: impl ToString) -> MigrateError {
@@ -116,20 +186,65 @@ mod tests {
         let url = Database::empty().await;
         let (a, b, c) = tokio::join!(migrate(&url), migrate(&url), migrate(&url));
         let applied = [a.unwrap(), b.unwrap(), c.unwrap()].concat();
-        assert_eq!(applied.len(), 3, "{applied:?}");
+        let known = diesel::migration::MigrationSource::<Pg>::migrations(&MIGRATIONS).unwrap();
+        assert_eq!(applied.len(), known.len(), "{applied:?}");
         assert!(migrate(&url).await.unwrap().is_empty());
     }
 
     #[tokio::test]
-    async fn a_schema_newer_than_the_binary_is_refused() {
+    async fn a_schema_that_a_newer_program_has_added_to_is_taken_as_it_is() {
         let db = Database::create().await;
-        db.run("insert into __diesel_schema_migrations (version) values ('20991231000000')")
+        db.run(
+            "create table later (id bigint); alter table series add column later text;
+             insert into __diesel_schema_migrations (version) values ('20991231000000')",
+        )
+        .await;
+        assert!(migrate(&db.url).await.unwrap().is_empty());
+        // Until a migration says that older programs cannot live with it.
+        db.run("update installation set needs_schema = '20991231000000'")
             .await;
         let error = migrate(&db.url).await.unwrap_err();
         assert!(
-            matches!(&error, MigrateError::Newer { unknown } if unknown == &["20991231000000"]),
+            error.is_final() && error.to_string().contains("20991231000000"),
             "{error}"
         );
+        assert!(
+            matches!(&error, MigrateError::Newer { unknown, .. } if unknown == &["20991231000000"]),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_newer_schema_without_a_word_about_older_programs_is_refused() {
+        let db = Database::create().await;
+        db.run(
+            "drop table installation;
+             insert into __diesel_schema_migrations (version) values ('20991231000000')",
+        )
+        .await;
+        let error = migrate(&db.url).await.unwrap_err();
+        assert!(matches!(&error, MigrateError::Newer { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_migration_that_waits_for_a_lock_is_tried_again_and_keeps_nobody_waiting_for_long() {
+        let db = Database::create().await;
+        db.run("delete from __diesel_schema_migrations where version = '20261128050000'; drop table installation")
+            .await;
+        let held = db.again().await;
+        held.run("begin; lock table __diesel_schema_migrations in share mode")
+            .await;
+        let url = db.url.clone();
+        let migrating = tokio::spawn(async move { migrate(&url).await });
+        let waits = "select count(*) > 0 from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'";
+        for expected in ["t", "f"] {
+            while db.rows(waits).await != [expected] {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+        held.run("commit").await;
+        assert_eq!(migrating.await.unwrap().unwrap(), ["20261128050000"]);
     }
 
     #[tokio::test]

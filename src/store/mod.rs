@@ -5,12 +5,14 @@
 
 pub mod connect;
 pub mod embedded;
+pub mod installation;
 pub mod error;
 pub mod migrate;
 pub mod read;
 pub mod schema;
 pub mod tail;
 pub mod ledger;
+pub mod pauses;
 pub mod write;
 pub mod admin;
 pub mod rollups;
@@ -22,6 +24,7 @@ mod catalogue;
 mod copy;
 mod letters;
 mod locks;
+mod pace;
 mod part;
 mod partitions;
 mod rows;
@@ -33,5 +36,7 @@ pub mod testing;
 
 pub use connect::{ConnectError, DatabaseUrl, connect};
 pub use error::WriteError;
+pub use locks::PATIENCE;
 pub use migrate::MigrateError;
-pub use write::{DeadRecord, Writer, WriterConfig, Written};
+pub use pace::Pace;
+pub use write::{DeadRecord, Held, LettersKept, Writer, WriterConfig, Written};

@@ -47,7 +47,17 @@ pub struct Dropped {
 
 /// What this node last swept to the end: until floors move there is nothing to do.
 #[derive(Debug, Default)]
-pub struct Swept(Option<Floors>);
+pub struct Swept {
+    floors: Option<Floors>,
+    /// In the last run.
+    now: bool,
+}
+
+impl Swept {
+    pub const fn has_swept(&self) -> bool {
+        self.now
+    }
+}
 
 impl Level {
     pub const ALL: [Self; 4] = [Self::Raw, Self::Minute, Self::Hour, Self::Day];
@@ -81,6 +91,15 @@ impl Level {
         }
     }
 
+    /// The same for times that are far from the present.
+    pub const fn far_days(self) -> u32 {
+        match self {
+            Self::Raw => 30,
+            Self::Minute => 112,
+            Self::Hour | Self::Day => 360,
+        }
+    }
+
     /// Partitions that are made ahead beside the present one.
     pub(super) const fn ahead(self) -> i64 {
         match self {
@@ -102,17 +121,18 @@ pub(super) async fn run(
         .execute("delete from restored where keep_until <= $1", &[&Timestamp(now)])
         .await?;
     let floors = floors::advance(client, keep, now).await?;
-    if over == 0 && swept.0.as_ref() == Some(&floors) {
+    swept.now = over > 0 || swept.floors.as_ref() != Some(&floors);
+    if !swept.now {
         return Ok(Dropped::default());
     }
-    swept.0 = None;
+    swept.floors = None;
     let mut sweep = sweep::Sweep::new(client, &floors, keep.archive);
     for level in Level::ALL {
         sweep.level(level).await?;
     }
     let (dropped, whole) = sweep.end();
     if whole {
-        swept.0 = Some(floors);
+        swept.floors = Some(floors);
     }
     Ok(dropped)
 }

@@ -44,6 +44,19 @@ table! {
         next_offset -> BigInt,
         owner_epoch -> BigInt,
         resume_from -> BigInt,
+        leader_epoch -> Nullable<Integer>,
+        leader_epoch_offset -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    paused_streams (stream, plan) {
+        stream -> Text,
+        plan -> Text,
+        why -> Text,
+        paused_at -> Timestamptz,
+        until -> Timestamptz,
+        times -> Integer,
     }
 }
 
@@ -99,6 +112,7 @@ allow_tables_to_appear_in_same_query!(
     catalogue,
     points,
     ingest_offsets,
+    paused_streams,
     commits,
     gaps,
     dead_letters,

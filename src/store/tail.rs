@@ -28,6 +28,14 @@ mod tests;
 
 /// No statement of the tail reader may take longer.
 const PATIENCE: Duration = Duration::from_secs(10);
+// Of the current epochs, and only where a cursor can still be: they are read twice a second.
+const GAPS: &str = "select g.partition_id, g.from_offset, g.to_offset
+    from (select distinct on (topic, partition) partition_id, resume_from
+        from ingest_offsets order by topic, partition, epoch desc) o
+    join lateral (select * from gaps g
+        where g.partition_id = o.partition_id and g.to_offset > o.resume_from) g on true
+    order by 1, 2";
+
 #[derive(Debug, thiserror::Error)]
 pub enum TailError {
     #[error(transparent)]
@@ -83,6 +91,15 @@ impl Horizon {
     pub fn next_offsets(&self) -> Positions {
         let next = |(id, bounds): (&PartitionId, &Bounds)| (*id, bounds.next_offset);
         self.partitions.iter().map(next).collect()
+    }
+
+    /// The partitions of which less is stored than had been published: Postgres lost commits.
+    pub fn went_back(&self, published: &Positions) -> Vec<PartitionId> {
+        let lost = |(id, at): (&PartitionId, &i64)| {
+            let bounds = self.partitions.get(id)?;
+            (bounds.next_offset < *at).then_some(*id)
+        };
+        published.iter().filter_map(lost).collect()
     }
 
     /// Whether what comes next after `positions` can still be told, up to the next gaps.
@@ -155,11 +172,7 @@ impl Tail {
             )
             .load(conn)
             .await?;
-            let gaps: Vec<GapRow> = sql_query(
-                "select partition_id, from_offset, to_offset from gaps order by partition_id, from_offset",
-            )
-            .load(conn)
-            .await?;
+            let gaps: Vec<GapRow> = sql_query(GAPS).load(conn).await?;
             let bounds = |row: EpochRow| {
                 let bounds = Bounds {
                     next_offset: row.next_offset,
@@ -168,11 +181,7 @@ impl Tail {
                 (row.partition_id, bounds)
             };
             let partitions: BTreeMap<_, _> = rows.into_iter().map(bounds).collect();
-            let gaps = gaps
-                .into_iter()
-                .filter(|gap| partitions.contains_key(&gap.partition_id))
-                .map(GapRow::into_range)
-                .collect();
+            let gaps = gaps.into_iter().map(GapRow::into_range).collect();
             Ok(Horizon { partitions, gaps })
         })
         .await

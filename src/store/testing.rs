@@ -55,6 +55,14 @@ impl Database {
         Self { url, client }
     }
 
+    /// Another session on the same database.
+    pub async fn again(&self) -> Self {
+        Self {
+            url: self.url.clone(),
+            client: connect(&self.url).await.expect("the test database answers"),
+        }
+    }
+
     /// The URL of a database without any table.
     pub async fn empty() -> DatabaseUrl {
         static NEXT: AtomicU32 = AtomicU32::new(0);

@@ -18,8 +18,10 @@ use crate::telemetry::Metrics;
 use super::catalogue::{Catalogue, Known};
 use super::connect::{DatabaseUrl, connect};
 use super::error::WriteError;
+use super::pace::Pace;
 use super::part::{Part, Rejects};
-use super::partitions::Partitions;
+use super::partitions::{Far, Partitions};
+use super::retention::Level;
 use super::rows::{Row, rows};
 use super::upsert::{Upsert, Won};
 use super::{copy, letters, locks};
@@ -31,8 +33,10 @@ mod offsets;
 mod tests;
 mod written;
 
+pub use super::letters::LettersKept;
 use commits::Commits;
 use invalidations::Invalidations;
+pub use offsets::Held;
 use offsets::Offsets;
 pub use written::{DeadRecord, Written};
 
@@ -42,16 +46,25 @@ pub struct WriterConfig {
     pub synchronous_commit: bool,
     /// Days in a time partition of `points`.
     pub partition_days: u32,
+    /// So many longer partitions may exist for times far from the present.
+    pub far_partitions: usize,
     /// The most series each stream may bring; a stream that is not listed has no limit.
     pub max_series: HashMap<Arc<str>, u64>,
+    /// What of dead letters is kept.
+    pub letters: LettersKept,
+    /// Shared with whoever watches the writer.
+    pub pace: Arc<Pace>,
 }
 
 impl Default for WriterConfig {
     fn default() -> Self {
         Self {
             synchronous_commit: true,
-            partition_days: 1,
+            partition_days: Level::Raw.partition_days(),
+            far_partitions: 1_000,
             max_series: HashMap::new(),
+            letters: LettersKept::default(),
+            pace: Arc::default(),
         }
     }
 }
@@ -66,6 +79,9 @@ pub struct Writer {
     invalidations: Invalidations,
     upsert: Upsert,
     copy: Statement,
+    letters: LettersKept,
+    far_partitions: usize,
+    pace: Arc<Pace>,
     metrics: Arc<Metrics>,
 }
 
@@ -83,12 +99,15 @@ impl Writer {
     ) -> Result<Self, WriteError> {
         let client = connect(url).await?;
         let commit = if config.synchronous_commit { "on" } else { "off" };
-        // A writer that stands still must not keep its partitions' rows locked for the next owner.
+        // A writer that stands still must not keep its partitions' rows locked for the next owner, and
+        // one whose statement hangs tries again before the watchdog ends the generation.
         // Each statement must see what was committed before it, whatever the server's default is.
         client
             .batch_execute(&format!(
                 "set synchronous_commit = {commit};
                  set idle_in_transaction_session_timeout = '30s';
+                 set statement_timeout = '90s';
+                 set lock_timeout = '30s';
                  set default_transaction_isolation = 'read committed'"
             ))
             .await?;
@@ -96,17 +115,27 @@ impl Writer {
         client
             .execute("select pg_advisory_lock_shared($1)", &[&locks::RUNNING])
             .await?;
+        let far = Far::new(Level::Raw.far_days(), config.far_partitions);
+        let partitions = Partitions::of(&client, Level::Raw.table(), config.partition_days).await?;
         Ok(Self {
             catalogue: Catalogue::load(&client, config.max_series).await?,
-            partitions: Partitions::of(&client, "points", config.partition_days).await?,
+            partitions: partitions.with_far(far),
             offsets: Offsets::prepare(&client).await?,
             commits: Commits::prepare(&client).await?,
             invalidations: Invalidations::prepare(&client).await?,
             upsert: Upsert::prepare(&client).await?,
             copy: client.prepare(copy::POINTS).await?,
+            letters: config.letters,
+            far_partitions: config.far_partitions,
+            pace: config.pace,
             client,
             metrics,
         })
+    }
+
+    /// Whether Postgres still has what it confirmed. Returns the partitions that have another owner.
+    pub async fn check(&self, held: &[Held]) -> Result<Vec<Held>, WriteError> {
+        self.offsets.check(&self.client, held).await
     }
 
     /// Stores the batch. After an error it comes back untouched: connect anew and write it again;
@@ -116,13 +145,21 @@ impl Writer {
     /// the writer with it.
     pub async fn write(&mut self, batch: Batch) -> Result<Written, (Batch, WriteError)> {
         match self.parts(&batch).await {
-            Ok(written) => Ok(written),
-            Err(error) => Err((batch, error)),
+            Ok(written) => {
+                self.pace.faster();
+                Ok(written)
+            }
+            Err(error) => {
+                if matches!(error, WriteError::TooSlow(_)) {
+                    self.pace.slower();
+                }
+                Err((batch, error))
+            }
         }
     }
 
-    /// The whole batch in one transaction; where Postgres refuses its data, halves of it, until the
-    /// bad record stands alone and becomes a dead letter.
+    /// The whole batch in one transaction, or several where that was too much before. Where Postgres
+    /// refuses its data, halves of it, until the bad record stands alone and becomes a dead letter.
     async fn parts(&mut self, batch: &Batch) -> Result<Written, WriteError> {
         let mut rejects: Rejects = batch
             .rejected
@@ -132,6 +169,13 @@ impl Writer {
         let mut written = Written::default();
         let mut todo = vec![Part::whole(batch)];
         while let Some(part) = todo.pop() {
+            self.pace.step();
+            if part.records.len() > self.pace.most()
+                && let Some((first, second)) = part.halves(batch)
+            {
+                todo.extend([second, first]);
+                continue;
+            }
             let why = match self.part(batch, &part, &mut rejects, &mut written).await {
                 Ok(Outcome::Done) => continue,
                 Ok(Outcome::CatalogueChanged) => {
@@ -171,23 +215,29 @@ impl Writer {
         written: &mut Written,
     ) -> Result<Outcome, WriteError> {
         let points = part.points(batch);
+        let accepted = points.iter().filter(|point| !rejects.contains_key(&point.record));
+        let times = accepted.map(|point| (point.record, point.ts));
+        let refused = self.partitions.ensure(&self.client, times, &self.pace).await?;
+        // Before the series: a record that is refused here creates none.
+        rejects.extend(refused.into_iter().map(|record| {
+            let why = too_many_partitions(record, self.far_partitions);
+            (record, why)
+        }));
         let known = self
             .catalogue
-            .resolve(&self.client, batch, points, rejects)
-            .await?;
-        let accepted = points.iter().filter(|point| !rejects.contains_key(&point.record));
-        self.partitions
-            .ensure(&self.client, accepted.map(|point| point.ts))
+            .resolve(&self.client, batch, points, rejects, &self.pace)
             .await?;
 
         let version = self.catalogue.version;
         let Some(moved) = self.offsets.begin(&self.client, batch, part, version).await? else {
             return Ok(Outcome::CatalogueChanged);
         };
+        self.pace.step();
         // Without an id is only what was deleted just now, and then the version is another one.
         let id = |series: u32| known[series as usize].map_or(0, |known| known.id);
         let (rows, seen) = rows(batch, part, rejects, &moved.live, id);
         let won = self.store(batch, &rows, &known).await?;
+        self.pace.step();
 
         let records = part.records.start as u32..part.records.end as u32;
         let rejected: Vec<&Rejected> = rejects
@@ -195,7 +245,8 @@ impl Writer {
             .map(|(_, one)| one)
             .filter(|one| moved.is_live(batch, one.record))
             .collect();
-        letters::write(&self.client, batch, &rejected).await?;
+        let left_out = letters::write(&self.client, batch, &rejected, &self.letters).await?;
+        self.pace.step();
         let redriven = records
             .filter(|record| moved.is_live(batch, *record) && !rejects.contains_key(record))
             .map(|record| &batch.raw.records[record as usize])
@@ -211,6 +262,7 @@ impl Writer {
         fail::fail_point!("after-commit", |_| std::process::abort());
 
         self.catalogue.stored(batch, &rows);
+        self.metrics.letters_cut.inc_by(left_out);
         written::count(&self.metrics, batch, &seen, &rows, &won);
         written::time(&self.metrics, batch, part, &moved);
         self.metrics.dropped_shares.inc_by(moved.dropped.len() as u64);
@@ -251,6 +303,7 @@ impl Writer {
             }
             Err(error) => return Err(error.into()),
         }
+        self.pace.step();
         let late_rows: Vec<Row> = late.iter().map(|at| rows[*at]).collect();
         let won_late = self.upsert.run(&self.client, &late_rows).await?;
         let late = won_late.into_iter().map(|won| Won {
@@ -262,6 +315,18 @@ impl Writer {
             .map(|row| Won { row, replaced: false })
             .chain(late)
             .collect())
+    }
+}
+
+fn too_many_partitions(record: u32, most: usize) -> Rejected {
+    Rejected {
+        record,
+        reason: Reason::TooManyPartitions,
+        detail: format!(
+            "a point far from the present would need one more time partition than the {most} that may exist; \
+             raise pipeline.max_far_partitions to allow it"
+        ),
+        element: None,
     }
 }
 

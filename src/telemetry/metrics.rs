@@ -50,8 +50,14 @@ pub struct Metrics {
     pub end_to_end: EndToEnd,
     /// Batches whose COPY met an existing row and went through the upsert.
     pub copy_fallbacks: Counter,
-    /// Shares of a batch whose partition had another owner or offset by then.
+    /// Shares of a batch whose partition had another owner by then.
     pub dropped_shares: Counter,
+    /// Times that Postgres had less than it had confirmed, by who noticed it: `pipeline` or `live`.
+    pub went_back: Counters,
+    /// Dead letters of which payload, key and headers were left out: the quota is used up.
+    pub letters_cut: Counter,
+    /// Parts of the program that panicked and were begun anew, by part.
+    pub panics: Counters,
     /// Bytes of the pipeline's budget in use.
     pub credits_held: Gauge,
     pub credits_total: Gauge,
@@ -67,8 +73,12 @@ pub struct Metrics {
     pub closed: Counters,
     /// Statements of the subscribers who catch up, by kind: `horizon`, `series`, `page` or `history`.
     pub catch_up_reads: Counters,
-    /// Live connections that were not let in, by reason.
+    /// What was not let in, by reason: a bound on connections or on memory.
     pub refused: Counters,
+    /// Connections of any kind.
+    pub open_connections: Gauge,
+    /// Connections that were ended because nothing went on, by reason: `idle` or `stalled`.
+    pub cut: Counters,
     /// Ranges the hub read from Postgres because they did not reach it in memory.
     pub tail_reads: Counter,
     /// Live windows handed out, each counted once for all subscribers, and those read from Postgres.
@@ -111,6 +121,9 @@ impl Default for Metrics {
             end_to_end: EndToEnd::default(),
             copy_fallbacks: Counter::default(),
             dropped_shares: Counter::default(),
+            went_back: Counters::default(),
+            letters_cut: Counter::default(),
+            panics: Counters::default(),
             credits_held: Gauge::default(),
             credits_total: Gauge::default(),
             generation: Gauge::default(),
@@ -121,6 +134,8 @@ impl Default for Metrics {
             closed: Counters::default(),
             catch_up_reads: Counters::default(),
             refused: Counters::default(),
+            open_connections: Gauge::default(),
+            cut: Counters::default(),
             tail_reads: Counter::default(),
             window_updates: Counter::default(),
             window_reads: Counter::default(),
@@ -190,6 +205,21 @@ impl Default for Metrics {
             "Shares dropped by compare-and-set",
             metrics.dropped_shares.clone(),
         );
+        r.register(
+            "postgres_went_back",
+            "Times that Postgres had less than it had confirmed",
+            metrics.went_back.clone(),
+        );
+        r.register(
+            "dead_letter_payloads_left_out",
+            "Dead letters without payload, key and headers: the quota is used up",
+            metrics.letters_cut.clone(),
+        );
+        r.register(
+            "panics",
+            "Parts of the program that panicked and were begun anew",
+            metrics.panics.clone(),
+        );
         r.register_with_unit(
             "credits_held",
             "Budget in use",
@@ -227,8 +257,18 @@ impl Default for Metrics {
         );
         r.register(
             "refused_connections",
-            "Live connections that were not let in",
+            "Connections and requests beyond a bound, not let in",
             metrics.refused.clone(),
+        );
+        r.register(
+            "open_connections",
+            "Connections of any kind",
+            metrics.open_connections.clone(),
+        );
+        r.register(
+            "cut_connections",
+            "Connections ended because nothing went on",
+            metrics.cut.clone(),
         );
         r.register(
             "tail_reads",

@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub generation: u64,
     /// True from the moment the program begins to stop.
     pub stopping: bool,
+    /// Migrations have not run yet, so there may be no tables to read.
+    pub without_tables: bool,
     /// What the pipeline needs to work, by name (`kafka`, `postgres`, `pipeline`): the trouble with
     /// it, `None` when well. A part that has not reported yet is listed as "starting".
     pub needs: BTreeMap<&'static str, Option<String>>,
@@ -52,7 +54,7 @@ pub enum Maintained {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamState {
     Running,
-    /// Too many dead letters in a row: its mapping is wrong.
+    /// Too many of its records failed, here or on another node: its mapping is wrong.
     Paused(String),
 }
 
@@ -60,6 +62,8 @@ pub enum StreamState {
 pub struct PartitionStatus {
     pub stream: String,
     pub partition_id: i32,
+    /// Under which this node claimed it.
+    pub owner_epoch: i64,
     /// The next offset to commit to Postgres.
     pub next_offset: i64,
     /// Kafka's end of the partition, as last seen.
@@ -127,11 +131,13 @@ impl Status {
         self.lock().needs.insert(need, Some(STARTING.to_owned()));
     }
 
-    /// True until the need is met, or found to be in trouble, for the first time.
-    pub fn is_awaited(&self, need: &str) -> bool {
-        let snapshot = self.lock();
-        let trouble = snapshot.needs.get(need).and_then(Option::as_deref);
-        trouble == Some(STARTING)
+    /// Until then nothing can be read from Postgres, whether it is there or not.
+    pub fn is_without_tables(&self) -> bool {
+        self.lock().without_tables
+    }
+
+    pub fn is_paused(&self, stream: &str) -> bool {
+        matches!(self.lock().streams.get(stream), Some(StreamState::Paused(_)))
     }
 
     pub fn well(&self, need: &'static str) {

@@ -2,7 +2,9 @@
 //!
 //! Looking a series up costs one hash of its key; a batch then refers to it by a small index.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::data::series::write_key;
@@ -10,13 +12,20 @@ use crate::data::{Refusal, Series};
 
 use super::limits::check_key;
 
-/// Beyond this many bytes of keys the table is emptied and filled anew: a bound, not a tuning knob.
-const KEY_BYTES_MAX: usize = 64 << 20;
+/// Beyond this many bytes the table is emptied and filled anew: a bound, not a tuning knob.
+const BYTES_MAX: usize = 64 << 20;
+/// After so many bytes of new series those leave that nobody else has: what was stored is kept by
+/// the hub as well, what was refused is not.
+const SWEEP_AFTER: usize = 8 << 20;
+/// What a place in the table takes beside the series: the table is at most 7/8 full and doubles.
+const PLACE: usize = 2 * (size_of::<ByKey>() + size_of::<Known>() + 1);
 
 #[derive(Debug, Default)]
 pub struct Interner {
-    known: HashMap<Box<str>, Known>,
-    key_bytes: usize,
+    known: HashMap<ByKey, Known>,
+    /// What it keeps that nobody else does.
+    bytes: usize,
+    unswept: usize,
     batch: u64,
     table: Vec<Arc<Series>>,
     key: String,
@@ -24,19 +33,21 @@ pub struct Interner {
 
 #[derive(Debug)]
 struct Known {
-    series: Arc<Series>,
     /// The last batch that used it, and its index there.
     batch: u64,
     index: u32,
 }
 
+/// A series, found by its key.
+#[derive(Debug)]
+struct ByKey(Arc<Series>);
+
 impl Interner {
     pub fn begin_batch(&mut self) {
         self.batch += 1;
         self.table.clear();
-        if self.key_bytes > KEY_BYTES_MAX {
-            self.known.clear();
-            self.key_bytes = 0;
+        if self.unswept > SWEEP_AFTER {
+            self.sweep();
         }
     }
 
@@ -57,15 +68,18 @@ impl Interner {
             metric,
             labels.iter().map(|(n, v)| (n.as_ref(), v.as_ref())),
         );
-        if let Some(known) = self.known.get_mut(self.key.as_str()) {
-            if known.batch != self.batch {
-                known.batch = self.batch;
-                known.index = push(&mut self.table, &known.series);
+        if let Some((series, known)) = self.known.get_key_value(self.key.as_str()) {
+            if known.batch == self.batch {
+                return Ok(known.index);
             }
-            return Ok(known.index);
+            let index = push(&mut self.table, &series.0);
+            let batch = self.batch;
+            if let Some(known) = self.known.get_mut(self.key.as_str()) {
+                *known = Known { batch, index };
+            }
+            return Ok(index);
         }
         check_key(&self.key)?;
-        self.key_bytes += self.key.len();
         let series = Arc::new(Series {
             key: self.key.as_str().into(),
             metric: metric.into(),
@@ -74,16 +88,45 @@ impl Interner {
                 .map(|(n, v)| (n.as_ref().into(), v.as_ref().into()))
                 .collect(),
         });
+        let bytes = series.weight() + PLACE;
+        self.bytes += bytes;
+        self.unswept += bytes;
         let index = push(&mut self.table, &series);
-        self.known.insert(
-            series.key.clone(),
-            Known {
-                series,
-                batch: self.batch,
-                index,
-            },
-        );
+        let batch = self.batch;
+        self.known.insert(ByKey(series), Known { batch, index });
         Ok(index)
+    }
+
+    fn sweep(&mut self) {
+        self.unswept = 0;
+        self.known.retain(|series, _| Arc::strong_count(&series.0) > 1);
+        // The rest is there anyway.
+        self.bytes = self.known.len() * PLACE;
+        if self.bytes > BYTES_MAX {
+            self.known = HashMap::new();
+            self.bytes = 0;
+        }
+        self.known.shrink_to_fit();
+    }
+}
+
+impl Borrow<str> for ByKey {
+    fn borrow(&self) -> &str {
+        &self.0.key
+    }
+}
+
+impl PartialEq for ByKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key == other.0.key
+    }
+}
+
+impl Eq for ByKey {}
+
+impl Hash for ByKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.key.hash(state);
     }
 }
 
@@ -91,4 +134,43 @@ fn push(table: &mut Vec<Arc<Series>>, series: &Arc<Series>) -> u32 {
     table.push(Arc::clone(series));
     // A batch holds far fewer points than u32::MAX: its payloads lie in a u32-addressed arena.
     (table.len() - 1) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: [(&str, &str); 0] = [];
+
+    #[test]
+    fn names_that_nobody_else_keeps_leave_and_the_others_stay_what_they_were() {
+        let mut interner = Interner::default();
+        interner.begin_batch();
+        let kept = interner.index("kept", &[("site", "a")]).unwrap();
+        assert_eq!(interner.index("kept", &[("site", "a")]).unwrap(), kept);
+        let stored = interner.end_batch();
+        for batch in 0..40 {
+            interner.begin_batch();
+            for n in 0..20_000 {
+                interner.index(&format!("m{batch}_{n}"), &NONE).unwrap();
+            }
+            // Its dead letters drop it.
+            interner.end_batch();
+            assert!(interner.bytes < SWEEP_AFTER + 20_000 * 512, "{}", interner.bytes);
+        }
+        assert!(interner.known.capacity() < 200_000);
+        interner.begin_batch();
+        interner.index("other", &NONE).unwrap();
+        assert_eq!(interner.index("kept", &[("site", "a")]).unwrap(), 1);
+        assert!(Arc::ptr_eq(&interner.end_batch()[1], &stored[0]));
+    }
+
+    #[test]
+    fn what_is_counted_is_what_a_series_takes() {
+        let series = Series::new("m1", [("a", "b")]);
+        assert!(
+            series.weight() + PLACE > 200,
+            "some 200 bytes were measured for short names"
+        );
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Micros, Reason, Refusal};
+use crate::data::{MatchOp, Micros, Reason, Refusal};
 
 /// Bounds of one stream; all sizes in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +82,13 @@ impl Limits {
 
     pub fn check_label(&self, name: &str, value: &str) -> Result<(), Refusal> {
         self.check_name("label", name)?;
+        if !MatchOp::splits_behind(name) {
+            let detail = format!(
+                "label '{}' must not end with ! or hold !~, which a condition could not tell from its operator",
+                shorten(name)
+            );
+            return Err(Refusal::new(Reason::InvalidName, detail));
+        }
         if value.len() > self.label_value_bytes {
             let detail = format!(
                 "label '{name}' has {} bytes, the limit is {}",

@@ -60,6 +60,7 @@ fn apply(plan: StreamPlan, payloads: &[Option<&str>], headers: Vec<Header>) -> B
             of,
             from: 0,
             to: records.len() as i64,
+            leader_epoch: None,
         }],
         records,
         arena,
@@ -94,8 +95,8 @@ fn each_value_field_becomes_a_metric_with_the_labels_sorted() {
     assert_eq!(
         points(r#"{"ts":1700000000000,"site":"b","device":7,"temperature":21.5,"vibration":true}"#),
         [
-            r#"machines_temperature{device="7",site="b"} 2023-11-14T22:13:20Z 21.5"#,
-            r#"machines_vibration{device="7",site="b"} 2023-11-14T22:13:20Z 1"#,
+            r#"machines_temperature{device="7",site="b"} 2023-11-14T22:13:20.000000Z 21.5"#,
+            r#"machines_vibration{device="7",site="b"} 2023-11-14T22:13:20.000000Z 1"#,
         ]
     );
 }
@@ -116,7 +117,10 @@ fn an_array_of_objects_is_one_record_with_many_points() {
         points(
             r#"[{"metric":"a","ts":1700000000000,"value":1},{"metric":"b","ts":1700000000000,"value":2}]"#
         ),
-        ["a{} 2023-11-14T22:13:20Z 1", "b{} 2023-11-14T22:13:20Z 2"]
+        [
+            "a{} 2023-11-14T22:13:20.000000Z 1",
+            "b{} 2023-11-14T22:13:20.000000Z 2"
+        ]
     );
 }
 
@@ -133,7 +137,7 @@ fn times_are_read_in_the_unit_of_the_stream() {
         plan.mapping.time.unit = unit;
         let payload = format!(r#"{{"metric":"m","ts":{text},"value":1}}"#);
         let batch = apply(plan, &[Some(&payload)], vec![]);
-        assert_eq!(lines(&batch), ["m{} 2023-11-14T22:13:20Z 1"], "{unit:?}");
+        assert_eq!(lines(&batch), ["m{} 2023-11-14T22:13:20.000000Z 1"], "{unit:?}");
     }
 }
 
@@ -228,7 +232,7 @@ fn missing_fields_are_left_out_where_the_stream_says_skip() {
     assert_eq!(batch.rejected, []);
     assert_eq!(
         lines(&batch),
-        [r#"machines_temperature{device="d"} 2023-11-14T22:13:20Z 1"#]
+        [r#"machines_temperature{device="d"} 2023-11-14T22:13:20.000000Z 1"#]
     );
 }
 
@@ -248,7 +252,7 @@ fn tombstones_are_skipped_and_a_foreign_stream_header_is_refused() {
 fn a_repeated_label_or_field_counts_with_its_last_value() {
     assert_eq!(
         points(r#"{"metric":"x","metric":"m","labels":{"a":"1","a":"2"},"ts":1700000000000,"value":1}"#),
-        [r#"m{a="2"} 2023-11-14T22:13:20Z 1"#]
+        [r#"m{a="2"} 2023-11-14T22:13:20.000000Z 1"#]
     );
 }
 

@@ -54,6 +54,17 @@ def test_csv(server, expected):
     assert list(frame["ts"].dt.as_unit("us").astype("int64")) == [ts for ts, _ in expected]
 
 
+def test_times_of_graphql_have_one_form(server):
+    """pandas takes the form of the first time for that of all."""
+    moments = ["2014-06-01T00:00:00Z", "2014-06-01T00:00:00.003Z", "2014-06-01T00:00:01.000001Z"]
+    server.publish([server.point("moments", ts, 1) for ts in moments])
+    query = """query ($from: DateTime!) { points(selector: { metric: "moments" }, from: $from) { nodes { ts } } }"""
+    stored = lambda: [node["ts"] for node in server.graphql(query, **{"from": moments[0]})["points"]["nodes"]]
+    times = eventually("all three are stored", lambda: len(stored()) == 3 and stored())
+    read = pandas.to_datetime(times)
+    assert list(read.as_unit("us").astype("int64") % 60_000_000) == [0, 3_000, 1_000_001]
+
+
 def test_arrow(server, expected):
     table = pa.ipc.open_stream(points(server, "arrow").content).read_all()
     same_table(table, expected)

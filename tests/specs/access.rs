@@ -125,6 +125,98 @@ async fn foreign_pages_and_foreign_names_are_refused() {
     .await;
 }
 
+/// The status of a GET with these headers, beside those of every client.
+async fn get(door: &Door, path: &str, headers: &[(&str, &str)]) -> u16 {
+    let request = awc::Client::default().get(format!("{}{path}", door.node.url));
+    let add =
+        |request: awc::ClientRequest, (name, value): &(&str, &str)| request.insert_header((*name, *value));
+    let sent = headers.iter().fold(request, add).send().await;
+    sent.expect("an answer").status().as_u16()
+}
+
+const SITE: &str = "sec-fetch-site";
+const MODE: &str = "sec-fetch-mode";
+const DEST: &str = "sec-fetch-dest";
+
+#[actix_web::test]
+async fn a_foreign_page_can_open_our_pages_and_use_nothing_else_of_a_loopback_server() {
+    let door = Door::with("[http]\nallowed_origins = [\"https://app.example\"]").await;
+    let query = "/graphql?query=%7Bmetrics%7Bname%7D%7D";
+    let answers = [
+        query,
+        "/api/v1/points?from=0&format=ndjson",
+        "/prometheus/api/v1/query?query=up",
+        "/metrics",
+        "/readyz",
+    ];
+    for path in answers {
+        // A program, a user who types the address, our own page, EventSource of a known page.
+        for headers in [
+            &[][..],
+            &[(SITE, "none"), (MODE, "navigate"), (DEST, "document")],
+            &[(SITE, "same-origin"), (MODE, "cors"), (DEST, "empty")],
+            &[
+                (SITE, "cross-site"),
+                (MODE, "cors"),
+                (DEST, "empty"),
+                ("origin", "https://app.example"),
+            ],
+        ] {
+            assert_eq!(get(&door, path, headers).await, 200, "{path} {headers:?}");
+        }
+        // An image, a script, a link that is followed, a frame, fetch in both of its modes, a page of
+        // another port, and an older browser that only says where it comes from.
+        for headers in [
+            &[(SITE, "cross-site"), (MODE, "no-cors"), (DEST, "image")][..],
+            &[(SITE, "cross-site"), (MODE, "no-cors"), (DEST, "script")],
+            &[(SITE, "cross-site"), (MODE, "navigate"), (DEST, "document")],
+            &[(SITE, "cross-site"), (MODE, "navigate"), (DEST, "iframe")],
+            &[(SITE, "cross-site"), (MODE, "no-cors"), (DEST, "empty")],
+            &[
+                (SITE, "cross-site"),
+                (MODE, "cors"),
+                (DEST, "empty"),
+                ("origin", "https://evil.example"),
+            ],
+            &[(SITE, "same-site"), (MODE, "no-cors"), (DEST, "image")],
+            &[("referer", "http://evil.example/page")],
+            &[("origin", "https://evil.example")],
+        ] {
+            assert_eq!(get(&door, path, headers).await, 403, "{path} {headers:?}");
+        }
+    }
+    let opened = [(SITE, "cross-site"), (MODE, "navigate"), (DEST, "document")];
+    assert_eq!(get(&door, "/", &opened).await, 200);
+    // A form, which needs no leave of the browser's.
+    let form = [
+        ("content-type", "text/plain"),
+        (SITE, "cross-site"),
+        (MODE, "navigate"),
+    ];
+    assert_eq!(door.mutate(&form).await, 403);
+    assert_eq!(door.stored().await, 0);
+}
+
+#[actix_web::test]
+async fn only_whether_the_process_lives_is_told_to_whoever_asks_by_whatever_name() {
+    let door = Door::with("[http]\nallowed_hosts = [\"10.1.2.3\"]").await;
+    for path in ["/metrics", "/readyz", "/"] {
+        assert_eq!(get(&door, path, &[("host", "evil.example")]).await, 403, "{path}");
+        assert_eq!(
+            get(&door, path, &[("host", "10.1.2.4:8080")]).await,
+            403,
+            "{path}"
+        );
+        // As an orchestrator or Prometheus comes to a pod.
+        assert_eq!(
+            get(&door, path, &[("host", "10.1.2.3:8080")]).await,
+            200,
+            "{path}"
+        );
+    }
+    assert_eq!(get(&door, "/livez", &[("host", "evil.example")]).await, 200);
+}
+
 #[actix_web::test]
 async fn pages_and_names_that_are_allowed_come_in() {
     let door = Door::with(

@@ -183,6 +183,38 @@ async fn a_live_window_is_what_history_answers_afterwards() {
         first.agrees(&node, &all).await;
         some.agrees(&node, &two).await;
     }
+    // However large the values, and however their sums are rounded.
+    let large: [(&str, &[f64]); 4] = [
+        ("f", &[1e308; 3]),
+        ("g", &[1e308, -1e308]),
+        ("h", &[1e150, 3e150]),
+        ("i", &[0.1; 10]),
+    ];
+    let of =
+        |site: &str, nth: usize, value: f64| labelled_point("m", &[("site", site)], after(base, nth), value);
+    let first_of = large.map(|(site, values)| of(site, 0, values[0]));
+    store(&plan, &node, &first_of).await;
+    first.agrees(&node, &all).await;
+    let others = large.iter().flat_map(|(site, values)| {
+        let others = values.iter().enumerate().skip(1);
+        others.map(move |(nth, value)| of(site, nth, *value))
+    });
+    store(&plan, &node, &others.collect::<Vec<_>>()).await;
+    first.agrees(&node, &all).await;
+    let window = |site: &str| {
+        let key = format!(r#"m{{site="{site}"}}"#);
+        let window = first.windows.iter().find(|((of, _), _)| *of == key);
+        let (_, window) = window.expect("a window");
+        (
+            window["avg"].clone(),
+            window["sum"].clone(),
+            window["value"].clone(),
+        )
+    };
+    assert_eq!(window("f"), (json!(1e308), Value::Null, json!(1e308)));
+    assert_eq!(window("g"), (json!(0.0), json!(0.0), json!(0.0)));
+    assert_eq!(window("h"), (json!(2e150), json!(4e150), json!(2e150)));
+    assert_eq!(window("i").0, json!(0.1));
     assert!(node.terminate().await.success());
     node = plan.start().await;
     // Everything comes at once, and goes on from there.

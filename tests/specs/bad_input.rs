@@ -348,3 +348,24 @@ async fn a_stream_whose_mapping_is_wrong_is_paused_and_the_others_go_on() {
     .await;
     node.stop().await;
 }
+
+#[actix_web::test]
+async fn a_url_that_is_not_utf8_is_refused_on_every_route() {
+    let node = StreamSync::plan().await.start().await;
+    for path in [
+        "/api/v1/points?metric=%FF&from=0",
+        "/api/v1/history?metric=a%C3&from=0&step=1m&aggregate=avg",
+        "/prometheus/api/v1/query?query=%FF",
+        "/prometheus/api/v1/label/%FF/values",
+        "/graphql?query=%7Bmetrics(prefix:%22%FF%22)%7Bname%7D%7D",
+        "/nothing%FF",
+    ] {
+        let (status, body) = node.get(path).await;
+        assert_eq!(status, 400, "{path} {body}");
+        assert!(
+            body.contains("BAD_REQUEST") && body.contains("not UTF-8"),
+            "{path} {body}"
+        );
+    }
+    node.stop().await;
+}

@@ -10,6 +10,7 @@ use crate::support::streamsync::{collect, command};
 use crate::support::terminal::{directory, run, streamsync};
 use crate::support::{StreamSync, eventually, moment};
 use streamsync::data::Micros;
+use streamsync::store::embedded::Embedded;
 
 #[test]
 fn check_says_what_a_valid_configuration_means() {
@@ -131,7 +132,63 @@ async fn migrate_makes_the_tables_and_changes_nothing_the_second_time() {
     assert!(streamsync(&migrate).printed().starts_with("applied "));
     assert_eq!(plan.database.column("select count(*) from points").await, ["0"]);
     assert_eq!(streamsync(&migrate).printed(), "the tables are up to date\n");
-    assert!(streamsync(&["migrate"]).complaint().contains("DATABASE_URL"));
+    let dir = directory();
+    let nowhere = run(command().arg("migrate").current_dir(&dir)).complaint();
+    assert!(nowhere.contains("DATABASE_URL"), "{nowhere}");
+    assert_eq!(fs::read_dir(&dir).expect("the directory").count(), 0);
+}
+
+#[test]
+fn the_commands_work_on_a_private_postgres_also_beside_the_server_that_runs_on_it() {
+    let dir = directory();
+    let data = dir.path().join("data");
+    let file = format!(
+        "[[stream]]\nname = \"machines\"\n[archive]\nurl = \"file://{}\"\n",
+        dir.path().join("archive").display()
+    );
+    fs::write(dir.path().join("streamsync.toml"), file).expect("a file");
+    let said = |arguments: &[&str]| {
+        let mut command = command();
+        command.args(arguments).arg("--data-dir").arg(&data);
+        run(command.current_dir(&dir))
+    };
+    let all_work = |standing: &str| {
+        assert_eq!(
+            said(&["migrate"]).printed(),
+            "the tables are up to date\n",
+            "{standing}"
+        );
+        let delete = ["delete-series", "--metric", "m", "--yes"];
+        assert_eq!(
+            said(&delete).printed(),
+            "deleted 0 series and 0 points\n",
+            "{standing}"
+        );
+        assert_eq!(said(&["archive", "--list"]).printed(), "", "{standing}");
+        assert_eq!(said(&["archive"]).printed(), "", "{standing}");
+        let restore = ["restore", "--from", "2026-01-01", "--to", "2026-01-02"];
+        assert!(said(&restore).complaint().contains("holds nothing"), "{standing}");
+        let rewind = [
+            "rewind",
+            "--stream",
+            "machines",
+            "--to",
+            "0",
+            "--kafka-brokers",
+            "127.0.0.1:9",
+        ];
+        let rewind = said(&rewind).complaint();
+        assert!(rewind.contains("nothing of the topic"), "{standing}: {rewind}");
+    };
+    let running = Embedded::start(&data).expect("a private Postgres");
+    assert!(said(&["migrate"]).printed().starts_with("applied "));
+    all_work("beside a server");
+    assert!(running.is_running());
+    running.stop().expect("it stops");
+    all_work("alone");
+    // Each command has ended its own: a server starts at once.
+    let again = Embedded::start(&data).expect("a private Postgres");
+    again.stop().expect("it stops");
 }
 
 #[actix_web::test]

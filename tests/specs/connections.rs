@@ -1,51 +1,107 @@
-//! How many live connections one address may have, over every transport.
+//! How many connections one address may have, what they may hold, and when they end.
 
 use std::time::{Duration, Instant};
 
-use awc::http::StatusCode;
 use futures_util::future::{join, join_all};
 use rustix::process::Signal;
 use serde_json::json;
 
+use crate::live::after;
+use crate::slow::resident_mib;
+use crate::support::kafka::labelled_point;
 use crate::support::live::Subscriber;
 use crate::support::streamed::{MULTIPART, SSE, Streamed};
-use crate::support::{StreamSync, eventually};
+use crate::support::{StreamSync, eventually, seconds_ago};
+
+/// Not the address by which the harness asks.
+const OTHER: [u8; 4] = [127, 0, 0, 2];
 
 #[actix_web::test]
-async fn an_address_with_as_many_live_connections_as_it_may_gets_no_more_until_one_ends() {
+async fn an_address_with_as_many_connections_as_it_may_gets_no_more_until_one_ends() {
     let plan = StreamSync::plan()
         .await
         .settings("[http]\nconnections_per_address = 3");
     let node = plan.start().await;
-    let _first = Subscriber::connect(&node).await;
-    let _second = Subscriber::plain(&node).await;
-    let third = Streamed::points(&node, SSE, json!({})).await;
-    assert_eq!(third.status, 200);
+    let handshake = "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n\
+                     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let query = "/graphql?query=subscription%7Bpipeline%7Bready%7D%7D";
+    let ask = async |what: &str, accept: &str, headers: &str| {
+        let socket = Streamed::connect_from(&node, OTHER).await;
+        Streamed::over(socket, what, accept, headers, "").await
+    };
+    let silent = Streamed::connect_from(&node, OTHER).await;
+    let websocket = ask("GET /ws", "*/*", handshake).await;
+    assert_eq!(websocket.status, 101);
+    let stream = ask(&format!("GET {query}"), SSE, "").await;
+    assert_eq!(stream.status, 200);
 
-    let mut refused = Streamed::points(&node, MULTIPART, json!({})).await;
-    assert_eq!(refused.status, 429);
-    assert!(refused.rest().await.contains("TOO_MANY_CONNECTIONS"));
-    let url = node.url.replace("http://", "ws://") + "/ws";
-    match awc::Client::default().ws(url).connect().await {
-        Err(awc::error::WsClientError::InvalidResponseStatus(status)) => {
-            assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
-        }
-        other => panic!("{:?}", other.map(drop)),
+    for (what, accept, headers) in [
+        ("GET /livez", "*/*", ""),
+        ("GET /ws", "*/*", handshake),
+        (&format!("GET {query}"), MULTIPART, ""),
+    ] {
+        let mut refused = ask(what, accept, headers).await;
+        assert_eq!(refused.status, 429, "{what}");
+        assert!(refused.rest().await.contains("TOO_MANY_CONNECTIONS"), "{what}");
     }
     let reason = "connections_per_address";
     assert_eq!(
         node.metric("streamsync_refused_connections_total", reason).await,
-        2.0
+        3.0
     );
-    // What is answered at once is not counted.
+    // Another address is not concerned, and a place that is free is given again.
     node.query("{ pipeline { ready } }", json!({})).await;
-
-    drop(third);
+    drop(silent);
     eventually("a place is free", async || {
-        let stream = Streamed::points(&node, SSE, json!({})).await;
-        (stream.status == 200).then_some(())
+        (ask("GET /livez", "*/*", "").await.status == 200).then_some(())
     })
     .await;
+    drop((websocket, stream));
+}
+
+#[actix_web::test]
+async fn answers_that_nobody_reads_end_and_take_no_more_than_their_share() {
+    let plan = StreamSync::plan()
+        .await
+        .settings("[http]\nstall_timeout = \"5s\"\nmemory_mib = 16");
+    let node = plan.start().await;
+    let padding = "x".repeat(1_000);
+    let at = seconds_ago(20_000);
+    let record = |n: usize| labelled_point("m", &[("padding", &padding)], after(at, n), n as f64);
+    let records: Vec<_> = (0..10_000).map(record).collect();
+    // The in-process cluster keeps 5 MiB.
+    for records in records.chunks(2_000) {
+        plan.send_and_read(records).await;
+    }
+    let path = format!("GET /api/v1/points?format=ndjson&from={}", at.0 / 1_000_000);
+
+    let before = resident_mib(&node);
+    let (mut stalled, mut refused) = (Vec::new(), 0);
+    for _ in 0..60 {
+        let socket = Streamed::connect_from(&node, OTHER).await;
+        let answer = Streamed::over(socket, &path, "*/*", "", "").await;
+        match answer.status {
+            200 => stalled.push(answer),
+            429 => refused += 1,
+            other => panic!("{other}"),
+        }
+    }
+    // A page counts for a MiB at least, and an address has a quarter of the 16; some have ended.
+    assert!(!stalled.is_empty() && refused > 0, "{refused} refused");
+    let grown = resident_mib(&node).saturating_sub(before);
+    // All of them would be 600.
+    assert!(grown < 100, "{grown} MiB more than before");
+    // Others are answered meanwhile.
+    let (status, _) = node
+        .get(&path["GET ".len()..].replace("from", "limit=1&from"))
+        .await;
+    assert_eq!(status, 200);
+    eventually("those that nobody reads have ended", async || {
+        let open = node.metric("streamsync_open_connections", "").await;
+        (open <= 3.0).then_some(())
+    })
+    .await;
+    drop(stalled);
 }
 
 #[actix_web::test]

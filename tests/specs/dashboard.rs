@@ -155,7 +155,7 @@ async fn it_is_sent_compressed_or_plain_and_only_when_it_has_changed() {
     assert_eq!(plain.header("content-encoding"), "");
     let zipped = site.ask("GET", "/", &[("accept-encoding", "gzip, br")]).await;
     assert_eq!(zipped.header("content-encoding"), "gzip");
-    assert_eq!(zipped.header("vary"), "Accept-Encoding");
+    assert!(zipped.header("vary").starts_with("Accept-Encoding, "));
     let mut unpacked = Vec::new();
     let mut reader = GzDecoder::new(&*zipped.body);
     reader.read_to_end(&mut unpacked).expect("gzip");

@@ -197,7 +197,7 @@ async fn a_closed_span_has_a_tag_until_something_in_it_changes() {
         closed.header("cache-control"),
         "private, max-age=0, must-revalidate"
     );
-    assert_eq!(closed.header("vary"), "Accept, Accept-Encoding");
+    assert!(closed.header("vary").starts_with("Accept, Accept-Encoding, "));
     assert!(tag.len() > 30 && closed.body == open.body, "{tag}");
     let ask = async |headers: &[(&str, &str)]| known.send("GET", &path, headers).await;
     let same = ask(&[("if-none-match", &format!("\"x\", W/{tag}"))]).await;

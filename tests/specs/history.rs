@@ -125,6 +125,21 @@ async fn series_become_one_line_for_each_group() {
         let arguments = format!(r#"step: "1m", aggregate: [MAX], groupBy: [], across: {across}"#);
         assert_eq!(counters.values(&arguments).await, json!([[wanted]]), "{across}");
     }
+    // Left out it is the mean, in either API.
+    let left_out = counters
+        .values(r#"step: "1m", aggregate: [MAX], groupBy: []"#)
+        .await;
+    assert_eq!(left_out, json!([[55.0]]));
+    let (from, to) = (counters.base, after(counters.base, 60));
+    let path = format!(
+        "/api/v1/history?metric=sent&from={from}&to={to}&step=1m&aggregate=max&group_by=&format=json"
+    );
+    let (status, body) = counters.node.get(&path).await;
+    let answer: Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(
+        (status, &answer["series"][0]["points"]),
+        (200, &json!([[from.to_string(), 55.0]]))
+    );
 }
 
 #[actix_web::test]

@@ -82,3 +82,38 @@ async fn the_last_commit_of_a_dying_node_reaches_the_subscribers_of_the_others()
     viewer.sees(&input).await;
     input.is_stored(&plan).await;
 }
+
+#[actix_web::test]
+async fn a_node_works_on_tables_to_which_a_newer_version_has_added() {
+    let plan = StreamSync::plan().await;
+    let mut node = plan.start().await;
+    let input = Input::of(0..100);
+    plan.send(&input.records()).await;
+    input.is_stored(&plan).await;
+    // As the first node of a newer version does, beside one that runs.
+    plan.database
+        .run(
+            "create table of_a_newer_version (id bigint);
+             alter table ingest_offsets add column of_a_newer_version text;
+             alter table series add column of_a_newer_version bigint default 7;
+             alter table points add column of_a_newer_version integer;
+             insert into __diesel_schema_migrations (version) values ('20991231000000')",
+        )
+        .await;
+    plan.send(&Input::of(100..200).records()).await;
+    Input::of(0..200).is_stored(&plan).await;
+    // And one that is restarted meanwhile, or goes back to the older version.
+    assert!(node.terminate().await.success());
+    let node = plan.start().await;
+    plan.send(&Input::of(200..300).records()).await;
+    Input::of(0..300).is_stored(&plan).await;
+    node.stop().await;
+
+    // Until a migration says that older versions cannot live with it.
+    plan.database
+        .run("update installation set needs_schema = '20991231000000'")
+        .await;
+    let mut node = plan.launch().await;
+    assert!(!node.ended().await.success());
+    assert!(node.log().contains("run a newer streamsync"), "{}", node.log());
+}

@@ -77,17 +77,16 @@ async fn an_idle_node_notices_that_postgres_is_away() {
 
 #[actix_web::test]
 async fn a_node_that_starts_before_its_kafka_says_so_and_begins_when_it_comes() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    // Bound and not listening, it refuses connections and is nobody else's.
+    let port = tokio::net::TcpSocket::new_v4().expect("a socket");
+    port.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let address = port.local_addr().expect("its address");
-    drop(port);
     let plan = StreamSync::plan().await.brokers(&address.to_string());
     let node = plan.launch().await;
     says(&node, "kafka").await;
     plan.send(&Input::of(0..10).records()).await;
     // The broker answers at the node's address from now on, and tells it where it really is.
-    let door = tokio::net::TcpListener::bind(address)
-        .await
-        .expect("the port is still free");
+    let door = port.listen(128).expect("the port is ours");
     let broker = kafka::broker()
         .bootstrap_servers()
         .split(',')

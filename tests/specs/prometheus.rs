@@ -99,6 +99,16 @@ async fn a_panel_is_drawn_from_rates_per_series_and_across_them() {
         known.range("made_total%7Bsite%3D~%22a.*%22%7D").await["result"],
         json!([{"metric": {"__name__": "made_total", "site": "a"}, "values": gauge}])
     );
+    // Nothing is unescaped in backticks, and braces that begin no repetition stand for themselves.
+    let selected = async |matcher: &str| {
+        let matcher: String = matcher.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let found = known.range(&format!("made_total%7B{matcher}%7D")).await;
+        found["result"].as_array().expect("series").len()
+    };
+    assert_eq!(selected(r"site=~`\x61`").await, 1);
+    assert_eq!(selected(r"site!=`\x61`").await, 2);
+    assert_eq!(selected(r#"site!~"/v[1-9]/.*/{gid}""#).await, 2);
+    assert_eq!(selected(r#"site=~"a{,3}""#).await, 0);
     // Five minutes after its last point a series is gone.
     let names = known.range("%7B%22room.temp%22%7D").await;
     assert_eq!(names["result"][0]["values"], json!([[known.at(240), "20.5"]]));

@@ -104,12 +104,9 @@ async fn a_second_signal_ends_at_once() {
             .then_some(())
     })
     .await;
-    let insisted = Instant::now();
     let status = node.terminate().await;
     assert!(!status.success());
-    assert!(
-        insisted.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        insisted.elapsed()
-    );
+    // At once is before the first signal's stop came to its end, however fast the machine is.
+    let log = node.log();
+    assert!(!log.contains("stopped before everything had ended"), "{log}");
 }

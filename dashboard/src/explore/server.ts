@@ -69,11 +69,13 @@ export const server: Server = {
       { selector: toInput(selector), window: formatSpan(step), aggregate },
       {
         next({ aggregates: { windows } }) {
-          const updates = windows.map(({ series, ts, value, min, max }) => {
+          const updates = windows.flatMap(({ series, ts, value, min, max }) => {
+            // No double can hold it: there is nothing to draw.
+            if (value === null || value === undefined) return [];
             const update = { key: series.key, time: parseMoment(ts), value };
             return isBand && min !== null && max !== null && min !== undefined && max !== undefined
-              ? { ...update, low: min, high: max }
-              : update;
+              ? [{ ...update, low: min, high: max }]
+              : [update];
           });
           // Of a window only its newest state matters: nothing that was left out is missing.
           sink.next(updates, 0);

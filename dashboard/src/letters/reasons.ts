@@ -80,6 +80,11 @@ const EXPLANATIONS: Record<string, Explanation> = {
     meaning: 'The record would begin a series beyond the number that the stream may have.',
     remedy: 'Redrive it once `max_series` of the stream is larger.',
   },
+  too_many_partitions: {
+    title: 'Too many time partitions',
+    meaning: 'A point is far from the present, and there are as many time partitions for such points as may be.',
+    remedy: 'Redrive it once `pipeline.max_far_partitions` is larger, if its time is right at all.',
+  },
   rejected_by_store: {
     title: 'Refused by the database',
     meaning: 'Postgres did not take the record.',

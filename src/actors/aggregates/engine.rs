@@ -19,7 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::stored::Range;
 use crate::data::{Micros, Positions, Selector, Step, Stored, StoredPoint, StoredSeries};
-use crate::live::windows::{Audience, End, GroupId, Sender, Windows};
+use crate::live::windows::{Audience, End, GroupId, Sender, Waiting, Windows};
 use crate::live::{self, Delivery, Options};
 use crate::store::read::{ReadError, Reader};
 use crate::store::tail::{Names, Tail, TailError, Want};
@@ -51,6 +51,7 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// How many series they follow together.
     pub series: Cell<usize>,
+    pub waiting: Waiting,
 }
 
 #[derive(Debug)]
@@ -212,6 +213,7 @@ impl Engine {
         let changed = self.windows.take_changed();
         self.shared.metrics.window_updates.inc_by(changed.len() as u64);
         self.audience.deliver(&changed);
+        self.audience.relieve(&self.shared.waiting);
     }
 
     /// Reads one chunk of what is due.
@@ -264,7 +266,8 @@ impl Engine {
                 limit: OUTBOX_BYTES,
                 ..Options::default()
             };
-            match self.shared.hub.subscribe(Selector::default(), options).await {
+            let everything = Selector::default();
+            match self.shared.hub.subscribe(None, everything, options).await {
                 Ok(subscription) => {
                     let seam = Arc::clone(&subscription.seam);
                     self.subscription = Some(subscription);
@@ -272,7 +275,7 @@ impl Engine {
                 }
                 // Each subscriber hears of it from the hub, in its turn.
                 Err(SubscribeError::GoingAway) => return,
-                Err(SubscribeError::Unavailable) => sleep(PAUSE).await,
+                Err(SubscribeError::Unavailable | SubscribeError::Full(_)) => sleep(PAUSE).await,
             }
         }
     }

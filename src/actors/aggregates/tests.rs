@@ -5,6 +5,7 @@ use crate::actors::hub::Hub;
 use crate::cache::LatestCache;
 use crate::data::stored::Range;
 use crate::data::{Series, Stored, StoredPoint, StoredSeries};
+use crate::live::index::Limits;
 use crate::store::testing::Database;
 
 struct World {
@@ -29,6 +30,7 @@ impl World {
         let hub = Hub::start(
             db.url.clone(),
             1 << 20,
+            Limits::default(),
             cache,
             Arc::clone(&metrics),
             Arc::default(),
@@ -83,6 +85,7 @@ impl World {
 
     async fn subscribe(&self, metric: Option<&str>) -> Result<Subscription, End> {
         let request = Request {
+            client: None,
             selector: Selector::new(metric.map(str::to_owned), Vec::new()),
             window: Step::new(Duration::from_secs(10)).unwrap(),
             since: None,

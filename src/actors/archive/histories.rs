@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::rounds::Rounds;
 use super::{Desk, Reply, WAITING_MAX, away};
-use crate::data::{Micros, Positions, Selector, SeriesId};
+use crate::data::{ClientKey, Micros, Positions, Selector, SeriesId};
 use crate::live::Page;
-use crate::store::tail::Names;
+use crate::store::tail::{Names, TailError};
 
 /// Points of a chapter, and how many chapters are kept for whoever comes later.
 const ROWS: usize = 1_000;
@@ -35,6 +36,7 @@ pub struct Key {
 pub struct Question {
     pub key: Key,
     pub names: Arc<Names>,
+    pub client: ClientKey,
     pub reply: Reply<Option<Arc<Chapter>>>,
 }
 
@@ -48,23 +50,38 @@ struct Kept {
 
 pub async fn serve(desk: &Desk, asked: &mut mpsc::Receiver<Question>) {
     let mut kept = Kept::default();
-    let mut waiting = Vec::new();
-    while asked.recv_many(&mut waiting, WAITING_MAX).await > 0 {
-        let mut away = None;
-        for Question { key, names, reply } in waiting.drain(..) {
-            let answer = match (kept.chapters.get(&key), away) {
-                (Some(answer), _) => Ok(answer.clone()),
-                (None, Some(away)) => Err(away),
-                // Whoever asked has gone.
-                (None, None) if reply.is_closed() => continue,
-                (None, None) => read(desk, &key, &names).await,
-            };
-            match &answer {
-                Ok(answer) => kept.keep(key, answer),
+    let mut rounds = Rounds::default();
+    let mut waiting: Vec<Question> = Vec::new();
+    loop {
+        if waiting.is_empty() && asked.recv_many(&mut waiting, WAITING_MAX).await == 0 {
+            return;
+        }
+        while waiting.len() < WAITING_MAX
+            && let Ok(question) = asked.try_recv()
+        {
+            waiting.push(question);
+        }
+        for known in waiting.extract_if(.., |question| kept.chapters.contains_key(&question.key)) {
+            let answer = kept.chapters.get(&known.key).cloned().flatten();
+            let _ = known.reply.send(Ok(answer));
+        }
+        waiting.retain(|question| !question.reply.is_closed());
+        let Some(next) = rounds.next(waiting.iter().map(|question| question.client)) else {
+            continue;
+        };
+        let Question { key, names, .. } = &waiting[next];
+        let (key, names) = (key.clone(), Arc::clone(names));
+        match read(desk, &key, &names).await {
+            // Whoever waits for the same gets it in the next round.
+            Ok(answer) => kept.keep(key, &answer),
+            Err(error) => {
                 // Those who waited with it need not wait for the same again.
-                Err(error) => away = Some(*error),
+                let all = matches!(error, TailError::Connect(_));
+                let away = away(&error);
+                for failed in waiting.extract_if(.., |question| all || question.key == key) {
+                    let _ = failed.reply.send(Err(away));
+                }
             }
-            let _ = reply.send(answer);
         }
     }
 }
@@ -80,11 +97,10 @@ impl Kept {
     }
 }
 
-async fn read(desk: &Desk, key: &Key, names: &Names) -> Result<Answer, super::Away> {
+async fn read(desk: &Desk, key: &Key, names: &Names) -> Result<Answer, TailError> {
     desk.count("history");
     let page = desk.tail.backfill(key.since, key.done, &key.seam, ROWS, names);
-    let page = page.await.map_err(|error| away(&error))?;
-    Ok(page.map(|(stored, done)| {
+    Ok(page.await?.map(|(stored, done)| {
         let page = Page::new(Arc::new(stored));
         Arc::new(Chapter { page, done })
     }))

@@ -1,14 +1,16 @@
 //! The lanes for small questions: where everything stands, and which series a selector selects.
-//! Everyone who waits for the horizon gets the same one; selectors are looked up side by side, and
-//! nobody waits for those who only wants to know the horizon.
+//! Everyone who waits for the horizon gets the same one; selectors of a metric are looked up side by
+//! side, those that take a look at every series one by one, and nobody waits for either who only
+//! wants to know the horizon.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::{Desk, Reply, SERIES_MAX, WAITING_MAX, away};
-use crate::data::Selector;
+use super::rounds::Rounds;
+use super::{Desk, Reply, SERIES_MAX, Unanswered, WAITING_MAX, away};
+use crate::data::{ClientKey, Selector};
 use crate::store::tail::{Horizon, Names};
 
 /// Selectors that one statement looks up.
@@ -27,38 +29,89 @@ pub async fn horizons(desk: &Desk, asked: &mut mpsc::Receiver<Reply<Arc<Horizon>
     }
 }
 
-pub async fn series(desk: &Desk, asked: &mut mpsc::Receiver<(Selector, Reply<Matching>)>) {
+#[derive(Debug)]
+pub struct Question {
+    pub selector: Selector,
+    pub client: ClientKey,
+    pub reply: Reply<Matching>,
+}
+
+/// Selectors of a metric, many by one statement. Those that select so many that they must be looked
+/// up one by one go to the lane of `scans`.
+pub async fn series(desk: &Desk, asked: &mut mpsc::Receiver<Question>, scans: &mpsc::Sender<Question>) {
     let mut waiting = Vec::new();
-    while asked.recv_many(&mut waiting, WAITING_MAX).await > 0 {
+    while asked.recv_many(&mut waiting, SELECTORS).await > 0 {
         #[allow(clippy::mutable_key_type, reason = "what is compiled is no part of the key")]
-        let mut selectors: HashMap<Selector, Vec<Reply<Matching>>> = HashMap::new();
-        for (selector, reply) in waiting.drain(..) {
-            selectors.entry(selector).or_default().push(reply);
+        let mut selectors: HashMap<Selector, Vec<(ClientKey, Reply<Matching>)>> = HashMap::new();
+        for Question {
+            selector,
+            client,
+            reply,
+        } in waiting.drain(..)
+        {
+            selectors.entry(selector).or_default().push((client, reply));
         }
-        let mut selectors: Vec<_> = selectors.into_iter().collect();
-        while !selectors.is_empty() {
-            let some = selectors.split_off(selectors.len().saturating_sub(SELECTORS));
-            let (some, replies): (Vec<_>, Vec<_>) = some.into_iter().unzip();
-            desk.count("series");
-            match desk.tail.matching_each(&some, SERIES_MAX).await {
-                Ok(found) => {
-                    for (replies, names) in replies.into_iter().zip(found) {
-                        answer(replies, &Ok(names.map(Arc::new)));
+        let (selectors, replies): (Vec<_>, Vec<_>) = selectors.into_iter().unzip();
+        desk.count("series");
+        match desk.tail.matching_together(&selectors, SERIES_MAX).await {
+            Ok(Some(found)) => {
+                for (replies, names) in replies.into_iter().zip(found) {
+                    let replies = replies.into_iter().map(|(_, reply)| reply);
+                    answer(replies, &Ok(names.map(Arc::new)));
+                }
+            }
+            Ok(None) => {
+                for (selector, replies) in selectors.into_iter().zip(replies) {
+                    for (client, reply) in replies {
+                        let question = Question {
+                            selector: selector.clone(),
+                            client,
+                            reply,
+                        };
+                        if let Err(full) = scans.try_send(question) {
+                            answer([full.into_inner().reply], &Err(Unanswered::Overloaded));
+                        }
                     }
                 }
-                Err(error) => {
-                    let away = Err(away(&error));
-                    let rest = selectors.drain(..).map(|(_, replies)| replies);
-                    for replies in replies.into_iter().chain(rest) {
-                        answer(replies, &away);
-                    }
-                }
+            }
+            Err(error) => {
+                let replies = replies.into_iter().flatten().map(|(_, reply)| reply);
+                answer(replies, &Err(away(&error)));
             }
         }
     }
 }
 
-fn answer<A: Clone>(replies: impl IntoIterator<Item = Reply<A>>, answer: &Result<A, super::Away>) {
+/// Selectors that are looked up one by one, in turns of the clients: each is a look at all series,
+/// or at very many.
+pub async fn scans(desk: &Desk, asked: &mut mpsc::Receiver<Question>) {
+    let mut waiting: Vec<Question> = Vec::new();
+    let mut rounds = Rounds::default();
+    loop {
+        if waiting.is_empty() && asked.recv_many(&mut waiting, WAITING_MAX).await == 0 {
+            return;
+        }
+        while waiting.len() < WAITING_MAX
+            && let Ok(question) = asked.try_recv()
+        {
+            waiting.push(question);
+        }
+        waiting.retain(|question| !question.reply.is_closed());
+        let Some(next) = rounds.next(waiting.iter().map(|question| question.client)) else {
+            continue;
+        };
+        let selector = waiting[next].selector.clone();
+        desk.count("series");
+        let found = desk.tail.matching(&selector, SERIES_MAX).await;
+        let found = found
+            .map(|names| names.map(Arc::new))
+            .map_err(|error| away(&error));
+        let alike = waiting.extract_if(.., |question| question.selector == selector);
+        answer(alike.map(|question| question.reply), &found);
+    }
+}
+
+fn answer<A: Clone>(replies: impl IntoIterator<Item = Reply<A>>, answer: &Result<A, Unanswered>) {
     for reply in replies {
         let _ = reply.send(answer.clone());
     }

@@ -1,6 +1,6 @@
-//! The lane for pages: the next read begins at whoever waited longest, takes along all who wait
-//! nearby, and brings the series of all of them. Whoever stands within the page gets it, stands at
-//! its end afterwards, and so travels on with the others.
+//! The lane for pages: clients take turns. The next read begins at whoever of the next client waited
+//! longest, takes along all who wait nearby, and brings the series of all of them. Whoever stands
+//! within the page gets it, stands at its end afterwards, and so travels on with the others.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -9,9 +9,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Away, Desk, Reply, SERIES_MAX, WAITING_MAX, away};
+use super::rounds::Rounds;
+use super::{Desk, Reply, SERIES_MAX, Unanswered, WAITING_MAX, away};
 use crate::data::stored::Range;
-use crate::data::{Positions, SeriesId, StoredPoint, StoredSeries};
+use crate::data::{ClientKey, Positions, SeriesId, StoredPoint, StoredSeries};
 use crate::live::Page;
 use crate::store::tail::{Horizon, Names, TailError, Want};
 
@@ -47,6 +48,7 @@ pub struct Leaf {
 pub struct Question {
     missing: Range,
     names: Option<Arc<Names>>,
+    client: ClientKey,
     reply: Reply<Arc<Leaf>>,
     /// A read began before it, for the sake of others, and did not come as far.
     passed_over: bool,
@@ -65,6 +67,7 @@ enum Only {
 #[derive(Debug)]
 struct Waiting {
     questions: VecDeque<Question>,
+    rounds: Rounds,
     kept: VecDeque<(Arc<Leaf>, Only)>,
     kept_bytes: usize,
     reach: i64,
@@ -147,10 +150,16 @@ async fn read(desk: &Desk, plan: Plan, names: &mut Names) -> Result<Leaf, TailEr
 }
 
 impl Question {
-    pub fn new(missing: Range, names: Option<Arc<Names>>, reply: Reply<Arc<Leaf>>) -> Self {
+    pub fn new(
+        missing: Range,
+        names: Option<Arc<Names>>,
+        client: ClientKey,
+        reply: Reply<Arc<Leaf>>,
+    ) -> Self {
         Self {
             missing,
             names,
+            client,
             reply,
             passed_over: false,
             planned: false,
@@ -213,6 +222,7 @@ impl Default for Waiting {
     fn default() -> Self {
         Self {
             questions: VecDeque::new(),
+            rounds: Rounds::default(),
             kept: VecDeque::new(),
             kept_bytes: 0,
             reach: REACH,
@@ -242,10 +252,13 @@ impl Waiting {
         }
     }
 
-    /// For whoever waited longest, from the first position on that waits a little before it.
+    /// For whoever of the next client waited longest, from the first position on that waits a little
+    /// before it.
     fn plan(&mut self) -> Option<Plan> {
         self.questions.retain(|question| !question.reply.is_closed());
-        let head = self.questions.front_mut()?;
+        let clients = self.questions.iter().map(|question| question.client);
+        let next = self.rounds.next(clients)?;
+        let head = &mut self.questions[next];
         let missing = head.missing;
         // Once it may be passed over, not twice.
         let back = if std::mem::replace(&mut head.passed_over, true) {
@@ -310,10 +323,10 @@ impl Waiting {
 
     /// Nobody waits for the same failure again: those the plan was for, or `all` when it would be
     /// the same for everybody.
-    fn fail(&mut self, away: Away, all: bool) {
+    fn fail(&mut self, why: Unanswered, all: bool) {
         for question in std::mem::take(&mut self.questions) {
             if all || question.planned {
-                let _ = question.reply.send(Err(away));
+                let _ = question.reply.send(Err(why));
             } else {
                 self.questions.push_back(question);
             }

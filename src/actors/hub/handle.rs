@@ -9,7 +9,8 @@ use tokio::sync::{oneshot, watch};
 
 use super::Hub;
 use crate::actors::messages::CatchUp;
-use crate::data::{Mark, Selector, Stored};
+use crate::data::{ClientKey, Mark, Selector, Stored};
+use crate::live::index::Full;
 use crate::live::{Options, Receiver, Ring, SubscriberId};
 
 /// How long a subscriber waits for the hub to know where everything stands.
@@ -39,6 +40,8 @@ pub enum SubscribeError {
     Unavailable,
     #[error("this server is about to stop; subscribe again elsewhere")]
     GoingAway,
+    #[error(transparent)]
+    Full(Full),
 }
 
 impl HubHandle {
@@ -50,23 +53,29 @@ impl HubHandle {
     ///
     /// # Errors
     /// `Unavailable` while Postgres has not yet told where everything stands, `GoingAway` once the
-    /// hub drains.
+    /// hub drains, `Full` when this client or all together have as much as they may.
     pub async fn subscribe(
         &self,
+        client: Option<ClientKey>,
         selector: Selector,
         options: Options,
     ) -> Result<Subscription, SubscribeError> {
         let (reply, answer) = oneshot::channel();
         self.addr.do_send(Subscribe {
+            client: self.told_apart(client),
             selector,
             options,
             reply,
         });
         match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(Ok(Ok(subscription))) => Ok(subscription),
-            Ok(Ok(Err(Refused))) => Err(SubscribeError::GoingAway),
+            Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(SubscribeError::Unavailable),
         }
+    }
+
+    /// The client, where addresses tell one from another.
+    pub fn told_apart(&self, client: Option<ClientKey>) -> Option<ClientKey> {
+        client.filter(|_| self.shared.by_client)
     }
 
     /// Where everything stands that was handed to the outboxes; `None` before the first look.
@@ -81,12 +90,22 @@ impl HubHandle {
 
     /// Never waits: while the hub lags, a batch is left to its tail reader.
     pub fn publish(&self, stored: Arc<Stored>) {
+        self.offer(stored, Origin::Here);
+    }
+
+    /// As `publish`, for what another node says it committed.
+    pub fn hear(&self, stored: Arc<Stored>) {
+        self.offer(stored, Origin::Elsewhere);
+    }
+
+    fn offer(&self, stored: Arc<Stored>, origin: Origin) {
         let ticket = Ticket::new(&self.shared);
         if self.shared.offers.load(Ordering::Relaxed) > OFFERS_MAX {
             return;
         }
         self.addr.do_send(Offer {
             stored,
+            origin,
             _ticket: ticket,
         });
     }
@@ -137,15 +156,17 @@ impl Drop for Subscription {
 pub(super) struct Shared {
     published: Mutex<Option<Arc<Mark>>>,
     pub recent: Ring,
+    by_client: bool,
     draining: watch::Sender<bool>,
     offers: AtomicUsize,
 }
 
 impl Shared {
-    pub fn new(recent: usize) -> Self {
+    pub fn new(recent: usize, by_client: bool) -> Self {
         Self {
             published: Mutex::default(),
             recent: Ring::new(recent),
+            by_client,
             draining: watch::Sender::new(false),
             offers: AtomicUsize::new(0),
         }
@@ -171,13 +192,12 @@ impl Shared {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(super) struct Subscribe {
+    /// `None`: the program itself.
+    pub client: Option<ClientKey>,
     pub selector: Selector,
     pub options: Options,
-    pub reply: oneshot::Sender<Result<Subscription, Refused>>,
+    pub reply: oneshot::Sender<Result<Subscription, SubscribeError>>,
 }
-
-#[derive(Debug)]
-pub(super) struct Refused;
 
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -195,7 +215,15 @@ pub(super) struct Drain {
 #[rtype(result = "()")]
 pub(super) struct Offer {
     pub stored: Arc<Stored>,
+    pub origin: Origin,
     _ticket: Ticket,
+}
+
+/// Who committed a batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin {
+    Here,
+    Elsewhere,
 }
 
 #[derive(Debug)]

@@ -15,12 +15,13 @@ use tokio::time::Instant;
 use super::batches::{advanced, folded};
 use super::live::Live;
 use super::{Batch, Feed, HEARTBEAT, Request, Start, State, going_away};
-use crate::actors::archive::{Archive, Away, SERIES_MAX};
+use crate::actors::archive::{Archive, SERIES_MAX, Unanswered};
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::cursor::Backfill;
 use crate::data::stored::Range;
-use crate::data::{Cursor, Mark, Positions, Selector};
+use crate::data::{ClientKey, Cursor, Mark, Positions, Selector};
 use crate::graphql::errors::Code;
+use crate::graphql::services::overloaded;
 use crate::live::{Delivery, Fold, Options, Overflow, Recent};
 use crate::store::tail::{Horizon, Names, ResumeGap};
 
@@ -28,6 +29,7 @@ use crate::store::tail::{Horizon, Names, ResumeGap};
 pub struct Asked {
     pub hub: HubHandle,
     archive: Archive,
+    client: Option<ClientKey>,
     selector: Selector,
     pub every: Option<Duration>,
     fold: Fold,
@@ -77,6 +79,7 @@ impl CatchUp {
             asked: Box::new(Asked {
                 hub,
                 archive,
+                client: request.client,
                 selector: request.selector,
                 every: request.every,
                 fold: request.fold,
@@ -221,7 +224,7 @@ impl CatchUp {
                 if !leaf.horizon.proves(missing) {
                     // A new horizon says so as well, and where all partitions can be continued.
                     self.check().await?;
-                    return Err(unavailable(Away));
+                    return Err(unavailable(Unanswered::Away));
                 }
                 let range = leaf.horizon.before_gap(Range {
                     to: missing.to.min(leaf.range.to),
@@ -270,10 +273,16 @@ impl CatchUp {
             ..Options::default()
         };
         let selector = self.asked.selector.clone();
-        match self.asked.hub.subscribe(selector, options).await {
+        match self
+            .asked
+            .hub
+            .subscribe(self.asked.client, selector, options)
+            .await
+        {
             Ok(subscription) => Ok(subscription),
             Err(SubscribeError::GoingAway) => Err(going_away()),
             Err(error @ SubscribeError::Unavailable) => Err(Code::Unavailable.error(error.to_string())),
+            Err(SubscribeError::Full(full)) => Err(overloaded(&full.to_string())),
         }
     }
 
@@ -302,6 +311,13 @@ fn too_many() -> Error {
     ))
 }
 
-fn unavailable(_: Away) -> Error {
-    Code::Unavailable.error("postgres is away; resume with the last cursor in a moment")
+fn unavailable(why: Unanswered) -> Error {
+    match why {
+        Unanswered::Away => {
+            Code::Unavailable.error("postgres is away; resume with the last cursor in a moment")
+        }
+        Unanswered::Overloaded => {
+            overloaded("too many subscribers catch up at once; resume with the last cursor in a moment")
+        }
+    }
 }

@@ -30,6 +30,33 @@ async fn batches_that_come_late_or_never_are_read_from_postgres_once_and_in_orde
 }
 
 #[actix_web::test]
+async fn what_another_node_says_far_beyond_what_is_stored_moves_nothing() {
+    let world = World::start().await;
+    let mut feed = world.open(Start::Now).await.unwrap();
+    let first = world.commit(0, 3).await;
+    world.hub.hear(Arc::clone(&first));
+    let (mut seen, _) = read(&mut feed, 3).await;
+    for far in [2_000_000, 1 << 40, i64::MAX] {
+        let mut claim = (*first).clone();
+        claim.ranges[0].to = far;
+        claim.points.clear();
+        world.hub.hear(Arc::new(claim));
+    }
+    // Of a partition that nobody knows.
+    let mut unknown = (*first).clone();
+    unknown.ranges[0].partition_id = i32::MAX;
+    world.hub.hear(Arc::new(unknown));
+    world.hub.hear(world.commit(3, 6).await);
+    // What is old comes again.
+    world.hub.hear(first);
+    world.hub.publish(world.commit(6, 8).await);
+    let (more, cursor) = read(&mut feed, 5).await;
+    seen.extend(more);
+    assert_eq!(seen, (0..8).collect::<Vec<_>>());
+    assert!(cursor.positions.values().all(|at| *at == 8), "{cursor:?}");
+}
+
+#[actix_web::test]
 async fn a_feed_resumes_where_its_cursor_stands_and_goes_on_live() {
     let world = World::start().await;
     world.commit(0, 2_500).await;

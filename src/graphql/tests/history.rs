@@ -13,14 +13,14 @@ async fn history_gives_points_or_buckets_with_what_was_asked_for() {
         json!({"history": [{
         "series": {"key": "t{site=\"b\"}", "label": "b"},
         "points": [
-            {"ts": "2026-01-01T00:00:01Z", "value": 1.0, "avg": null},
-            {"ts": "2026-01-01T00:00:03Z", "value": 3.0, "avg": null},
+            {"ts": "2026-01-01T00:00:01.000000Z", "value": 1.0, "avg": null},
+            {"ts": "2026-01-01T00:00:03.000000Z", "value": 3.0, "avg": null},
         ]}]})
     );
     let buckets = r#"{ history(selector: {}, from: "2026-01-01T00:00:00Z", to: "2026-01-01T00:00:06Z",
         step: "4s", aggregate: [MAX, COUNT, FIRST]) { points { ts value max count first min } } }"#;
     let point = |second: &str, max: f64, count: i64, first: f64| {
-        json!({"ts": format!("2026-01-01T00:00:{second}Z"), "value": max, "max": max,
+        json!({"ts": format!("2026-01-01T00:00:{second}.000000Z"), "value": max, "max": max,
                "count": count, "first": first, "min": null})
     };
     assert_eq!(
@@ -64,7 +64,7 @@ async fn history_groups_fills_and_names_what_was_asked_for() {
     assert_eq!(
         world.data(&all).await,
         json!({"history": [{"group": {"key": "t{}"},
-            "points": [{"ts": "2025-12-31T18:30:00Z", "value": 2.0, "sum": 2.0}]}]})
+            "points": [{"ts": "2025-12-31T18:30:00.000000Z", "value": 2.0, "sum": 2.0}]}]})
     );
     let few = format!(
         "{{ history({span}, maxPoints: 2) {{ series {{ key }} group {{ key }} points {{ value }} }} }}"

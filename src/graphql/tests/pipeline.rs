@@ -11,6 +11,7 @@ impl World {
         let status = PartitionStatus {
             stream: "machines".to_owned(),
             partition_id: 1,
+            owner_epoch: 1,
             next_offset: 5,
             end_offset: 12,
             trouble: trouble.map(str::to_owned),

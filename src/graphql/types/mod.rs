@@ -13,7 +13,9 @@ mod storage;
 pub use history::{Across, Aggregate, Fill, SeriesHistory};
 pub use letters::{DeadLetter, DeadLetterCount};
 pub use pipeline::PipelineStatus;
-pub use receipts::{LabelInput, PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, SkippedLetter};
+pub use receipts::{
+    LabelInput, PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, ResumeReceipt, SkippedLetter,
+};
 pub use series::{LabelName, LabelValue, LatestPoint, Metric, Point, Series};
 pub use settings::{RetentionSetting, StreamSettings};
 

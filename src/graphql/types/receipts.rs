@@ -2,7 +2,7 @@
 
 use async_graphql::{ID, InputObject, SimpleObject};
 
-use crate::graphql::scalars::{DateTime, Long};
+use crate::graphql::scalars::{DateTime, Long, PointValue};
 
 /// A point to publish.
 #[derive(Clone, Debug, InputObject)]
@@ -13,8 +13,8 @@ pub struct PointInput {
     pub labels: Vec<LabelInput>,
     /// Now when left out.
     pub ts: Option<DateTime>,
-    /// Finite.
-    pub value: f64,
+    /// Finite; a whole number up to 2^53, beyond which it would lose digits.
+    pub value: PointValue,
 }
 
 #[derive(Clone, Debug, InputObject)]
@@ -40,6 +40,13 @@ pub struct PublishedOffset {
     pub partition: i32,
     /// The highest offset of this publish in the partition.
     pub last_offset: Long,
+}
+
+/// A stream is read.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct ResumeReceipt {
+    /// False when it was read already.
+    pub was_paused: bool,
 }
 
 /// Which dead letters are on their way again.

@@ -23,7 +23,8 @@ fn at(text: &str) -> Micros {
 fn starts(step: &str, zone: &str, from: &str, to: &str) -> Vec<String> {
     let (from, to) = (at(from), at(to));
     let grid = Step::parse(step, zone).unwrap().grid(from, to).unwrap();
-    grid.starts(from, to).map(|start| start.to_string()).collect()
+    let short = |start: Micros| start.to_string().replace(".000000Z", "Z");
+    grid.starts(from, to).map(short).collect()
 }
 
 #[test]
@@ -202,6 +203,28 @@ fn weeks_begin_on_monday_and_months_and_years_with_their_first_day() {
             "1970-01-02T00:00:00Z"
         ),
         ["1969-12-31T18:30:00Z"]
+    );
+}
+
+#[test]
+fn a_bucket_that_reaches_back_beyond_the_year_1_begins_with_it() {
+    assert_eq!(
+        starts(
+            "1y",
+            "Europe/Berlin",
+            "0001-01-01T00:00:00Z",
+            "0003-01-01T00:00:00Z"
+        ),
+        [
+            "0001-01-01T00:00:00Z",
+            "0001-12-31T23:06:32Z",
+            "0002-12-31T23:06:32Z"
+        ]
+    );
+    // Those of seven days are counted from 1970.
+    assert_eq!(
+        starts("7d 0h", "UTC", "0001-01-01T00:00:00Z", "0001-01-05T00:00:00Z"),
+        ["0001-01-01T00:00:00Z", "0001-01-04T00:00:00Z"]
     );
 }
 

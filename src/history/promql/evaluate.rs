@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::computing::{Abandoned, compute};
 use super::expression::{Across, Expression, Group, Source, Stage};
 use super::selection::Selection;
 use super::windows::Function;
@@ -37,10 +38,7 @@ pub async fn answer(
                 function: *function,
                 most: reader.limits().rows,
             };
-            // Up to seconds of computing, which must not hold up whoever shares this thread.
-            tokio::task::spawn_blocking(move || windows.of_all(lines))
-                .await
-                .map_err(|error| PromqlError::Failed(error.to_string()))??
+            compute(reader.client(), move |abandoned| windows.of_all(lines, abandoned)).await??
         }
     };
     for stage in &expression.stages {
@@ -93,6 +91,7 @@ async fn points(
 ) -> Result<Vec<Sampled>, PromqlError> {
     let series = reader.matching(&selection.selector).await?;
     let ids: Vec<_> = series.iter().map(|s| s.id).collect();
+    reader.instants_of(ids.len(), instants.first, instants.last, instants.step)?;
     // Half open on the left, where a read is so on the right.
     let shifted = |at: Micros| Micros(at.0.saturating_sub(selection.offset_micros).saturating_add(1));
     let (from, to) = (shifted(instants.first).minus(range), shifted(instants.last));
@@ -135,12 +134,15 @@ struct Windows {
 }
 
 impl Windows {
-    fn of_all(&self, lines: Vec<Sampled>) -> Result<Vec<Sampled>, PromqlError> {
+    fn of_all(&self, lines: Vec<Sampled>, abandoned: &Abandoned) -> Result<Vec<Sampled>, PromqlError> {
         let (mut windowed, mut values) = (0, 0);
         let mut answer = Vec::new();
         for line in lines {
             let mut samples = Vec::new();
             for (at, start, end, window) in self.slide(&line.samples) {
+                if abandoned.is_set() {
+                    return Err(PromqlError::Failed("nobody waits for the answer".to_owned()));
+                }
                 windowed += window.len();
                 let value = self.function.of(window, start, end);
                 samples.extend(value.map(|value| (at, value)));

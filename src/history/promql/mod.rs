@@ -3,6 +3,7 @@
 //! An expression reads one selector, by an instant's lookback or by windows, and passes what it
 //! read through stages; whatever is no such chain is refused with a message that says what is.
 
+mod computing;
 mod evaluate;
 mod expression;
 mod selection;

@@ -5,7 +5,8 @@ use promql_parser::parser::{Expr, Offset, VectorSelector};
 
 use super::PromqlError;
 use super::expression::{parsed, unsupported};
-use crate::data::{LabelMatcher, METRIC_NAME, MatchOp, Selector};
+use crate::data::{BadMatcher, LabelMatcher, METRIC_NAME, MatchOp, Selector};
+use crate::store::read::ReadError;
 
 /// Which series, and how long before the evaluation's time; negative: after it.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +58,8 @@ fn label(matcher: &Matcher) -> Result<LabelMatcher, PromqlError> {
         Op::Re(_) => MatchOp::Matches,
         Op::NotRe(_) => MatchOp::NotMatches,
     };
-    LabelMatcher::new(matcher.name.clone(), op, matcher.value.clone())
-        .map_err(|error| PromqlError::Refused(error.to_string()))
+    LabelMatcher::new(matcher.name.clone(), op, matcher.value.clone()).map_err(|bad| match bad {
+        BadMatcher::Unusable { .. } => PromqlError::Refused(bad.to_string()),
+        BadMatcher::Overloaded(_) => PromqlError::Read(ReadError::Overloaded { own_share: false }),
+    })
 }

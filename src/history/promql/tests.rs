@@ -135,7 +135,16 @@ fn sums_keep_what_a_large_value_would_swallow_and_means_what_overflows() {
     let at_any = |values: &[f64]| -> Vec<Sample> { values.iter().map(|v| (at(1), *v)).collect() };
     let of = |function: Function, values: &[f64]| function.of(&at_any(values), at(0), at(1)).unwrap();
     assert_eq!(of(Function::Sum, &[1.0, 1e100, 1.0, -1e100]), 2.0);
+    assert_eq!(of(Function::Sum, &[1e308, 1e308, -1e308]), 1e308);
+    assert_eq!(of(Function::Sum, &[1e308, 1e308]), f64::INFINITY);
     assert_eq!(of(Function::Avg, &[1.7e308, 1.7e308]), 1.7e308);
+    assert_eq!(of(Function::Avg, &[1.0, f64::NEG_INFINITY]), f64::NEG_INFINITY);
+    for n in 1..30 {
+        assert_eq!(of(Function::Avg, &vec![0.1; n]), 0.1, "{n} times");
+    }
+    assert_eq!(of(Function::Stddev, &[1e308, -1e308]), 1e308);
+    let deviation = of(Function::Stddev, &[1e150, 3e150]);
+    assert!((deviation / 1e150 - 1.0).abs() < 1e-15, "{deviation}");
     assert_eq!(of(Function::Quantile(-1.0), &[1.0]), f64::NEG_INFINITY);
     assert_eq!(of(Function::Quantile(1.1), &[1.0]), f64::INFINITY);
     assert!(of(Function::Quantile(f64::NAN), &[1.0]).is_nan());

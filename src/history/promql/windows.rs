@@ -67,10 +67,7 @@ impl Function {
             Self::Max => values().fold(f64::NEG_INFINITY, f64::max),
             Self::Sum => sums::sum(values()),
             Self::Count => window.len() as f64,
-            Self::Stddev => {
-                let mean = sums::mean(values());
-                sums::mean(values().map(|value| (value - mean).powi(2))).sqrt()
-            }
+            Self::Stddev => sums::deviation(values()),
             Self::First => first.1,
             Self::Last => last.1,
             Self::Quantile(phi) => quantile(phi, values().collect()),

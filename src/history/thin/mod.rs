@@ -49,7 +49,7 @@ impl Blocks {
         };
         ladder::fit(from, to, wanted)
             .and_then(blocks)
-            .ok_or_else(|| BadQuestion("the span is too long to be thinned".to_owned()))
+            .ok_or_else(|| too_long(from, to, most, wanted))
     }
 
     /// The span with all of its first and its last block.
@@ -128,6 +128,22 @@ fn choose(x: &[f64], y: &[f64], n: usize) -> Vec<usize> {
     kept.sort_unstable();
     kept.dedup();
     kept
+}
+
+/// A block is at most as long as the widest round width, and there are only so many of them.
+fn too_long(from: Micros, to: Micros, most: usize, wanted: usize) -> BadQuestion {
+    const DAY: i64 = 86_400_000_000;
+    let widest = ladder::widths().next_back().unwrap_or(DAY);
+    let days = widest / DAY * i64::try_from(wanted - 1).unwrap_or(i64::MAX);
+    let needed = ladder::touched(from, to, widest);
+    let more = match needed <= BLOCKS {
+        true => format!(", or maxPoints of at least {}", needed * EACH),
+        false => String::new(),
+    };
+    BadQuestion(format!(
+        "the span is too long to be thinned to {most} points; ask for at most {days} days{more}, or \
+         for aggregates by step"
+    ))
 }
 
 /// The points with `from <= ts < to` of each series that has any, in the order of `ids`; of one

@@ -86,6 +86,24 @@ proptest! {
     }
 }
 
+#[test]
+fn a_span_that_is_too_long_names_the_limit_and_what_to_ask_instead() {
+    let years = |years: i64| (Micros(0), Micros(years * 365 * 86_400_000_000));
+    let refused = |(from, to), most| Blocks::new(from, to, most).unwrap_err().0;
+    assert_eq!(
+        refused(years(200), 2),
+        "the span is too long to be thinned to 2 points; ask for at most 28672 days, or maxPoints of at \
+         least 64, or for aggregates by step"
+    );
+    assert!(Blocks::new(Micros(0), years(200).1, 64).is_ok());
+    assert!(Blocks::new(Micros(0), Micros(28_672 * 86_400_000_000), 2).is_ok());
+    assert_eq!(
+        refused(years(9_000), 100_000),
+        "the span is too long to be thinned to 100000 points; ask for at most 659456 days, or for \
+         aggregates by step"
+    );
+}
+
 #[tokio::test]
 async fn a_short_series_comes_whole_and_of_a_long_one_come_stored_points() {
     let db = Database::create().await;

@@ -19,6 +19,8 @@ use crate::graphql::errors::Code;
 use crate::graphql::services::read_error;
 use crate::history::HistoryError;
 use crate::http::Worker;
+use crate::http::api::memory;
+use crate::http::connections::Connection;
 use crate::http::refusal::Refusal;
 use crate::http::tag;
 use crate::store::read::{ReadError, Reader};
@@ -52,7 +54,7 @@ pub(super) fn reader<E>(
     status: &Status,
 ) -> async_graphql::Result<Reader> {
     match worker.reader(request) {
-        Some(reader) if !status.is_awaited("postgres") => Ok(reader),
+        Some(reader) if !status.is_without_tables() => Ok(reader),
         _ => Err(Code::Unavailable.error("postgres is starting; try again in a moment")),
     }
 }
@@ -91,7 +93,17 @@ pub(super) async fn respond(
         .map_err(encode_error)?;
     let mut blocks = blocks;
     let first = blocks.next().await.transpose().map_err(history_error)?;
-    let blocks = stream::iter(first.map(Ok)).chain(blocks).boxed_local();
+    let held = first.as_ref().map_or(0, |page| memory::of(page));
+    if let Some(connection) = Connection::of(request)
+        && let Err(full) = connection.hold(held.max(memory::PAGE))
+    {
+        return Ok(full.refusal().respond(full.why()));
+    }
+    let pages = stream::iter(first.map(Ok)).chain(blocks);
+    let blocks = match shape.format.is_text() {
+        true => memory::in_parts(pages.boxed_local()),
+        false => pages.boxed_local(),
+    };
     Ok(response.streaming(bytes(blocks, encoder)))
 }
 
@@ -163,17 +175,16 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// The error in the shape of all others, with the status that belongs to its code.
 pub(super) fn failed(error: &async_graphql::Error) -> HttpResponse {
-    let code = error
-        .extensions
-        .as_ref()
-        .and_then(|extensions| extensions.get("code"));
-    let is = |other: Code| code == Some(&other.as_str().into());
+    let extension = |name: &str| error.extensions.as_ref().and_then(|all| all.get(name));
+    let is = |other: Code| extension("code") == Some(&other.as_str().into());
     let status = if is(Code::BadUserInput) {
         StatusCode::BAD_REQUEST
     } else if is(Code::NotAvailableAtThisAge) {
         StatusCode::GONE
     } else if is(Code::TooManyRows) {
         StatusCode::UNPROCESSABLE_ENTITY
+    } else if is(Code::Overloaded) && extension("ownShare") == Some(&true.into()) {
+        StatusCode::TOO_MANY_REQUESTS
     } else if is(Code::Unavailable) || is(Code::Overloaded) {
         StatusCode::SERVICE_UNAVAILABLE
     } else if is(Code::QueryTimeout) {
@@ -182,7 +193,7 @@ pub(super) fn failed(error: &async_graphql::Error) -> HttpResponse {
         StatusCode::INTERNAL_SERVER_ERROR
     };
     let mut response = HttpResponse::build(status);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if is(Code::Unavailable) || is(Code::Overloaded) {
         response.insert_header((RETRY_AFTER, RETRY.as_secs()));
     }
     response.json(json!({ "errors": [error] }))

@@ -132,7 +132,7 @@ fn group(params: &Params) -> Result<Option<Group>> {
             None => Ok(None),
         };
     };
-    let across = match across.unwrap_or("sum") {
+    let across = match across.unwrap_or("avg") {
         "sum" => Across::Sum,
         "avg" => Across::Avg,
         "min" => Across::Min,

@@ -6,21 +6,22 @@
 
 mod answer;
 mod history;
+mod memory;
 mod params;
 mod points;
 #[cfg(test)]
 mod tests;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ALLOW, CONTENT_ENCODING, HeaderValue, VARY};
 use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::{Error, Handler, HttpRequest, HttpResponse, Resource, Responder, guard, web};
 
+use super::connections::Connection;
 use super::refusal::Refusal;
 use crate::graphql::Operations;
 
-pub(super) const PREFIX: &str = "/api/";
 const ALLOWED: &str = "GET, HEAD, OPTIONS";
 const OPENAPI: &str = include_str!("openapi.json");
 
@@ -56,12 +57,17 @@ where
         .wrap(from_fn(tidy))
 }
 
-/// What is compressed already was marked so that nobody does it again; that mark is for us alone.
+/// Keeps a page of memory for the answer. What is compressed already was marked so that nobody does it
+/// again; that mark is for us alone.
 async fn tidy(
     request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let mut response = next.call(request).await?;
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let held = Connection::of(request.request()).map_or(Ok(()), |connection| connection.hold(memory::PAGE));
+    if let Err(full) = held {
+        return Ok(request.into_response(full.refusal().respond(full.why())));
+    }
+    let mut response = next.call(request).await?.map_into_boxed_body();
     let headers = response.headers_mut();
     if headers
         .get(CONTENT_ENCODING)

@@ -3,13 +3,19 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER as RETRY_AFTER_HEADER;
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use serde::ser::{SerializeTuple, Serializer};
 use serde_json::json;
 
 use crate::history::promql::{Labels, PromqlError, Sample, Sampled};
+use crate::http::body::BodyError;
+use crate::http::connections::Full;
 use crate::store::read::ReadError;
+
+/// When to come back after `Overloaded`, in seconds.
+const RETRY_AFTER: u32 = 1;
 
 /// What went wrong, by Prometheus' `errorType`.
 #[derive(Debug)]
@@ -18,9 +24,25 @@ pub(super) enum Failure {
     Execution(String),
     Timeout(String),
     Unavailable(String),
+    /// Comes with `Retry-After`.
+    Overloaded {
+        own_share: bool,
+    },
     Internal(String),
     /// The form has more bytes than this.
     TooLarge(usize),
+}
+
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::BrokeOff | BodyError::TooSlow => Self::BadData(error.to_string()),
+            BodyError::Overloaded(full) => Self::Overloaded {
+                own_share: full == Full::Client,
+            },
+            BodyError::TooLarge(most) => Self::TooLarge(most),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -150,6 +172,17 @@ impl Failure {
             Self::Execution(why) => (StatusCode::UNPROCESSABLE_ENTITY, "execution", why),
             Self::Timeout(why) => (StatusCode::SERVICE_UNAVAILABLE, "timeout", why),
             Self::Unavailable(why) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", why),
+            Self::Overloaded { own_share } => {
+                let (status, why) = match own_share {
+                    true => (
+                        StatusCode::TOO_MANY_REQUESTS,
+                        "too many queries of this client are open",
+                    ),
+                    false => (StatusCode::SERVICE_UNAVAILABLE, "too many queries are open"),
+                };
+                let why = format!("{why}, try again in {RETRY_AFTER} s");
+                return (status, "unavailable", why);
+            }
             Self::Internal(why) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", why),
             Self::TooLarge(most) => {
                 let why = format!("the body is larger than {most} bytes");
@@ -170,7 +203,11 @@ impl fmt::Display for Failure {
 impl ResponseError for Failure {
     fn error_response(&self) -> HttpResponse {
         let (status, kind, why) = self.parts();
-        HttpResponse::build(status).json(json!({"status": "error", "errorType": kind, "error": why}))
+        let mut answer = HttpResponse::build(status);
+        if matches!(self, Self::Overloaded { .. }) {
+            answer.insert_header((RETRY_AFTER_HEADER, RETRY_AFTER));
+        }
+        answer.json(json!({"status": "error", "errorType": kind, "error": why}))
     }
 }
 
@@ -189,10 +226,12 @@ impl From<ReadError> for Failure {
         let why = error.to_string();
         match error {
             ReadError::Timeout => Self::Timeout(why),
-            ReadError::Unavailable(_) | ReadError::Overloaded => Self::Unavailable(why),
+            ReadError::Unavailable(_) => Self::Unavailable(why),
+            ReadError::Overloaded { own_share } => Self::Overloaded { own_share },
             ReadError::Other(_) => Self::Internal(why),
             ReadError::TooManyRows { .. }
             | ReadError::TooManySeries { .. }
+            | ReadError::TooManyInstants { .. }
             | ReadError::NotAvailable { .. } => Self::Execution(why),
         }
     }

@@ -56,7 +56,7 @@ async fn asked<E>(
 ) -> Result<(Params, Reader), Failure> {
     let params = Params::read(request, body, worker.body_limit, worker.body_timeout).await?;
     match worker.reader(request) {
-        Some(reader) if !status.is_awaited("postgres") => Ok((params, reader)),
+        Some(reader) if !status.is_without_tables() => Ok((params, reader)),
         _ => Err(Failure::Unavailable("postgres is not up yet".to_owned())),
     }
 }

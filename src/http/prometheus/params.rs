@@ -5,9 +5,11 @@ use std::time::Duration;
 use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, web};
+use percent_encoding::percent_decode_str;
 
 use super::answer::Failure;
 use crate::data::{Micros, TimeUnit};
+use crate::http::body;
 
 /// In the order in which they came, those of the form first.
 #[derive(Debug)]
@@ -24,13 +26,7 @@ impl Params {
     ) -> Result<Self, Failure> {
         let mut pairs = Vec::new();
         if request.method() == Method::POST && is_form(request) {
-            let reading = body.to_bytes_limited(most);
-            let body = match actix_web::rt::time::timeout(patience, reading).await {
-                Ok(Ok(Ok(body))) => body,
-                Ok(Ok(Err(_))) => return Err(Failure::BadData("the body broke off".to_owned())),
-                Ok(Err(_)) => return Err(Failure::TooLarge(most)),
-                Err(_) => return Err(Failure::BadData("the body took too long".to_owned())),
-            };
+            let body = body::read(request, body, most, patience).await?;
             let text = std::str::from_utf8(&body)
                 .map_err(|_| Failure::BadData("the form is not UTF-8".to_owned()))?;
             pairs = decoded(text)?;
@@ -106,6 +102,10 @@ pub(super) fn wrong(name: &str, why: &str) -> Failure {
 }
 
 fn decoded(text: &str) -> Result<Vec<(String, String)>, Failure> {
+    // The parser would put a replacement character for what is not.
+    if percent_decode_str(text).decode_utf8().is_err() {
+        return Err(Failure::BadData("what is escaped by % is not UTF-8".to_owned()));
+    }
     web::Query::<Vec<(String, String)>>::from_query(text)
         .map(web::Query::into_inner)
         .map_err(|error| Failure::BadData(format!("not form parameters: {error}")))

@@ -3,12 +3,13 @@
 use actix_web::body::to_bytes;
 use actix_web::dev::Payload;
 use actix_web::test::TestRequest;
-use actix_web::{FromRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpResponse, ResponseError, web};
 use serde_json::json;
 
 use super::params::Params;
 use super::*;
 use crate::history::promql::{Labels, Sampled};
+use crate::store::read::ReadError;
 
 async fn read(request: TestRequest) -> Result<Params, Failure> {
     let (request, mut payload) = request.to_http_parts();
@@ -34,6 +35,10 @@ async fn parameters_come_from_the_form_and_the_url_and_repeat() {
         .insert_header(("content-type", "application/x-www-form-urlencoded"))
         .set_payload("x".repeat(2_000));
     assert!(matches!(read(long).await, Err(Failure::TooLarge(1_000))));
+    let no_text = TestRequest::post()
+        .insert_header(("content-type", "application/x-www-form-urlencoded"))
+        .set_payload("query=%ff");
+    assert!(matches!(read(no_text).await, Err(Failure::BadData(_))));
 }
 
 #[actix_web::test]
@@ -93,4 +98,17 @@ async fn values_are_texts_and_times_seconds() {
         json!({"status": "success", "data": {"resultType": "vector", "result": result},
                "warnings": ["results truncated due to limit"]})
     );
+}
+
+#[actix_web::test]
+async fn whoever_must_wait_is_told_for_how_long_and_whose_doing_it_is() {
+    for (own_share, status) in [(true, 429), (false, 503)] {
+        let answer = Failure::from(ReadError::Overloaded { own_share }).error_response();
+        assert_eq!(answer.status(), status);
+        assert_eq!(answer.headers().get("retry-after").unwrap(), "1");
+        let body: serde_json::Value = serde_json::from_str(&text(answer).await).unwrap();
+        assert_eq!(body["errorType"], "unavailable");
+    }
+    let answer = Failure::from(ReadError::TooManyInstants { limit: 5 }).error_response();
+    assert_eq!(answer.status(), 422);
 }

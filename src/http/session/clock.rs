@@ -3,21 +3,18 @@
 //! It does not depend on the bodies being pulled. A dead or stuck peer is cut off by shutting its
 //! socket down; the dispatcher finds that out and lets go of the connection.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::BorrowedFd;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::dev::Extensions;
-use actix_web::rt::net::TcpStream;
-use rustix::net::Shutdown;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::body::Shared;
 use super::{Due, Limits, Session};
+use crate::http::connections::{self, expect_reading};
 
 /// Ticks are a fraction of the shortest limit, in these bounds.
 const TICK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
@@ -35,18 +32,9 @@ struct Inner {
 }
 
 struct Connection {
-    socket: Option<RawFd>,
+    /// `None` in tests without a server.
+    transport: Option<Weak<connections::Connection>>,
     shared: Weak<Shared<dyn Session>>,
-}
-
-/// The descriptor of a connection, among what belongs to it.
-struct Socket(RawFd);
-
-/// Keeps the socket's descriptor with the connection; for `HttpServer::on_connect`.
-pub fn remember_socket(io: &dyn Any, extensions: &mut Extensions) {
-    if let Some(stream) = io.downcast_ref::<TcpStream>() {
-        extensions.insert(Socket(stream.as_fd().as_raw_fd()));
-    }
 }
 
 impl Clock {
@@ -61,9 +49,12 @@ impl Clock {
 
     /// Keeps time for a session that answers this request, until its body is dropped.
     pub fn add(&self, request: &HttpRequest, shared: Weak<Shared<dyn Session>>) {
-        let socket = request.conn_data::<Socket>().map(|socket| socket.0);
-        let connection = Connection { socket, shared };
-        connection.with_socket(|socket| prepare(socket, &self.0.limits));
+        let transport = connections::Connection::of(request);
+        if let Some(transport) = &transport {
+            prepare(transport.socket(), &self.0.limits);
+        }
+        let transport = transport.as_ref().map(Rc::downgrade);
+        let connection = Connection { transport, shared };
         if *self.0.draining.borrow() {
             let now = Instant::now();
             // Time to be greeted: clients that were not do not subscribe again when they come back.
@@ -82,7 +73,7 @@ impl Inner {
     async fn run(self: Rc<Self>) {
         let limits = &self.limits;
         let shortest = limits.init.min(limits.beat).min(limits.dead_after);
-        let shortest = shortest.min(limits.close).min(limits.drain);
+        let shortest = shortest.min(limits.complete).min(limits.close).min(limits.drain);
         let tick = (shortest / 4).clamp(TICK.0, TICK.1);
         let mut draining = self.draining.clone();
         // Whoever would say that we drain may be gone, as in tests.
@@ -113,10 +104,9 @@ impl Inner {
                 Due::Nothing => {}
                 Due::Write => shared.wake(),
                 Due::Cut => {
-                    connection.with_socket(|socket| {
-                        // Already shut is as good.
-                        let _ = rustix::net::shutdown(socket, Shutdown::Both);
-                    });
+                    if let Some(transport) = connection.transport.as_ref().and_then(Weak::upgrade) {
+                        transport.shut();
+                    }
                     shared.session.borrow_mut().abandon();
                 }
             }
@@ -140,15 +130,10 @@ impl Inner {
 
 /// Only hints: without them the system's defaults do.
 fn prepare(socket: BorrowedFd<'_>, limits: &Limits) {
-    use rustix::net::sockopt;
     // The system would take megabytes of what is stale by the time a slow client reads it.
-    let _ = sockopt::set_socket_send_buffer_size(socket, SEND_BUFFER);
+    let _ = rustix::net::sockopt::set_socket_send_buffer_size(socket, SEND_BUFFER);
     // A peer that silently went away would take our signs of life for a quarter of an hour.
-    #[cfg(target_os = "linux")]
-    let _ = sockopt::set_tcp_user_timeout(
-        socket,
-        u32::try_from(limits.dead_after.as_millis()).unwrap_or(u32::MAX),
-    );
+    expect_reading(socket, limits.dead_after);
 }
 
 impl Connection {
@@ -156,14 +141,5 @@ impl Connection {
         if let Some(shared) = self.shared.upgrade() {
             then(&mut *shared.session.borrow_mut());
         }
-    }
-
-    fn with_socket(&self, then: impl FnOnce(BorrowedFd<'_>)) {
-        let (Some(socket), Some(_alive)) = (self.socket, self.shared.upgrade()) else {
-            return;
-        };
-        // SAFETY: only the body keeps `shared` alive, and the dispatcher that owns the body owns the
-        // socket and closes it on this thread, together with the body; so it is open.
-        then(unsafe { BorrowedFd::borrow_raw(socket) });
     }
 }

@@ -19,19 +19,15 @@ use tokio::time::Instant;
 
 use self::body::Body;
 use self::clock::Clock;
-use self::crowd::Place;
-use super::refusal::Refusal;
+use super::connections::Connection;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::owned;
 
 mod body;
 mod clock;
-mod crowd;
 pub(super) mod operations;
 mod pulse;
 
-pub use clock::remember_socket;
-pub use crowd::Crowd;
 pub use pulse::Pulse;
 
 /// Messages are gathered into one write up to about this many bytes.
@@ -72,8 +68,6 @@ pub struct Settings {
     /// Turns true when the server drains: connections end once their operations have.
     pub draining: watch::Receiver<bool>,
     pub on_init: Option<OnInit>,
-    /// Shared by all workers.
-    pub crowd: Arc<Crowd>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +78,8 @@ pub struct Limits {
     pub beat: Duration,
     /// Without any frame from the peer, or without the socket taking anything, for this long.
     pub dead_after: Duration,
+    /// For the peer to send the rest of a message that it began.
+    pub complete: Duration,
     /// For the peer to answer our close frame.
     pub close: Duration,
     /// For operations that do not end by themselves when the server drains.
@@ -101,6 +97,7 @@ impl Default for Limits {
             init: Duration::from_secs(10),
             beat: Duration::from_secs(12),
             dead_after: Duration::from_secs(30),
+            complete: Duration::from_secs(10),
             close: Duration::from_secs(2),
             drain: Duration::from_secs(10),
             farewell: Duration::from_secs(2),
@@ -125,31 +122,14 @@ impl Keeper {
         }
     }
 
-    /// A place for one more connection, to be kept as long as it lives.
-    ///
-    /// # Errors
-    /// Its address has as many as it may.
-    pub fn admit(&self, request: &HttpRequest) -> Result<Place, (Refusal, String)> {
-        let crowd = &self.settings.crowd;
-        crowd.enter(request.peer_addr()).map_err(|most| {
-            let metrics = &self.settings.metrics;
-            metrics.add(&metrics.refused, &[("reason", "connections_per_address")], 1);
-            let why = format!("this address has {most} live connections already");
-            (Refusal::TooManyConnections, why)
-        })
-    }
-
     /// The session as the body of a response to `request`. `transport` is for the metrics.
-    pub fn body<S: Session>(
-        &self,
-        request: &HttpRequest,
-        transport: &'static str,
-        place: Place,
-        session: S,
-    ) -> BoxBody {
+    pub fn body<S: Session>(&self, request: &HttpRequest, transport: &'static str, session: S) -> BoxBody {
+        if let Some(connection) = Connection::of(request) {
+            connection.go_live();
+        }
         let gauge = &self.settings.metrics.connections;
         let presence = Presence::new(gauge.get_or_create(&owned(&[("transport", transport)])).clone());
-        BoxBody::new(Body::start(request, &self.clock, session, (place, presence)))
+        BoxBody::new(Body::start(request, &self.clock, session, presence))
     }
 }
 

@@ -39,12 +39,8 @@ pub(super) fn respond(
     keeper: &Keeper,
     payloads: BoxStream<'static, Payload>,
 ) -> HttpResponse {
-    let place = match keeper.admit(http) {
-        Ok(place) => place,
-        Err((refusal, why)) => return refusal.respond(&why),
-    };
     let answer = Answer::new(form, payloads, keeper.settings.limits);
-    let body = keeper.body(http, form.transport(), place, answer);
+    let body = keeper.body(http, form.transport(), answer);
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, HeaderValue::from_static(form.content_type())))
         .insert_header((X_ACCEL_BUFFERING, HeaderValue::from_static("no")))

@@ -10,7 +10,8 @@ use futures_util::stream;
 use tokio::sync::watch;
 
 use super::*;
-use crate::http::session::{Crowd, Settings, remember_socket};
+use crate::http::connections::{self, Connections};
+use crate::http::session::Settings;
 use crate::live::Json;
 use crate::telemetry::Metrics;
 
@@ -40,8 +41,8 @@ async fn client(form: Form, payloads: fn() -> BoxStream<'static, Payload>) -> (T
         metrics: Arc::clone(&metrics),
         draining: watch::channel(false).1,
         on_init: None,
-        crowd: Crowd::new(0),
     };
+    let connections = Connections::new(connections::Limits::default(), Arc::clone(&metrics));
     let server = HttpServer::new(move || {
         let keeper = Rc::new(Keeper::new(settings.clone()));
         let answer = move |request: HttpRequest| {
@@ -50,7 +51,7 @@ async fn client(form: Form, payloads: fn() -> BoxStream<'static, Payload>) -> (T
         };
         App::new().route("/", web::get().to(answer))
     })
-    .on_connect(remember_socket)
+    .on_connect(connections.on_connect())
     .workers(1)
     .disable_signals()
     .bind("127.0.0.1:0")

@@ -5,8 +5,19 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 /// The longest head of a frame.
 pub const HEAD_MAX: usize = 14;
+/// The longest payload of a control frame.
+pub const CONTROL_MAX: usize = 125;
 /// A close frame has room for this much of a reason.
 const REASON_MAX: usize = 123;
+
+/// The length of the payload by the head of a frame, once that is there.
+pub fn declared(frame: &[u8]) -> Option<u64> {
+    match frame.get(1)? & 0x7f {
+        126 => Some(u16::from_be_bytes(frame.get(2..4)?.try_into().ok()?).into()),
+        127 => Some(u64::from_be_bytes(frame.get(2..10)?.try_into().ok()?)),
+        length => Some(length.into()),
+    }
+}
 
 /// The head of a text of `len` bytes, and room for it.
 pub fn text_head(out: &mut BytesMut, len: usize) {
@@ -68,6 +79,8 @@ mod tests {
             let sent = "x".repeat(len);
             let mut out = BytesMut::new();
             text(&mut out, &sent);
+            assert_eq!(declared(&out), Some(len as u64));
+            assert_eq!(declared(&out[..1]), None);
             let mut codec = Codec::new().client_mode().max_size(1 << 20);
             match codec.decode(&mut out).unwrap() {
                 Some(Frame::Text(heard)) => assert_eq!(heard, sent.as_bytes(), "{len}"),

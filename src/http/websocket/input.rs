@@ -1,14 +1,20 @@
 //! Messages from the client, put together from its frames within a bound.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use actix_http::ws::{CloseReason, Codec, Frame, Item, ProtocolError};
 use actix_web::web::{self, Bytes, BytesMut};
 use futures_util::Stream;
+use tokio::time::Instant;
 use tokio_util::codec::Decoder;
 
-use super::frames::HEAD_MAX;
+use super::frames::{CONTROL_MAX, HEAD_MAX, declared};
+use crate::http::connections::Connection;
+
+/// What a message that is not complete may take without being counted; most are complete at once.
+const FREE: usize = 4 * 1024;
 
 pub struct Input {
     payload: web::Payload,
@@ -16,8 +22,13 @@ pub struct Input {
     buffer: BytesMut,
     /// The message whose continuation frames are coming in.
     partial: Option<BytesMut>,
+    /// Since when a message is not complete.
+    began: Option<Instant>,
     /// Bytes of one message, whether in one frame or several.
     max: usize,
+    /// From whose share of memory it is taken.
+    connection: Option<Rc<Connection>>,
+    is_counted: bool,
     /// What still comes is not looked at.
     broken: bool,
 }
@@ -31,6 +42,8 @@ pub enum Incoming {
     Pong,
     Close(Option<CloseReason>),
     TooBig,
+    /// There is no memory for it.
+    Overloaded,
     /// Not the protocol.
     Broken,
     /// Nothing will come any more.
@@ -38,15 +51,23 @@ pub enum Incoming {
 }
 
 impl Input {
-    pub fn new(payload: web::Payload, max: usize) -> Self {
+    pub fn new(payload: web::Payload, max: usize, connection: Option<Rc<Connection>>) -> Self {
         Self {
             payload,
             codec: Codec::new().max_size(max),
             buffer: BytesMut::new(),
             partial: None,
+            began: None,
             max,
+            connection,
+            is_counted: false,
             broken: false,
         }
+    }
+
+    /// Since when a message is not complete, if one is.
+    pub fn began(&self) -> Option<Instant> {
+        self.began
     }
 
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
@@ -70,20 +91,55 @@ impl Input {
             if self.buffer.is_empty() {
                 // An idle connection keeps no buffer.
                 self.buffer = BytesMut::new();
-                return None;
+                return self.wait();
             }
             match self.codec.decode(&mut self.buffer) {
                 Ok(Some(frame)) => {
-                    if let Some(incoming) = self.frame(frame) {
-                        return Some(incoming);
+                    let incoming = self.frame(frame);
+                    if self.partial.is_none() {
+                        self.began = None;
+                    }
+                    if incoming.is_some() {
+                        return incoming;
                     }
                 }
                 // The codec looks at a frame's size only when all of it is there.
-                Ok(None) if self.buffer.len() <= self.max + HEAD_MAX => return None,
+                Ok(None) if self.fits() => return self.wait(),
                 Ok(None) | Err(ProtocolError::Overflow) => return Some(self.give_up(Incoming::TooBig)),
                 Err(_) => return Some(self.give_up(Incoming::Broken)),
             }
         }
+    }
+
+    /// What was begun stays within the bound, also when it will be complete.
+    fn fits(&self) -> bool {
+        let partial = self.partial.as_ref().map_or(0, BytesMut::len);
+        let length = declared(&self.buffer).unwrap_or(0);
+        // A control frame may come between the parts of a message and is none of them.
+        length <= CONTROL_MAX as u64
+            || usize::try_from(length).is_ok_and(|length| partial.saturating_add(length) <= self.max)
+    }
+
+    /// More has to come: what is there is counted, in bytes and in time.
+    fn wait(&mut self) -> Option<Incoming> {
+        let partial = self.partial.as_ref().map_or(0, BytesMut::len);
+        let bytes = partial + self.buffer.len();
+        if bytes == 0 && self.partial.is_none() {
+            self.began = None;
+        } else {
+            self.began.get_or_insert_with(Instant::now);
+        }
+        if !self.is_counted && bytes <= FREE {
+            return None;
+        }
+        // The most that it will take, so that it is counted once.
+        let most = if bytes <= FREE { 0 } else { self.max + HEAD_MAX };
+        self.is_counted = most > 0;
+        let held = self
+            .connection
+            .as_ref()
+            .map_or(Ok(()), |connection| connection.hold(most));
+        held.err().map(|_| self.give_up(Incoming::Overloaded))
     }
 
     fn frame(&mut self, frame: Frame) -> Option<Incoming> {
@@ -118,6 +174,7 @@ impl Input {
         self.broken = true;
         self.buffer = BytesMut::new();
         self.partial = None;
+        self.began = None;
         why
     }
 }

@@ -12,7 +12,9 @@ use async_graphql::Data;
 
 use self::conversation::Conversation;
 use self::dialect::Dialect;
+use self::input::Input;
 use self::socket::Socket;
+use super::connections::Connection;
 use super::refusal::Refusal;
 use super::session::Keeper;
 use crate::graphql::Operations;
@@ -43,10 +45,6 @@ pub fn upgrade<E: Operations>(
     data: Data,
     keeper: &Keeper,
 ) -> HttpResponse {
-    let place = match keeper.admit(request) {
-        Ok(place) => place,
-        Err((refusal, why)) => return refusal.respond(&why),
-    };
     let mut response = match ws::handshake(request.head()) {
         Ok(response) => response,
         Err(error) => return Refusal::BadRequest.respond(&error.to_string()),
@@ -69,8 +67,9 @@ pub fn upgrade<E: Operations>(
         Some(_) => conversation.greet(&mut greeting),
         None => conversation.close(4406, "Subprotocol not acceptable", &mut greeting),
     }
-    let socket = Socket::new(conversation, greeting, payload, limits);
-    let body = keeper.body(request, spoken.transport(), place, socket);
+    let input = Input::new(payload, limits.message, Connection::of(request));
+    let socket = Socket::new(conversation, greeting, input, limits);
+    let body = keeper.body(request, spoken.transport(), socket);
     match response.message_body(body) {
         Ok(response) => response.map_body(|_, body| body.boxed()).into(),
         Err(error) => Refusal::BadRequest.respond(&error.to_string()),

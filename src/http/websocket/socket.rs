@@ -5,7 +5,7 @@
 
 use std::task::{Context, Poll};
 
-use actix_web::web::{self, BytesMut};
+use actix_web::web::BytesMut;
 use tokio::time::Instant;
 
 use super::conversation::Conversation;
@@ -16,6 +16,8 @@ use crate::http::session::{CHUNK, Due, Limits, Pulse, Session};
 pub struct Socket<E> {
     conversation: Conversation<E>,
     input: Input,
+    /// The client has to send something, for all we have read.
+    awaits_more: bool,
     limits: Limits,
     pulse: Pulse,
     opened: Instant,
@@ -29,16 +31,12 @@ pub struct Socket<E> {
 }
 
 impl<E: Operations> Socket<E> {
-    pub fn new(
-        conversation: Conversation<E>,
-        greeting: BytesMut,
-        payload: web::Payload,
-        limits: Limits,
-    ) -> Self {
+    pub fn new(conversation: Conversation<E>, greeting: BytesMut, input: Input, limits: Limits) -> Self {
         let now = Instant::now();
         Self {
             conversation,
-            input: Input::new(payload, limits.message),
+            input,
+            awaits_more: false,
             pulse: Pulse::new(&limits),
             limits,
             opened: now,
@@ -50,8 +48,10 @@ impl<E: Operations> Socket<E> {
     }
 
     fn read(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) {
+        self.awaits_more = false;
         while out.len() < CHUNK && !self.peer_done {
             let Poll::Ready(incoming) = self.input.poll_next(cx) else {
+                self.awaits_more = true;
                 return;
             };
             match incoming {
@@ -77,6 +77,7 @@ impl<E: Operations> Socket<E> {
             Incoming::Ping(payload) => conversation.pong(&payload, out),
             Incoming::Binary => conversation.close(1003, "Only text is understood", out),
             Incoming::TooBig => conversation.close(1009, "Message too big", out),
+            Incoming::Overloaded => conversation.close(1013, "Overloaded; try again later", out),
             Incoming::Broken => conversation.close(1002, "Protocol error", out),
             Incoming::Pong | Incoming::Life | Incoming::Close(_) | Incoming::Gone => {}
         }
@@ -111,6 +112,11 @@ impl<E: Operations> Session for Socket<E> {
         if !self.conversation.is_ready() && now >= self.opened + limits.init {
             self.conversation
                 .close_soon(4408, "Connection initialisation timeout", now);
+        }
+        let late = |began| now >= began + limits.complete;
+        if self.awaits_more && self.input.began().is_some_and(late) {
+            self.conversation
+                .close_soon(1008, "A message was not complete in time", now);
         }
         if let Some((idle_at, at_last)) = self.leave
             && (now >= at_last || (now >= idle_at && self.conversation.is_idle()))

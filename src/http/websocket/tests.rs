@@ -4,9 +4,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::ws::{CloseCode, Frame, Item, Message, ProtocolError};
+use actix_http::ws::{CloseCode, Frame, Message, ProtocolError};
 use actix_web::dev::ServerHandle;
-use actix_web::web::Bytes;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use async_graphql::{EmptyMutation, Object, Schema, Subscription};
 use futures_util::{Sink, SinkExt, Stream, StreamExt, stream};
@@ -15,8 +15,11 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::graphql::errors::Code;
-use crate::http::session::{Crowd, Keeper, Limits, Settings, remember_socket};
+use crate::http::connections::{self, Connections};
+use crate::http::session::{Keeper, Limits, Settings};
 use crate::telemetry::Metrics;
+
+mod unfinished;
 
 struct Query;
 
@@ -72,6 +75,10 @@ struct Server {
 
 impl Server {
     fn start(limits: Limits) -> Self {
+        Self::within(limits, connections::Limits::default())
+    }
+
+    fn within(limits: Limits, memory: connections::Limits) -> Self {
         let metrics = Arc::new(Metrics::default());
         let draining = watch::Sender::new(false);
         let settings = Settings {
@@ -84,9 +91,9 @@ impl Server {
                 }
                 Ok(())
             })),
-            crowd: Crowd::new(0),
         };
         let schema = Schema::new(Query, EmptyMutation, Subscriptions);
+        let connections = Connections::new(memory, Arc::clone(&metrics));
         let server = HttpServer::new(move || {
             let keeper = Rc::new(Keeper::new(settings.clone()));
             let schema = schema.clone();
@@ -94,9 +101,11 @@ impl Server {
                 let (schema, keeper): (TestSchema, _) = (schema.clone(), keeper.clone());
                 async move { upgrade(&req, payload, Speech::GraphQl, schema, Data::default(), &keeper) }
             };
-            App::new().route("/", web::get().to(answer))
+            App::new()
+                .wrap(from_fn(connections::watch))
+                .route("/", web::get().to(answer))
         })
-        .on_connect(remember_socket)
+        .on_connect(connections.on_connect())
         .workers(1)
         .disable_signals()
         .shutdown_timeout(0)
@@ -202,26 +211,6 @@ async fn each_breach_of_the_protocol_has_its_close_code() {
     assert_eq!(server.closed(4400), 2);
     let mut other = server.connect("graphql-ws-2").await;
     assert_eq!(close_code(&mut other).await, Some(4406));
-    server.handle.stop(false).await;
-}
-
-#[actix_web::test]
-async fn a_message_in_many_frames_is_bounded_as_a_whole() {
-    let limits = Limits {
-        message: 2_000,
-        ..Limits::default()
-    };
-    let server = Server::start(limits);
-    let mut client = server.connect("graphql-transport-ws").await;
-    let part = Bytes::from(vec![b' '; 900]);
-    for item in [
-        Item::FirstText(part.clone()),
-        Item::Continue(part.clone()),
-        Item::Continue(part),
-    ] {
-        client.send(Message::Continuation(item)).await.unwrap();
-    }
-    assert_eq!(close_code(&mut client).await, Some(1009));
     server.handle.stop(false).await;
 }
 

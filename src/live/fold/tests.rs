@@ -84,6 +84,9 @@ fn a_corrected_value_counts_no_more() {
 fn means_neither_drift_nor_overflow() {
     let tenths: Vec<_> = (0..100_000).map(|ts| (ts, 0.1)).collect();
     assert_eq!(folded(Fold::Mean, &tenths).1, 0.1);
+    for n in 1..30 {
+        assert_eq!(folded(Fold::Mean, &tenths[..n]).1, 0.1, "{n} values");
+    }
     let cancelling = [(1, 1e100), (2, 1.0), (3, -1e100), (4, 1.0)];
     assert_eq!(folded(Fold::Mean, &cancelling).1, 0.5);
     let huge: Vec<_> = (0..7).map(|ts| (ts, f64::MAX)).collect();

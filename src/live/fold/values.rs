@@ -78,7 +78,8 @@ impl Values {
     }
 }
 
-/// Exact but for the last digits, whatever the number of values, and without overflow.
+/// Exact but for the last digits, whatever the number of values, without overflow, and between the
+/// smallest and the largest.
 fn mean(parts: impl Iterator<Item = Forgotten> + Clone) -> Option<Forgotten> {
     let count: u64 = parts.clone().map(|part| part.count).sum();
     let ts = parts.clone().map(|part| part.ts).max()?;
@@ -98,7 +99,10 @@ fn mean(parts: impl Iterator<Item = Forgotten> + Clone) -> Option<Forgotten> {
     let mut value = (sum + aside) / n;
     if !value.is_finite() {
         let share = |part: Forgotten| part.value * (part.count as f64 / n);
-        value = parts.map(share).sum::<f64>().clamp(f64::MIN, f64::MAX);
+        value = parts.clone().map(share).sum::<f64>().clamp(f64::MIN, f64::MAX);
     }
+    let values = parts.map(|part| part.value);
+    let least = values.clone().fold(f64::INFINITY, f64::min);
+    let value = value.max(least).min(values.fold(f64::NEG_INFINITY, f64::max));
     Some(Forgotten { ts, value, count })
 }

@@ -2,14 +2,13 @@
 //!
 //! Plain state without locks or time; the outbox around it has both.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::mem;
 use std::sync::{Arc, Weak};
 
-use super::{Delivery, End, Options, Overflow};
-use crate::data::stored::Range;
-use crate::data::{Mark, PartitionId, Positions, SeriesId, Stored, StoredPoint};
-use crate::live::fold::{Fold, Folded, Folding};
+use super::pile::Pile;
+use super::{Delivery, End, Holding, Options, Overflow};
+use crate::data::{Positions, Stored, StoredPoint};
 use crate::live::page::{Page, Pick};
 use crate::telemetry::Counts;
 
@@ -38,14 +37,6 @@ struct Entry {
     shared: usize,
 }
 
-/// Folded points, and the ranges they came from.
-#[derive(Debug)]
-struct Pile {
-    points: Folding<SeriesId>,
-    ranges: BTreeMap<PartitionId, Range>,
-    mark: Arc<Mark>,
-}
-
 impl Queue {
     pub fn new(options: Options) -> Self {
         Self {
@@ -62,20 +53,26 @@ impl Queue {
         }
     }
 
-    pub fn push(&mut self, delivery: Delivery) {
+    /// Returns how many bytes more it holds: its own, and the texts that were written meanwhile.
+    pub fn push(&mut self, delivery: Delivery) -> usize {
+        let own = self.own_bytes;
+        let mut texts = 0;
         let page = Arc::downgrade(&delivery.pick.page);
         // The parts of one batch are judged together.
         if !page.ptr_eq(&self.newest_page) {
             self.newest_page = page;
+            let before = self.shared_bytes;
             self.measure_newest();
+            texts = self.shared_bytes.saturating_sub(before);
             self.fit();
         }
         if self.ended.is_some() {
-            return;
+            return 0;
         }
         self.counts.matched += delivery.pick.len() as u64;
         self.counts.pending += delivery.pick.len() as u64;
         self.add(delivery);
+        texts + self.own_bytes.saturating_sub(own)
     }
 
     /// The next delivery. `early`: a conflated one has to wait, unless it fills half the outbox or
@@ -131,6 +128,31 @@ impl Queue {
         self.counts.discarded += mem::take(&mut self.counts.pending);
     }
 
+    /// What it holds by itself, and of which pages.
+    pub fn holding(&self) -> Holding {
+        let mut pages: Vec<(usize, usize)> = Vec::new();
+        for entry in self.entries.iter().filter(|entry| entry.shared > 0) {
+            let page = Arc::as_ptr(&entry.delivery.pick.page).addr();
+            match pages.last_mut() {
+                Some((last, bytes)) if *last == page => *bytes += entry.shared,
+                _ => pages.push((page, entry.shared)),
+            }
+        }
+        Holding {
+            own: self.own_bytes,
+            pages,
+        }
+    }
+
+    /// Makes do with as little as its policy allows; what it holds by itself then.
+    pub fn give_way(&mut self) -> usize {
+        if self.ended.is_none() && !(self.options.overflow == Overflow::Conflate && self.conflate()) {
+            self.ended = Some(End::Overflow);
+            self.discard();
+        }
+        self.own_bytes
+    }
+
     pub fn is_idle(&self) -> bool {
         self.counts.pending == 0 && self.ended.is_none()
     }
@@ -184,7 +206,7 @@ impl Queue {
         if let Some(before) = self.entries.back_mut()
             && Arc::ptr_eq(&before.delivery.pick.page, &delivery.pick.page)
         {
-            let page = weight(&before.delivery.pick.page);
+            let page = before.delivery.pick.page.weight();
             before.shared -= page;
             self.shared_bytes -= page;
         }
@@ -211,7 +233,7 @@ impl Queue {
             }
             let (lists, texts) = pick.text_bytes();
             let kept = if mem::take(&mut page) {
-                weight(&newest) + texts
+                newest.weight() + texts
             } else {
                 0
             };
@@ -261,17 +283,25 @@ impl Queue {
     }
 
     fn overflow(&mut self) {
-        if self.options.overflow == Overflow::Conflate && !self.folding {
-            self.folding = true;
-            self.shared_bytes = 0;
-            for entry in mem::take(&mut self.entries) {
-                self.fold(&entry.delivery);
-            }
+        if self.options.overflow == Overflow::Conflate {
+            self.conflate();
         }
         if self.own_bytes > self.options.limit {
             self.ended = Some(End::Overflow);
             self.discard();
         }
+    }
+
+    /// False when it does so already.
+    fn conflate(&mut self) -> bool {
+        if mem::replace(&mut self.folding, true) {
+            return false;
+        }
+        (self.own_bytes, self.shared_bytes) = (0, 0);
+        for entry in mem::take(&mut self.entries) {
+            self.fold(&entry.delivery);
+        }
+        true
     }
 }
 
@@ -279,7 +309,7 @@ impl Entry {
     fn shared(delivery: Delivery) -> Self {
         Self {
             own: size_of::<Self>(),
-            shared: references(&delivery.pick) + weight(&delivery.pick.page),
+            shared: references(&delivery.pick) + delivery.pick.page.weight(),
             delivery,
         }
     }
@@ -312,52 +342,6 @@ impl Entry {
     }
 }
 
-impl Pile {
-    fn new(fold: Fold) -> Box<Self> {
-        Box::new(Self {
-            points: Folding::new(fold),
-            ranges: BTreeMap::new(),
-            mark: Arc::default(),
-        })
-    }
-
-    /// Returns how many points were folded away.
-    fn add(&mut self, delivery: &Delivery) -> u64 {
-        let mut folded = 0;
-        for point in delivery.pick.points() {
-            let series = delivery.pick.series(point);
-            folded += u64::from(self.points.add(series.id, series, point));
-        }
-        self.mark = Arc::clone(&delivery.mark);
-        for range in delivery.ranges.iter() {
-            self.ranges
-                .entry(range.partition_id)
-                .and_modify(|all| all.to = all.to.max(range.to))
-                .or_insert(*range);
-        }
-        folded
-    }
-
-    fn bytes(&self) -> usize {
-        size_of::<Self>() + self.points.bytes() + self.ranges.len() * 2 * size_of::<(PartitionId, Range)>()
-    }
-
-    fn into_delivery(self) -> Delivery {
-        let Folded {
-            pick,
-            conflated,
-            folded,
-        } = self.points.finish();
-        Delivery {
-            pick,
-            ranges: self.ranges.into_values().collect(),
-            mark: self.mark,
-            conflated,
-            folded,
-        }
-    }
-}
-
 /// Points at or behind these positions.
 fn unseen(seen: &Positions, pick: &Arc<Pick>) -> Arc<Pick> {
     let new = |point: &StoredPoint| {
@@ -374,9 +358,4 @@ fn unseen(seen: &Positions, pick: &Arc<Pick>) -> Arc<Pick> {
 
 fn references(pick: &Pick) -> usize {
     size_of::<Pick>() + size_of_val(&pick.points[..])
-}
-
-fn weight(page: &Page) -> usize {
-    let Stored { series, points, .. } = &*page.stored;
-    size_of::<Page>() + size_of_val(&series[..]) + size_of_val(&points[..])
 }

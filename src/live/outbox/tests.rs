@@ -53,6 +53,7 @@ enum Step {
     Policy(bool),
     End,
     Discard,
+    GiveWay,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -62,6 +63,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Policy),
         1 => Just(Step::End),
         1 => Just(Step::Discard),
+        1 => Just(Step::GiveWay),
     ]
 }
 
@@ -78,7 +80,11 @@ proptest! {
         let (mut sent, mut conflated) = (0, 0);
         for (at, step) in (0..).zip(steps) {
             match step {
-                Step::Push(series) => queue.push(delivery(&series, at)),
+                Step::Push(series) => { queue.push(delivery(&series, at)); }
+                Step::GiveWay => {
+                    let left = queue.give_way();
+                    prop_assert_eq!(left, queue.holding().own);
+                }
                 Step::Take(early) => if let Some(Ok(taken)) = queue.take(early) {
                     sent += taken.pick.len() as u64;
                     let folded = taken.folded.as_deref().unwrap_or_default();

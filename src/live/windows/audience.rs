@@ -4,11 +4,17 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::updates::{End, Sender};
+use super::updates::{End, Sender, Waiting};
 use super::{Window, Windows};
 use crate::data::{Micros, Selector, Series, SeriesId, StoredSeries};
 
 pub type GroupId = u64;
+
+/// Pairs of a series and a group that wants it.
+const PAIRS_MAX: usize = 2_000_000;
+/// Windows that may wait for all subscribers, and for one that is never ended for it.
+const WAITING_MAX: usize = 1_000_000;
+const FEW: usize = 1_000;
 
 #[derive(Debug, Default)]
 pub struct Audience {
@@ -19,6 +25,7 @@ pub struct Audience {
     wanted_by: HashMap<SeriesId, Vec<GroupId>>,
     /// Series that were seen and that no group wants.
     unwanted: HashSet<SeriesId>,
+    pairs: usize,
     next_group: GroupId,
 }
 
@@ -82,7 +89,11 @@ impl Audience {
             if !wanted_by.contains(&id) {
                 wanted_by.push(id);
                 group.series.push(found.id);
+                self.pairs += 1;
             }
+        }
+        if self.pairs > PAIRS_MAX {
+            self.end_group(id, End::TooManySeries);
         }
     }
 
@@ -105,7 +116,11 @@ impl Audience {
             self.unwanted.insert(id);
             return false;
         }
+        self.pairs += wanted_by.len();
         self.wanted_by.insert(id, wanted_by);
+        if self.pairs > PAIRS_MAX {
+            self.end_series(id, End::TooManySeries);
+        }
         true
     }
 
@@ -123,6 +138,23 @@ impl Audience {
             for member in group.iter().flat_map(|group| &group.members) {
                 member.push(&batch);
             }
+        }
+    }
+
+    /// While too many windows wait, those for whom most of them do are ended.
+    pub fn relieve(&self, waiting: &Waiting) {
+        if waiting.get() <= WAITING_MAX {
+            return;
+        }
+        let members = self.groups.values().flat_map(Group::everyone);
+        let mut fullest: Vec<_> = members.map(|member| (member.waiting(), member)).collect();
+        fullest.retain(|(windows, _)| *windows > FEW);
+        fullest.sort_unstable_by_key(|(windows, _)| usize::MAX - windows);
+        for (_, member) in fullest {
+            if waiting.get() <= WAITING_MAX {
+                return;
+            }
+            member.end(End::Overflow);
         }
     }
 
@@ -173,6 +205,7 @@ impl Audience {
             for id in series {
                 if let Some(wanted_by) = self.wanted_by.get_mut(&id) {
                     wanted_by.retain(|other| *other != group);
+                    self.pairs -= 1;
                     if wanted_by.is_empty() {
                         self.wanted_by.remove(&id);
                         unwanted.push(id);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Window;
-use crate::data::{Bucket, Micros, Positions, Step, StoredPoint, StoredSeries};
+use crate::data::{Bucket, Micros, Positions, Step, StoredPoint, StoredSeries, Sum};
 
 /// Windows kept for one series. Others are read again when a late point touches them.
 const KEPT: usize = 4;
@@ -170,9 +170,9 @@ impl Kept {
         bucket.count += 1;
         bucket.min = bucket.min.min(point.value);
         bucket.max = bucket.max.max(point.value);
-        bucket.sum = bucket.sum.map(|sum| sum + point.value);
-        // Beyond what a double can hold.
-        bucket.sum = bucket.sum.filter(|sum| sum.is_finite());
+        if let Some(sum) = &mut bucket.sum {
+            sum.add(point.value);
+        }
         bucket.last = Some(point.value);
         self.last_ts = point.ts;
     }
@@ -190,7 +190,7 @@ fn alone(series: &StoredSeries, start: Micros, point: &StoredPoint) -> Bucket {
         count: 1,
         min: point.value,
         max: point.value,
-        sum: Some(point.value),
+        sum: Some(Sum::of(point.value)),
         first: Some(point.value),
         last: Some(point.value),
     }

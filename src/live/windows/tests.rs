@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::data::{PartitionId, Selector, Series};
+use crate::data::{LabelMatcher, MatchOp, PartitionId, Selector, Series, Sum};
 
 const STEP: i64 = 10;
 
@@ -120,7 +120,7 @@ impl World {
             count: points.len() as i64,
             min: values.clone().reduce(f64::min)?,
             max: values.clone().reduce(f64::max)?,
-            sum: Some(values.sum()),
+            sum: Some(Sum::of(values.sum())),
             first: points.first().map(|(_, value)| *value),
             last: points.last().map(|(_, value)| *value),
         };
@@ -271,7 +271,7 @@ fn told(updates: &Updates) -> Vec<(i64, i64)> {
 
 #[tokio::test]
 async fn a_slow_subscriber_gets_the_newest_of_each_window_and_a_quick_one_the_very_batch() {
-    let (sender, mut receiver) = updates(Duration::ZERO);
+    let (sender, mut receiver) = updates(Duration::ZERO, &Waiting::default());
     sender.open(&vec![window(1, 0, 1)].into());
     assert_eq!(told(&receiver.next().await.unwrap()), [(0, 1)]);
     let batch: Arc<[_]> = vec![window(1, 0, 2)].into();
@@ -286,7 +286,7 @@ async fn a_slow_subscriber_gets_the_newest_of_each_window_and_a_quick_one_the_ve
 
 #[tokio::test]
 async fn a_backfill_comes_first_and_never_hides_what_waits() {
-    let (sender, mut receiver) = updates(Duration::ZERO);
+    let (sender, mut receiver) = updates(Duration::ZERO, &Waiting::default());
     sender.open(&vec![window(1, 20, 5)].into());
     sender.push(&vec![window(1, 10, 9)].into());
     let older = [0, 10, 20, 30].map(|start| window(1, start, 4).bucket);
@@ -296,7 +296,7 @@ async fn a_backfill_comes_first_and_never_hides_what_waits() {
 
 #[tokio::test]
 async fn an_outbox_nobody_takes_from_is_bounded() {
-    let (sender, mut receiver) = updates(Duration::ZERO);
+    let (sender, mut receiver) = updates(Duration::ZERO, &Waiting::default());
     sender.open(&Arc::default());
     for batch in 0..101 {
         let windows: Vec<_> = (0..1_000).map(|n| window(1, batch * 1_000 + n, 1)).collect();
@@ -308,7 +308,7 @@ async fn an_outbox_nobody_takes_from_is_bounded() {
 
 #[tokio::test]
 async fn the_first_batch_comes_even_if_it_is_empty_and_an_end_is_told() {
-    let (sender, mut receiver) = updates(Duration::ZERO);
+    let (sender, mut receiver) = updates(Duration::ZERO, &Waiting::default());
     sender.open(&Arc::default());
     assert!(receiver.next().await.unwrap().windows.is_empty());
     drop(sender);
@@ -320,7 +320,7 @@ async fn a_series_that_one_group_found_in_postgres_is_judged_for_all_groups() {
     let mut audience = Audience::default();
     let mut windows = Windows::new(step());
     let mut join = |metric: Option<&str>| {
-        let (sender, receiver) = updates(Duration::ZERO);
+        let (sender, receiver) = updates(Duration::ZERO, &Waiting::default());
         let selector = Selector::new(metric.map(str::to_owned), Vec::new());
         (audience.join(selector, None, sender), receiver)
     };
@@ -351,4 +351,34 @@ async fn a_series_that_one_group_found_in_postgres_is_judged_for_all_groups() {
     drop(third);
     assert_eq!(audience.sweep(), [1]);
     assert!(audience.is_empty());
+}
+
+#[tokio::test]
+async fn when_too_many_windows_wait_those_who_hold_most_of_them_are_ended() {
+    let waiting = Waiting::default();
+    let mut audience = Audience::default();
+    let mut slow = Vec::new();
+    for n in 0..15 {
+        let (sender, receiver) = updates(Duration::ZERO, &waiting);
+        // Fifteen groups that all want the same.
+        let other = LabelMatcher::new("none".to_owned(), MatchOp::NotEqual, n.to_string()).unwrap();
+        let selector = Selector::new(None, vec![other]);
+        let (group, _) = audience.join(selector, None, sender).unwrap();
+        audience.matched(group, &[]);
+        slow.push(receiver);
+    }
+    audience.open(&Windows::new(step()));
+    assert!(audience.wants(1, &series(1).series));
+    let batch: Vec<_> = (0..80_000).map(|n| window(1, n, 1)).collect();
+    audience.deliver(&batch);
+    assert_eq!(waiting.get(), 15 * 80_000);
+    audience.relieve(&waiting);
+    assert!(waiting.get() <= 1_000_000);
+    let mut ended = 0;
+    for receiver in &mut slow {
+        ended += usize::from(matches!(receiver.next().await, Err(End::Overflow)));
+    }
+    assert_eq!(ended, 3);
+    drop((slow, audience));
+    assert_eq!(waiting.get(), 0);
 }

@@ -4,6 +4,7 @@
 //! update for each window and counts those that a newer one replaced.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,10 @@ const WAITING_MAX: usize = 100_000;
 
 type Place = (SeriesId, Micros);
 
+/// How many windows wait for all subscribers together.
+#[derive(Clone, Debug, Default)]
+pub struct Waiting(Arc<AtomicUsize>);
+
 /// Why there are no more updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum End {
@@ -27,8 +32,10 @@ pub enum End {
     Overflow,
     #[error("the windows of all subscribers together have too many series; narrow the selector")]
     TooManySeries,
-    #[error("too many window lengths are in use; choose one that others use")]
+    #[error("too many window lengths are in use; choose a round one, such as 10s or 1m")]
     TooManyLengths,
+    #[error("too many different selectors are subscribed to")]
+    Overloaded,
     #[error("a window took too long to read; choose a shorter one")]
     TooLong,
     #[error("windows are not available now; subscribe again in a moment")]
@@ -57,10 +64,11 @@ pub struct Receiver {
     not_before: Instant,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     held: Mutex<Held>,
     changed: Notify,
+    waiting: Waiting,
 }
 
 #[derive(Debug, Default)]
@@ -74,11 +82,23 @@ struct Held {
     order: VecDeque<Place>,
     conflated: u64,
     ended: Option<End>,
+    /// So many of its windows are among all that wait.
+    counted: usize,
+}
+
+impl Waiting {
+    pub fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// `every`: at most one batch in this time.
-pub fn updates(every: Duration) -> (Sender, Receiver) {
-    let shared = Arc::new(Shared::default());
+pub fn updates(every: Duration, waiting: &Waiting) -> (Sender, Receiver) {
+    let shared = Arc::new(Shared {
+        held: Mutex::default(),
+        changed: Notify::new(),
+        waiting: waiting.clone(),
+    });
     let receiver = Receiver {
         shared: Arc::clone(&shared),
         every,
@@ -100,13 +120,22 @@ impl Sender {
         if held.ended.is_none() {
             held.push(batch);
         }
+        self.0.count(&mut held);
         drop(held);
         self.0.changed.notify_one();
     }
 
     pub fn end(&self, why: End) {
-        self.0.lock().end(why);
+        let mut held = self.0.lock();
+        held.end(why);
+        self.0.count(&mut held);
+        drop(held);
         self.0.changed.notify_one();
+    }
+
+    /// How many windows wait for this subscriber.
+    pub fn waiting(&self) -> usize {
+        self.0.lock().counted
     }
 
     /// It ended or the subscriber has gone.
@@ -141,7 +170,7 @@ impl Receiver {
     pub async fn next(&mut self) -> Result<Updates, End> {
         sleep_until(self.not_before).await;
         loop {
-            if let Some(taken) = self.shared.lock().take() {
+            if let Some(taken) = self.shared.take() {
                 self.not_before = Instant::now() + self.every;
                 return taken;
             }
@@ -153,6 +182,7 @@ impl Receiver {
     pub fn series(&self) -> BTreeSet<SeriesId> {
         let mut held = self.shared.lock();
         held.unpack();
+        self.shared.count(&mut held);
         held.windows.keys().map(|(id, _)| *id).collect()
     }
 
@@ -187,6 +217,7 @@ impl Receiver {
         let mut order: Vec<Place> = held.windows.keys().copied().collect();
         order.sort_unstable();
         held.order = order.into();
+        self.shared.count(&mut held);
     }
 }
 
@@ -246,6 +277,7 @@ impl Held {
         if self.ended.is_none() {
             *self = Self {
                 ended: Some(why),
+                counted: self.counted,
                 ..Self::default()
             };
         }
@@ -253,7 +285,32 @@ impl Held {
 }
 
 impl Shared {
+    fn take(&self) -> Option<Result<Updates, End>> {
+        let mut held = self.lock();
+        let taken = held.take();
+        self.count(&mut held);
+        taken
+    }
+
+    /// Once a batch, not for each window.
+    fn count(&self, held: &mut Held) {
+        let waiting = &self.waiting.0;
+        let (before, now) = (held.counted, held.windows.len());
+        match now >= before {
+            true => waiting.fetch_add(now - before, Ordering::Relaxed),
+            false => waiting.fetch_sub(before - now, Ordering::Relaxed),
+        };
+        held.counted = now;
+    }
+
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let counted = self.lock().counted;
+        self.waiting.0.fetch_sub(counted, Ordering::Relaxed);
     }
 }

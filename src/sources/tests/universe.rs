@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use crate::data::headers;
-use crate::data::{Claim, Claimed, Credits, Header, Micros, Place, RawBatch, Share};
+use crate::data::{Claim, Claimed, Credits, Header, LeaderEpoch, Micros, Place, RawBatch, Share};
 use crate::sources::producer::Placed;
 use crate::sources::*;
 use crate::telemetry::{Metrics, Status};
@@ -22,6 +22,7 @@ pub struct Row {
     pub topic_id: String,
     pub next_offset: i64,
     pub owner_epoch: i64,
+    pub leader_epoch: Option<LeaderEpoch>,
 }
 
 /// One stored record, by value.
@@ -46,6 +47,8 @@ pub struct World {
     pub hold: bool,
     pub held: Vec<RawBatch>,
     pub broken: Option<LedgerError>,
+    /// Rows made by a test are of the topic that is there.
+    pub any_topic_id: bool,
 }
 
 impl World {
@@ -64,6 +67,7 @@ impl World {
                 continue;
             }
             row.next_offset = share.to;
+            row.leader_epoch = share.leader_epoch.or(row.leader_epoch);
             self.shares.push(share.clone());
             let of_share = batch.records.iter().filter(|r| r.share as usize == index);
             let mut last = share.from - 1;
@@ -100,11 +104,13 @@ impl World {
             topic_id: place.topic_id.to_owned(),
             next_offset,
             owner_epoch: 1,
+            leader_epoch: None,
         });
         Claimed {
             partition_id,
             owner_epoch: 1,
             next_offset,
+            leader_epoch: None,
         }
     }
 }
@@ -148,19 +154,32 @@ impl Ledger for Shared {
                 return Err(error.clone());
             }
             let key = (place.topic.to_owned(), place.partition);
+            let is_known = world.rows.keys().any(|(topic, _)| topic == place.topic);
             let Some(row) = world.rows.get_mut(&key).and_then(|rows| rows.last_mut()) else {
-                return Ok(Claim::New);
+                return Ok(if is_known { Claim::Unread } else { Claim::New });
             };
-            if row.topic_id != place.topic_id {
-                return Ok(Claim::Recreated);
+            if row.topic_id != place.topic_id && !world.any_topic_id {
+                return Ok(Claim::Unread);
             }
             row.owner_epoch += 1;
             Ok(Claim::Resumed(Claimed {
                 partition_id: row.partition_id,
                 owner_epoch: row.owner_epoch,
                 next_offset: row.next_offset,
+                leader_epoch: row.leader_epoch,
             }))
         })
+    }
+
+    fn begin_topic(&mut self, place: Place<'_>, first: &[(i32, i64)]) -> Result<(), LedgerError> {
+        self.with(|world| {
+            for (partition, next_offset) in first {
+                let partition = *partition;
+                world.begin(Place { partition, ..place }, *next_offset);
+                world.row(place.topic, partition).owner_epoch = 0;
+            }
+        });
+        Ok(())
     }
 
     fn begin_epoch(&mut self, place: Place<'_>, next_offset: i64) -> Result<Claimed, LedgerError> {
@@ -175,6 +194,11 @@ impl Ledger for Shared {
                 row.next_offset = to;
             }
         });
+        Ok(())
+    }
+
+    fn record_lost_end(&mut self, claimed: Claimed, from: i64) -> Result<(), LedgerError> {
+        self.with(|world| world.gaps.push((claimed.partition_id, from, claimed.next_offset)));
         Ok(())
     }
 }

@@ -8,30 +8,24 @@ use crate::store::testing::Database;
 use crate::store::testing::batches::{Input, Node, ranges};
 use crate::store::{WriteError, WriterConfig};
 
-/// Tries until the server has noticed that the node's sessions ended.
+/// Waits for the sessions of nodes that ended, as the command does.
 async fn rewind_when_stopped(db: &Database, to: &[(i32, i64)]) -> Vec<(i32, i64)> {
-    loop {
-        let offset = |partition| {
-            to.iter()
-                .find(|(p, _)| *p == partition)
-                .map(|(_, offset)| *offset)
-        };
-        match rewind(&db.url, "machines", offset).await {
-            Err(AdminError::Running) => tokio::task::yield_now().await,
-            other => return other.unwrap(),
-        }
-    }
+    let offset = |partition| {
+        to.iter()
+            .find(|(p, _)| *p == partition)
+            .map(|(_, offset)| *offset)
+    };
+    rewind(&db.url, "machines", offset, LONG).await.unwrap()
 }
+
+/// For a server that is slow to notice the end of a session.
+const LONG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn a_rewind_is_refused_while_a_writer_or_a_ledger_is_connected() {
     let db = Database::create().await;
-    let refused = async || {
-        matches!(
-            rewind(&db.url, "machines", |_| None).await,
-            Err(AdminError::Running)
-        )
-    };
+    let rewind = async |patience| rewind(&db.url, "machines", |_| Some(0), patience).await;
+    let refused = async || matches!(rewind(Duration::ZERO).await, Err(AdminError::Running));
     let writer = Writer::connect(&db.url, WriterConfig::default(), Default::default())
         .await
         .unwrap();
@@ -40,11 +34,39 @@ async fn a_rewind_is_refused_while_a_writer_or_a_ledger_is_connected() {
     drop(writer);
     assert!(refused().await);
     drop(ledger);
-    while refused().await {
+    let unread = rewind(LONG).await;
+    assert!(matches!(unread, Err(AdminError::NeverRead(_))), "{unread:?}");
+}
+
+#[tokio::test]
+async fn a_rewind_waits_for_the_lock_of_a_session_that_has_just_gone() {
+    let db = Database::create().await;
+    // As a session whose end the server has not noticed yet.
+    let held = db.again().await;
+    held.run(&format!("select pg_advisory_lock_shared({})", locks::RUNNING))
+        .await;
+    let url = db.url.clone();
+    let waiting = tokio::spawn(async move { rewind(&url, "machines", |_| Some(0), LONG).await });
+    let tried = "select count(*) > 0 from pg_stat_activity
+        where datname = current_database() and query like '%pg_try_advisory_xact_lock%'
+        and pid <> pg_backend_pid()";
+    while db.rows(tried).await != ["t"] {
         tokio::task::yield_now().await;
     }
-    let unread = rewind(&db.url, "machines", |_| Some(0)).await;
-    assert!(matches!(unread, Err(AdminError::NeverRead(_))));
+    assert!(!waiting.is_finished());
+    drop(held);
+    let unread = waiting.await.unwrap();
+    assert!(matches!(unread, Err(AdminError::NeverRead(_))), "{unread:?}");
+}
+
+#[tokio::test]
+async fn a_rewind_leaves_no_lock_to_the_next_one_or_to_a_node() {
+    let db = Database::create().await;
+    for _ in 0..50 {
+        let unread = rewind(&db.url, "machines", |_| Some(0), Duration::ZERO).await;
+        assert!(matches!(unread, Err(AdminError::NeverRead(_))), "{unread:?}");
+    }
+    Ledger::connect(&db.url).await.unwrap();
 }
 
 #[tokio::test]
@@ -125,10 +147,7 @@ async fn a_writer_works_on_while_many_points_are_deleted() {
     )
     .await;
     // The catalogue is as if a write that never ends held it: only the end of the deletion waits.
-    let held = Database {
-        url: node.db.url.clone(),
-        client: connect(&node.db.url).await.unwrap(),
-    };
+    let held = node.db.again().await;
     held.run("begin").await;
     held.client
         .execute("select pg_advisory_xact_lock_shared($1)", &[&locks::CATALOGUE])

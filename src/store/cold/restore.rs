@@ -6,6 +6,7 @@ use tokio_postgres::Client;
 
 use crate::data::{Day, Micros};
 use crate::store::connect::{DatabaseUrl, connect};
+use crate::store::pace::Pace;
 use crate::store::partitions::Partitions;
 use crate::store::timestamp::Timestamp;
 use crate::store::{catalogue, locks};
@@ -33,6 +34,9 @@ const INVALIDATE: &str = "insert into invalidations (min_ts, max_ts, series_ids,
         select from days where day = ($1::timestamptz at time zone 'UTC')::date and version <> $3)
     having count(*) > 0";
 
+/// Longer than a pass of the rollups takes, or retention.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A day on its way back. Without [`Restore::commit`] nothing of it stays but its series.
 #[allow(missing_debug_implementations, reason = "two connections that say nothing")]
 pub struct Restore {
@@ -48,12 +52,14 @@ impl Restore {
     /// Until `commit` rollups are not refreshed and nothing is dropped: either would see half a day.
     pub async fn begin(url: &DatabaseUrl, archived: &Archived, keep: Duration) -> Result<Self, ColdError> {
         let (points, series) = (connect(url).await?, connect(url).await?);
-        points
-            .execute("select pg_advisory_lock($1)", &[&locks::ROLLUPS])
-            .await?;
+        let lock = "select pg_try_advisory_lock($1)";
+        if !locks::acquire(&points, lock, locks::ROLLUPS, PATIENCE).await? {
+            return Err(ColdError::Busy);
+        }
         let start = archived.day.start();
         let mut partitions = Partitions::of(&points, "points", 1).await?;
-        partitions.ensure(&points, std::iter::once(start)).await?;
+        let day = std::iter::once(((), start));
+        partitions.ensure(&points, day, &Pace::default()).await?;
         points.batch_execute("begin").await?;
         points
             .execute("select pg_advisory_xact_lock_shared($1)", &[&locks::CATALOGUE])

@@ -1,17 +1,19 @@
 //! The files of the private cluster: where they lie, how they are made, and the URL they are served at.
 
-use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::symlink;
+use std::fs::{self, File};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use super::binaries::Binaries;
 use super::owner::Owner;
+use super::place::{Entry, Place};
 use super::{EmbeddedError, NAME};
 
 /// The cluster's directory inside the data directory.
 pub(super) const DATA: &str = "postgres";
+/// The file in the data directory that names the socket's directory.
+const SOCKET: &str = "socket";
 
 /// Where a cluster goes when the Postgres user cannot reach the data directory, best first.
 const REACHABLE: [&str; 2] = ["/var/lib", "/tmp"];
@@ -21,65 +23,101 @@ const LAST_WORDS: usize = 400;
 
 #[derive(Clone, Debug)]
 pub(super) struct Cluster {
+    /// The data directory.
+    place: Place,
+    /// Where PGDATA and the log lie.
+    base: Place,
+    /// The name of PGDATA in it.
+    name: String,
     /// PGDATA.
     pub data: PathBuf,
-    /// Where the socket lies; short, because a socket's path may have some hundred bytes only.
-    pub socket_dir: PathBuf,
     pub log: PathBuf,
 }
 
 impl Cluster {
-    /// Finds a place that `owner` can reach: `dir` itself, else a directory elsewhere to which
-    /// `dir/postgres` links.
-    pub fn locate(dir: &Path, owner: &Owner) -> Result<Self, EmbeddedError> {
-        let link = dir.join(DATA);
-        let data = match fs::read_link(&link) {
-            Ok(elsewhere) => elsewhere,
-            Err(_) if owner.can_reach(dir) => link,
-            Err(_) => {
-                let base = elsewhere(dir, owner)?;
-                let data = base.join(DATA);
-                symlink(&data, &link).map_err(EmbeddedError::io("cannot link", &link))?;
-                tracing::warn!(
-                    wanted = %dir.display(), used = %base.display(),
-                    "PostgreSQL does not run as root and its user cannot reach the data directory; the database lies elsewhere"
-                );
-                data
+    /// Finds a place that `owner` can reach: the data directory itself, else a directory elsewhere to
+    /// which `postgres` in it links.
+    pub fn locate(place: Place, owner: &Owner) -> Result<Self, EmbeddedError> {
+        let link = place.path.join(DATA);
+        let linked = matches!(place.entry(DATA)?, Some(Entry::Link(_)));
+        let (base, data) = if linked {
+            let data = fs::read_link(&link).map_err(EmbeddedError::io("cannot follow", &link))?;
+            let data = place.path.join(data);
+            let base = data.parent().unwrap_or(Path::new("/"));
+            let base = base
+                .canonicalize()
+                .map_err(EmbeddedError::io("cannot read", base))?;
+            let (base, name) = (
+                Place::open(&base)?,
+                data.file_name().and_then(|name| name.to_str()),
+            );
+            // It may have been changed since it was looked at.
+            if name.is_none_or(|name| !base.sub(name).is_ok_and(|it| it.owner().ok() == Some(owner.uid))) {
+                return Err(EmbeddedError::Suspicious(link));
             }
+            (base, data)
+        } else if owner.can_reach(&place.path) {
+            (place.clone(), link)
+        } else {
+            let base = elsewhere(&place.path, owner)?;
+            let data = base.path.join(DATA);
+            place.link(DATA, &data)?;
+            tracing::warn!(
+                wanted = %place.path.display(), used = %base.path.display(),
+                "PostgreSQL does not run as root and its user cannot reach the data directory; the database lies elsewhere"
+            );
+            (base, data)
         };
-        let mut hasher = DefaultHasher::new();
-        data.hash(&mut hasher);
-        let socket_dir = PathBuf::from(format!("/tmp/.streamsync-{:016x}", hasher.finish()));
-        let log = data.with_extension("log");
+        let name = data
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or(DATA)
+            .to_owned();
+        owner.take_back(&base, &name)?;
         Ok(Self {
-            data,
-            socket_dir,
-            log,
+            data: base.path.join(&name),
+            log: base.path.join(format!("{name}.log")),
+            place,
+            base,
+            name,
         })
     }
 
     /// The major version that wrote the files; `None` before the first start.
-    pub fn major(&self) -> Result<Option<u32>, EmbeddedError> {
-        let path = self.data.join("PG_VERSION");
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(text.trim().parse().ok()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(EmbeddedError::io("cannot read", &path)(error)),
+    pub fn major(&self, owner: &Owner) -> Result<Option<u32>, EmbeddedError> {
+        let version = self.file("PG_VERSION", owner)?;
+        Ok(version.and_then(|text| text.trim().parse().ok()))
+    }
+
+    /// A small file of PGDATA.
+    pub fn file(&self, name: &str, owner: &Owner) -> Result<Option<String>, EmbeddedError> {
+        if self.base.entry(&self.name)?.is_none() {
+            return Ok(None);
         }
+        self.base.sub(&self.name)?.read(name, owner)
     }
 
     /// Makes the cluster unless it is there. It appears by a rename, so that an initdb that was
     /// killed leaves no half of a cluster behind.
     pub fn init(&self, binaries: &Binaries, owner: &Owner) -> Result<(), EmbeddedError> {
-        if self.data.join("PG_VERSION").exists() {
+        if self.file("PG_VERSION", owner)?.is_some() {
             return Ok(());
         }
         tracing::info!(data = %self.data.display(), "creating a private Postgres");
-        let unfinished = self.data.with_extension("unfinished");
-        if unfinished.exists() {
-            fs::remove_dir_all(&unfinished).map_err(EmbeddedError::io("cannot remove", &unfinished))?;
+        let name = format!("{}.unfinished", self.name);
+        let unfinished = self.base.path.join(&name);
+        if self.base.entry(&name)?.is_some() {
+            // By whom it belongs to: what lies in it is not ours to follow.
+            let mut remove = owner.command(Path::new("/bin/rm"));
+            let removed = remove
+                .args(["-rf", "--"])
+                .arg(&unfinished)
+                .current_dir("/")
+                .stderr(Stdio::null());
+            let _ = removed.status();
+            self.base.remove_dir(&name);
         }
-        owner.private_dir(&unfinished)?;
+        self.base.make_dir(&name, owner)?;
         let output = owner
             .command(&binaries.initdb)
             .arg("--pgdata")
@@ -96,30 +134,96 @@ impl Cluster {
         if !output.status.success() {
             return Err(EmbeddedError::Initdb(last_words(&output)));
         }
-        fs::rename(&unfinished, &self.data).map_err(EmbeddedError::io("cannot create", &self.data))
+        self.base.rename(&name, &self.name)
     }
 
-    pub fn socket(&self) -> PathBuf {
-        self.socket_dir.join(".s.PGSQL.5432")
+    /// The server's log, set aside when it is larger than this, in bytes.
+    pub fn open_log(&self, limit: u64, owner: &Owner) -> Result<File, EmbeddedError> {
+        let name = format!("{}.log", self.name);
+        let log = self.base.file(&name, owner)?;
+        if log.metadata().is_ok_and(|meta| meta.len() > limit) {
+            self.base.rename(&name, &format!("{name}.old"))?;
+            return self.base.file(&name, owner);
+        }
+        Ok(log)
     }
 
-    pub fn url(&self) -> String {
-        let host = self.socket_dir.to_string_lossy().replace('/', "%2F");
-        format!("postgresql://{NAME}@{host}/postgres")
+    /// Where a server that runs has its socket, by its own word; with the process that says so.
+    pub fn in_use(&self, owner: &Owner) -> Option<(u32, PathBuf)> {
+        let text = self.file("postmaster.pid", owner).ok()??;
+        let mut lines = text.lines();
+        let pid = lines.next()?.trim().parse().ok()?;
+        // A copied directory holds the original's file.
+        let data = lines.next().filter(|data| Path::new(data) == self.data);
+        let dir = data.and(lines.nth(2)).filter(|dir| dir.starts_with('/'))?;
+        Some((pid, socket_in(Path::new(dir))))
+    }
+
+    /// A directory below /tmp, by a name that nobody can guess and make before us, and short: a
+    /// socket's path may have some hundred bytes only. The data directory keeps it, so that the URL
+    /// stays the same; a copy of it elsewhere, whose original runs, gets another one.
+    pub fn socket_dir(&self, owner: &Owner) -> Result<PathBuf, EmbeddedError> {
+        let kept = self.place.read(SOCKET, owner)?;
+        if let Some(dir) = kept.and_then(|name| dir_named(name.trim()))
+            && UnixStream::connect(socket_in(&dir)).is_err()
+            && owner.private_dir(&dir).is_ok()
+        {
+            return Ok(dir);
+        }
+        let mut random = [0; 8];
+        openssl::rand::rand_bytes(&mut random)
+            .map_err(|error| EmbeddedError::io("cannot name a socket for", &self.data)(error.into()))?;
+        let name = format!("{:016x}", u64::from_ne_bytes(random));
+        let dir = dir_named(&name).unwrap_or_default();
+        owner.private_dir(&dir)?;
+        self.place.write(SOCKET, &name, owner)?;
+        Ok(dir)
     }
 }
 
-fn elsewhere(dir: &Path, owner: &Owner) -> Result<PathBuf, EmbeddedError> {
+/// Where the server of this data directory can be asked, if one of this user's runs.
+pub(super) fn running(place: &Place, owner: &Owner) -> Result<Option<String>, EmbeddedError> {
+    let dir = place.read(SOCKET, owner)?.and_then(|name| dir_named(name.trim()));
+    Ok(dir
+        .filter(|dir| UnixStream::connect(socket_in(dir)).is_ok())
+        .map(|dir| url(&dir)))
+}
+
+pub(super) fn socket_in(dir: &Path) -> PathBuf {
+    dir.join(".s.PGSQL.5432")
+}
+
+pub(super) fn url(socket_dir: &Path) -> String {
+    let host = socket_dir.to_string_lossy().replace('/', "%2F");
+    format!("postgresql://{NAME}@{host}/postgres")
+}
+
+/// What the file holds is a name and nothing else: it may be another user's file.
+fn dir_named(name: &str) -> Option<PathBuf> {
+    let is_ours = name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_ours.then(|| PathBuf::from(format!("/tmp/.streamsync-{name}")))
+}
+
+fn elsewhere(dir: &Path, owner: &Owner) -> Result<Place, EmbeddedError> {
     let unique = format!(
         "streamsync-{}-{}",
         std::process::id(),
         crate::data::Micros::now().0
     );
-    REACHABLE
-        .iter()
-        .map(|base| Path::new(base).join(&unique))
-        .find(|place| owner.private_dir(place).is_ok() && owner.can_reach(place))
-        .ok_or_else(|| EmbeddedError::Unreachable(dir.to_owned()))
+    for base in REACHABLE {
+        let path = Path::new(base).join(&unique);
+        // Never one that was there before.
+        if fs::create_dir(&path).is_err() {
+            continue;
+        }
+        let place = Place::open(&path)?;
+        place.take()?;
+        if owner.can_reach(&path) {
+            return Ok(place);
+        }
+        let _ = fs::remove_dir(&path);
+    }
+    Err(EmbeddedError::Unreachable(dir.to_owned()))
 }
 
 fn last_words(output: &Output) -> String {

@@ -4,10 +4,15 @@
 //! listens on a Unix socket in a directory of mode 0700 and on no TCP port. The server is a child
 //! that ends with us, however we end; one that outlived a former run is taken over, that is, shut
 //! down and started anew as our own child.
+//!
+//! As root we run the server as another user, to whom only the cluster itself belongs. The data
+//! directory stays root's, and nothing that this user can put in our way is opened or given away by
+//! its name (`place.rs`).
 
 mod binaries;
 mod cluster;
 mod owner;
+mod place;
 mod postmaster;
 #[cfg(test)]
 mod tests;
@@ -20,6 +25,7 @@ use binaries::Binaries;
 pub use binaries::OLDEST_MAJOR;
 use cluster::Cluster;
 use owner::Owner;
+use place::Place;
 use postmaster::Postmaster;
 
 /// The role of the cluster; its database is the one that initdb makes, `postgres`.
@@ -29,7 +35,6 @@ const LOCK: &str = "lock";
 /// A running private server. Dropping it stops it; [`Embedded::stop`] also tells how that went.
 #[derive(Debug)]
 pub struct Embedded {
-    url: String,
     data: PathBuf,
     postmaster: Postmaster,
     /// Held for as long as the server may touch the files.
@@ -55,7 +60,15 @@ pub enum EmbeddedError {
     #[error("{0} belongs to another user: run as that user or as root, or choose another --data-dir")]
     NotOurs(PathBuf),
     #[error(
-        "PostgreSQL refuses to run as root and this machine has no user 'postgres' or 'nobody' to run it as: start streamsync as an ordinary user, or set DATABASE_URL"
+        "{0} is not what streamsync made there, or somebody else's: look at it and remove it, or choose another --data-dir"
+    )]
+    Suspicious(PathBuf),
+    #[error(
+        "there is no database in {0}: set DATABASE_URL or --database-url, or --data-dir to where `serve` keeps it"
+    )]
+    Nothing(PathBuf),
+    #[error(
+        "PostgreSQL refuses to run as root and this machine has no user 'postgres' to run it as: make one (useradd --system postgres), start streamsync as an ordinary user, or set DATABASE_URL"
     )]
     NoUser,
     #[error(
@@ -90,18 +103,15 @@ impl Embedded {
     pub fn start(dir: &Path) -> Result<Self, EmbeddedError> {
         let is_new = !dir.exists();
         std::fs::create_dir_all(dir).map_err(EmbeddedError::io("cannot create", dir))?;
-        let dir = dir
-            .canonicalize()
-            .map_err(EmbeddedError::io("cannot read", dir))?;
-        let lock = lock(&dir)?;
-        let owner = Owner::choose(&dir)?;
-        // Whoever called sudo can go on without it later.
-        owner.give(&dir.join(LOCK))?;
+        let place = place(dir)?;
+        let owner = Owner::choose(&place)?;
         if is_new {
-            owner.give(&dir)?;
+            owner.settle(&place)?;
         }
-        let cluster = Cluster::locate(&dir, &owner)?;
-        let binaries = Binaries::find(cluster.major()?, &cluster.data, &owner)?;
+        let lock = lock(&place, &owner)?;
+        owner.take_back(&place, cluster::DATA)?;
+        let cluster = Cluster::locate(place, &owner)?;
+        let binaries = Binaries::find(cluster.major(&owner)?, &cluster.data, &owner)?;
         cluster.init(&binaries, &owner)?;
         let postmaster = Postmaster::start(&binaries, &cluster, &owner)?;
         tracing::info!(
@@ -111,16 +121,36 @@ impl Embedded {
             "private Postgres is up"
         );
         Ok(Self {
-            url: cluster.url(),
             data: cluster.data,
             postmaster,
             _lock: lock,
         })
     }
 
+    /// For a command beside a server that may be running: that server's URL, or a server of our own
+    /// for as long as the command takes. A directory without a cluster stays without.
+    pub fn join(dir: &Path) -> Result<Joined, EmbeddedError> {
+        let nothing = || EmbeddedError::Nothing(dir.to_owned());
+        if !dir.exists() {
+            return Err(nothing());
+        }
+        let place = place(dir)?;
+        if place.entry(cluster::DATA)?.is_none() {
+            return Err(nothing());
+        }
+        let in_use = match Self::start(dir) {
+            Err(in_use @ EmbeddedError::InUse(_)) => in_use,
+            other => return other.map(Joined::Started),
+        };
+        let owner = Owner::choose(&place)?;
+        cluster::running(&place, &owner)?
+            .map(Joined::Running)
+            .ok_or(in_use)
+    }
+
     /// For tokio-postgres, diesel-async and psql alike; holds no password.
     pub fn url(&self) -> String {
-        self.url.clone()
+        self.postmaster.url()
     }
 
     /// Where the cluster's files are; not below the given directory when that is out of reach for
@@ -145,20 +175,29 @@ impl Embedded {
     }
 }
 
-fn lock(dir: &Path) -> Result<File, EmbeddedError> {
-    let path = dir.join(LOCK);
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::PermissionDenied => EmbeddedError::NotOurs(dir.to_owned()),
-            _ => EmbeddedError::io("cannot open", &path)(error),
-        })?;
+/// What [`Embedded::join`] came to.
+#[derive(Debug)]
+pub enum Joined {
+    /// At this URL; whoever started it may end it at any moment.
+    Running(String),
+    Started(Embedded),
+}
+
+fn place(dir: &Path) -> Result<Place, EmbeddedError> {
+    let path = dir
+        .canonicalize()
+        .map_err(EmbeddedError::io("cannot read", dir))?;
+    Place::open(&path)
+}
+
+fn lock(place: &Place, owner: &Owner) -> Result<File, EmbeddedError> {
+    let file = place.file(LOCK, owner).map_err(|error| match error {
+        EmbeddedError::NotOurs(_) => EmbeddedError::NotOurs(place.path.clone()),
+        other => other,
+    })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(EmbeddedError::InUse(dir.to_owned())),
-        Err(TryLockError::Error(error)) => Err(EmbeddedError::io("cannot lock", &path)(error)),
+        Err(TryLockError::WouldBlock) => Err(EmbeddedError::InUse(place.path.clone())),
+        Err(TryLockError::Error(error)) => Err(EmbeddedError::io("cannot lock", &place.path)(error)),
     }
 }

@@ -1,53 +1,97 @@
 //! As whom Postgres runs: it refuses root, so a root that starts it has to pick another user.
 //!
-//! Order: the user who owns an existing cluster, then the one behind `sudo`, then `postgres`, then
-//! `nobody`. Not root: ourselves.
+//! Order: the user who owns an existing cluster, then the one behind `sudo`, then `postgres`. Not
+//! root: ourselves. `nobody` is many programs at once, each of which could then read the database
+//! and become it: only clusters of earlier versions still run as that user.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rustix::fs::{Gid, Uid};
+
 use super::EmbeddedError;
 use super::cluster::DATA;
+use super::place::{Entry, Place};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
     pub uid: u32,
     gid: u32,
+    who: Who,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    Ourselves,
+    /// We are root and have to become this user, who called `sudo` and can go on without it later.
+    Person,
     /// We are root and have to become this user.
-    switch: bool,
+    Service,
 }
 
 impl Owner {
-    pub fn choose(dir: &Path) -> Result<Self, EmbeddedError> {
-        let uid = rustix::process::geteuid().as_raw();
-        let of_cluster = fs::metadata(dir.join(DATA)).ok();
-        if uid != 0 {
-            if of_cluster.is_some_and(|meta| meta.uid() != uid) {
-                return Err(EmbeddedError::NotOurs(dir.to_owned()));
+    pub fn choose(place: &Place) -> Result<Self, EmbeddedError> {
+        let us = rustix::process::geteuid().as_raw();
+        let of_cluster = of_cluster(place, us)?;
+        if us != 0 {
+            if of_cluster.is_some_and(|(uid, _)| uid != us) {
+                return Err(EmbeddedError::NotOurs(place.path.clone()));
             }
-            let gid = rustix::process::getegid().as_raw();
             return Ok(Self {
-                uid,
-                gid,
-                switch: false,
+                uid: us,
+                gid: rustix::process::getegid().as_raw(),
+                who: Who::Ourselves,
             });
         }
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-        of_cluster
-            .map(|meta| (meta.uid(), meta.gid()))
+        let nobody = named(&passwd, "nobody");
+        let person = behind_sudo();
+        let (uid, gid) = of_cluster
             .filter(|(uid, _)| *uid != 0)
-            .or_else(behind_sudo)
+            .or(person)
             .or_else(|| named(&passwd, "postgres"))
-            .or_else(|| named(&passwd, "nobody"))
-            .map(|(uid, gid)| Self {
-                uid,
-                gid,
-                switch: true,
-            })
-            .ok_or(EmbeddedError::NoUser)
+            .ok_or(EmbeddedError::NoUser)?;
+        if nobody.is_some_and(|(nobody, _)| nobody == uid) {
+            tracing::warn!(
+                "the private Postgres runs as 'nobody', and so do other programs, which can read and change it: stop streamsync, make a user 'postgres' (useradd --system postgres) and give it the directory postgres in the data directory (chown -R)"
+            );
+        }
+        let service = ["postgres", "nobody"]
+            .iter()
+            .filter_map(|name| named(&passwd, name));
+        let is_service =
+            person.is_none_or(|(person, _)| person != uid) && service.into_iter().any(|(it, _)| it == uid);
+        let who = if is_service { Who::Service } else { Who::Person };
+        Ok(Self { uid, gid, who })
+    }
+
+    /// We are root and this is somebody else.
+    pub fn is_other(&self) -> bool {
+        self.who != Who::Ourselves
+    }
+
+    /// Whose a data directory is that we have just made.
+    pub fn settle(&self, place: &Place) -> Result<(), EmbeddedError> {
+        match self.who {
+            Who::Ourselves => Ok(()),
+            Who::Person => place.give(self),
+            Who::Service => place.take(),
+        }
+    }
+
+    /// Earlier versions gave the whole directory to the user whom Postgres runs as, who could put
+    /// links into it for root to follow.
+    pub fn take_back(&self, place: &Place, cluster: &str) -> Result<(), EmbeddedError> {
+        if self.who == Who::Service && place.owner()? == self.uid && place.entry(cluster)?.is_some() {
+            tracing::info!(dir = %place.path.display(), "the data directory is root's from now on; Postgres keeps what lies in its own");
+            place.take()?;
+        }
+        Ok(())
     }
 
     /// A command that runs as this user, with none of our environment: Postgres would take PG*
@@ -60,35 +104,37 @@ impl Owner {
                 command.env(name, value);
             }
         }
-        if self.switch {
+        if self.is_other() {
             // Root's supplementary groups are dropped by std on the way.
             command.uid(self.uid).gid(self.gid);
         }
         command
     }
 
-    pub fn give(&self, path: &Path) -> Result<(), EmbeddedError> {
-        if !self.switch {
+    /// By descriptor: a name could have become another file's meanwhile.
+    pub fn give(&self, what: impl AsFd) -> io::Result<()> {
+        if !self.is_other() {
             return Ok(());
         }
-        chown(path, Some(self.uid), Some(self.gid))
-            .map_err(EmbeddedError::io("cannot give to the Postgres user", path))
+        let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
+        Ok(rustix::fs::fchown(what, Some(uid), Some(gid))?)
     }
 
-    /// Creates the directory if need be, for this user alone. A directory that is somebody else's
-    /// (in /tmp anybody may have made it before us) is refused.
+    /// Makes a directory that is this user's alone, or takes the one that is there. One that is
+    /// somebody else's (in /tmp anybody may have made it before us) is refused.
     pub fn private_dir(&self, path: &Path) -> Result<(), EmbeddedError> {
+        let us = rustix::process::geteuid().as_raw();
         match fs::create_dir(path) {
-            Ok(()) => self.give(path)?,
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(EmbeddedError::io("cannot create", path)(error)),
         }
-        let meta = fs::symlink_metadata(path).map_err(EmbeddedError::io("cannot read", path))?;
-        if !meta.is_dir() || meta.uid() != self.uid {
+        let place = Place::open(path)?;
+        let theirs = place.owner()?;
+        if theirs != self.uid && theirs != us {
             return Err(EmbeddedError::NotOurs(path.to_owned()));
         }
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700))
-            .map_err(EmbeddedError::io("cannot make private", path))
+        place.give(self)
     }
 
     /// Whether this user may pass through `dir` and all above it, by asking the kernel.
@@ -101,6 +147,25 @@ impl Owner {
             .stderr(Stdio::null())
             .status()
             .is_ok_and(|status| status.success())
+    }
+}
+
+/// Who owns the cluster in this place. A link to it is followed when root made it, or whoever owns
+/// what it leads to: nobody else can make us work on a stranger's files.
+fn of_cluster(place: &Place, us: u32) -> Result<Option<(u32, u32)>, EmbeddedError> {
+    let path = place.path.join(DATA);
+    match place.entry(DATA)? {
+        None => Ok(None),
+        Some(Entry::Directory(uid, gid)) => Ok(Some((uid, gid))),
+        Some(Entry::Link(link)) => {
+            let target = fs::metadata(&path).map_err(EmbeddedError::io("cannot follow", &path))?;
+            if target.is_dir() && (us != 0 || link == 0 || link == target.uid()) {
+                Ok(Some((target.uid(), target.gid())))
+            } else {
+                Err(EmbeddedError::Suspicious(path))
+            }
+        }
+        Some(Entry::Other) => Err(EmbeddedError::Suspicious(path)),
     }
 }
 

@@ -6,9 +6,10 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread;
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 
 use super::binaries::Binaries;
-use super::cluster::{Cluster, tail};
+use super::cluster::{Cluster, socket_in, tail, url};
 use super::owner::Owner;
 use super::{EmbeddedError, NAME};
 
@@ -32,6 +33,8 @@ const POLL: Duration = Duration::from_millis(50);
 const RETRY: Duration = Duration::from_millis(500);
 /// The log is set aside at a start when larger than this, in bytes.
 const LOG_LIMIT: u64 = 16 * 1024 * 1024;
+/// What is read of the log of a server that did not start, in bytes.
+const LOG_TAIL: usize = 64 * 1024;
 
 const SETTINGS: [&str; 11] = [
     "listen_addresses=",
@@ -64,16 +67,23 @@ struct Ended {
 impl Postmaster {
     pub fn start(binaries: &Binaries, cluster: &Cluster, owner: &Owner) -> Result<Self, EmbeddedError> {
         let deadline = Instant::now() + START_TIMEOUT;
-        end_leftover(cluster, deadline)?;
+        end_leftover(cluster, owner, deadline)?;
         loop {
-            owner.private_dir(&cluster.socket_dir)?;
-            let log = open_log(cluster, owner)?;
+            let log = cluster.open_log(LOG_LIMIT, owner)?;
+            let socket_dir = cluster.socket_dir(owner)?;
             let log_from = log.metadata().map_or(0, |meta| meta.len());
-            let this = Self::spawn(command(binaries, cluster, owner, log), cluster)?;
-            if this.wait_ready(cluster, deadline) {
+            let for_server = log
+                .try_clone()
+                .map_err(EmbeddedError::io("cannot open", &cluster.log))?;
+            let this = Self::spawn(
+                command(binaries, cluster, &socket_dir, owner, for_server),
+                cluster,
+                socket_dir,
+            )?;
+            if this.wait_ready(deadline) {
                 return Ok(this);
             }
-            let why = this.why_not(cluster, log_from);
+            let why = this.why_not(&log, log_from);
             let held = why.contains("already exists") || why.contains("still in use");
             if !held || Instant::now() >= deadline {
                 return Err(EmbeddedError::NotStarted {
@@ -109,7 +119,7 @@ impl Postmaster {
         Err(EmbeddedError::NotStopped(self.pid))
     }
 
-    fn spawn(mut command: Command, cluster: &Cluster) -> Result<Self, EmbeddedError> {
+    fn spawn(mut command: Command, cluster: &Cluster, socket_dir: PathBuf) -> Result<Self, EmbeddedError> {
         let ended = Arc::new(Ended::default());
         let (tell, told) = mpsc::sync_channel(1);
         let waiter = Arc::clone(&ended);
@@ -133,13 +143,13 @@ impl Postmaster {
         Ok(Self {
             pid,
             ended,
-            socket_dir: cluster.socket_dir.clone(),
+            socket_dir,
         })
     }
 
-    fn wait_ready(&self, cluster: &Cluster, deadline: Instant) -> bool {
+    fn wait_ready(&self, deadline: Instant) -> bool {
         while Instant::now() < deadline {
-            if probe(cluster) == Answer::Ready {
+            if probe(&self.socket_dir) == Answer::Ready {
                 return true;
             }
             if self.ended.within(POLL) {
@@ -149,13 +159,19 @@ impl Postmaster {
         false
     }
 
-    fn why_not(&self, cluster: &Cluster, log_from: u64) -> String {
+    pub fn url(&self) -> String {
+        url(&self.socket_dir)
+    }
+
+    fn why_not(&self, log: &File, log_from: u64) -> String {
         if self.is_running() {
             return format!("no answer within {} s", START_TIMEOUT.as_secs());
         }
-        let written = fs::read(&cluster.log).unwrap_or_default();
-        let from = usize::try_from(log_from).map_or(0, |at| at.min(written.len()));
-        tail(&String::from_utf8_lossy(&written[from..]))
+        let end = log.metadata().map_or(0, |meta| meta.len());
+        let mut written = vec![0; LOG_TAIL];
+        let read = log.read_at(&mut written, log_from.max(end.saturating_sub(LOG_TAIL as u64)));
+        written.truncate(read.unwrap_or_default());
+        tail(&String::from_utf8_lossy(&written))
     }
 }
 
@@ -192,12 +208,13 @@ fn wait(child: &mut Child) {
     }
 }
 
-fn command(binaries: &Binaries, cluster: &Cluster, owner: &Owner, log: File) -> Command {
+fn command(binaries: &Binaries, cluster: &Cluster, socket_dir: &Path, owner: &Owner, log: File) -> Command {
     let mut command = owner.command(&binaries.postgres);
-    command.arg("-D").arg(&cluster.data).arg("-c").arg(format!(
-        "unix_socket_directories={}",
-        cluster.socket_dir.display()
-    ));
+    command
+        .arg("-D")
+        .arg(&cluster.data)
+        .arg("-c")
+        .arg(format!("unix_socket_directories={}", socket_dir.display()));
     for setting in SETTINGS {
         command.args(["-c", setting]);
     }
@@ -232,31 +249,15 @@ fn end_with_parent(command: &mut Command) {
 #[cfg(not(target_os = "linux"))]
 fn end_with_parent(_: &mut Command) {}
 
-fn open_log(cluster: &Cluster, owner: &Owner) -> Result<File, EmbeddedError> {
-    let path = &cluster.log;
-    if fs::metadata(path).is_ok_and(|meta| meta.len() > LOG_LIMIT) {
-        fs::rename(path, path.with_extension("log.old"))
-            .map_err(EmbeddedError::io("cannot set aside", path))?;
-    }
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(EmbeddedError::io("cannot open", path))?;
-    owner.give(path)?;
-    Ok(file)
-}
-
 /// Shuts down a server that outlived the program that started it. Nobody else can be using it: we
 /// hold the lock of the data directory.
-fn end_leftover(cluster: &Cluster, deadline: Instant) -> Result<(), EmbeddedError> {
-    let Some(pid) = listener(cluster) else {
+fn end_leftover(cluster: &Cluster, owner: &Owner, deadline: Instant) -> Result<(), EmbeddedError> {
+    let Some(pid) = listener(cluster, owner) else {
         return Ok(());
     };
     tracing::info!(pid, "taking over the private Postgres of a former run");
     send(pid, Signal::INT);
-    let lock_file = cluster.data.join("postmaster.pid");
-    while lock_file.exists() && listener(cluster) == Some(pid) {
+    while listener(cluster, owner) == Some(pid) {
         if Instant::now() >= deadline {
             return Err(EmbeddedError::NotStopped(pid));
         }
@@ -265,20 +266,25 @@ fn end_leftover(cluster: &Cluster, deadline: Instant) -> Result<(), EmbeddedErro
     Ok(())
 }
 
-/// The process that listens on the cluster's socket, as the kernel knows it.
-#[cfg(target_os = "linux")]
-fn listener(cluster: &Cluster) -> Option<u32> {
-    let stream = UnixStream::connect(cluster.socket()).ok()?;
-    let peer = rustix::net::sockopt::socket_peercred(&stream).ok()?;
-    u32::try_from(peer.pid.as_raw_nonzero().get()).ok()
+/// The process that says in the cluster's files that it serves them, if the kernel says of what
+/// listens on its socket that it is that process, and the owner's: any other is not ours to end.
+fn listener(cluster: &Cluster, owner: &Owner) -> Option<u32> {
+    let (pid, socket) = cluster.in_use(owner)?;
+    let stream = UnixStream::connect(socket).ok()?;
+    is_peer(&stream, pid, owner).then_some(pid)
 }
 
-/// The process that says so in its lock file, if something listens on the cluster's socket.
+#[cfg(target_os = "linux")]
+fn is_peer(stream: &UnixStream, pid: u32, owner: &Owner) -> bool {
+    rustix::net::sockopt::socket_peercred(stream).is_ok_and(|peer| {
+        u32::try_from(peer.pid.as_raw_nonzero().get()) == Ok(pid) && peer.uid.as_raw() == owner.uid
+    })
+}
+
+/// Elsewhere the file alone says so; as root it is not enough.
 #[cfg(not(target_os = "linux"))]
-fn listener(cluster: &Cluster) -> Option<u32> {
-    UnixStream::connect(cluster.socket()).ok()?;
-    let text = fs::read_to_string(cluster.data.join("postmaster.pid")).ok()?;
-    text.lines().next()?.trim().parse().ok()
+fn is_peer(_: &UnixStream, _: u32, owner: &Owner) -> bool {
+    !owner.is_other()
 }
 
 fn send(pid: u32, signal: Signal) {
@@ -297,9 +303,9 @@ enum Answer {
 
 /// Begins a session, as `pg_isready` does, and looks whether the server lets us in: it sends `R`
 /// (authentication) when ready and `E` while it starts up or shuts down.
-fn probe(cluster: &Cluster) -> Answer {
+fn probe(socket_dir: &Path) -> Answer {
     let ask = || -> std::io::Result<u8> {
-        let mut stream = UnixStream::connect(cluster.socket())?;
+        let mut stream = UnixStream::connect(socket_in(socket_dir))?;
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;
         let mut start = Vec::from([0; 4]);
         start.extend(196_608_u32.to_be_bytes());

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 use tokio_postgres::NoTls;
 
-use super::{Embedded, EmbeddedError};
+use super::{Embedded, EmbeddedError, Joined};
+
+mod root;
 
 const HOLD: &str = "STREAMSYNC_TEST_HOLD";
 const NOBODY: u32 = 65_534;
@@ -154,6 +156,63 @@ fn a_private_server_keeps_its_data_over_a_stop_and_leaves_no_process_behind() {
     assert_eq!(again.url(), url);
     assert_eq!(sql(&url, "select answer from kept"), "42");
     again.stop().unwrap();
+}
+
+#[test]
+fn a_command_uses_the_server_that_runs_or_one_of_its_own_and_makes_no_cluster() {
+    let dir = open_dir();
+    for nothing in [dir.path().join("nowhere"), dir.path().to_owned()] {
+        let refused = Embedded::join(&nothing).map(drop);
+        assert!(matches!(refused, Err(EmbeddedError::Nothing(_))), "{refused:?}");
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+
+    let server = Embedded::start(dir.path()).unwrap();
+    let Joined::Running(url) = Embedded::join(dir.path()).unwrap() else {
+        panic!("a second server");
+    };
+    assert_eq!(url, server.url());
+    sql(&url, "create table kept as select 8 as answer");
+    server.stop().unwrap();
+    let Joined::Started(own) = Embedded::join(dir.path()).unwrap() else {
+        panic!("nobody runs");
+    };
+    assert_eq!(sql(&own.url(), "select answer from kept"), "8");
+    let pid = own.pid();
+    drop(own);
+    assert!(is_gone(pid));
+}
+
+#[test]
+fn the_socket_s_directory_has_a_name_that_nobody_can_guess_and_take() {
+    let dir = open_dir();
+    let server = Embedded::start(dir.path()).unwrap();
+    let socket = socket_dir(&server.url());
+    assert!(socket.len() + "/.s.PGSQL.5432".len() <= 103, "{socket}");
+    let meta = fs::symlink_metadata(&socket).unwrap();
+    assert_eq!(meta.mode() & 0o777, 0o700);
+    assert_eq!(meta.uid(), fs::metadata(server.data()).unwrap().uid());
+    server.stop().unwrap();
+    assert!(!Path::new(&socket).exists());
+
+    // Somebody knows the name and has something else under it: another one is found.
+    fs::write(&socket, "in the way").unwrap();
+    let again = Embedded::start(dir.path()).unwrap();
+    assert_ne!(socket_dir(&again.url()), socket);
+    again.stop().unwrap();
+    fs::remove_file(&socket).unwrap();
+
+    // What the file says is no path.
+    for text in ["../../etc", "/tmp/elsewhere", "", "0123456789abcdeg"] {
+        fs::write(dir.path().join("socket"), text).unwrap();
+        let again = Embedded::start(dir.path()).unwrap();
+        let socket = socket_dir(&again.url());
+        assert!(
+            socket.starts_with("/tmp/.streamsync-") && socket.len() == 33,
+            "{socket}"
+        );
+        again.stop().unwrap();
+    }
 }
 
 #[test]

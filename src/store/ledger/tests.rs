@@ -33,13 +33,70 @@ async fn two_nodes_that_find_a_new_partition_at_once_share_one_epoch() {
 }
 
 #[tokio::test]
+async fn where_a_topic_begins_is_set_once_and_later_partitions_are_read_whole() {
+    let db = Database::create().await;
+    let mut first = Ledger::connect(&db.url).await.unwrap();
+    let mut second = Ledger::connect(&db.url).await.unwrap();
+    assert_eq!(first.claim(place(0, "one")).await.unwrap(), Claim::New);
+    assert_eq!(second.claim(place(1, "one")).await.unwrap(), Claim::New);
+    first
+        .begin_topic(place(0, "one"), &[(0, 5), (1, 7)])
+        .await
+        .unwrap();
+    // Looked later, when there was more.
+    second
+        .begin_topic(place(1, "one"), &[(0, 50), (1, 70), (2, 90)])
+        .await
+        .unwrap();
+    let Claim::Resumed(owned) = second.claim(place(1, "one")).await.unwrap() else {
+        panic!("it was set");
+    };
+    assert_eq!((owned.next_offset, owned.owner_epoch), (7, 1));
+    assert_eq!(first.claim(place(2, "one")).await.unwrap(), Claim::Unread);
+    assert_eq!(
+        first.begin_epoch(place(2, "one"), 0).await.unwrap().next_offset,
+        0
+    );
+    let rows = "select partition, next_offset, owner_epoch from ingest_offsets order by partition";
+    assert_eq!(db.rows(rows).await, ["0|5|0", "1|7|1", "2|0|1"]);
+}
+
+#[tokio::test]
+async fn the_leader_epoch_of_the_last_record_is_kept_beside_the_offset() {
+    let mut node = Node::start().await;
+    let of = node.own(0).await;
+    let known = "select next_offset, leader_epoch, leader_epoch_offset from ingest_offsets";
+    let input = Input::empty()
+        .share(&of, 0, 2)
+        .epoch(4)
+        .record(0, 1, &[("x", 1, 1.0)]);
+    node.write(input).await;
+    assert_eq!(node.db.rows(known).await, ["2|4|2"]);
+    // Markers only.
+    node.write(Input::empty().share(&of, 2, 9)).await;
+    assert_eq!(node.db.rows(known).await, ["9|4|2"]);
+    let commits = "select from_offset, to_offset, points from commits order by from_offset";
+    assert_eq!(node.db.rows(commits).await, ["0|2|1", "2|9|0"]);
+    let Claim::Resumed(owned) = node.ledger.claim(place(0, "one")).await.unwrap() else {
+        panic!("it is known");
+    };
+    assert_eq!(owned.leader_epoch, Some(LeaderEpoch { epoch: 4, offset: 2 }));
+    // The record that it is of is read again.
+    node.db.run("update ingest_offsets set next_offset = 1").await;
+    let Claim::Resumed(owned) = node.ledger.claim(place(0, "one")).await.unwrap() else {
+        panic!("it is known");
+    };
+    assert_eq!((owned.next_offset, owned.leader_epoch), (1, None));
+}
+
+#[tokio::test]
 async fn two_nodes_that_see_a_recreated_topic_begin_one_epoch_and_fence_the_old() {
     let mut node = Node::start().await;
     let old = node.own(0).await;
     let mut second = Ledger::connect(&node.db.url).await.unwrap();
     let at = place(0, "two");
-    assert_eq!(node.ledger.claim(at).await.unwrap(), Claim::Recreated);
-    assert_eq!(second.claim(at).await.unwrap(), Claim::Recreated);
+    assert_eq!(node.ledger.claim(at).await.unwrap(), Claim::Unread);
+    assert_eq!(second.claim(at).await.unwrap(), Claim::Unread);
     node.ledger.begin_epoch(at, 0).await.unwrap();
     second.begin_epoch(at, 0).await.unwrap();
     assert_eq!(node.db.rows(ROWS).await, ["1|one|0|2", "2|two|0|2"]);

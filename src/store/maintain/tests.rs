@@ -95,3 +95,22 @@ async fn partitions_are_made_ahead_and_the_writer_uses_them() {
     assert_eq!(node.db.rows(names).await, ahead);
     assert_eq!(node.points().await.len(), 2);
 }
+
+#[tokio::test]
+async fn gaps_of_which_no_cursor_needs_to_know_are_forgotten_after_a_while() {
+    let mut node = Node::start().await;
+    node.own(0).await;
+    node.db
+        .run(
+            "insert into ingest_offsets (stream, topic, partition, epoch, topic_id, next_offset)
+                values ('machines', 'machines', 1, 1, 'one', 9), ('machines', 'machines', 1, 2, 'one', 9);
+            update ingest_offsets set resume_from = 5 where partition_id = 1;
+            insert into gaps (partition_id, from_offset, to_offset, noticed_at)
+                select id, at, at + 1, now() - days * interval '1 day'
+                from unnest(array[1, 1, 1, 2, 3], array[4, 5, 3, 7, 7], array[8, 8, 6, 8, 8]) as g(id, at, days)",
+        )
+        .await;
+    run(&node).await;
+    let gaps = "select partition_id, from_offset from gaps order by 1, 2";
+    assert_eq!(node.db.rows(gaps).await, ["1|3", "1|5", "3|7"]);
+}

@@ -1,6 +1,6 @@
 //! What can go wrong with a read, as far as a caller can do something about it.
 
-use crate::data::Micros;
+use crate::data::{Micros, Overloaded};
 use diesel::result::{DatabaseErrorKind, Error};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,10 +11,13 @@ pub enum ReadError {
     /// No connection, or it broke; trying again later helps.
     #[error("postgres is away: {0}")]
     Unavailable(String),
-    /// No connection is free for this client's share, or the question costs more than its class may;
-    /// Postgres is well, and trying again after a moment helps.
+    /// Too many questions are before this one; Postgres is well, and trying again after a moment
+    /// helps. `own_share`: they are of the same client.
     #[error("too much is being read at once")]
-    Overloaded,
+    Overloaded { own_share: bool },
+    /// Series times instants, each a look into an index, are more than this.
+    #[error("the series times the steps are more than {limit}")]
+    TooManyInstants { limit: usize },
     /// The whole answer would have more rows than this; nothing was cut.
     #[error("the answer has more than {limit} rows")]
     TooManyRows { limit: usize },
@@ -27,6 +30,12 @@ pub enum ReadError {
     NotAvailable { earliest: Micros, archived: bool },
     #[error("postgres refused the query: {0}")]
     Other(String),
+}
+
+impl From<Overloaded> for ReadError {
+    fn from(Overloaded { own_share }: Overloaded) -> Self {
+        Self::Overloaded { own_share }
+    }
 }
 
 impl ReadError {

@@ -8,9 +8,11 @@ use diesel::data_types::{PgInterval, PgTimestamp};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Interval, Timestamptz};
 
+use super::history::are_kept;
+use super::pool::Loan;
 use super::rows::{from_pg, to_pg};
 use super::{ReadError, Reader};
-use crate::data::{Line, Micros, SeriesId, Step};
+use crate::data::{Class, Line, Micros, SeriesId, Step};
 
 const STANDS: &str = "
 select s.id as series_id, t.at, p.value
@@ -23,13 +25,17 @@ cross join lateral (
 ) p
 limit $6";
 
+/// More instants than this are an expensive question.
+const CHEAP: usize = 20_000;
+
 impl Reader {
     /// The newest value in `(at - lookback, at]` of each series at `first`, `first + step` … up to
     /// `last`, in the order of `ids`; instants and series without one are left out.
     ///
     /// # Errors
-    /// `TooManyRows` when all series together have more values than the limit; `NotAvailable` where
-    /// retention has dropped points that may count.
+    /// `TooManyInstants` when there are more instants of all series together than the limit,
+    /// `TooManyRows` when they have more values than that one; `NotAvailable` where retention has
+    /// dropped points that may count.
     pub async fn instants(
         &self,
         ids: &[SeriesId],
@@ -41,18 +47,17 @@ impl Reader {
         if ids.is_empty() || first > last {
             return Ok(Vec::new());
         }
-        self.are_kept(ids, first.minus(lookback), Micros(last.0.saturating_add(1)))
-            .await?;
-        let lookback = i64::try_from(lookback.as_micros()).unwrap_or(i64::MAX);
-        let query = diesel::sql_query(STANDS)
-            .bind::<Array<Integer>, _>(ids.to_vec())
-            .bind::<Timestamptz, _>(to_pg(first))
-            .bind::<Timestamptz, _>(to_pg(last))
-            .bind::<Interval, _>(PgInterval::from_microseconds(step.micros()))
-            .bind::<Interval, _>(PgInterval::from_microseconds(lookback))
-            .bind::<BigInt, _>(self.one_too_many());
-        let rows: Vec<Row> = self.load(query).await?;
-        let mut rows = self.whole(rows)?;
+        let probes = self.instants_of(ids.len(), first, last, step)?;
+        let class = if probes > CHEAP {
+            Class::Heavy
+        } else {
+            Class::Cheap
+        };
+        let mut loan = self.loan(class).await?;
+        loan.begin().await?;
+        let rows = self.stands(&mut loan, ids, (first, last), step, lookback);
+        let rows = rows.await;
+        let mut rows = self.whole(loan.end(rows).await?)?;
         // Sorted here and not by the statement, which may then stop at the limit early.
         let places: std::collections::HashMap<SeriesId, usize> =
             ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
@@ -65,6 +70,48 @@ impl Reader {
             (of[0].series_id, line)
         });
         Ok(lines.collect())
+    }
+
+    /// How many instants so many series have together.
+    ///
+    /// # Errors
+    /// `TooManyInstants` when they are more than the limit.
+    pub fn instants_of(
+        &self,
+        series: usize,
+        first: Micros,
+        last: Micros,
+        step: Step,
+    ) -> Result<usize, ReadError> {
+        let limit = self.limits.instants;
+        let each = last.0.saturating_sub(first.0) / step.micros();
+        let each = usize::try_from(each).unwrap_or(usize::MAX).saturating_add(1);
+        let all = series.saturating_mul(each);
+        if all > limit {
+            return Err(ReadError::TooManyInstants { limit });
+        }
+        Ok(all)
+    }
+
+    /// In one transaction, so that what is kept when it is looked at is still there when it is read.
+    async fn stands(
+        &self,
+        loan: &mut Loan,
+        ids: &[SeriesId],
+        (first, last): (Micros, Micros),
+        step: Step,
+        lookback: Duration,
+    ) -> Result<Vec<Row>, ReadError> {
+        are_kept(loan, ids, first.minus(lookback), Micros(last.0.saturating_add(1))).await?;
+        let lookback = i64::try_from(lookback.as_micros()).unwrap_or(i64::MAX);
+        let query = diesel::sql_query(STANDS)
+            .bind::<Array<Integer>, _>(ids.to_vec())
+            .bind::<Timestamptz, _>(to_pg(first))
+            .bind::<Timestamptz, _>(to_pg(last))
+            .bind::<Interval, _>(PgInterval::from_microseconds(step.micros()))
+            .bind::<Interval, _>(PgInterval::from_microseconds(lookback))
+            .bind::<BigInt, _>(self.one_too_many());
+        loan.load(query).await
     }
 }
 

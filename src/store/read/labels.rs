@@ -3,7 +3,7 @@
 use super::search::{Counted, Search};
 use super::series::storable;
 use super::{ReadError, Reader};
-use crate::data::Selector;
+use crate::data::{Class, Selector};
 
 impl Reader {
     /// The first `first` label names of the matching series that contain `search`, or all of them,
@@ -35,7 +35,7 @@ impl Reader {
             found.sql(),
             self.rows(first)
         );
-        self.whole(self.load(found.query(&sql)).await?)
+        self.whole(self.load_as(Class::Heavy, found.query(&sql)).await?)
     }
 
     /// The same for the values of one label.
@@ -63,6 +63,6 @@ impl Reader {
             conditions.sql(),
             self.rows(first)
         );
-        self.whole(self.load(conditions.query(&sql)).await?)
+        self.whole(self.load_as(Class::Heavy, conditions.query(&sql)).await?)
     }
 }

@@ -3,6 +3,7 @@
 use super::search::{Conditions, Counted, Search};
 use super::series::storable;
 use super::{ReadError, Reader};
+use crate::data::Class;
 
 /// Which metrics to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +44,6 @@ impl Reader {
             conditions.sql(),
             self.rows(*first)
         );
-        self.whole(self.load(conditions.query(&sql)).await?)
+        self.whole(self.load_as(Class::Heavy, conditions.query(&sql)).await?)
     }
 }

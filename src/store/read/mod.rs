@@ -9,6 +9,7 @@ mod pool;
 pub(super) mod rows;
 mod series;
 mod labels;
+mod known;
 mod metrics;
 mod search;
 mod latest;
@@ -23,6 +24,7 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
@@ -41,7 +43,7 @@ pub use storage::{LevelStorage, Progress, StreamHorizon};
 
 use self::pool::Loan;
 use super::connect::DatabaseUrl;
-use crate::data::ClientKey;
+use crate::data::{Class, ClientKey, Shares};
 
 /// What one read may cost.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +55,8 @@ pub struct ReadLimits {
     pub rows: usize,
     /// Series that one `history` or `latest` may cover.
     pub series: usize,
+    /// Series times instants of one evaluation.
+    pub instants: usize,
 }
 
 impl Default for ReadLimits {
@@ -62,6 +66,7 @@ impl Default for ReadLimits {
             statement_timeout: Duration::from_secs(10),
             rows: 100_000,
             series: 10_000,
+            instants: 1_000_000,
         }
     }
 }
@@ -87,12 +92,13 @@ impl<T> Page<T> {
 #[derive(Clone)]
 pub struct Reader {
     pool: pool::Connections,
+    shares: Arc<Shares>,
     limits: ReadLimits,
     /// Whose share its reads are taken from.
     client: ClientKey,
     /// How many statements were sent, so that tests can tell that no question sends one a series.
     #[cfg(test)]
-    statements: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+    statements: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl Reader {
@@ -105,10 +111,11 @@ impl Reader {
             .map_err(|error| ReadError::Other(error.to_string()))?;
         Ok(Self {
             pool,
+            shares: pool::shares(limits.connections),
             limits,
             client: ClientKey::UNKNOWN,
             #[cfg(test)]
-            statements: std::sync::Arc::default(),
+            statements: Arc::default(),
         })
     }
 
@@ -117,6 +124,10 @@ impl Reader {
         let mut own = self.clone();
         own.client = client;
         own
+    }
+
+    pub fn client(&self) -> ClientKey {
+        self.client
     }
 
     pub fn limits(&self) -> ReadLimits {
@@ -129,11 +140,20 @@ impl Reader {
         Q: LoadQuery<'static, AsyncPgConnection, U> + Send + 'static,
         U: Send + 'static,
     {
-        async move { self.loan().await?.load(query).await }.boxed()
+        self.load_as(Class::Cheap, query)
     }
 
-    async fn loan(&self) -> Result<Loan, ReadError> {
-        let loan = Loan::from(&self.pool, self.limits.statement_timeout).await?;
+    fn load_as<Q, U>(&self, class: Class, query: Q) -> BoxFuture<'_, Result<Vec<U>, ReadError>>
+    where
+        Q: LoadQuery<'static, AsyncPgConnection, U> + Send + 'static,
+        U: Send + 'static,
+    {
+        async move { self.loan(class).await?.load(query).await }.boxed()
+    }
+
+    async fn loan(&self, class: Class) -> Result<Loan, ReadError> {
+        let turn = self.shares.turn(self.client, class).await?;
+        let loan = Loan::from(&self.pool, turn, self.limits.statement_timeout).await?;
         #[cfg(test)]
         let loan = loan.counting(&self.statements);
         Ok(loan)

@@ -7,10 +7,12 @@ use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Timestamptz};
 
+use super::history::are_kept;
+use super::pool::Loan;
 use super::rows::{SeriesRow, from_pg, stored_series, to_pg};
 use super::series::SeriesWalk;
 use super::{Page, ReadError, Reader, one_more};
-use crate::data::{Micros, Selector, SeriesId, StoredSeries};
+use crate::data::{Class, Micros, Selector, SeriesId, StoredSeries};
 use crate::store::schema::series;
 
 const PAGE: &str = "
@@ -108,13 +110,10 @@ impl Reader {
             return Ok(Vec::new());
         }
         let ids: Vec<SeriesId> = of.iter().map(|s| s.id).collect();
-        self.are_kept(&ids, since, to).await?;
-        let query = diesel::sql_query(PAGE)
-            .bind::<Array<Integer>, _>(ids)
-            .bind::<Timestamptz, _>(to_pg(since))
-            .bind::<Timestamptz, _>(to_pg(to))
-            .bind::<BigInt, _>(one_more(first));
-        let rows: Vec<Row> = self.load(query).await?;
+        let mut loan = self.loan(Class::Cheap).await?;
+        loan.begin().await?;
+        let rows = page(&mut loan, ids, since, to, one_more(first)).await;
+        let rows = loan.end(rows).await?;
         let point = |row: Row| {
             let at = usize::try_from(row.n - 1).ok()?;
             Some(PointRow {
@@ -125,6 +124,23 @@ impl Reader {
         };
         Ok(rows.into_iter().filter_map(point).collect())
     }
+}
+
+/// In one transaction, so that what is kept when it is looked at is still there when it is read.
+async fn page(
+    loan: &mut Loan,
+    ids: Vec<SeriesId>,
+    since: Micros,
+    to: Micros,
+    limit: i64,
+) -> Result<Vec<Row>, ReadError> {
+    are_kept(loan, &ids, since, to).await?;
+    let query = diesel::sql_query(PAGE)
+        .bind::<Array<Integer>, _>(ids)
+        .bind::<Timestamptz, _>(to_pg(since))
+        .bind::<Timestamptz, _>(to_pg(to))
+        .bind::<BigInt, _>(limit);
+    loan.load(query).await
 }
 
 #[derive(QueryableByName)]

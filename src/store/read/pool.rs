@@ -4,6 +4,7 @@
 //! the statement time-out set, so that no read outlives its welcome, and asks Postgres to notice
 //! when we are gone.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::{ConnectionError, ConnectionResult};
@@ -15,12 +16,33 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::error::ReadError;
+use crate::data::Shares;
+use crate::data::shares::{Limits, Turn};
 use crate::store::connect::{DatabaseUrl, connect_to_read};
 
-/// How long a request waits for a free connection before Postgres counts as away.
+/// How long a new connection may take before Postgres counts as away.
 const ACQUIRE: Duration = Duration::from_secs(5);
+/// How long a question waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Questions that wait, of all clients and of each.
+const WAITING: usize = 1_024;
+const WAITING_EACH: usize = 256;
 
 pub(super) type Connections = Pool<AsyncPgConnection>;
+
+/// Of so many connections three quarters may be busy with expensive questions, and no client has all
+/// of those.
+pub(super) fn shares(connections: usize) -> Arc<Shares> {
+    let heavy = (connections * 3 / 4).max(1);
+    Shares::new(Limits {
+        all: connections.max(1),
+        heavy,
+        heavy_each: (heavy - 1).max(1),
+        waiting: WAITING,
+        waiting_each: WAITING_EACH,
+        patience: PATIENCE,
+    })
+}
 
 pub(super) fn build(
     url: DatabaseUrl,
@@ -41,32 +63,40 @@ pub(super) fn build(
 /// next borrower must not wait for an answer nobody wants.
 pub(super) struct Loan {
     connection: Option<Object<AsyncPgConnection>>,
+    /// Given back after the connection.
+    _turn: Turn,
     statement_timeout: Duration,
     in_statement: bool,
     in_transaction: bool,
     #[cfg(test)]
-    statements: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+    statements: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl Loan {
     #[cfg(test)]
-    pub(super) fn counting(mut self, statements: &std::sync::Arc<std::sync::atomic::AtomicUsize>) -> Self {
+    pub(super) fn counting(mut self, statements: &Arc<std::sync::atomic::AtomicUsize>) -> Self {
         self.statements = statements.clone();
         self
     }
 
-    pub(super) async fn from(pool: &Connections, statement_timeout: Duration) -> Result<Self, ReadError> {
+    /// For whoever has a turn: a connection is free for it, or is made.
+    pub(super) async fn from(
+        pool: &Connections,
+        turn: Turn,
+        statement_timeout: Duration,
+    ) -> Result<Self, ReadError> {
         match tokio::time::timeout(ACQUIRE, pool.get()).await {
             Ok(Ok(connection)) => Ok(Self {
                 connection: Some(connection),
+                _turn: turn,
                 statement_timeout,
                 in_statement: false,
                 in_transaction: false,
                 #[cfg(test)]
-                statements: std::sync::Arc::default(),
+                statements: Arc::default(),
             }),
             Ok(Err(error)) => Err(ReadError::Unavailable(error.to_string())),
-            Err(_) => Err(ReadError::Unavailable("no free connection".to_owned())),
+            Err(_) => Err(ReadError::Unavailable("it does not answer".to_owned())),
         }
     }
 

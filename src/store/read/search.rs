@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::series::storable;
 use super::{ReadError, Reader};
-use crate::data::{LabelMatcher, METRIC_NAME, MatchOp, Selector};
+use crate::data::{Class, LabelMatcher, METRIC_NAME, MatchOp, Selector};
 
 /// A name or value, and how many series have it.
 #[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
@@ -193,7 +193,7 @@ impl Reader {
                 "select {value} as text, count(*) as series from series where {} group by 1 limit {limit}",
                 conditions.sql()
             );
-            let values: Vec<Counted> = self.load(conditions.query(&sql)).await?;
+            let values: Vec<Counted> = self.load_as(Class::Heavy, conditions.query(&sql)).await?;
             let values = self.whole(values)?.into_iter().map(|value| value.text);
             let matching = values.filter(|value| matcher.matches(value)).collect();
             let matching = conditions.parameter(Parameter::Texts(matching));

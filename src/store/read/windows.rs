@@ -6,7 +6,7 @@ use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, Timestamptz};
 
 use super::rows::{from_pg, to_pg};
 use super::{ReadError, Reader};
-use crate::data::{Bucket, Micros, Positions, SeriesId, Step};
+use crate::data::{Bucket, Micros, Positions, SeriesId, Step, Sum};
 
 // Large values are summed apart and scaled, since a sum that overflows would fail the statement for
 // all other windows as well.
@@ -24,9 +24,6 @@ cross join lateral (
     where series_id = w.id and ts >= w.start and ts < w.until
 ) b
 where b.count > 0";
-
-/// A power of two, so that scaling is exact.
-const SCALE: f64 = 1.0 / (1u64 << 40) as f64;
 
 impl Reader {
     /// The newest window of each series of `newest_of`, and `windows`; each with the time of its
@@ -49,7 +46,7 @@ impl Reader {
             .bind::<Array<Integer>, _>(asked.iter().map(|(id, _)| *id).collect::<Vec<_>>())
             .bind::<Array<Timestamptz>, Vec<PgTimestamp>>(starts)
             .bind::<Array<Timestamptz>, Vec<PgTimestamp>>(ends)
-            .bind::<Double, _>(SCALE);
+            .bind::<Double, _>(Sum::SCALE);
         let rows: Vec<Row> = self.load(query).await?;
         let place = |row: &Row| asked.get(usize::try_from(row.nr).ok()?.checked_sub(1)?).copied();
         let window = |row: Row| Some((row.bucket(place(&row)?), from_pg(row.last_ts)));
@@ -81,9 +78,10 @@ struct Row {
 
 impl Row {
     fn bucket(&self, (series_id, ts): (SeriesId, Micros)) -> Bucket {
+        let small = self.sum.unwrap_or(0.0);
         let sum = match self.large {
-            None => self.sum.unwrap_or(0.0),
-            Some(large) => (large + self.sum.unwrap_or(0.0) * SCALE) / SCALE,
+            None => Sum::of(small),
+            Some(large) => Sum::scaled(large + small * Sum::SCALE),
         };
         Bucket {
             series_id,
@@ -91,7 +89,7 @@ impl Row {
             count: self.count,
             min: self.min,
             max: self.max,
-            sum: sum.is_finite().then_some(sum),
+            sum: Some(sum),
             first: self.first,
             last: self.last,
         }

@@ -6,6 +6,7 @@ mod random;
 
 use super::*;
 use crate::store::connect::connect;
+use crate::store::pace::Pace;
 use crate::store::partitions::{Partitions, list};
 use crate::store::testing::Database;
 use crate::store::testing::batches::second;
@@ -55,7 +56,7 @@ impl World {
             .unwrap();
         let noon = day(n).plus(DAY / 2);
         partitions
-            .ensure(&self.client, std::iter::once(noon))
+            .ensure(&self.client, std::iter::once(((), noon)), &Pace::default())
             .await
             .unwrap();
         let columns = match level {

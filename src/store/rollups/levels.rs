@@ -3,9 +3,10 @@
 //! Sums leave out what could overflow, which Postgres takes for an error: `sum` is null where a
 //! value is 1e290 or more, `m2` where one is 1e140 or more, on every level the same.
 
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 
-use crate::data::Micros;
+use crate::data::{Micros, SeriesId};
 use crate::store::error::WriteError;
 use crate::store::retention;
 use crate::store::timestamp::Timestamp;
@@ -89,10 +90,11 @@ const UPSERT: &str = "
             excluded.first, excluded.last, excluded.min_at, excluded.max_at)";
 
 const GIVEN: &str = "unnest($1::integer[], $2::timestamptz[], $3::timestamptz[])";
-/// As `GIVEN`, with every series there is for the one that is given.
+/// As `GIVEN`, with the series of these ids for the one that is given.
 const EVERYBODY: &str = "(
     select s.id, g.from_ts, g.to_ts from series s
-    cross join unnest($1::integer[], $2::timestamptz[], $3::timestamptz[]) as g (id, from_ts, to_ts))";
+    cross join unnest($1::integer[], $2::timestamptz[], $3::timestamptz[]) as g (id, from_ts, to_ts)
+    where s.id >= $6 and s.id < $7)";
 
 /// Computes the rows of one table.
 #[derive(Debug)]
@@ -125,16 +127,26 @@ impl Level {
 
     /// Computes the buckets of the ranges, which are made of whole ones; returns how many changed.
     pub async fn compute(&self, client: &Client, ranges: &[Range]) -> Result<u64, WriteError> {
-        run(client, &self.given, ranges).await
+        run(client, &self.given, ranges, &[]).await
     }
 
-    /// The same for every series, whichever the range names.
-    pub async fn compute_all(&self, client: &Client, range: Range) -> Result<u64, WriteError> {
-        run(client, &self.everybody, &[range]).await
+    /// The same for the series of these ids, whichever the range names.
+    pub async fn compute_all(
+        &self,
+        client: &Client,
+        range: Range,
+        ids: std::ops::Range<SeriesId>,
+    ) -> Result<u64, WriteError> {
+        run(client, &self.everybody, &[range], &[&ids.start, &ids.end]).await
     }
 }
 
-async fn run(client: &Client, statement: &Statement, ranges: &[Range]) -> Result<u64, WriteError> {
+async fn run(
+    client: &Client,
+    statement: &Statement,
+    ranges: &[Range],
+    more: &[&(dyn ToSql + Sync)],
+) -> Result<u64, WriteError> {
     let first = ranges.iter().map(|range| range.from).min();
     let last = ranges.iter().map(|range| range.to).max();
     let Some((first, last)) = first.zip(last) else {
@@ -142,7 +154,7 @@ async fn run(client: &Client, statement: &Statement, ranges: &[Range]) -> Result
     };
     let (series, from, to) = columns(ranges, 0);
     let (first, last) = (Timestamp(Micros(first)), Timestamp(Micros(last)));
-    Ok(client
-        .execute(statement, &[&series, &from, &to, &first, &last])
-        .await?)
+    let mut values: Vec<&(dyn ToSql + Sync)> = vec![&series, &from, &to, &first, &last];
+    values.extend(more);
+    Ok(client.execute(statement, &values).await?)
 }

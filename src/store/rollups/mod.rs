@@ -16,7 +16,9 @@ use crate::telemetry::Metrics;
 use super::connect::{DatabaseUrl, connect};
 use super::error::WriteError;
 use super::locks;
-use super::partitions::Partitions;
+use super::pace::Pace;
+use super::partitions::{Far, Partitions};
+use super::retention;
 use super::timestamp::Timestamp;
 
 mod levels;
@@ -64,6 +66,7 @@ pub struct Refreshed {
 /// Minutes of series that one statement computes, at least; a day, so that days that are made anew
 /// get done however short the budget is.
 const FEWEST: i64 = DAY / MINUTE;
+const MOST: i64 = FEWEST * 4_096;
 /// What one statement should take.
 const STATEMENT: Duration = Duration::from_millis(250);
 
@@ -222,10 +225,12 @@ impl Refresher {
         if days.is_empty() {
             return Ok(());
         }
-        for (table, length) in TABLES {
-            let mut partitions = Partitions::of(&self.client, table, length).await?;
-            let days = days.iter().map(|day| Micros(*day));
-            partitions.ensure(&self.client, days).await?;
+        for level in retention::Level::ALL.into_iter().skip(1) {
+            let far = Far::new(level.far_days(), usize::MAX);
+            let partitions = Partitions::of(&self.client, level.table(), level.partition_days()).await?;
+            let days = days.iter().map(|day| (*day, Micros(*day)));
+            let pace = Pace::default();
+            partitions.with_far(far).ensure(&self.client, days, &pace).await?;
         }
         Ok(())
     }
@@ -244,10 +249,10 @@ impl Refresher {
             let at = Instant::now();
             buckets += self.levels[0].compute(&self.client, &some).await?;
             done.extend(some);
-            if at.elapsed() > STATEMENT * 2 {
-                self.at_once = (self.at_once / 2).max(FEWEST);
-            } else if at.elapsed() < STATEMENT / 2 && !left.is_empty() {
-                self.at_once = self.at_once.saturating_mul(2).min(1 << 24);
+            self.at_once = at_once(self.at_once, at.elapsed());
+            if at.elapsed() > STATEMENT * 4 {
+                // Postgres is slow: what writers need comes first.
+                break;
             }
         }
         left.reverse();
@@ -258,7 +263,7 @@ impl Refresher {
     /// one that the edge has passed now. Until then the bucket has no row, so that each minute that
     /// is rolled up does not cost a row of every level.
     async fn coarser(
-        &self,
+        &mut self,
         level: usize,
         step: i64,
         done: &[Range],
@@ -266,11 +271,29 @@ impl Refresher {
         crossed: Option<Range>,
     ) -> Result<u64, WriteError> {
         let level = &self.levels[level];
-        let mut buckets = level
-            .compute(&self.client, &ranges::widened(done, step, edge))
-            .await?;
-        if let Some(range) = crossed {
-            buckets += level.compute_all(&self.client, range).await?;
+        let (mut left, mut buckets) = (ranges::widened(done, step, edge), 0);
+        left.reverse();
+        while !left.is_empty() {
+            // Whole days, so no bucket is cut.
+            let some = some(&mut left, self.at_once * MINUTE);
+            let at = Instant::now();
+            buckets += level.compute(&self.client, &some).await?;
+            self.at_once = at_once(self.at_once, at.elapsed());
+        }
+        let Some(range) = crossed else {
+            return Ok(buckets);
+        };
+        let last = self
+            .client
+            .query_one("select coalesce(max(id), 0) from series", &[]);
+        let (mut first, last): (SeriesId, SeriesId) = (0, last.await?.get(0));
+        while first <= last {
+            let series = SeriesId::try_from(self.at_once * MINUTE / step).unwrap_or(SeriesId::MAX);
+            let end = first.saturating_add(series);
+            let at = Instant::now();
+            buckets += level.compute_all(&self.client, range, first..end).await?;
+            self.at_once = at_once(self.at_once, at.elapsed());
+            first = end;
         }
         Ok(buckets)
     }
@@ -294,6 +317,14 @@ impl Refresher {
             is_quiet,
         })
     }
+}
+
+/// Minutes of series that the next statement should compute, after one of `now` that took so long.
+fn at_once(now: i64, took: Duration) -> i64 {
+    let fits = STATEMENT.as_secs_f64() / took.as_secs_f64().max(1e-6);
+    // Only a measure, so it loses nothing as a float.
+    let next = (now as f64 * fits.clamp(0.0, 2.0)) as i64;
+    next.clamp(FEWEST, MOST) / FEWEST * FEWEST
 }
 
 /// The bucket that was incomplete at the old edge and is complete at the new one.

@@ -274,3 +274,13 @@ async fn what_is_committed_during_a_pass_is_taken_in_by_the_next() {
     refresh(&mut refresher, 2 * DAY).await;
     holds(&node).await;
 }
+
+#[test]
+fn what_one_statement_computes_follows_what_the_last_one_took() {
+    assert_eq!(at_once(FEWEST * 8, STATEMENT), FEWEST * 8);
+    assert_eq!(at_once(FEWEST * 8, STATEMENT * 4), FEWEST * 2);
+    // A starved server: the next one is as small as can be at once.
+    assert_eq!(at_once(MOST, STATEMENT * 10_000), FEWEST);
+    assert_eq!(at_once(FEWEST, Duration::ZERO), FEWEST * 2);
+    assert_eq!(at_once(MOST, Duration::ZERO), MOST);
+}

@@ -11,8 +11,7 @@ use serde_json::Value;
 use super::{Names, SeriesRow, Tail, TailError};
 use crate::data::{Selector, SeriesId};
 
-/// How many times the limit of one look-up those side by side may find together; selectors that
-/// select more are looked up one by one.
+/// How many times the limit of one look-up those side by side may find together.
 const TOGETHER: usize = 5;
 
 #[derive(QueryableByName)]
@@ -24,28 +23,27 @@ struct FoundRow {
 }
 
 impl Tail {
-    /// Every series that each of the selectors selects now, in their order; `None`: more than `limit`.
-    pub async fn matching_each(
+    /// Every series that each of the selectors selects now, in their order, by one statement; `None`:
+    /// more than `limit`. Each must name a metric: without one it is a look at every series. Nothing
+    /// at all comes back when they select so many together that they must be looked up one by one.
+    pub async fn matching_together(
         &self,
         selectors: &[Selector],
         limit: usize,
-    ) -> Result<Vec<Option<Names>>, TailError> {
+    ) -> Result<Option<Vec<Option<Names>>>, TailError> {
         let mut names = vec![Some(Names::default()); selectors.len()];
         let (mut places, mut metrics, mut required) = (Vec::new(), Vec::new(), Vec::new());
         for (place, selector) in selectors.iter().enumerate() {
-            match &selector.metric {
-                // Without one it is a look at every series; they are not looked at side by side.
-                None => names[place] = self.matching(selector, limit).await?,
-                Some(metric) if selector.can_match() => {
-                    places.push(place);
-                    metrics.push(metric.as_str());
-                    required.push(required_labels(selector));
-                }
-                Some(_) => {}
+            if let Some(metric) = &selector.metric
+                && selector.can_match()
+            {
+                places.push(place);
+                metrics.push(metric.as_str());
+                required.push(required_labels(selector));
             }
         }
         if places.is_empty() {
-            return Ok(names);
+            return Ok(Some(names));
         }
         let rows: Vec<FoundRow> = self
             .with(async |conn| {
@@ -63,11 +61,7 @@ impl Tail {
             })
             .await?;
         if rows.len() > limit.saturating_mul(TOGETHER) {
-            drop(rows);
-            for place in places {
-                names[place] = self.matching(&selectors[place], limit).await?;
-            }
-            return Ok(names);
+            return Ok(None);
         }
         // Many may have asked for the same series.
         let mut known = Names::default();
@@ -90,7 +84,7 @@ impl Tail {
                 }
             }
         }
-        Ok(names)
+        Ok(Some(names))
     }
 
     /// Every series that the selector selects now, looked for in chunks, as many of which it may not

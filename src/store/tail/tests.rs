@@ -135,6 +135,8 @@ async fn a_cursor_is_continued_only_when_nothing_can_be_missing() {
     assert_eq!(check(&[(1, 6)]).await, Err(Positions::from([(1, 7)])));
     assert_eq!(check(&[(1, 7)]).await, Ok(()));
     db.run("update ingest_offsets set resume_from = 9").await;
+    // Nobody can be in the gap any more, so it is not even read.
+    assert_eq!(tail.horizon().await.unwrap().gaps, []);
     assert_eq!(check(&[(1, 8)]).await, Err(Positions::from([(1, 9)])));
     db.run(
         "insert into ingest_offsets (stream, topic, partition, epoch, topic_id, next_offset) \
@@ -152,28 +154,41 @@ async fn selectors_are_looked_up_side_by_side() {
     let of = |metric: Option<&str>, labels| Selector::new(metric.map(str::to_owned), labels);
     let selectors = [
         of(Some("m"), vec![site("b")]),
-        of(None, vec![site("a")]),
         of(Some("other"), Vec::new()),
         of(Some("m\0"), Vec::new()),
         of(Some("m"), Vec::new()),
-        Selector::default(),
     ];
-    let ids = async |limit| {
-        let found = tail.matching_each(&selectors, limit).await.unwrap();
-        let ids = |names: &Option<Names>| {
-            let mut ids: Vec<_> = names.as_ref()?.keys().copied().collect();
-            ids.sort_unstable();
-            Some(ids)
-        };
-        found.iter().map(ids).collect::<Vec<Option<Vec<SeriesId>>>>()
+    let sorted = |names: &Option<Names>| {
+        let mut ids: Vec<SeriesId> = names.as_ref()?.keys().copied().collect();
+        ids.sort_unstable();
+        Some(ids)
     };
-    let found = [vec![2], vec![1], vec![], vec![], vec![1, 2], vec![1, 2]].map(Some);
-    assert_eq!(ids(10).await, found);
-    // Together and one by one, those that select more are told so, and the others are found.
-    let [b, a, other, nul, ..] = found;
-    for limit in [1, 0] {
-        let within = |ids: &Option<Vec<SeriesId>>| ids.clone().filter(|ids| ids.len() <= limit);
-        let [b, a] = [within(&b), within(&a)];
-        assert_eq!(ids(limit).await, [b, a, other.clone(), nul.clone(), None, None]);
+    let together = async |limit| {
+        let found = tail.matching_together(&selectors, limit).await.unwrap()?;
+        Some(found.iter().map(sorted).collect::<Vec<_>>())
+    };
+    let found = [vec![2], vec![], vec![], vec![1, 2]].map(Some);
+    assert_eq!(together(10).await, Some(found.to_vec()));
+    let [b, other, nul, _] = found.clone();
+    assert_eq!(together(1).await, Some(vec![b, other, nul, None]));
+    assert_eq!(together(0).await, None, "one by one");
+    for (selector, found) in selectors.iter().zip(&found) {
+        assert_eq!(sorted(&tail.matching(selector, 10).await.unwrap()), *found);
     }
+    let all = tail.matching(&Selector::default(), 1).await.unwrap();
+    assert!(all.is_none(), "more than the limit");
+    let by_label = of(None, vec![site("a")]);
+    assert_eq!(
+        sorted(&tail.matching(&by_label, 10).await.unwrap()),
+        Some(vec![1])
+    );
+}
+
+#[tokio::test]
+async fn a_partition_of_which_less_is_stored_than_was_published_went_back() {
+    let (_db, tail) = setup().await;
+    let horizon = tail.horizon().await.unwrap();
+    let went_back = |at: &[(i32, i64)]| horizon.went_back(&at.iter().copied().collect());
+    assert_eq!(went_back(&[(1, 10), (2, 5)]), Vec::<PartitionId>::new());
+    assert_eq!(went_back(&[(1, 11)]), [1]);
 }

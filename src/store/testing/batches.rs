@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::data::{
-    Assigned, Batch, Claim, Credits, Header, Micros, Place, Point, RawBatch, RawRecord, Reason, Rejected,
-    Series, Share, headers,
+    Assigned, Batch, Claim, Credits, Header, LeaderEpoch, Micros, Place, Point, RawBatch, RawRecord, Reason,
+    Rejected, Series, Share, headers,
 };
 use crate::store::ledger::Ledger;
 use crate::store::testing::Database;
@@ -51,7 +51,21 @@ impl Input {
     /// Offsets `from..to` of a partition; the records that follow are its.
     pub fn share(mut self, of: &Arc<Assigned>, from: i64, to: i64) -> Self {
         let of = Arc::clone(of);
-        self.0.raw.shares.push(Share { of, from, to });
+        self.0.raw.shares.push(Share {
+            of,
+            from,
+            to,
+            leader_epoch: None,
+        });
+        self
+    }
+
+    /// The leader epoch of the last share's last record.
+    pub fn epoch(mut self, epoch: i32) -> Self {
+        if let Some(share) = self.0.raw.shares.last_mut() {
+            let offset = share.to;
+            share.leader_epoch = Some(LeaderEpoch { epoch, offset });
+        }
         self
     }
 
@@ -174,7 +188,7 @@ impl Node {
     async fn take(&mut self, place: Place<'_>, redrive: bool) -> Arc<Assigned> {
         let claimed = match self.ledger.claim(place).await.expect("a claim") {
             Claim::Resumed(claimed) => claimed,
-            Claim::New | Claim::Recreated => self.ledger.begin_epoch(place, 0).await.expect("an epoch"),
+            Claim::New | Claim::Unread => self.ledger.begin_epoch(place, 0).await.expect("an epoch"),
         };
         Arc::new(Assigned {
             partition_id: claimed.partition_id,

@@ -2,24 +2,33 @@
 //! each partition's next offset by compare-and-set.
 //!
 //! In go the spans a part stands for, out comes what became of each: ours to commit, committed by
-//! an earlier attempt of ours, or somebody else's by now.
+//! an earlier attempt of ours, or somebody else's by now. A row that says less than this node was
+//! told is none of these: Postgres went back (docs/adr/0041).
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use futures_util::try_join;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 
-use crate::data::{Batch, Share};
+use crate::data::{Batch, PartitionId, Share};
 use crate::store::error::WriteError;
 use crate::store::locks;
 use crate::store::part::{Part, Span};
 
-const ADVANCE: &str = "update ingest_offsets set next_offset = $3
-    where partition_id = $1 and next_offset = $2 and owner_epoch = $4";
+// A share without records says nothing of leader epochs: the last that is known stays.
+const ADVANCE: &str = "update ingest_offsets set next_offset = $3,
+        leader_epoch = coalesce($5, leader_epoch),
+        leader_epoch_offset = coalesce($6, leader_epoch_offset)
+    where partition_id = $1 and next_offset = $2 and owner_epoch = $4 and topic = $7 and partition = $8";
 
-const LOOK: &str = "select next_offset from ingest_offsets
-    where partition_id = $1 and owner_epoch = $2 for update";
+const LOOK: &str = "select next_offset, owner_epoch, topic, partition from ingest_offsets
+    where partition_id = $1 for update";
+
+const CHECK: &str = "select partition_id, next_offset, owner_epoch from ingest_offsets
+    where partition_id = any($1)";
 
 /// The statements, prepared once for each connection.
 #[derive(Debug)]
@@ -28,6 +37,7 @@ pub(super) struct Offsets {
     version: Statement,
     advance: Statement,
     look: Statement,
+    check: Statement,
 }
 
 /// What became of the part's ranges at the compare-and-set.
@@ -61,6 +71,7 @@ impl Offsets {
             version: client.prepare("select version from catalogue").await?,
             advance: client.prepare(ADVANCE).await?,
             look: client.prepare(LOOK).await?,
+            check: client.prepare(CHECK).await?,
         })
     }
 
@@ -79,15 +90,9 @@ impl Offsets {
             .filter_map(|(at, span)| span.map(|span| (&batch.raw.shares[at], at, span)))
             .collect();
         order.sort_unstable_by_key(|(share, ..)| share.of.partition_id);
-        let advance = order.iter().map(|(share, _, span)| async {
-            let of = &share.of;
-            client
-                .execute(
-                    &self.advance,
-                    &[&of.partition_id, &span.from, &span.to, &of.owner_epoch],
-                )
-                .await
-        });
+        let advance = order
+            .iter()
+            .map(|(share, _, span)| self.advance(client, share, *span));
         let (_, _, found, advanced) = try_join!(
             client.batch_execute("begin"),
             client.execute(&self.lock, &[&locks::CATALOGUE]),
@@ -113,6 +118,31 @@ impl Offsets {
         Ok(Some(moved))
     }
 
+    /// The compare-and-set: 1 when it was ours to move.
+    async fn advance(
+        &self,
+        client: &Client,
+        share: &Share,
+        span: Span,
+    ) -> Result<u64, tokio_postgres::Error> {
+        let of = &share.of;
+        // A part may end before the share's last record.
+        let leader_epoch = share.leader_epoch.map(|at| (at.epoch, at.offset.min(span.to)));
+        let (epoch, offset) = leader_epoch.unzip();
+        // Ids may begin anew in a restored backup, so the place is compared as well.
+        let values: [&(dyn ToSql + Sync); 8] = [
+            &of.partition_id,
+            &span.from,
+            &span.to,
+            &of.owner_epoch,
+            &epoch,
+            &offset,
+            &&*of.topic,
+            &of.partition,
+        ];
+        client.execute(&self.advance, &values).await
+    }
+
     /// The compare failed: an earlier attempt of ours committed the range, or the first part of it
     /// (it was split around bad records), or the partition has another owner. Returns what is left
     /// for this transaction.
@@ -124,30 +154,71 @@ impl Offsets {
         moved: &mut Moved,
     ) -> Result<Option<Span>, WriteError> {
         let of = &share.of;
-        let row = client
-            .query_opt(&self.look, &[&of.partition_id, &of.owner_epoch])
-            .await?;
-        match row.map(|row| row.get::<_, i64>(0)) {
-            Some(next) if next >= span.to => {
-                moved.already.push(range(share, span.from, span.to));
-                Ok(None)
-            }
-            Some(next) if next > span.from => {
-                client
-                    .execute(
-                        &self.advance,
-                        &[&of.partition_id, &next, &span.to, &of.owner_epoch],
-                    )
-                    .await?;
-                moved.already.push(range(share, span.from, next));
-                Ok(Some(Span { from: next, ..span }))
-            }
-            _ => {
+        let Some(row) = client.query_opt(&self.look, &[&of.partition_id]).await? else {
+            return Err(went_back(share, "its row is gone".to_owned()));
+        };
+        let (next, owner): (i64, i64) = (row.get(0), row.get(1));
+        if row.get::<_, &str>(2) != &*of.topic || row.get::<_, i32>(3) != of.partition {
+            return Err(went_back(share, "its row is of another partition".to_owned()));
+        }
+        match owner.cmp(&of.owner_epoch) {
+            Ordering::Greater => {
                 moved.dropped.push(range(share, span.from, span.to));
                 Ok(None)
             }
+            Ordering::Less => {
+                let why = format!("it was claimed {} times and {owner} are known", of.owner_epoch);
+                Err(went_back(share, why))
+            }
+            Ordering::Equal if next >= span.to => {
+                moved.already.push(range(share, span.from, span.to));
+                Ok(None)
+            }
+            Ordering::Equal if next > span.from => {
+                self.advance(client, share, Span { from: next, ..span }).await?;
+                moved.already.push(range(share, span.from, next));
+                Ok(Some(Span { from: next, ..span }))
+            }
+            Ordering::Equal => {
+                let why = format!("offsets up to {} were stored and {next} is the next", span.from);
+                Err(went_back(share, why))
+            }
         }
     }
+
+    /// Whether the partitions are as this node knows them. Returns those that have another owner.
+    pub async fn check(&self, client: &Client, held: &[Held]) -> Result<Vec<Held>, WriteError> {
+        let ids: Vec<PartitionId> = held.iter().map(|held| held.partition_id).collect();
+        let rows = client.query(&self.check, &[&ids]).await?;
+        let mut lost = Vec::new();
+        for one in held {
+            let row = rows.iter().find(|row| row.get::<_, i32>(0) == one.partition_id);
+            let found = row.map(|row| (row.get::<_, i64>(2), row.get::<_, i64>(1)));
+            match found {
+                Some((owner, _)) if owner > one.owner_epoch => lost.push(*one),
+                Some(found) if found >= (one.owner_epoch, one.next_offset) => {}
+                _ => {
+                    return Err(WriteError::WentBack(format!(
+                        "offsets of partition id {} were stored up to {}, and now it has {found:?}",
+                        one.partition_id, one.next_offset
+                    )));
+                }
+            }
+        }
+        Ok(lost)
+    }
+}
+
+/// A partition as this node holds it: everything before `next_offset` was committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub partition_id: PartitionId,
+    pub owner_epoch: i64,
+    pub next_offset: i64,
+}
+
+fn went_back(share: &Share, why: String) -> WriteError {
+    WriteError::WentBack(format!("{}/{}: {why}", share.of.topic, share.of.partition))
 }
 
 fn range(share: &Share, from: i64, to: i64) -> Share {
@@ -155,5 +226,6 @@ fn range(share: &Share, from: i64, to: i64) -> Share {
         of: Arc::clone(&share.of),
         from,
         to,
+        leader_epoch: share.leader_epoch,
     }
 }

@@ -1,9 +1,13 @@
 //! The writer against a real Postgres: what is in the tables after each batch.
 
 mod attempts;
+mod letters;
+mod pace;
+mod partitions;
 mod poison;
 mod redrive;
 mod speed;
+mod went_back;
 
 use crate::data::Stored;
 use crate::store::testing::batches::{Input, Node, ranges, second};

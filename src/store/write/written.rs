@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::data::stored::Range;
-use crate::data::{Batch, Micros, Reason, Rejected, Share, Stored, StoredPoint, StoredSeries};
+use crate::data::{Batch, Micros, Reason, Rejected, Share, Stored, StoredPoint, StoredSeries, headers};
 use crate::store::part::Part;
 use crate::store::rows::Row;
 use crate::store::upsert::Won;
@@ -17,7 +17,8 @@ use super::offsets::Moved;
 pub struct DeadRecord {
     pub stream: Arc<str>,
     pub reason: Reason,
-    pub redriven: bool,
+    /// It tells of the stream's mapping: neither redriven nor published by a client of ours.
+    pub blames_mapping: bool,
 }
 
 /// What became of a batch. Each range of its shares is in exactly one of the three lists.
@@ -51,7 +52,9 @@ impl Written {
             DeadRecord {
                 stream: Arc::clone(&of.stream),
                 reason: one.reason,
-                redriven: of.redrive,
+                blames_mapping: one.reason.blames_mapping()
+                    && !of.redrive
+                    && !record.headers.iter().any(|header| header.name == headers::STREAM),
             }
         };
         self.dead_letters.extend(rejected.iter().map(letter));

@@ -83,7 +83,7 @@ fn a_number_as_a_label_keeps_all_its_digits_or_is_refused() {
         ("18446744073709551616", "18446744073709551616"),
         ("-12345678901234567890123", "-12345678901234567890123"),
     ] {
-        let expected = format!(r#"m{{id="{label}"}} 2023-11-14T22:13:20Z 1"#);
+        let expected = format!(r#"m{{id="{label}"}} 2023-11-14T22:13:20.000000Z 1"#);
         assert_eq!(points(&own(text)), [expected]);
     }
     assert_eq!(
@@ -98,7 +98,7 @@ fn a_number_as_a_label_keeps_all_its_digits_or_is_refused() {
 fn a_number_as_a_time_is_exact_or_refused_and_the_refusal_shows_it() {
     let at = |ts: &str| format!(r#"{{"metric":"m","ts":{ts},"value":1}}"#);
     for ts in ["1.7E12", "1700000000000.0", "1700000000000", "17000000000000e-1"] {
-        assert_eq!(points(&at(ts)), ["m{} 2023-11-14T22:13:20Z 1"], "{ts}");
+        assert_eq!(points(&at(ts)), ["m{} 2023-11-14T22:13:20.000000Z 1"], "{ts}");
     }
     for ts in ["18446744073709551616", "123456789012345678901", "1e400", "NaN"] {
         assert_eq!(refused(plan(), &at(ts)), (Reason::BadTimestamp, None), "{ts}");

@@ -72,6 +72,21 @@ impl Input {
         self.is_exactly(&plan.database).await;
     }
 
+    /// The same after something had to be read again: the next offsets are where the input ends.
+    pub async fn is_stored_once(&self, plan: &Plan) {
+        let next = format!(
+            "select coalesce(sum(next_offset), 0) from ingest_offsets where topic = '{}'",
+            plan.stream
+        );
+        super::eventually("the input is read up to its end", async || {
+            let points = self.points().len();
+            let all = plan.database.value(&next).await == self.numbers.end.to_string();
+            (all && plan.database.points().await.len() == points).then_some(())
+        })
+        .await;
+        self.is_stored(plan).await;
+    }
+
     /// Whether as many records as this input has are committed.
     pub async fn is_committed(&self, plan: &Plan) -> bool {
         let committed = format!(

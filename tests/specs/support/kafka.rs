@@ -1,12 +1,14 @@
 //! The Kafka of the tests: Apache Kafka at `STREAMSYNC_TEST_KAFKA`, else a cluster in this process.
 
 use std::collections::BTreeMap;
+use std::process::{Child, Command};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use streamsync::data::{Header, Micros};
 use streamsync::sources::{Broker, Outgoing, Producer, TopicSpec, ensure_topics};
@@ -97,6 +99,10 @@ impl Record {
 
 /// Sends in order; returns (partition, offset) of each.
 pub async fn send(topic: &str, records: &[Record]) -> Vec<(i32, i64)> {
+    send_by(producer(), topic, records).await
+}
+
+async fn send_by(producer: &Producer, topic: &str, records: &[Record]) -> Vec<(i32, i64)> {
     let mut deliveries = Vec::new();
     for record in records {
         let outgoing = Outgoing {
@@ -106,7 +112,7 @@ pub async fn send(topic: &str, records: &[Record]) -> Vec<(i32, i64)> {
             headers: &record.headers,
             timestamp: record.timestamp,
         };
-        deliveries.push(producer().enqueue(outgoing).await.expect("the record is queued"));
+        deliveries.push(producer.enqueue(outgoing).await.expect("the record is queued"));
     }
     let mut places = Vec::new();
     for delivery in deliveries {
@@ -150,6 +156,160 @@ pub async fn delete_topic(name: &str) {
             .then_some(())
     })
     .await;
+}
+
+/// Lets a topic have so many partitions from now on.
+pub async fn grow(topic: &str, partitions: usize) {
+    let more = NewPartitions::new(topic, partitions);
+    let grown = admin().create_partitions([&more], &AdminOptions::new()).await;
+    grown.expect("an answer")[0]
+        .clone()
+        .expect("it has more partitions");
+}
+
+/// Sends to one partition in order, all or nothing where it is a transaction.
+pub async fn send_to(topic: &str, partition: i32, records: &[Record], as_one: Option<Ending>) {
+    let mut config = client();
+    if as_one.is_some() {
+        config.set("transactional.id", topic);
+    }
+    let producer: FutureProducer = config.create().expect("a producer");
+    let patience = Duration::from_secs(30);
+    if as_one.is_some() {
+        producer.init_transactions(patience).expect("transactions");
+        producer.begin_transaction().expect("a transaction");
+    }
+    let sent = records.iter().map(|record| {
+        let none = FutureRecord::<[u8], [u8]> {
+            topic,
+            partition: Some(partition),
+            payload: record.payload.as_deref(),
+            key: record.key.as_deref(),
+            timestamp: record.timestamp.map(Micros::as_millis),
+            headers: None,
+        };
+        producer
+            .send_result(none)
+            .map_err(|(error, _)| error)
+            .expect("it is queued")
+    });
+    for delivered in sent.collect::<Vec<_>>() {
+        delivered.await.expect("an answer").expect("it is acknowledged");
+    }
+    match as_one {
+        None => {}
+        Some(Ending::Commit) => producer.commit_transaction(patience).expect("a commit"),
+        Some(Ending::Abort) => producer.abort_transaction(patience).expect("an abort"),
+    }
+}
+
+/// How a transaction ends.
+#[derive(Clone, Copy, Debug)]
+pub enum Ending {
+    Commit,
+    Abort,
+}
+
+/// An Apache Kafka of one test's own, to be stopped, damaged and started again.
+pub struct OwnBroker {
+    folder: tempfile::TempDir,
+    process: Child,
+    pub address: String,
+}
+
+impl OwnBroker {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut broker = Self {
+            process: Self::process(&folder),
+            address: String::new(),
+            folder,
+        };
+        let properties = broker.folder.path().join("server.properties");
+        broker.address = super::eventually("the broker has an address", async || {
+            let text = std::fs::read_to_string(&properties).ok()?;
+            let at = text.split("PLAINTEXT://").nth(1)?;
+            Some(at.split(',').next()?.to_owned())
+        })
+        .await;
+        broker.answers().await;
+        broker
+    }
+
+    fn process(folder: &tempfile::TempDir) -> Child {
+        Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/kafka"))
+            .arg("broker")
+            .arg(folder.path())
+            .spawn()
+            .expect("scripts/kafka runs")
+    }
+
+    async fn answers(&mut self) {
+        let mut config = ClientConfig::new();
+        let consumer: BaseConsumer = config
+            .set("bootstrap.servers", &self.address)
+            .create()
+            .expect("a client");
+        super::eventually("the broker answers", async || {
+            let ended = self.process.try_wait().expect("its state");
+            assert!(ended.is_none(), "the broker ended: {ended:?}");
+            consumer.fetch_metadata(None, Duration::from_millis(500)).ok()
+        })
+        .await;
+    }
+
+    /// As a crash: nothing is written any more.
+    pub fn kill(&mut self) {
+        self.process.kill().expect("it is there");
+        self.process.wait().expect("it ends");
+    }
+
+    pub async fn start_again(&mut self) {
+        self.process = Self::process(&self.folder);
+        self.answers().await;
+    }
+
+    /// Cuts the log of partition 0, as an election of a replica that lagged would.
+    pub fn cut(&self, topic: &str, end: i64) {
+        let folder = self.folder.path().join(format!("data/{topic}-0"));
+        let log = folder.join("00000000000000000000.log");
+        let bytes = std::fs::read(&log).expect("the log");
+        let mut at = 0;
+        // A batch begins with its first offset and its length.
+        while at < bytes.len() {
+            let first = i64::from_be_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
+            let length = i32::from_be_bytes(bytes[at + 8..at + 12].try_into().expect("4 bytes"));
+            if first >= end {
+                assert_eq!(first, end, "a batch begins there");
+                break;
+            }
+            at += 12 + usize::try_from(length).expect("a length");
+        }
+        std::fs::write(&log, &bytes[..at]).expect("the log is cut");
+    }
+
+    pub async fn create_topic(&self, name: &str, partitions: i32) {
+        let spec = [TopicSpec::new(name, partitions)];
+        let created = ensure_topics(&self.broker(), &spec, &Status::default()).await;
+        created.expect("the topic is created");
+    }
+
+    /// In order, and in a batch of their own.
+    pub async fn send(&self, topic: &str, records: &[Record]) {
+        let producer = Producer::new(&self.broker(), Duration::from_secs(60)).expect("a producer");
+        send_by(&producer, topic, records).await;
+    }
+
+    fn broker(&self) -> Broker {
+        Broker::remote(&self.address, BTreeMap::new())
+    }
+}
+
+impl Drop for OwnBroker {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 fn admin() -> AdminClient<DefaultClientContext> {

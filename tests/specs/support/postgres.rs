@@ -74,6 +74,21 @@ impl OwnServer {
         .await;
     }
 
+    /// What is committed without waiting for it stays in memory from now on.
+    pub async fn stop_log_writer(&self) -> rustix::process::Pid {
+        let pid = "select pid from pg_stat_activity where backend_type = 'walwriter'";
+        let pid: i32 = self.database().value(pid).await.parse().expect("its pid");
+        let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("it is there");
+        pid
+    }
+
+    /// As [`Self::kill`], with the log writer, which could not end by itself.
+    pub async fn kill_with(&mut self, log_writer: rustix::process::Pid) {
+        self.kill().await;
+        rustix::process::kill_process(log_writer, rustix::process::Signal::KILL).expect("it is there");
+    }
+
     pub async fn start_again(&mut self) {
         let dir = self.dir.path().to_owned();
         let started = tokio::task::spawn_blocking(move || Embedded::start(&dir)).await;

@@ -3,6 +3,8 @@
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
+use futures_util::StreamExt;
+
 use super::eventually;
 
 /// Stopped when dropped.
@@ -85,6 +87,29 @@ impl Redis {
         command.arg(&words[1..]);
         let answer: redis::Value = command.query_async(&mut link).await.ok()?;
         Some(format!("{answer:?}"))
+    }
+
+    /// Sends a message to whoever listens to the channel.
+    pub async fn publish(&self, channel: &str, message: &[u8]) {
+        let client = redis::Client::open(self.url()).expect("a Redis URL");
+        let mut link = client
+            .get_multiplexed_async_connection()
+            .await
+            .expect("a connection");
+        let mut command = redis::cmd("PUBLISH");
+        command.arg(channel).arg(message);
+        command.exec_async(&mut link).await.expect("it is published");
+    }
+
+    /// The next message on the channel that comes while `work` is done or later.
+    pub async fn overhear(&self, channel: &str, work: impl Future<Output = ()>) -> Vec<u8> {
+        let client = redis::Client::open(self.url()).expect("a Redis URL");
+        let mut listening = client.get_async_pubsub().await.expect("a connection");
+        listening.subscribe(channel).await.expect("a subscription");
+        work.await;
+        let message = tokio::time::timeout(super::PATIENCE, listening.on_message().next()).await;
+        let message = message.expect("a message in time").expect("a message");
+        message.get_payload_bytes().to_vec()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use actix_web::rt::net::TcpStream;
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
 use super::live::POINTS;
@@ -57,6 +58,24 @@ impl Streamed {
     pub async fn request(node: &StreamSync, what: &str, accept: &str, headers: &str, body: &str) -> Self {
         let address = node.url.trim_start_matches("http://");
         let socket = TcpStream::connect(address).await.expect("a connection");
+        Self::over(socket, what, accept, headers, body).await
+    }
+
+    /// From another address of this machine than the other clients, with little room for what comes.
+    pub async fn connect_from(node: &StreamSync, address: [u8; 4]) -> TcpStream {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket
+            .bind((address, 0).into())
+            .expect("an address of this machine");
+        socket.set_recv_buffer_size(16 << 10).expect("a small buffer");
+        let address = node.url.trim_start_matches("http://");
+        let address = address.parse().expect("the node's address");
+        socket.connect(address).await.expect("a connection")
+    }
+
+    /// On a connection that is there already.
+    pub async fn over(socket: TcpStream, what: &str, accept: &str, headers: &str, body: &str) -> Self {
+        let address = socket.peer_addr().expect("the node's address");
         let request =
             format!("{what} HTTP/1.1\r\nhost: {address}\r\naccept: {accept}\r\n{headers}\r\n{body}");
         let mut streamed = Self {

@@ -23,6 +23,7 @@ pub struct Plan {
     brokers: String,
     session_timeout: &'static str,
     settings: String,
+    postgres_settings: String,
     stream_settings: String,
     env: Vec<(String, String)>,
     others: Vec<String>,
@@ -47,6 +48,7 @@ impl StreamSync {
             brokers: kafka::broker().bootstrap_servers().to_owned(),
             session_timeout: "6s",
             settings: String::new(),
+            postgres_settings: String::new(),
             stream_settings: String::new(),
             env: vec![],
             others: vec![],
@@ -88,6 +90,13 @@ impl Plan {
         self
     }
 
+    /// Lines of the table `[postgres]`.
+    pub fn postgres_settings(mut self, toml: &str) -> Self {
+        self.postgres_settings.push_str(toml);
+        self.postgres_settings.push('\n');
+        self
+    }
+
     /// Lines of the stream's own table.
     pub fn stream_settings(mut self, toml: &str) -> Self {
         self.stream_settings.push_str(toml);
@@ -110,9 +119,10 @@ impl Plan {
     pub fn file(&self) -> tempfile::TempPath {
         let text = format!(
             "{settings}\n[kafka]\nbrokers = {brokers:?}\ngroup_id = {group:?}\nsession_timeout = {session_timeout:?}\n\
-             [postgres]\nurl = {database:?}\n\
+             [postgres]\nurl = {database:?}\n{postgres_settings}\n\
              [[stream]]\nname = {stream:?}\npartitions = {partitions}\n{stream_settings}\n",
             settings = self.settings,
+            postgres_settings = self.postgres_settings,
             brokers = self.brokers,
             group = self.group,
             session_timeout = self.session_timeout,

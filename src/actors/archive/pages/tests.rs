@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::data::{Series, Stored};
 
-type Answer = oneshot::Receiver<Result<Arc<Leaf>, Away>>;
+type Answer = oneshot::Receiver<Result<Arc<Leaf>, Unanswered>>;
 
 fn range(from: i64, to: i64) -> Range {
     Range {
@@ -22,7 +22,10 @@ fn question(missing: Range, series: &[SeriesId]) -> (Question, Answer) {
     let name = |id: &SeriesId| (*id, Arc::new(Series::new("m", [("id", id.to_string())])));
     let names: Names = series.iter().map(name).collect();
     let (reply, answer) = oneshot::channel();
-    (Question::new(missing, Some(Arc::new(names)), reply), answer)
+    (
+        Question::new(missing, Some(Arc::new(names)), ClientKey::UNKNOWN, reply),
+        answer,
+    )
 }
 
 /// A full page of `plan`, as far as `length` reaches.
@@ -73,11 +76,11 @@ async fn a_read_that_fails_fails_those_it_was_for_and_who_left_is_not_read_for()
     waiting.add(one);
     waiting.add(two);
     assert_eq!(waiting.plan().unwrap().range, range(0, 10));
-    waiting.fail(Away, false);
-    assert_eq!(a.try_recv().unwrap().unwrap_err(), Away);
+    waiting.fail(Unanswered::Away, false);
+    assert_eq!(a.try_recv().unwrap().unwrap_err(), Unanswered::Away);
     assert!(b.try_recv().is_err(), "another read may well succeed");
-    waiting.fail(Away, true);
-    assert_eq!(b.try_recv().unwrap().unwrap_err(), Away);
+    waiting.fail(Unanswered::Away, true);
+    assert_eq!(b.try_recv().unwrap().unwrap_err(), Unanswered::Away);
 }
 
 proptest! {

@@ -8,6 +8,7 @@ use crate::cache::LatestCache;
 use crate::data::stored::Range;
 use crate::data::{Cursor, Micros, Selector, Series, Stored, StoredPoint, StoredSeries};
 use crate::graphql::feed::*;
+use crate::live::index::Limits;
 use crate::store::testing::Database;
 use crate::telemetry::Metrics;
 
@@ -46,6 +47,7 @@ impl World {
         let hub = Hub::start(
             db.url.clone(),
             bytes,
+            Limits::default(),
             LatestCache::local(1_000),
             Arc::clone(&metrics),
             Arc::default(),
@@ -67,6 +69,7 @@ impl World {
         self.hub = Hub::start(
             self.db.url.clone(),
             1 << 20,
+            Limits::default(),
             LatestCache::local(1_000),
             Arc::clone(&metrics),
             Arc::default(),
@@ -153,6 +156,7 @@ impl World {
     pub async fn open_series(&self, series: Option<i64>, start: Start) -> Result<Feed> {
         let metric = series.map(|n| format!("m{n}"));
         let request = Request {
+            client: None,
             selector: Selector::new(metric, Vec::new()),
             start,
             every: None,

@@ -1,16 +1,17 @@
 //! Buckets of equal width with all that live windows and `history` show of them.
 
 use super::super::{ReadError, Reader};
-use crate::data::{Aggregate, Bucket, Grid, Line, Micros, SeriesId, Step};
+use crate::data::{Aggregate, Bucket, Grid, Line, Micros, SeriesId, Step, Sum};
 
 /// In the order in which [`Reader::buckets`] picks them up.
-const SHOWN: [Aggregate; 6] = [
+const SHOWN: [Aggregate; 7] = [
     Aggregate::Count,
     Aggregate::Min,
     Aggregate::Max,
     Aggregate::Sum,
     Aggregate::First,
     Aggregate::Last,
+    Aggregate::Avg,
 ];
 
 impl Reader {
@@ -29,13 +30,16 @@ impl Reader {
         let of_line = |(series_id, line): &(SeriesId, Line)| {
             let value = |column: usize, row: usize| line.columns[column][row];
             let bucket = |row| {
+                let count = value(0, row)?;
+                // Of a sum that is too large the mean tells.
+                let large = || Some(Sum::scaled(value(6, row)? * Sum::SCALE * count));
                 Some(Bucket {
                     series_id: *series_id,
                     ts: line.times[row],
-                    count: value(0, row)? as i64,
+                    count: count as i64,
                     min: value(1, row)?,
                     max: value(2, row)?,
-                    sum: value(3, row),
+                    sum: value(3, row).map(Sum::of).or_else(large),
                     first: value(4, row),
                     last: value(5, row),
                 })

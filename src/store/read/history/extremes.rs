@@ -44,9 +44,12 @@ impl Reader {
         if ids.is_empty() || from >= to {
             return Ok(Vec::new());
         }
-        let mut loan = self.loan().await?;
+        let grid = Grid::Even(width);
+        let levels = plan::nesting(&grid, from, to);
+        let coarsest = levels.first().copied().unwrap_or(Level::Raw);
+        let mut loan = self.loan(super::class(ids, from, to, coarsest)).await?;
         loan.begin().await?;
-        let answer = self.extremes_in(&mut loan, ids, from, to, width).await;
+        let answer = self.extremes_in(&mut loan, ids, (from, to), &grid, &levels).await;
         loan.end(answer).await
     }
 
@@ -54,17 +57,16 @@ impl Reader {
         &self,
         loan: &mut Loan,
         ids: &[SeriesId],
-        from: Micros,
-        to: Micros,
-        width: Step,
+        (from, to): (Micros, Micros),
+        grid: &Grid,
+        levels: &[Level],
     ) -> Result<Vec<(SeriesId, Line)>, ReadError> {
-        let grid = Grid::Even(width);
-        let plan = super::plan(loan, ids, from, to, &plan::nesting(&grid, from, to)).await?;
+        let plan = super::plan(loan, ids, from, to, levels).await?;
         // Every seam between two pieces may cut one bucket in two.
         let limit = self
             .one_too_many()
             .saturating_add_unsigned(plan.pieces.len() as u64);
-        let statement = Statement::new(&plan.pieces, &grid, from, limit);
+        let statement = Statement::new(&plan.pieces, grid, from, limit);
         let rows: Vec<Row> = loan.load(query(&statement, "")).await?;
         let rows = self.whole(joined(rows, &plan.pieces))?;
         let every = i64::try_from(2 * ids.len()).unwrap_or(i64::MAX);

@@ -18,13 +18,14 @@ use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Timestamptz};
 
+use self::partial::Partial;
 use self::plan::{Level, Plan};
 use self::state::State;
 use self::statement::{Needs, Statement};
 use super::pool::Loan;
 use super::rows::{from_pg, to_pg};
 use super::{ReadError, Reader};
-use crate::data::{Aggregate, Grid, Line, Micros, SeriesId};
+use crate::data::{Aggregate, Class, Grid, Line, Micros, SeriesId};
 
 const POINTS: &str = "
 select s.nr, p.ts, p.value
@@ -51,7 +52,7 @@ impl Reader {
         if ids.is_empty() || from >= to {
             return Ok(Vec::new());
         }
-        let mut loan = self.loan().await?;
+        let mut loan = self.loan(class(ids, from, to, Level::Raw)).await?;
         loan.begin().await?;
         let answer = self.points_in(&mut loan, ids, from, to).await;
         loan.end(answer).await
@@ -59,8 +60,8 @@ impl Reader {
 
     /// The aggregates of the points with `from <= ts < to` over the buckets of `grid`, of each
     /// series that has any, in the order of `ids`; buckets without points are left out. The first
-    /// and the last bucket may be cut by `from` and `to`. `None` stands where a value would be
-    /// too large: sums of what is beyond 1e290, deviations of what is beyond 1e140.
+    /// and the last bucket may be cut by `from` and `to`. `None` stands where no double can hold a
+    /// value, and for sums beyond 1e290 and deviations beyond 1e140 where only rollups are left.
     ///
     /// # Errors
     /// As [`stored`](Self::stored).
@@ -75,21 +76,17 @@ impl Reader {
         if ids.is_empty() || from >= to {
             return Ok(Vec::new());
         }
-        let mut loan = self.loan().await?;
+        let levels = if wanted.iter().all(|aggregate| aggregate.is_in_rollups()) {
+            plan::nesting(grid, from, to)
+        } else {
+            vec![Level::Raw]
+        };
+        let coarsest = levels.first().copied().unwrap_or(Level::Raw);
+        let mut loan = self.loan(class(ids, from, to, coarsest)).await?;
         loan.begin().await?;
-        let answer = self.lines_in(&mut loan, ids, from, to, grid, wanted).await;
+        let answer = self.lines_in(&mut loan, ids, (from, to), grid, wanted, &levels);
+        let answer = answer.await;
         loan.end(answer).await
-    }
-
-    /// Whether all points with `from <= ts < to` of these series are there.
-    ///
-    /// # Errors
-    /// `NotAvailable` where retention has dropped some of them.
-    pub(super) async fn are_kept(&self, ids: &[SeriesId], from: Micros, to: Micros) -> Result<(), ReadError> {
-        let mut loan = self.loan().await?;
-        loan.begin().await?;
-        let answer = plan(&mut loan, ids, from, to, &[Level::Raw]).await;
-        loan.end(answer).await.map(|_| ())
     }
 
     async fn points_in(
@@ -99,7 +96,7 @@ impl Reader {
         from: Micros,
         to: Micros,
     ) -> Result<Vec<(SeriesId, Line)>, ReadError> {
-        plan(loan, ids, from, to, &[Level::Raw]).await?;
+        are_kept(loan, ids, from, to).await?;
         let mut rows: Vec<PointRow> = loan
             .load(points_query(POINTS, ids, from, to, self.one_too_many()))
             .await?;
@@ -121,18 +118,13 @@ impl Reader {
         &self,
         loan: &mut Loan,
         ids: &[SeriesId],
-        from: Micros,
-        to: Micros,
+        (from, to): (Micros, Micros),
         grid: &Grid,
         wanted: &[Aggregate],
+        levels: &[Level],
     ) -> Result<Vec<(SeriesId, Line)>, ReadError> {
         let needs = Needs::of(wanted);
-        let levels = if wanted.iter().all(|aggregate| aggregate.is_in_rollups()) {
-            plan::nesting(grid, from, to)
-        } else {
-            vec![Level::Raw]
-        };
-        let plan = plan(loan, ids, from, to, &levels).await?;
+        let plan = plan(loan, ids, from, to, levels).await?;
         // Every seam between two pieces may cut one bucket in two.
         let limit = self
             .one_too_many()
@@ -140,7 +132,12 @@ impl Reader {
         let statement = Statement::new(&plan.pieces, grid, from, limit);
         let rows = loan.load(statement.aggregates("", &needs)).await?;
         let partials = partial::joined(rows, &plan.pieces);
-        let partials = self.whole(partials)?;
+        let mut partials = self.whole(partials)?;
+        if let Some((ids, first, last)) = partial::overflown(&partials, &needs, grid) {
+            let span = (from.max(first), to.min(last));
+            let scaled = scaled(loan, &ids, span, grid, &needs, limit).await?;
+            partial::complete(&mut partials, &needs, scaled);
+        }
         Ok(partial::lines(&partials, grid, wanted))
     }
 }
@@ -158,6 +155,56 @@ fn points_query(
         .bind::<Timestamptz, _>(to_pg(from))
         .bind::<Timestamptz, _>(to_pg(to))
         .bind::<BigInt, _>(limit)
+}
+
+/// Whether all points with `from <= ts < to` of these series are there, and stay for as long as the
+/// loan's transaction does.
+///
+/// # Errors
+/// `NotAvailable` where retention has dropped some of them.
+pub(super) async fn are_kept(
+    loan: &mut Loan,
+    ids: &[SeriesId],
+    from: Micros,
+    to: Micros,
+) -> Result<(), ReadError> {
+    plan(loan, ids, from, to, &[Level::Raw]).await.map(drop)
+}
+
+/// What reads more rows than this is expensive. Guessed before anything is read, as if each series
+/// had a point a second.
+const CHEAP_ROWS: i64 = 100_000;
+
+fn class(ids: &[SeriesId], from: Micros, to: Micros, level: Level) -> Class {
+    let each = to.0.saturating_sub(from.0) / level.width().max(1_000_000);
+    let all = each.saturating_mul(i64::try_from(ids.len()).unwrap_or(i64::MAX));
+    if all > CHEAP_ROWS {
+        Class::Heavy
+    } else {
+        Class::Cheap
+    }
+}
+
+/// The same buckets of these series, of points that are scaled down; none where points are gone.
+async fn scaled(
+    loan: &mut Loan,
+    ids: &[SeriesId],
+    (from, to): (Micros, Micros),
+    grid: &Grid,
+    needs: &Needs,
+    limit: i64,
+) -> Result<Vec<(SeriesId, Partial)>, ReadError> {
+    let plan = match plan(loan, ids, from, to, &[Level::Raw]).await {
+        Err(ReadError::NotAvailable { .. }) => return Ok(Vec::new()),
+        plan => plan?,
+    };
+    let needs = Needs {
+        scaled: true,
+        ..needs.clone()
+    };
+    let statement = Statement::new(&plan.pieces, grid, from, limit);
+    let rows = loan.load(statement.aggregates("", &needs)).await?;
+    Ok(partial::joined(rows, &plan.pieces))
 }
 
 /// Which level answers what, by the state of the rollups in the loan's snapshot.

@@ -1,11 +1,14 @@
 //! What comes of one piece in one bucket, and how those of a bucket become one.
 
+use std::collections::HashMap;
+
 use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, Timestamptz};
 
 use super::super::rows::from_pg;
 use super::plan::Piece;
+use super::statement::Needs;
 use crate::data::{Aggregate, Grid, Line, Micros, SeriesId};
 
 /// A row of the statement.
@@ -37,6 +40,9 @@ pub(super) struct Partial {
     increase: Option<f64>,
     #[diesel(sql_type = Array<Double>)]
     percentiles: Vec<f64>,
+    /// By which the sum, the percentiles and the increase are multiplied, and `m2` twice.
+    #[diesel(sql_type = Double)]
+    scale: f64,
 }
 
 /// What a bucket comes to in one piece.
@@ -86,6 +92,44 @@ pub(super) fn lines(
     of_series.filter_map(line).collect()
 }
 
+/// The series, each once, of which something was too large to be computed, and the span of the
+/// buckets in which it was.
+pub(super) fn overflown(
+    partials: &[(SeriesId, Partial)],
+    needs: &Needs,
+    grid: &Grid,
+) -> Option<(Vec<SeriesId>, Micros, Micros)> {
+    let all = partials.iter().filter(|(_, partial)| partial.overflowed(needs));
+    let mut ids: Vec<SeriesId> = all.clone().map(|(id, _)| *id).collect();
+    ids.dedup();
+    let starts = all.map(|(_, partial)| partial.start());
+    let (first, last) = (starts.clone().min()?, starts.max()?);
+    Some((ids, first, grid.end(last)))
+}
+
+/// Takes what was too large from the same buckets in `scaled`.
+pub(super) fn complete(
+    partials: &mut [(SeriesId, Partial)],
+    needs: &Needs,
+    scaled: Vec<(SeriesId, Partial)>,
+) {
+    let scaled: HashMap<(SeriesId, i64), Partial> = scaled
+        .into_iter()
+        .map(|(id, partial)| ((id, partial.bucket.0), partial))
+        .collect();
+    for (id, partial) in partials {
+        if partial.overflowed(needs)
+            && let Some(scaled) = scaled.get(&(*id, partial.bucket.0))
+        {
+            partial.sum = scaled.sum;
+            partial.m2 = scaled.m2;
+            partial.increase = scaled.increase;
+            partial.percentiles.clone_from(&scaled.percentiles);
+            partial.scale = scaled.scale;
+        }
+    }
+}
+
 impl Part for Partial {
     fn place(&self) -> (i32, i64) {
         (self.nr, self.bucket.0)
@@ -108,8 +152,16 @@ impl Partial {
         Some(self.m2? + later.m2? + apart * apart * n * m / (n + m))
     }
 
+    fn overflowed(&self, needs: &Needs) -> bool {
+        (needs.sum && self.sum.is_none())
+            || (needs.stddev && self.m2.is_none())
+            || (needs.increase && self.increase.is_none())
+            || self.percentiles.iter().any(|value| !value.is_finite())
+    }
+
+    /// The first bucket may reach back beyond the first time there is.
     fn start(&self) -> Micros {
-        from_pg(self.bucket)
+        from_pg(self.bucket).max(Micros::FIRST)
     }
 
     fn values(&self, before: Option<f64>, grid: &Grid, wanted: &[Aggregate]) -> Vec<Option<f64>> {
@@ -119,19 +171,20 @@ impl Partial {
             let value = match aggregate {
                 // Exact up to 2^53 points in a bucket.
                 Aggregate::Count => count,
-                Aggregate::Avg => self.sum? / count,
+                // What was rounded on the way never leads beyond the values.
+                Aggregate::Avg => (self.sum? / count / self.scale).max(self.min).min(self.max),
                 Aggregate::Min => self.min,
                 Aggregate::Max => self.max,
-                Aggregate::Sum => self.sum?,
+                Aggregate::Sum => self.sum? / self.scale,
                 Aggregate::First => self.first?,
                 Aggregate::Last => self.last?,
-                Aggregate::Stddev => (self.m2? / count).max(0.0).sqrt(),
-                Aggregate::Percentile(_) => *percentiles.next()?,
-                Aggregate::Increase => self.increase?,
+                Aggregate::Stddev => (self.m2? / count).max(0.0).sqrt() / self.scale,
+                Aggregate::Percentile(_) => *percentiles.next()? / self.scale,
+                Aggregate::Increase => self.increase? / self.scale,
                 Aggregate::Rate => {
                     let start = self.start();
                     let width = grid.end(start).0.saturating_sub(start.0);
-                    self.increase? / (width as f64 / 1e6)
+                    self.increase? / (width as f64 / 1e6) / self.scale
                 }
                 Aggregate::Delta => self.last? - before.or(self.first)?,
             };

@@ -46,7 +46,7 @@ impl Level {
     }
 
     /// Of one row, in microseconds.
-    fn width(self) -> i64 {
+    pub fn width(self) -> i64 {
         match self {
             Self::Raw => 1,
             Self::Minute => MINUTE,

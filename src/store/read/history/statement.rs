@@ -12,6 +12,7 @@ use diesel::sql_types::{Array, BigInt, Double, Integer, Interval, Timestamptz};
 use super::super::rows::to_pg;
 use super::plan::{Level, Piece};
 use crate::data::{Aggregate, Grid, Micros, SeriesId};
+use crate::store::timestamp::POSTGRES_EPOCH;
 
 pub(super) type Query = BoxedSqlQuery<'static, Pg, SqlQuery>;
 
@@ -26,7 +27,13 @@ pub(super) struct Needs {
     pub increase: bool,
     /// As fractions of 1.
     pub percentiles: Vec<f64>,
+    /// Of values scaled down so far that nothing overflows; asked for only where something did.
+    pub scaled: bool,
 }
+
+/// 2^-600, so that scaling is exact: squares of the largest values can be summed up, and those of
+/// values that are as large as that they need it do not vanish.
+pub(super) const SCALE: f64 = f64::from_bits((1_023 - 600) << 52);
 
 impl Needs {
     pub fn of(wanted: &[Aggregate]) -> Self {
@@ -72,7 +79,10 @@ impl<'a> Statement<'a> {
             grid,
             // The bucket of `from`: the same grid, and never a time before the origin, where
             // date_bin's rounding differed between versions of Postgres.
-            origin: grid.bucket(from),
+            origin: match grid {
+                Grid::Even(step) => step.bucket(from),
+                Grid::Calendar(_) => from,
+            },
             limit,
         }
     }
@@ -128,9 +138,9 @@ select s.nr, b.* from unnest(${numbers}, ${ids}, ${since}, ${until}) as s(nr, id
         match self.grid {
             Grid::Even(step) => query
                 .bind::<Interval, _>(PgInterval::from_microseconds(step.micros()))
-                .bind::<Timestamptz, _>(to_pg(self.origin)),
+                .bind::<Timestamptz, _>(unbounded(self.origin)),
             Grid::Calendar(bounds) => {
-                let bounds: Vec<PgTimestamp> = bounds.iter().map(|bound| to_pg(*bound)).collect();
+                let bounds: Vec<PgTimestamp> = bounds.iter().map(|bound| unbounded(*bound)).collect();
                 query.bind::<Array<Timestamptz>, _>(bounds)
             }
         }
@@ -174,6 +184,11 @@ select s.nr, b.* from unnest(${numbers}, ${ids}, ${since}, ${until}) as s(nr, id
     }
 }
 
+/// A bound of buckets may lie before the first time there is; Postgres has times before it.
+fn unbounded(time: Micros) -> PgTimestamp {
+    PgTimestamp(time.0.saturating_sub(POSTGRES_EPOCH))
+}
+
 /// `what` if it is wanted.
 fn only(wanted: bool, what: &'static str) -> &'static str {
     if wanted { what } else { "null::float8" }
@@ -183,6 +198,16 @@ fn only(wanted: bool, what: &'static str) -> &'static str {
 // and last are two probes of the primary key for each bucket, cheaper than collecting the bucket's
 // values in memory.
 fn of_points(needs: &Needs, rows: &str, bucket: &str, percentiles: usize) -> String {
+    let (value, rows, scale) = match needs.scaled {
+        false => ("value".to_owned(), rows.to_owned(), 1.0),
+        // What is tiny beside them counts as zero: Postgres takes a product that is too small for an
+        // error.
+        true => {
+            let value = format!("case when abs(value) < 1e-100 then 0 else value * {SCALE:e}::float8 end");
+            let rows = format!("(select ts, {value} as value from {rows}) v");
+            (value, rows, SCALE)
+        }
+    };
     let sum = only(
         needs.sum,
         "case when max(value) < 1e290 and min(value) > -1e290 then
@@ -193,10 +218,12 @@ fn of_points(needs: &Needs, rows: &str, bucket: &str, percentiles: usize) -> Str
         "case when max(value) < 1e140 and min(value) > -1e140 then
              var_pop(value) filter (where value < 1e140 and value > -1e140) * count(*) end",
     );
-    let before = only(
-        needs.before,
-        "(select value from points where series_id = s.id and ts < s.since order by ts desc limit 1)",
-    );
+    let before = match needs.before {
+        true => format!(
+            "(select {value} from points where series_id = s.id and ts < s.since order by ts desc limit 1)"
+        ),
+        false => "null::float8".to_owned(),
+    };
     let increase = only(
         needs.increase,
         "case when max(greatest(abs(value), abs(prev))) < 1e290 then
@@ -219,13 +246,13 @@ fn of_points(needs: &Needs, rows: &str, bucket: &str, percentiles: usize) -> Str
     let rows = if needs.increase {
         format!("(select ts, value, lag(value, 1, q.before) over (order by ts) as prev from {rows}) p")
     } else {
-        rows.to_owned()
+        rows
     };
     format!(
         "cross join lateral (select {before} as before) q
 cross join lateral (
     select b.bucket, b.count, b.sum, b.m2, b.min, b.max, {first} as first, {last} as last,
-           q.before, b.increase, b.percentiles
+           q.before, b.increase, b.percentiles, {scale:e}::float8 as scale
     from (
         select {bucket} as bucket, count(*) as count, {sum} as sum, {m2} as m2,
                min(value) as min, max(value) as max, min(ts) as first_ts, max(ts) as last_ts,
@@ -262,7 +289,8 @@ fn of_rollups(needs: &Needs, rows: &str, bucket: &str) -> String {
         "cross join lateral (
     select {bucket} as bucket, sum(count)::bigint as count, {sum} as sum, {m2} as m2,
            min(min) as min, max(max) as max, {first} as first, {last} as last,
-           null::float8 as before, null::float8 as increase, '{{}}'::float8[] as percentiles
+           null::float8 as before, null::float8 as increase, '{{}}'::float8[] as percentiles,
+           1::float8 as scale
     from {rows}
     group by 1
 ) b"

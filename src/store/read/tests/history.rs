@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::*;
-use crate::data::{Bucket, Step};
+use crate::data::{Bucket, Step, Sum};
 
 type Points = BTreeMap<(SeriesId, i64), f64>;
 
@@ -19,7 +19,9 @@ fn fold(points: &Points, from: i64, to: i64, step: i64) -> Vec<Bucket> {
                 b.count += 1;
                 b.min = b.min.min(value);
                 b.max = b.max.max(value);
-                b.sum = b.sum.map(|sum| sum + value);
+                if let Some(sum) = &mut b.sum {
+                    sum.add(value);
+                }
                 b.last = Some(value);
             })
             .or_insert(Bucket {
@@ -28,12 +30,33 @@ fn fold(points: &Points, from: i64, to: i64, step: i64) -> Vec<Bucket> {
                 count: 1,
                 min: value,
                 max: value,
-                sum: Some(value),
+                sum: Some(Sum::of(value)),
                 first: Some(value),
                 last: Some(value),
             });
     }
     buckets.into_values().collect()
+}
+
+#[tokio::test]
+async fn the_first_bucket_there_is_begins_with_the_first_time_and_the_others_where_they_always_do() {
+    let world = World::new().await;
+    world.db.run("update rollup_edge set edge = '0001-01-01Z'").await;
+    let first = Micros::FIRST.0;
+    let points = [first + 1, first + 2 * DAY, first + 3 * DAY].map(|at| (1, at, 1.0));
+    world.add_points(&points).await;
+    let week = Step::new(Duration::from_secs(7 * 86_400)).unwrap();
+    let buckets = world
+        .reader
+        .buckets(&[1], Micros::FIRST, Micros(first + 9 * DAY), week);
+    let counts: Vec<_> = buckets
+        .await
+        .unwrap()
+        .iter()
+        .map(|b| (b.ts.0 - first, b.count))
+        .collect();
+    // Weeks are counted from 1970-01-01, the first is half over.
+    assert_eq!(counts, [(0, 2), (3 * DAY, 1)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

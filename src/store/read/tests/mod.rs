@@ -6,6 +6,7 @@ mod labels;
 mod letters;
 mod points;
 mod series;
+mod shares;
 mod storage;
 mod windows;
 

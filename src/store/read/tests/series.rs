@@ -1,6 +1,7 @@
 //! Selectors through SQL and Rust together select what `Selector::matches` selects.
 
 use super::*;
+use crate::store::migrate::migrate;
 
 fn many() -> Vec<Series> {
     let mut all = Vec::new();
@@ -111,4 +112,36 @@ async fn metrics_are_found_by_prefix_whatever_it_contains() {
     assert_eq!(names("%").await, []);
     assert_eq!(names("nul\0").await, []);
     assert_eq!(names("cpu").await[0], named("cpu", 2_501));
+}
+
+#[tokio::test]
+async fn keys_are_sorted_by_their_bytes_whatever_the_collation_of_the_database() {
+    let server = Database::create().await;
+    server
+        .run("create database sorted_by_words template template0 locale_provider icu icu_locale 'en'")
+        .await;
+    let url = server.url.with_database("sorted_by_words");
+    migrate(&url).await.unwrap();
+    let db = Database {
+        client: crate::store::connect::connect(&url).await.unwrap(),
+        url,
+    };
+    assert_eq!(db.rows("select 'a' < 'B', 'a_1' < 'aA'").await, ["t|t"]);
+    let reader = Reader::new(db.url.clone(), ReadLimits::default()).unwrap();
+    let world = World { db, reader };
+    let none = Vec::<(&str, &str)>::new;
+    world
+        .add_series(&["a", "aA", "B", "a_1"].map(|metric| Series::new(metric, none())))
+        .await;
+    let (all, mut keys) = (Selector::default(), Vec::<String>::new());
+    loop {
+        let after = keys.last().cloned();
+        let page = world.reader.series(&all, after.as_deref(), 1);
+        let page = page.await.unwrap();
+        keys.extend(page.rows.iter().map(|found| found.series.key.to_string()));
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(keys, ["B{}", "aA{}", "a_1{}", "a{}"]);
 }

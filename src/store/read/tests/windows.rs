@@ -1,7 +1,7 @@
 //! Single windows, and up to where they hold everything.
 
 use super::*;
-use crate::data::{Bucket, Positions, Step};
+use crate::data::{Bucket, Positions, Step, Sum};
 
 #[tokio::test]
 async fn the_newest_window_of_a_series_and_named_ones_come_whole_with_their_newest_time() {
@@ -32,7 +32,7 @@ async fn the_newest_window_of_a_series_and_named_ones_come_whole_with_their_newe
         count,
         min: values[0],
         max: values[1],
-        sum: Some(values[2]),
+        sum: Some(Sum::of(values[2])),
         first: Some(values[3]),
         last: Some(values[4]),
     };
@@ -62,6 +62,10 @@ async fn a_sum_that_no_double_can_hold_spoils_no_other_window() {
     let step = Step::new(Duration::from_secs(1)).unwrap();
     let (_, mut found) = world.reader.windows(step, &[1, 2, 3], &[]).await.unwrap();
     found.sort_by_key(|(bucket, _)| bucket.series_id);
-    let sums: Vec<_> = found.iter().map(|(bucket, _)| bucket.sum).collect();
+    let sums: Vec<_> = found
+        .iter()
+        .map(|(bucket, _)| bucket.sum.and_then(Sum::total))
+        .collect();
     assert_eq!(sums, [None, Some(5.0), Some(0.5)]);
+    assert_eq!(found[0].0.avg(), Some(1.7e308));
 }

@@ -83,15 +83,3 @@ async fn a_partition_with_another_owner_is_dropped_and_the_rest_is_kept() {
     );
     assert_eq!(node.metrics.dropped_shares.get(), 1);
 }
-
-#[tokio::test]
-async fn a_batch_ahead_of_its_partition_is_dropped() {
-    let mut node = Node::start().await;
-    let a = node.own(0).await;
-    let ahead = Input::empty().share(&a, 5, 6).record(5, 1, &[("x", 1, 1.0)]);
-    assert_eq!(ranges(&node.write(ahead).await.dropped), ["1 5..6"]);
-    assert_eq!(
-        node.db.rows("select next_offset from ingest_offsets").await,
-        ["0"]
-    );
-}

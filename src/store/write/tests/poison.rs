@@ -122,7 +122,10 @@ async fn a_time_partition_dropped_under_a_connected_writer_is_created_anew() {
     let a = node.own(0).await;
     node.write(Input::empty().share(&a, 0, 1).record(0, 1, &[("x", 1, 1.0)]))
         .await;
-    node.db.run("drop table points_p20260101").await;
+    let drop = "select format('drop table %s', inhrelid::regclass) from pg_inherits
+        where inhparent = 'points'::regclass";
+    let drop = node.db.rows(drop).await;
+    node.db.run(&drop[0]).await;
     node.write(Input::empty().share(&a, 1, 2).record(1, 1, &[("x", 2, 2.0)]))
         .await;
     assert_eq!(node.points().await, ["x 2 2 1 1"]);

@@ -174,41 +174,46 @@ pub fn fold(
 
 fn one(aggregate: Aggregate, values: &[f64], before: Option<f64>, width: f64) -> Option<f64> {
     let n = values.len() as f64;
-    let largest = values.iter().fold(0f64, |largest, v| largest.max(v.abs()));
-    let sum = || (largest < 1e290).then(|| values.iter().sum::<f64>());
     let (first, last) = (values[0], values[values.len() - 1]);
+    // A power of two, so that the rest is the same at any size.
+    let largest = values
+        .iter()
+        .chain(&before)
+        .fold(0f64, |most, v| most.max(v.abs()));
+    let scale = if largest < 1e140 { 1.0 } else { 2f64.powi(-600) };
+    let scaled: Vec<f64> = values.iter().map(|v| v * scale).collect();
+    let mean = scaled.iter().sum::<f64>() / n;
     let increase = || {
-        let mut prev = before;
+        let mut prev = before.map(|before| before * scale);
         let mut total = 0.0;
-        for v in values {
+        for v in &scaled {
             if let Some(prev) = prev {
                 total += if *v >= prev { v - prev } else { *v };
             }
             prev = Some(*v);
         }
-        (largest < 1e290 && before.is_none_or(|b| b.abs() < 1e290)).then_some(total)
+        total / scale
     };
+    let min = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let value = match aggregate {
-        Aggregate::Avg => sum()? / n,
-        Aggregate::Sum => sum()?,
-        Aggregate::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
-        Aggregate::Max => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        Aggregate::Avg => (mean / scale).max(min).min(max),
+        Aggregate::Sum => scaled.iter().sum::<f64>() / scale,
+        Aggregate::Min => min,
+        Aggregate::Max => max,
         Aggregate::Count => n,
         Aggregate::First => first,
         Aggregate::Last => last,
-        Aggregate::Stddev => {
-            let mean = (largest < 1e140).then_some(sum()? / n)?;
-            (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt()
-        }
+        Aggregate::Stddev => (scaled.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt() / scale,
         Aggregate::Percentile(percent) => {
-            let mut sorted = values.to_vec();
+            let mut sorted = scaled;
             sorted.sort_by(f64::total_cmp);
             let at = percent / 100.0 * (n - 1.0);
             let (low, high) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
-            low + (high - low) * (at - at.floor())
+            (low + (high - low) * (at - at.floor())) / scale
         }
-        Aggregate::Increase => increase()?,
-        Aggregate::Rate => increase()? / width,
+        Aggregate::Increase => increase(),
+        Aggregate::Rate => increase() / width,
         Aggregate::Delta => last - before.unwrap_or(first),
     };
     value.is_finite().then_some(value)

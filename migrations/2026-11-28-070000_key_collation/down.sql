@@ -1,0 +1,1 @@
+alter table series alter column key type text collate "default";

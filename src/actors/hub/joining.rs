@@ -1,0 +1,95 @@
+//! How subscribers come and go: their groups are judged first, on another thread, a slice at a time.
+
+use actix::prelude::*;
+
+use super::handle::{Subscribe, SubscribeError, Subscription};
+use super::{Hub, gauge};
+use crate::live::index::{Full, GroupId, Opened};
+use crate::live::outbox::outbox;
+
+/// Subscriptions that may wait for the first look into Postgres, and for their groups.
+const WAITING_MAX: usize = 10_000;
+
+impl Hub {
+    pub(super) fn register(&mut self, request: Subscribe, ctx: &mut Context<Self>) {
+        if self.shared.published().is_none() {
+            if self.waiting.len() < WAITING_MAX {
+                self.waiting.push(request);
+            }
+            return;
+        }
+        if self.shared.is_draining() {
+            let _ = request.reply.send(Err(SubscribeError::GoingAway));
+            return;
+        }
+        match self.index.open(&request.selector, request.client) {
+            Ok(Opened::Ready(group)) => self.join(group, request, ctx),
+            Ok(Opened::Unjudged(group)) => {
+                if self.unjudged.values().map(Vec::len).sum::<usize>() >= WAITING_MAX {
+                    self.index.abandon(group, request.client);
+                    let _ = request.reply.send(Err(SubscribeError::Full(Full::All)));
+                    return;
+                }
+                self.unjudged.entry(group).or_default().push(request);
+                self.judge(ctx);
+            }
+            Err(full) => {
+                let _ = request.reply.send(Err(SubscribeError::Full(full)));
+            }
+        }
+    }
+
+    fn join(&mut self, group: GroupId, request: Subscribe, ctx: &mut Context<Self>) {
+        let (Some(seam), false) = (self.shared.published(), self.shared.is_draining()) else {
+            self.index.abandon(group, request.client);
+            let _ = request.reply.send(Err(SubscribeError::GoingAway));
+            return;
+        };
+        let (sender, receiver) = outbox(request.options, &self.metrics.delivered);
+        let id = self.next_id;
+        self.next_id += 1;
+        let subscription = Subscription::new(receiver, seam, id, ctx.address());
+        self.index.join(id, group, request.client, sender);
+        self.metrics.subscribers.set(gauge(self.index.len()));
+        // Whoever has gone or lost its patience drops it, and so unsubscribes.
+        let _ = request.reply.send(Ok(subscription));
+    }
+
+    /// Batches pass between two slices.
+    fn judge(&mut self, ctx: &mut Context<Self>) {
+        if self.judging {
+            return;
+        }
+        let Some(slice) = self.index.next_slice() else {
+            return;
+        };
+        self.judging = true;
+        let judged = tokio::task::spawn_blocking(move || slice.judge());
+        ctx.spawn(judged.into_actor(self).map(|slice, hub, ctx| {
+            hub.judging = false;
+            match slice {
+                Ok(slice) => {
+                    if let Some((group, outcome)) = hub.index.judged(&slice) {
+                        hub.was_judged(group, outcome, ctx);
+                    }
+                }
+                // Who waits for it loses its patience.
+                Err(error) => tracing::error!(%error, "series were not judged for a new subscription"),
+            }
+            hub.judge(ctx);
+        }));
+    }
+
+    fn was_judged(&mut self, group: GroupId, outcome: Result<(), Full>, ctx: &mut Context<Self>) {
+        for request in self.unjudged.remove(&group).unwrap_or_default() {
+            match outcome {
+                Ok(()) => self.join(group, request, ctx),
+                Err(full) => {
+                    self.index.abandon(group, request.client);
+                    let _ = request.reply.send(Err(SubscribeError::Full(full)));
+                }
+            }
+        }
+        self.index.abandon(group, None);
+    }
+}

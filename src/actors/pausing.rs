@@ -1,0 +1,175 @@
+//! Streams that stand still because too many of their records failed: decided on one node, known to
+//! all with the same mapping through Postgres, and ended by a time, a person or a restart.
+//!
+//! In come the writer's decisions and a person's; out goes the state of each stream in [`Status`],
+//! which the poll thread follows. While Postgres is away the state stays as it is.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{sleep, timeout};
+
+use crate::store::WriteError;
+use crate::store::connect::DatabaseUrl;
+use crate::store::pauses::{Pause, Pauses, Plan};
+use crate::telemetry::Status;
+use crate::telemetry::status::StreamState;
+use crate::transform::StreamPlan;
+
+/// How soon a node hears of another's pauses.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Pausing(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    database: DatabaseUrl,
+    plans: Vec<Plan>,
+    /// How long the first pause of a stream is.
+    first: Duration,
+    status: Arc<Status>,
+    /// Decided here and not yet in Postgres, with the reason.
+    fresh: Mutex<BTreeMap<String, String>>,
+    decided: Notify,
+    begun: AtomicBool,
+    /// One person at a time has a connection.
+    resuming: Semaphore,
+}
+
+impl Pausing {
+    pub fn new<'p>(
+        database: DatabaseUrl,
+        plans: impl IntoIterator<Item = &'p StreamPlan>,
+        first: Duration,
+        status: Arc<Status>,
+    ) -> Self {
+        // What decides which records fail; functions differ between builds and are left out.
+        let plan = |plan: &StreamPlan| {
+            let what = format!("{:?} {:?}", plan.mapping, plan.limits);
+            (plan.name.to_string(), what)
+        };
+        Self(Arc::new(Shared {
+            database,
+            plans: plans.into_iter().map(plan).collect(),
+            first,
+            status,
+            fresh: Mutex::default(),
+            decided: Notify::new(),
+            begun: AtomicBool::new(false),
+            resuming: Semaphore::new(1),
+        }))
+    }
+
+    /// Before the first generation reads: a restart judges anew.
+    pub async fn begin(&self) -> Result<(), WriteError> {
+        if !self.0.begun.load(Ordering::Relaxed) {
+            let pauses = Pauses::connect(&self.0.database).await?;
+            pauses.forget(&self.0.plans).await?;
+            self.0.begun.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Too many records of this stream fail.
+    pub fn pause(&self, stream: &str, why: String) {
+        self.fresh().insert(stream.to_owned(), why.clone());
+        self.0.status.update(|snapshot| {
+            snapshot
+                .streams
+                .insert(stream.to_owned(), StreamState::Paused(why));
+        });
+        self.0.decided.notify_one();
+    }
+
+    /// Reads a stream again, on every node; tells whether it was paused.
+    pub async fn resume(&self, stream: &str) -> Result<bool, WriteError> {
+        let resumed = timeout(ANSWER_WITHIN, async {
+            let _one = self.0.resuming.acquire().await;
+            let pauses = Pauses::connect(&self.0.database).await?;
+            let here = self.fresh().remove(stream).is_some();
+            let resumed = pauses.resume(stream).await? || here;
+            self.look(&pauses).await?;
+            Ok(resumed)
+        });
+        let late = || WriteError::Retry("no answer in time".to_owned());
+        resumed.await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// Follows what all nodes decide, for as long as the program runs.
+    pub async fn watch(&self) {
+        let mut pauses = None;
+        loop {
+            let looked = timeout(ANSWER_WITHIN, self.round(&mut pauses)).await;
+            if !matches!(looked, Ok(Ok(()))) {
+                tracing::debug!(?looked, "paused streams could not be read");
+                pauses = None;
+            }
+            tokio::select! {
+                () = sleep(LOOK_EVERY) => {}
+                () = self.0.decided.notified(), if pauses.is_some() => {}
+            }
+        }
+    }
+
+    async fn round(&self, session: &mut Option<Pauses>) -> Result<(), WriteError> {
+        let pauses = match session {
+            Some(pauses) => pauses,
+            none => none.insert(Pauses::connect(&self.0.database).await?),
+        };
+        let fresh = self.fresh().clone();
+        for (stream, why) in fresh {
+            if let Some(plan) = self.0.plans.iter().find(|(name, _)| *name == stream) {
+                pauses.begin(plan, &why, self.0.first).await?;
+            }
+            let mut fresh = self.fresh();
+            if fresh.get(&stream) == Some(&why) {
+                fresh.remove(&stream);
+            }
+        }
+        self.look(pauses).await
+    }
+
+    async fn look(&self, pauses: &Pauses) -> Result<(), WriteError> {
+        let current = pauses.current(&self.0.plans).await?;
+        let fresh = self.fresh();
+        self.0.status.update(|snapshot| {
+            for (stream, _) in &self.0.plans {
+                if fresh.contains_key(stream) {
+                    continue;
+                }
+                let pause = current.iter().find(|pause| pause.stream == *stream);
+                let state = pause.map_or(StreamState::Running, shown);
+                let before = snapshot.streams.insert(stream.clone(), state.clone());
+                tell(stream, before.as_ref(), &state);
+            }
+        });
+        Ok(())
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.0.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn shown(pause: &Pause) -> StreamState {
+    let Pause { why, until, .. } = pause;
+    StreamState::Paused(format!("{why}, or wait until {until}"))
+}
+
+fn tell(stream: &str, before: Option<&StreamState>, now: &StreamState) {
+    match (before, now) {
+        (Some(StreamState::Paused(_)), StreamState::Running) => {
+            tracing::info!(stream, "stream resumed");
+        }
+        (None | Some(StreamState::Running), StreamState::Paused(why)) => {
+            tracing::error!(stream, "stream paused: {why}");
+        }
+        _ => {}
+    }
+}

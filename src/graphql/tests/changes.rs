@@ -1,0 +1,61 @@
+//! What `publish` refuses to protect the catalogue and a paused stream, and how that one goes on.
+
+use serde_json::json;
+
+use super::World;
+use crate::telemetry::status::StreamState;
+
+fn publish(metrics: std::ops::Range<usize>) -> String {
+    let point = |n| format!("{{metric: \"n{n}\", value: 1}}");
+    let points: Vec<String> = metrics.map(point).collect();
+    format!(
+        "mutation {{ publish(stream: \"machines\", points: [{}]) {{ accepted }} }}",
+        points.join(", ")
+    )
+}
+
+async fn store(world: &World, metrics: std::ops::Range<usize>) {
+    for n in metrics {
+        let insert = format!(
+            "insert into series (key, metric, labels, stream) values ('n{n}{{}}', 'n{n}', '{{}}', 'machines')"
+        );
+        world.db.run(&insert).await;
+    }
+}
+
+#[tokio::test]
+async fn published_series_beyond_the_streams_limit_are_refused_and_others_pass() {
+    let world = World::new().await;
+    // The limit is 5.
+    assert_eq!(world.code(&publish(0..6)).await, "BAD_USER_INPUT");
+    world.data(&publish(0..4)).await;
+    // What was let through counts before it is stored, and after that once.
+    assert_eq!(world.code(&publish(4..6)).await, "BAD_USER_INPUT");
+    store(&world, 0..4).await;
+    assert_eq!(world.code(&publish(4..6)).await, "BAD_USER_INPUT");
+    world.data(&publish(0..5)).await;
+    store(&world, 4..5).await;
+    world.data(&publish(0..5)).await;
+    assert_eq!(world.code(&publish(5..6)).await, "BAD_USER_INPUT");
+    assert_eq!(world.publisher.sent.lock().unwrap().len(), 4 + 5 + 5);
+}
+
+#[tokio::test]
+async fn a_paused_stream_takes_no_points_until_it_is_resumed() {
+    let world = World::new().await;
+    let services = &world.services;
+    services.pausing.begin().await.unwrap();
+    services.pausing.pause("machines", "wrong mapping".to_owned());
+    assert_eq!(world.code(&publish(0..1)).await, "STREAM_PAUSED");
+    assert_eq!(world.publisher.sent.lock().unwrap().len(), 0);
+
+    let resume = r#"mutation { resumeStream(stream: "machines") { wasPaused } }"#;
+    let was = |paused: bool| json!({"resumeStream": {"wasPaused": paused}});
+    assert_eq!(world.data(resume).await, was(true));
+    let state = services.status.snapshot().streams["machines"].clone();
+    assert_eq!(state, StreamState::Running);
+    world.data(&publish(0..1)).await;
+    assert_eq!(world.data(resume).await, was(false));
+    let unknown = r#"mutation { resumeStream(stream: "x") { wasPaused } }"#;
+    assert_eq!(world.code(unknown).await, "NOT_FOUND");
+}

@@ -1,0 +1,84 @@
+//! Computing that may take seconds, beside the threads that answer: on as many threads as there are
+//! cores, shared out among clients, and given up once nobody waits for it any more.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use super::PromqlError;
+use crate::data::shares::Limits;
+use crate::data::{Class, ClientKey, Shares};
+use crate::store::read::ReadError;
+
+/// Of the whole process.
+static CORES: LazyLock<Arc<Shares>> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Shares::new(Limits {
+        all: cores,
+        heavy: cores,
+        heavy_each: (cores - 1).max(1),
+        // Each holds what it is to be computed from.
+        waiting: 64,
+        waiting_each: 16,
+        patience: Duration::from_secs(10),
+    })
+});
+
+/// True once nobody waits for the answer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Abandoned(Arc<AtomicBool>);
+
+impl Abandoned {
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Dropped with the future that waits.
+struct Waiting(Abandoned);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// `work` looks at the flag now and then.
+pub(super) async fn compute<T: Send + 'static>(
+    client: ClientKey,
+    work: impl FnOnce(&Abandoned) -> T + Send + 'static,
+) -> Result<T, PromqlError> {
+    let turn = CORES.turn(client, Class::Heavy).await.map_err(ReadError::from)?;
+    let abandoned = Abandoned::default();
+    let _waiting = Waiting(abandoned.clone());
+    let computing = tokio::task::spawn_blocking(move || {
+        // The core is free again when the computing ends, whoever waits.
+        let _turn = turn;
+        work(&abandoned)
+    });
+    computing
+        .await
+        .map_err(|error| PromqlError::Failed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn computing_ends_once_nobody_waits_for_it() {
+        let client = ClientKey::from(IpAddr::from([10, 0, 0, 1]));
+        let (ended, has_ended) = tokio::sync::oneshot::channel();
+        let computing = compute(client, move |abandoned| {
+            while !abandoned.is_set() {
+                std::thread::yield_now();
+            }
+            let _ = ended.send(());
+        });
+        let waited = tokio::time::timeout(Duration::from_millis(20), computing).await;
+        assert!(waited.is_err(), "it goes on for as long as somebody waits");
+        has_ended.await.expect("it has ended");
+    }
+}

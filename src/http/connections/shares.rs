@@ -1,0 +1,161 @@
+//! A bound for each client and one over all, in connections or in bytes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::data::{Budget, ClientKey, Reserved};
+use crate::http::refusal::Refusal;
+
+#[derive(Debug)]
+pub struct Shares {
+    all: Arc<Budget>,
+    /// Of one client; 0 for no limit.
+    most: usize,
+    held: Mutex<HashMap<ClientKey, usize>>,
+}
+
+/// What one connection has of a client's share; dropping it gives it back.
+#[derive(Debug)]
+pub struct Share {
+    of: Arc<Shares>,
+    client: ClientKey,
+    taken: Reserved,
+}
+
+/// Which bound is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    Client,
+    All,
+}
+
+impl Full {
+    pub(in crate::http) const fn refusal(self) -> Refusal {
+        match self {
+            Self::Client => Refusal::OwnShare,
+            Self::All => Refusal::Overloaded,
+        }
+    }
+
+    /// For memory, in words.
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::Client => {
+                "your requests and answers on their way take as much as one client's may; try again in a moment"
+            }
+            Self::All => "requests and answers on their way take as much as they may; try again in a moment",
+        }
+    }
+}
+
+impl Shares {
+    /// `most` of one client (0 for no limit), `all` of all of them.
+    pub fn new(most: usize, all: usize) -> Arc<Self> {
+        Arc::new(Self {
+            all: Budget::new(all),
+            most,
+            held: Mutex::default(),
+        })
+    }
+
+    /// What one client may have.
+    pub fn most(&self) -> usize {
+        match self.most {
+            0 => self.all.limit(),
+            most => most,
+        }
+    }
+
+    /// # Errors
+    /// The client, or all clients together, would have more than they may.
+    pub fn take(self: &Arc<Self>, client: ClientKey, amount: usize) -> Result<Share, Full> {
+        let mut share = Share {
+            of: Arc::clone(self),
+            client,
+            taken: self.all.reserve(0).ok_or(Full::All)?,
+        };
+        share.resize(amount)?;
+        Ok(share)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ClientKey, usize>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Share {
+    /// # Errors
+    /// What it would grow by is not left; it stays as it was.
+    pub fn resize(&mut self, amount: usize) -> Result<(), Full> {
+        let before = self.taken.amount();
+        let mut held = (self.of.most > 0).then(|| self.of.lock());
+        let others = match &held {
+            Some(held) => held.get(&self.client).copied().unwrap_or(0) - before,
+            None => 0,
+        };
+        if self.of.most > 0 && amount > before && others + amount > self.of.most {
+            return Err(Full::Client);
+        }
+        if !self.taken.resize(amount) {
+            return Err(Full::All);
+        }
+        if let Some(held) = &mut held {
+            match others + amount {
+                0 => held.remove(&self.client),
+                sum => held.insert(self.client, sum),
+            };
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        // Giving back is never refused.
+        let _ = self.resize(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    fn at(address: &str) -> ClientKey {
+        address.parse::<IpAddr>().unwrap().into()
+    }
+
+    #[test]
+    fn each_client_has_so_much_and_all_have_no_more_than_there_is() {
+        let shares = Shares::new(3, 5);
+        let (a, b) = (at("10.0.0.1"), at("10.0.0.2"));
+        let mut first = shares.take(a, 2).unwrap();
+        let second = shares.take(a, 1).unwrap();
+        assert_eq!(shares.take(a, 1).unwrap_err(), Full::Client);
+        assert_eq!(first.resize(3), Err(Full::Client));
+        let _other = shares.take(b, 2).unwrap();
+        assert_eq!(shares.take(b, 1).unwrap_err(), Full::All);
+        drop(second);
+        assert_eq!(first.resize(3), Ok(()));
+        assert_eq!(first.resize(0), Ok(()));
+        assert_eq!(shares.all.used(), 2);
+    }
+
+    #[test]
+    fn what_is_given_back_leaves_nothing() {
+        let shares = Shares::new(3, 5);
+        drop(shares.take(at("10.0.0.1"), 3).unwrap());
+        assert_eq!(shares.take(at("10.0.0.1"), 4).unwrap_err(), Full::Client);
+        assert!(shares.lock().is_empty());
+        assert_eq!(shares.all.used(), 0);
+    }
+
+    #[test]
+    fn without_a_limit_by_client_only_the_whole_counts() {
+        let shares = Shares::new(0, 5);
+        let _held: Vec<Share> = (0..5).map(|_| shares.take(at("10.0.0.1"), 1).unwrap()).collect();
+        assert!(shares.lock().is_empty());
+        assert_eq!(shares.take(at("10.0.0.1"), 1).unwrap_err(), Full::All);
+    }
+}

@@ -1,0 +1,256 @@
+//! Who may talk to a server that asks for no password: programs that address it by a known name,
+//! and web pages it knows.
+//!
+//! The Host check stops DNS rebinding (a foreign page whose name suddenly means 127.0.0.1). Pages of
+//! foreign origins may open our pages and nothing else, whatever they ask by: an image or a script
+//! costs us a query as well, though its page cannot read the answer. Programs that are no browsers
+//! send neither an Origin nor the headers of Fetch Metadata.
+
+mod fetch;
+mod origin;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, Uri};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse, web};
+use percent_encoding::percent_decode_str;
+
+use self::fetch::Fetch;
+pub use self::origin::Origin;
+use self::origin::split_port;
+use super::refusal::Refusal;
+
+/// Whether the process answers, for whoever asks by whatever name; it tells nothing else.
+const LIVENESS: &str = "/livez";
+
+/// What is no page. Below those that end in a slash everything is none.
+const API: [&str; 7] = [
+    "/graphql",
+    "/ws",
+    "/stock",
+    "/metrics",
+    "/readyz",
+    "/api/",
+    "/prometheus/",
+];
+
+/// What an answer depends on besides its URL.
+const VARY: &str = "Origin, Sec-Fetch-Site, Sec-Fetch-Mode, Sec-Fetch-Dest";
+
+/// The headers that known pages may send, besides those that need no leave.
+const HEADERS: &str = "content-type, accept, last-event-id, if-none-match, apollo-require-preflight, \
+                       x-apollo-operation-name, graphql-require-preflight";
+
+const ASKS_PRIVATE: HeaderName = HeaderName::from_static("access-control-request-private-network");
+const ALLOW_PRIVATE: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+const UNKNOWN_HOST: &str = "this host name is not allowed here; use 127.0.0.1 or localhost, or start streamsync \
+                            with --allowed-host and the name or address, also that by which a probe or \
+                            Prometheus comes, such as a pod's";
+
+#[derive(Debug)]
+pub struct Guard {
+    hosts: Vec<String>,
+    origins: Vec<Origin>,
+}
+
+impl Guard {
+    /// `hosts`: names, with or without a port, in addition to those of loopback. `origins`: whole
+    /// origins (`https://app.example.org`) in addition to our own pages.
+    pub fn new(hosts: &[String], origins: &[String]) -> Self {
+        let tidy = |text: &String| text.trim().trim_end_matches('/').to_ascii_lowercase();
+        let origins = origins.iter().map(tidy);
+        Self {
+            hosts: hosts.iter().map(tidy).collect(),
+            origins: origins.filter_map(|origin| Origin::parse(&origin)).collect(),
+        }
+    }
+
+    /// `host` as in the header: a name or address, perhaps with a port.
+    pub fn allows_host(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        let name = without_port(&host);
+        is_loopback(name) || self.hosts.iter().any(|h| *h == host || h == name)
+    }
+
+    fn knows(&self, origin: &str) -> bool {
+        Origin::parse(origin).is_some_and(|origin| self.origins.contains(&origin))
+    }
+
+    /// Whether a request is a web page's that may not use us.
+    fn is_foreign(&self, method: &Method, path: &str, headers: &HeaderMap, host: &str) -> bool {
+        let fetch = Fetch::of(headers);
+        match text(headers, &header::ORIGIN) {
+            Some(origin) => !self.knows(origin) && !self.is_own(origin, host, fetch),
+            None if fetch.is_browser() => {
+                let opens_page = *method == Method::GET && fetch.opens_page() && is_page(path);
+                fetch.is_from_elsewhere() && !opens_page
+            }
+            // Browsers do not tell a plain http server that is not on their machine who asks; some
+            // say where the request comes from.
+            None => {
+                !is_page(path)
+                    && text(headers, &header::REFERER).is_some_and(|url| self.is_strange(url, host))
+            }
+        }
+    }
+
+    /// The origin is that of our own pages. Ours is `http`, unless a proxy in front of us speaks
+    /// TLS: then `https` is among those that are allowed, or the browser says that it is the same.
+    fn is_own(&self, origin: &str, host: &str, fetch: Fetch<'_>) -> bool {
+        let (plain, secure) = (Origin::at(false, host), Origin::at(true, host));
+        let Some(origin) = Origin::parse(origin) else {
+            return false;
+        };
+        // Not of WebSockets: browsers differ on whether `ws` is another scheme than `http`.
+        if fetch.is_from_elsewhere() && !fetch.is_websocket() {
+            return false;
+        }
+        let is_secured = secure.as_ref().is_some_and(|own| self.origins.contains(own));
+        (plain.as_ref() == Some(&origin) && !is_secured)
+            || (secure.as_ref() == Some(&origin) && fetch.is_same_origin())
+    }
+
+    /// The URL is that of a page that is neither ours nor known.
+    fn is_strange(&self, url: &str, host: &str) -> bool {
+        let Some(page) = Origin::of_url(url) else {
+            return false;
+        };
+        let own = [false, true].map(|is_https| Origin::at(is_https, host));
+        !self.origins.contains(&page) && !own.contains(&Some(page))
+    }
+
+    fn refusal(&self, request: &ServiceRequest) -> Option<HttpResponse> {
+        if request.path() == LIVENESS {
+            return None;
+        }
+        let Some(host) = self.host(request) else {
+            return Some(Refusal::ForbiddenHost.respond(UNKNOWN_HOST));
+        };
+        if self.is_foreign(request.method(), request.path(), request.headers(), host) {
+            return Some(Refusal::ForbiddenOrigin.respond(
+                "web pages of this origin are not allowed here; start streamsync with --allowed-origin",
+            ));
+        }
+        (!is_utf8(request.uri()))
+            .then(|| Refusal::BadRequest.respond("what is escaped by % in the URL is not UTF-8"))
+    }
+
+    /// The name by which the request addresses us, if it is one of ours.
+    fn host<'a>(&self, request: &'a ServiceRequest) -> Option<&'a str> {
+        let mut named = request.headers().get_all(header::HOST);
+        let header = match (named.next(), named.next()) {
+            (Some(host), None) => Some(host.to_str().unwrap_or_default()),
+            (None, _) => None,
+            // Servers differ on which of them counts.
+            (Some(_), Some(_)) => return None,
+        };
+        // A proxy's form of the request line names us as well.
+        let authority = request.uri().authority().map(|authority| authority.as_str());
+        let mut names = header.into_iter().chain(authority);
+        let allowed = names.clone().all(|name| self.allows_host(name));
+        names.next().filter(|_| allowed)
+    }
+
+    /// The answer to a known page that asks whether it may.
+    fn preflight(&self, request: &ServiceRequest) -> Option<HttpResponse> {
+        let headers = request.headers();
+        if request.method() != Method::OPTIONS
+            || !headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+            || !self.knows(text(headers, &header::ORIGIN)?)
+        {
+            return None;
+        }
+        let mut answer = HttpResponse::NoContent();
+        answer
+            .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"))
+            .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, HEADERS))
+            .insert_header((header::ACCESS_CONTROL_MAX_AGE, "600"));
+        // A page of the public web asks for a server in a private network, or on this machine.
+        if headers.contains_key(ASKS_PRIVATE) {
+            answer.insert_header((ALLOW_PRIVATE, "true"));
+        }
+        Some(answer.finish())
+    }
+}
+
+/// The middleware: refuses, answers preflights, and sets the headers every answer has.
+pub(super) async fn check(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some(guard) = request.app_data::<web::Data<Guard>>().cloned() else {
+        return Err(actix_web::error::ErrorInternalServerError("no guard"));
+    };
+    let known = text(request.headers(), &header::ORIGIN)
+        .filter(|origin| guard.knows(origin))
+        .and_then(|origin| HeaderValue::from_str(origin).ok());
+    let early = guard.refusal(&request).or_else(|| guard.preflight(&request));
+    let mut response = match early {
+        Some(answer) => request.into_response(answer),
+        None => next.call(request).await?.map_into_boxed_body(),
+    };
+    let headers = response.headers_mut();
+    set_default(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set_default(headers, header::CACHE_CONTROL, "no-store");
+    set_default(headers, header::X_FRAME_OPTIONS, "DENY");
+    set_default(headers, header::REFERRER_POLICY, "no-referrer");
+    set_default(headers, RESOURCE_POLICY, "same-origin");
+    set_default(
+        headers,
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    );
+    let vary = match text(headers, &header::VARY) {
+        Some(own) => HeaderValue::from_str(&format!("{own}, {VARY}")).ok(),
+        None => None,
+    };
+    headers.insert(header::VARY, vary.unwrap_or(HeaderValue::from_static(VARY)));
+    if let Some(origin) = known {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    }
+    Ok(response)
+}
+
+fn set_default(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
+    if !headers.contains_key(&name) {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    // An Origin that is no text is still one: the empty text, which is nobody's.
+    headers.get(name).map(|value| value.to_str().unwrap_or_default())
+}
+
+/// A file of the dashboard, or nothing. The router reads escapes: `/gr%61phql` is `/graphql`.
+fn is_page(path: &str) -> bool {
+    let mut api = API.iter();
+    let is_api = api.any(|api| path == *api || (api.ends_with('/') && path.starts_with(api)));
+    !path.contains('%') && !is_api
+}
+
+/// The parsers of parameters would put a replacement character for what is not.
+fn is_utf8(uri: &Uri) -> bool {
+    let decodes = |text: &str| percent_decode_str(text).decode_utf8().is_ok();
+    decodes(uri.path()) && uri.query().is_none_or(decodes)
+}
+
+fn without_port(host: &str) -> &str {
+    let (name, _) = split_port(host);
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    address.unwrap_or(name)
+}
+
+fn is_loopback(name: &str) -> bool {
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}

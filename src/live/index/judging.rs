@@ -1,0 +1,177 @@
+//! Which series belong to a group: judged for new groups in slices, for new series at once.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::known::Place;
+use super::{Full, Group, GroupId, Index, State};
+use crate::data::{Selector, Series, SeriesId, StoredSeries};
+use crate::live::outbox::End;
+
+/// Series of one slice.
+pub const SLICE: usize = 4_096;
+/// For the regular expressions that judge the new series of one batch.
+pub const JUDGING_MAX: Duration = Duration::from_millis(50);
+
+/// Series that may belong to a group.
+#[derive(Debug)]
+pub struct Slice {
+    group: GroupId,
+    selector: Arc<Selector>,
+    series: Vec<(SeriesId, Arc<Series>)>,
+    /// Where the next slice begins; `None`: this is the last.
+    last: Option<Place>,
+    forgotten: u32,
+}
+
+impl Slice {
+    /// Leaves those that do belong to it. On any thread.
+    pub fn judge(mut self) -> Self {
+        self.series.retain(|(_, series)| self.selector.matches(series));
+        self
+    }
+
+    pub fn group(&self) -> GroupId {
+        self.group
+    }
+}
+
+/// What became of a group that had to be judged.
+pub type Judged = (GroupId, Result<(), Full>);
+
+impl Index {
+    /// The next series to be judged, if any group waits for it.
+    pub fn next_slice(&mut self) -> Option<Slice> {
+        loop {
+            let (id, after) = self.unjudged.pop_front()?;
+            let Some(group) = self.groups.get(&id) else {
+                continue;
+            };
+            let (key, _) = self.known.rarest(&self.known.keys_for(&group.selector), SLICE);
+            let places = self.known.next(key, after, SLICE);
+            let entries = places.iter().filter_map(|place| self.known.at(*place));
+            return Some(Slice {
+                group: id,
+                selector: Arc::clone(&group.selector),
+                series: entries.map(|e| (e.id, Arc::clone(&e.series))).collect(),
+                last: places.last().filter(|_| places.len() == SLICE).copied(),
+                forgotten: self.forgotten,
+            });
+        }
+    }
+
+    /// Takes what [`Slice::judge`] left. The group when it can be joined now, or never can.
+    pub fn judged(&mut self, slice: &Slice) -> Option<Judged> {
+        let id = slice.group;
+        if slice.forgotten != self.forgotten {
+            // Its ids may be of other series by now.
+            self.unjudged.push_back((id, None));
+            return None;
+        }
+        for (series_id, _) in &slice.series {
+            self.pair(id, *series_id);
+        }
+        if self.pairs > self.limits.pairs {
+            self.take_off(id);
+            self.groups.remove(&id);
+            return Some((id, Err(Full::All)));
+        }
+        let group = self.groups.get_mut(&id)?;
+        match (slice.last, group.state) {
+            (None, State::Unjudged(false)) => {
+                group.state = State::Judged;
+                return Some((id, Ok(())));
+            }
+            (None, _) => {
+                group.state = State::Unjudged(false);
+                self.unjudged.push_back((id, None));
+            }
+            (Some(_), _) => self.unjudged.push_back((id, slice.last)),
+        }
+        None
+    }
+
+    /// The places of these series, the new ones judged for the groups they may belong to.
+    pub(super) fn learn(&mut self, series: &[StoredSeries], now: u32) -> Vec<Place> {
+        let mut places = Vec::with_capacity(series.len());
+        let mut until = None;
+        let mut late = BTreeSet::new();
+        for found in series {
+            let (place, new) = self.known.touch(found, now);
+            places.push(place);
+            if !new || self.filed.is_empty() {
+                continue;
+            }
+            let keys = self.known.keys_of(&found.series).into_iter().map(Some);
+            let filed = keys.chain([None]).filter_map(|key| self.filed.get(&key));
+            let mut wanted_by = Vec::new();
+            for id in filed.flatten() {
+                let Some(group) = self.groups.get(id) else {
+                    continue;
+                };
+                let costly = group.selector.expressions() > 0;
+                if costly {
+                    let until = *until.get_or_insert_with(|| Instant::now() + self.judging_max);
+                    if Instant::now() >= until {
+                        late.insert(*id);
+                        continue;
+                    }
+                }
+                if group.selector.matches(&found.series) {
+                    wanted_by.push(*id);
+                }
+            }
+            for id in wanted_by {
+                self.pair(id, found.id);
+            }
+        }
+        for id in late {
+            self.give_up(id);
+        }
+        self.make_room();
+        places
+    }
+
+    pub(super) fn pair(&mut self, id: GroupId, series: SeriesId) {
+        if let Some(entry) = self.known.get_mut(series)
+            && let Some(group) = self.groups.get_mut(&id).filter(|g| g.state != State::GivenUp)
+            && let Err(at) = entry.wanted_by.binary_search(&id)
+        {
+            entry.wanted_by.insert(at, id);
+            group.wants.push(series);
+            group.pairs += 1;
+            self.pairs += 1;
+        }
+    }
+
+    /// While there are too many pairs, those who want most for the fewest subscribers give way.
+    fn make_room(&mut self) {
+        while self.pairs > self.limits.pairs {
+            let each = |group: &Group| group.pairs / group.outboxes.len().max(1);
+            let judged = self.groups.iter().filter(|(_, g)| g.state == State::Judged);
+            let Some(id) = judged.max_by_key(|(_, group)| each(group)).map(|(id, _)| *id) else {
+                return;
+            };
+            self.give_up(id);
+        }
+    }
+
+    /// Sends everyone of a group to catch up; they come back to a new one.
+    fn give_up(&mut self, id: GroupId) {
+        let Some(group) = self.groups.get_mut(&id) else {
+            return;
+        };
+        if let State::Unjudged(again) = &mut group.state {
+            *again = true;
+            return;
+        }
+        for member in group.outboxes.values() {
+            member.outbox.end(End::Gap);
+        }
+        self.take_off(id);
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.state = State::GivenUp;
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The series that had points lately, found by their metric and labels.
+//!
+//! One that is silent for long leaves, so that this is bounded by what is published and not by what
+//! ever was. One that comes back is new.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::GroupId;
+use crate::data::{METRIC_NAME, Selector, Series, SeriesId, StoredSeries};
+
+/// Seconds without a point after which a series leaves.
+const FORGET_AFTER: u32 = 3_600;
+/// Beyond so many series they leave whatever they had.
+const SERIES_MAX: usize = 1_000_000;
+
+/// A metric or a label, as a number; two may share one.
+pub type Key = u64;
+/// Where a series lies; another one may lie there later.
+pub type Place = u32;
+
+#[derive(Debug, Default)]
+pub struct Known {
+    places: HashMap<SeriesId, Place>,
+    entries: Vec<Option<Entry>>,
+    free: Vec<Place>,
+    by_key: BTreeSet<(Key, Place)>,
+    /// Seeded, so that nobody can choose texts that share a key.
+    hasher: RandomState,
+    swept: usize,
+}
+
+#[derive(Debug)]
+pub struct Entry {
+    pub id: SeriesId,
+    pub series: Arc<Series>,
+    /// Ascending.
+    pub wanted_by: Vec<GroupId>,
+    /// When it last had a point, in the caller's seconds.
+    last: u32,
+}
+
+impl Known {
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Keys stay what they are.
+    pub fn clear(&mut self) {
+        self.places.clear();
+        self.entries.clear();
+        self.free.clear();
+        self.by_key.clear();
+        self.swept = 0;
+    }
+
+    /// The place of a series that has a point now, and whether it is new here.
+    pub fn touch(&mut self, found: &StoredSeries, now: u32) -> (Place, bool) {
+        if let Some(place) = self.places.get(&found.id) {
+            if let Some(entry) = &mut self.entries[*place as usize] {
+                entry.last = now;
+            }
+            return (*place, false);
+        }
+        let entry = Some(Entry {
+            id: found.id,
+            series: Arc::clone(&found.series),
+            wanted_by: Vec::new(),
+            last: now,
+        });
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.entries[place as usize] = entry;
+                place
+            }
+            None => {
+                self.entries.push(entry);
+                // A series takes far more than a byte.
+                (self.entries.len() - 1) as Place
+            }
+        };
+        self.places.insert(found.id, place);
+        for key in self.keys_of(&found.series) {
+            self.by_key.insert((key, place));
+        }
+        (place, true)
+    }
+
+    pub fn at(&self, place: Place) -> Option<&Entry> {
+        self.entries.get(place as usize)?.as_ref()
+    }
+
+    pub fn at_mut(&mut self, place: Place) -> Option<&mut Entry> {
+        self.entries.get_mut(place as usize)?.as_mut()
+    }
+
+    pub fn get_mut(&mut self, id: SeriesId) -> Option<&mut Entry> {
+        let place = *self.places.get(&id)?;
+        self.at_mut(place)
+    }
+
+    /// One for the metric and one for each label.
+    pub fn keys_of(&self, series: &Series) -> Vec<Key> {
+        let labels = series.labels.iter().map(|(name, value)| (&**name, &**value));
+        let all = labels.chain([(METRIC_NAME, &*series.metric)]);
+        all.map(|pair| self.hasher.hash_one(pair)).collect()
+    }
+
+    /// One for each thing that the selector demands.
+    pub fn keys_for(&self, selector: &Selector) -> Vec<Key> {
+        selector
+            .demands()
+            .map(|pair| self.hasher.hash_one(pair))
+            .collect()
+    }
+
+    /// Of these keys the one that the fewest series have, and how many: as many as `most` at least
+    /// when it is that many or more.
+    pub fn rarest(&self, keys: &[Key], most: usize) -> (Option<Key>, usize) {
+        let mut rarest = (None, self.len().min(most));
+        for key in keys {
+            let upto = if rarest.0.is_none() { most } else { rarest.1 };
+            let count = self.range(*key, None).take(upto).count();
+            if rarest.0.is_none() || count < rarest.1 {
+                rarest = (Some(*key), count);
+            }
+        }
+        rarest
+    }
+
+    /// The next places behind `after`: of the series that have this key, or of all.
+    pub fn next(&self, key: Option<Key>, after: Option<Place>, most: usize) -> Vec<Place> {
+        match key {
+            Some(key) => self.range(key, after).take(most).collect(),
+            None => {
+                let from = after.map_or(0, |after| after as usize + 1);
+                let places = self.entries.iter().enumerate().skip(from);
+                let taken = places.filter(|(_, entry)| entry.is_some());
+                taken.map(|(place, _)| place as Place).take(most).collect()
+            }
+        }
+    }
+
+    /// Looks at the next places; the series that have left.
+    pub fn sweep(&mut self, now: u32, places: usize) -> Vec<Entry> {
+        let mut gone = Vec::new();
+        for _ in 0..places.min(self.entries.len()) {
+            self.swept = (self.swept + 1) % self.entries.len();
+            let crowded = self.len() > SERIES_MAX;
+            let silent = |entry: &mut Entry| crowded || now.saturating_sub(entry.last) > FORGET_AFTER;
+            let Some(entry) = self.entries[self.swept].take_if(silent) else {
+                continue;
+            };
+            let place = self.swept as Place;
+            self.places.remove(&entry.id);
+            for key in self.keys_of(&entry.series) {
+                self.by_key.remove(&(key, place));
+            }
+            self.free.push(place);
+            gone.push(entry);
+        }
+        gone
+    }
+
+    fn range(&self, key: Key, after: Option<Place>) -> impl Iterator<Item = Place> {
+        let from = after.map_or(Bound::Included((key, 0)), |after| Bound::Excluded((key, after)));
+        let range = self.by_key.range((from, Bound::Included((key, Place::MAX))));
+        range.map(|(_, place)| *place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{LabelMatcher, MatchOp};
+
+    fn series(id: SeriesId) -> StoredSeries {
+        let labels = [("site", (id % 10).to_string()), ("device", id.to_string())];
+        StoredSeries {
+            id,
+            series: Arc::new(Series::new("m", labels)),
+        }
+    }
+
+    #[test]
+    fn what_a_selector_demands_leads_to_the_series_that_have_it() {
+        let mut known = Known::default();
+        for id in 0..1_000 {
+            assert!(known.touch(&series(id), 0).1);
+        }
+        let demand = |name: &str, value: &str| {
+            LabelMatcher::new(name.to_owned(), MatchOp::Equal, value.to_owned()).unwrap()
+        };
+        let selector = Selector::new(
+            Some("m".to_owned()),
+            vec![demand("site", "3"), demand("device", "13")],
+        );
+        let (key, count) = known.rarest(&known.keys_for(&selector), 100);
+        assert_eq!(count, 1);
+        let places = known.next(key, None, 100);
+        let ids: Vec<_> = places.iter().map(|at| known.at(*at).unwrap().id).collect();
+        assert_eq!(ids, [13]);
+        assert_eq!(known.rarest(&[], 100), (None, 100));
+        let metric = Selector::new(Some("m".to_owned()), Vec::new());
+        let (key, count) = known.rarest(&known.keys_for(&metric), 100);
+        assert_eq!(count, 100);
+        let (mut seen, mut after) = (0, None);
+        while let Some(last) = known.next(key, after, 300).last() {
+            seen += known.next(key, after, 300).len();
+            after = Some(*last);
+        }
+        assert_eq!(seen, 1_000);
+    }
+
+    #[test]
+    fn a_silent_series_leaves_and_is_new_when_it_comes_back() {
+        let mut known = Known::default();
+        for id in 0..100 {
+            known.touch(&series(id), 0);
+        }
+        known.touch(&series(7), FORGET_AFTER);
+        let gone: usize = (0..10).map(|_| known.sweep(FORGET_AFTER + 1, 10).len()).sum();
+        assert_eq!((gone, known.len(), known.by_key.len()), (99, 1, 3));
+        assert!(!known.touch(&series(7), FORGET_AFTER + 1).1);
+        assert!(known.touch(&series(8), FORGET_AFTER + 1).1);
+        assert_eq!(known.entries.len(), 100);
+    }
+}

@@ -1,0 +1,127 @@
+//! How much of the index one client may take, and all together.
+
+use std::collections::HashMap;
+
+use super::{GroupId, Index};
+use crate::data::{ClientKey, Selector};
+
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Different selectors with subscribers.
+    pub selectors: usize,
+    /// Pairs of a series and a selector that selects it: each takes about ten bytes.
+    pub pairs: usize,
+    /// Bytes that all outboxes hold together.
+    pub outboxes: usize,
+    /// `None` where clients cannot be told apart.
+    pub by_client: Option<ByClient>,
+}
+
+/// What one client may take of these.
+#[derive(Clone, Copy, Debug)]
+pub struct ByClient {
+    pub selectors: usize,
+    /// Bytes of their regular expressions.
+    pub expressions: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Full {
+    #[error("too many different selectors are subscribed to at the moment")]
+    All,
+    #[error("this address subscribes to {0} different selectors already")]
+    Selectors(usize),
+    #[error("the regular expressions of this address's subscriptions take {0} bytes already")]
+    Expressions(usize),
+    #[error("the selectors of this address's subscriptions select too many series together")]
+    Pairs,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            selectors: 20_000,
+            pairs: 10_000_000,
+            outboxes: 256 << 20,
+            by_client: Some(ByClient::default()),
+        }
+    }
+}
+
+impl Default for ByClient {
+    fn default() -> Self {
+        Self {
+            selectors: 2_000,
+            expressions: 4 << 20,
+        }
+    }
+}
+
+/// How many subscriptions each client has in each group.
+#[derive(Debug, Default)]
+pub struct Clients(HashMap<ClientKey, HashMap<GroupId, u32>>);
+
+impl Clients {
+    pub fn enter(&mut self, client: Option<ClientKey>, group: GroupId) {
+        if let Some(client) = client {
+            *self.0.entry(client).or_default().entry(group).or_default() += 1;
+        }
+    }
+
+    pub fn leave(&mut self, client: Option<ClientKey>, group: GroupId) {
+        let Some(client) = client else { return };
+        let Some(groups) = self.0.get_mut(&client) else {
+            return;
+        };
+        if let Some(count) = groups.get_mut(&group) {
+            *count -= 1;
+            if *count == 0 {
+                groups.remove(&group);
+            }
+        }
+        if groups.is_empty() {
+            self.0.remove(&client);
+        }
+    }
+}
+
+impl Index {
+    /// Whether there is room for a subscription of this client. `group`: the selector has one.
+    pub(super) fn admit(
+        &self,
+        client: Option<ClientKey>,
+        selector: &Selector,
+        group: Option<GroupId>,
+    ) -> Result<(), Full> {
+        let limits = &self.limits;
+        if group.is_none() && (self.groups.len() >= limits.selectors || self.pairs >= limits.pairs) {
+            return Err(Full::All);
+        }
+        let (Some(client), Some(most)) = (client, limits.by_client) else {
+            return Ok(());
+        };
+        let Some(own) = self.clients.0.get(&client) else {
+            return Ok(());
+        };
+        if group.is_some_and(|group| own.contains_key(&group)) {
+            return Ok(());
+        }
+        if own.len() >= most.selectors {
+            return Err(Full::Selectors(most.selectors));
+        }
+        let groups = || own.keys().filter_map(|id| self.groups.get(id));
+        let expressions = selector.expression_bytes();
+        if expressions > 0 {
+            let held: usize = groups().map(|group| group.selector.expression_bytes()).sum();
+            if held + expressions > most.expressions {
+                return Err(Full::Expressions(held));
+            }
+        }
+        // One client leaves room for others.
+        let crowded = self.pairs > limits.pairs / 2;
+        if crowded && groups().map(|group| group.pairs).sum::<usize>() > limits.pairs / 4 {
+            return Err(Full::Pairs);
+        }
+        Ok(())
+    }
+}

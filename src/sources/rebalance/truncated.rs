@@ -1,0 +1,59 @@
+//! A partition whose log Kafka has cut: it stands still, or begins anew where the logs part.
+
+use rdkafka::consumer::BaseConsumer;
+
+use super::{Context, Owned, lock, warn_of_jump};
+use crate::data::{Assigned, Claim};
+use crate::sources::{Failure, OnOffsetLost, offsets};
+
+impl Context {
+    /// Kafka has cut its log below what was read of this partition, and perhaps written it anew: what
+    /// of the old log is left ends at `end`, if Kafka could tell. `Ok` when the partition must stand
+    /// still.
+    pub fn truncated(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        owned: &Owned,
+        end: Option<i64>,
+    ) -> Result<(), Failure> {
+        let Assigned { topic, partition, .. } = &*owned.assigned;
+        let name = format!("{topic}/{partition}");
+        if end.is_some_and(|end| end >= owned.next_offset) {
+            let why =
+                format!("kafka cut the log of {name} behind what is stored; it is read again from there");
+            return Err(Failure::retry(why));
+        }
+        let Some(subscribed) = self.topics.get(topic) else {
+            return Ok(());
+        };
+        let marks = offsets::watermarks(consumer, topic, *partition)
+            .map_err(|error| Failure::retry(format!("{name}: {error}")))?;
+        match subscribed.on_offset_lost {
+            OnOffsetLost::Stop => {
+                let why = marks.cut(owned.next_offset, end);
+                tracing::error!(topic = &**topic, partition, "partition stands still: {why}");
+                let key = (topic.to_string(), *partition);
+                self.status.update(|snapshot| {
+                    if let Some(shown) = snapshot.partitions.get_mut(&key) {
+                        shown.trouble = Some(why);
+                    }
+                });
+                Ok(())
+            }
+            OnOffsetLost::Jump => {
+                // What is not known is read again: a point that is stored twice counts once.
+                let at = end.unwrap_or(0).max(marks.low);
+                let place = subscribed.place(*partition, &owned.topic_id);
+                let mut ledger = lock(&self.ledger);
+                if let Claim::Resumed(before) = ledger.claim(place)? {
+                    warn_of_jump(place, before, at);
+                    ledger.begin_epoch(place, at)?;
+                    ledger.record_lost_end(before, at)?;
+                }
+                Err(Failure::retry(format!(
+                    "OFFSET_LOST: kafka cut the log of {name}; it is read anew from offset {at}"
+                )))
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The topics of the streams, and how each is read.
+
+use std::sync::Arc;
+
+use super::{OnOffsetLost, Start, StreamSource};
+use crate::data::Place;
+
+/// How one topic is read.
+#[derive(Clone, Debug)]
+pub(super) struct Subscribed {
+    pub stream: Arc<str>,
+    pub topic: Arc<str>,
+    pub start: Start,
+    pub on_offset_lost: OnOffsetLost,
+    pub redrive: bool,
+}
+
+impl Subscribed {
+    pub fn place<'a>(&'a self, partition: i32, topic_id: &'a str) -> Place<'a> {
+        Place {
+            stream: &self.stream,
+            topic: &self.topic,
+            partition,
+            topic_id,
+        }
+    }
+}
+
+/// By topic: the stream's own and the one on which its dead letters come back.
+pub(super) fn subscriptions(stream: &StreamSource) -> Vec<(Arc<str>, Subscribed)> {
+    let of = |topic: &Arc<str>, start, redrive| {
+        let subscribed = Subscribed {
+            stream: Arc::clone(&stream.name),
+            topic: Arc::clone(topic),
+            start,
+            on_offset_lost: stream.on_offset_lost,
+            redrive,
+        };
+        (Arc::clone(topic), subscribed)
+    };
+    let redrive = stream.redrive_topic.as_ref();
+    std::iter::once(of(&stream.topic, stream.start, false))
+        .chain(redrive.map(|topic| of(topic, Start::Earliest, true)))
+        .collect()
+}

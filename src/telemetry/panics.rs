@@ -1,0 +1,36 @@
+//! A panic in one part of the program is noticed and does not end the others.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+
+use super::Metrics;
+
+/// `None` when the work panicked: that is counted and logged, and whoever asked begins anew. Nothing
+/// that the work left half done may be used again.
+pub async fn caught<T>(metrics: &Metrics, part: &str, work: impl Future<Output = T>) -> Option<T> {
+    let done = AssertUnwindSafe(work).catch_unwind().await.ok();
+    if done.is_none() {
+        metrics.add(&metrics.panics, &[("part", part)], 1);
+        tracing::error!(
+            part,
+            "a part of the program panicked and is begun anew; this is a bug"
+        );
+    }
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_counted_and_goes_no_further() {
+        let metrics = Metrics::default();
+        assert_eq!(caught(&metrics, "a", async { 1 }).await, Some(1));
+        let broken = async { [0][std::hint::black_box(1)] };
+        assert_eq!(caught(&metrics, "b", broken).await, None);
+        let text = metrics.text();
+        assert!(text.contains("streamsync_panics_total{part=\"b\"} 1"), "{text}");
+    }
+}
