@@ -24,10 +24,11 @@ use crate::actors::supervisor::{Stop, Supervisor};
 use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
 use crate::cold::{Schedule, Target};
 use crate::config::{Config, StreamConfig};
+use crate::embedded_kafka::{self, Announcement};
 use crate::graphql::{self, services};
 use crate::http::connections::open_files;
 use crate::http::{self, session};
-use crate::sources::{Broker, PollConfig, Producer};
+use crate::sources::{Broker, PollConfig, Producer, reach};
 use crate::store::connect::DatabaseUrl;
 use crate::store::embedded::Embedded;
 use crate::store::maintain::Keep;
@@ -54,6 +55,7 @@ const LATEST_IN_PROCESS: usize = 1_000_000;
 pub struct App {
     pub address: SocketAddr,
     pub broker: Broker,
+    announced: Option<Announcement>,
     pub database: DatabaseUrl,
     pub producer: Arc<Producer>,
     pub status: Arc<Status>,
@@ -80,8 +82,11 @@ impl App {
             status.expect(need);
         }
         status.update(|snapshot| snapshot.without_tables = true);
-        let (database, embedded) = database(config)?;
         let broker = broker(config)?;
+        // Postgres may take a while, and a wrong address should not wait for that.
+        reach::look_once(&broker, &status);
+        let (database, embedded) = database(config)?;
+        let announced = embedded_kafka::announce(&broker, &config.data_dir.0);
         let producer = Arc::new(Producer::new(&broker, PRODUCE_PATIENCE)?);
 
         let (installation, told) = watch::channel(None);
@@ -167,7 +172,7 @@ impl App {
             metrics: Arc::clone(&metrics),
             samples: sampler::start(&metrics, &status),
             settings: config.streams.iter().map(settings).collect(),
-            streams: config.streams.iter().map(stream_topics).collect(),
+            streams: config.streams.iter().map(StreamConfig::target).collect(),
             latest,
             publisher: Arc::new(services::KafkaPublisher {
                 producer: Arc::clone(&producer),
@@ -197,6 +202,7 @@ impl App {
         Ok(Self {
             address,
             broker,
+            announced,
             database,
             producer,
             status,
@@ -222,6 +228,7 @@ impl App {
     /// deadline. Says whether everything had been stored and said good-bye to by then.
     pub async fn stop(self) -> bool {
         self.status.update(|snapshot| snapshot.stopping = true);
+        drop(self.announced);
         if let Some(archiver) = &self.archiver {
             // At whatever it is: a copy that was not recorded is made again.
             archiver.stop();
@@ -335,16 +342,6 @@ fn writer_config(config: &Config) -> WriterConfig {
             .collect(),
         ..WriterConfig::default()
     }
-}
-
-fn stream_topics(stream: &StreamConfig) -> (String, services::StreamTarget) {
-    let topics = services::StreamTarget {
-        topic: stream.topic().to_owned(),
-        redrive_topic: stream.redrive_topic(),
-        limits: stream.plan().limits,
-        max_series: stream.max_series,
-    };
-    (stream.name.clone(), topics)
 }
 
 fn http_config(config: &Config, open_files: usize) -> http::HttpConfig {

@@ -185,6 +185,9 @@ fn check(config: &Config) -> Result<()> {
     );
     println!("  listen    {}", config.http.listen);
     println!("  archive   {}", config.archive.url.as_deref().unwrap_or("none"));
+    if config.streams.is_empty() {
+        println!("  stream    none: `demo` brings its own, `serve` needs at least one [[stream]]");
+    }
     for stream in &config.streams {
         println!(
             "  stream    {} from topic {} ({} partitions)",

@@ -78,6 +78,16 @@ pub async fn replay(producer: Arc<Producer>, pace: Duration) {
     }
 }
 
+/// As it was called, so that the commands can be pasted where it is not on PATH.
+fn program() -> String {
+    let called = std::env::args().next().unwrap_or_default();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    match called.is_empty() || !called.chars().all(is_plain) {
+        true => "streamsync".to_owned(),
+        false => called,
+    }
+}
+
 /// Where to look, with commands to paste.
 pub fn greet(app: &App) {
     let kafka = app.broker.bootstrap_servers();
@@ -100,17 +110,18 @@ Ask for history:
   curl -s http://{at}/graphql -H 'content-type: application/json' \
     -d '{{"query":"{{ latest(selector: {{}}) {{ series {{ key }} ts value }} }}"}}'
 
-  streamsync query --url http://{at} --metric ec2_cpu_utilization --last 5m
+  {program} query --url http://{at} --metric ec2_cpu_utilization --last 5m
 
 Follow live:
 
-  streamsync tail --url http://{at} --metric ec2_cpu_utilization
+  {program} tail --url http://{at} --metric ec2_cpu_utilization
 
 Read the topic itself:
 
   kcat -b {kafka} -t streamsync.demo -C -o end
 
 Ctrl-C stops everything."#,
+        program = program(),
         n = RECORDINGS.len(),
         at = app.address,
         dashboard = match cfg!(feature = "dashboard") {

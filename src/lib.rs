@@ -31,6 +31,7 @@ pub mod http;
 pub mod config;
 pub mod client;
 pub mod app;
+pub mod embedded_kafka;
 pub mod demo;
 pub mod offline;
 pub mod terminal;

@@ -2,20 +2,30 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::client;
 use crate::config::{Config, StreamConfig};
 use crate::data::{Header, LabelMatcher, MatchOp, Micros, Selector, headers};
-use crate::sources::{Broker, Outgoing, Producer, TopicSpec, ensure_topics, resolve_time};
+use crate::demo;
+use crate::embedded_kafka;
+use crate::sources::{Broker, Outgoing, Pace, Producer, TopicSpec, ensure_topics, reach, resolve_time};
 use crate::store::connect::DatabaseUrl;
 use crate::store::embedded::{Embedded, Joined};
 use crate::store::{PATIENCE, admin, migrate};
 use crate::telemetry::Status;
 
 pub mod cold;
+
+/// A broker that is just starting is waited for.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const RETRY: Duration = Duration::from_millis(500);
+/// For the topic to be there.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 #[derive(Args, Debug)]
 pub struct ProduceArgs {
@@ -99,7 +109,6 @@ pub async fn migrate(config: &Config) -> Result<()> {
 /// Reads the topic again from `--to` on: a new epoch of each of its partitions.
 pub async fn rewind(config: Config, args: &RewindArgs) -> Result<()> {
     let stream = stream_named(&config, Some(&args.stream))?;
-    let broker = broker_of(&config)?;
     let topic = stream.topic();
     let rewound = match args.to.parse::<i64>() {
         // Of every partition that was read: a topic may have more than were configured.
@@ -109,6 +118,7 @@ pub async fn rewind(config: Config, args: &RewindArgs) -> Result<()> {
         _ => {
             let time =
                 Micros::from_rfc3339(&args.to).context("--to must be an offset or an RFC 3339 time")?;
+            let (_, broker) = running_kafka(config.clone()).await?;
             let offsets = resolve_time(&broker, topic, time)?;
             let store = Store::of(&config)?;
             admin::rewind(
@@ -158,10 +168,19 @@ pub async fn delete_series(config: &Config, args: &DeleteArgs) -> Result<()> {
 }
 
 pub async fn produce(config: Config, args: &ProduceArgs) -> Result<()> {
+    let is_embedded = config.kafka.brokers.is_none();
+    let (config, broker) = running_kafka(config).await?;
     let stream = stream_named(&config, args.stream.as_deref())?;
-    let broker = broker_of(&config)?;
     let topic = TopicSpec::new(stream.topic(), stream.partitions);
-    ensure_topics(&broker, &[topic], &Status::default()).await?;
+    let status = Status::default();
+    match timeout(ANSWER_WITHIN, ensure_topics(&broker, &[topic], &status)).await {
+        Ok(there) => there?,
+        Err(_) => bail!(
+            "gave up after {} s: {}",
+            ANSWER_WITHIN.as_secs(),
+            status.snapshot().missing().join("; ")
+        ),
+    }
     let producer = Producer::new(&broker, crate::app::PRODUCE_PATIENCE)?;
     let headers = [Header {
         name: headers::STREAM.to_owned(),
@@ -175,6 +194,11 @@ pub async fn produce(config: Config, args: &ProduceArgs) -> Result<()> {
         number_fields: stream.number_fields(),
         progress: std::io::stderr().is_terminal(),
     };
+    let mut pace = match is_embedded {
+        true => Some(Pace::new(&broker, &config.kafka.group_id, stream.topic())?),
+        false => None,
+    };
+    let to = || format!("Kafka at {}", broker.bootstrap_servers());
     let produced = client::produce(&what, async |records| {
         let mut deliveries = Vec::with_capacity(records.len());
         for record in &records {
@@ -185,10 +209,16 @@ pub async fn produce(config: Config, args: &ProduceArgs) -> Result<()> {
                 headers: &headers,
                 timestamp: None,
             };
-            deliveries.push(producer.enqueue(outgoing).await?);
+            deliveries.push(producer.enqueue(outgoing).await.with_context(to)?);
         }
-        for delivery in deliveries {
-            delivery.placed().await?;
+        for (delivery, record) in deliveries.into_iter().zip(&records) {
+            let placed = delivery.placed().await.with_context(to)?;
+            if let Some(pace) = &mut pace {
+                pace.sent(placed, record.payload.len());
+            }
+        }
+        if let Some(pace) = &mut pace {
+            pace.wait().await?;
         }
         Ok(())
     })
@@ -221,11 +251,29 @@ fn stream_named<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c Stream
     }
 }
 
-fn broker_of(config: &Config) -> Result<Broker> {
+/// The broker to send to, once it takes connections: the configured one, or the embedded one of a
+/// `demo` or `serve` that runs on the same data directory. The demo's stream comes with the demo.
+async fn running_kafka(mut config: Config) -> Result<(Config, Broker)> {
     if config.kafka.brokers.is_none() {
-        bail!(
-            "no Kafka: set KAFKA_BROKERS or --kafka-brokers (the embedded broker lives inside `serve` and `demo`)"
-        );
+        config.kafka.brokers = Some(embedded_kafka::find(&config.data_dir.0)?);
+        // The embedded broker knows no logins.
+        config.kafka.properties.clear();
+        if config.streams.is_empty() {
+            config = demo::configure(config);
+        }
     }
-    crate::app::broker(config)
+    let broker = crate::app::broker(&config)?;
+    let deadline = Instant::now() + CONNECT_WITHIN;
+    let mut told = false;
+    while let Some(why) = reach::trouble(&broker).await {
+        if Instant::now() >= deadline {
+            bail!("{why}");
+        }
+        if !told {
+            eprintln!("{why}; trying for {} s", CONNECT_WITHIN.as_secs());
+            told = true;
+        }
+        sleep(RETRY).await;
+    }
+    Ok((config, broker))
 }

@@ -121,8 +121,9 @@ impl Archive {
             client: ClientKey::UNKNOWN,
             open: Shares::new(Limits {
                 all: WAITING_MAX,
+                each: OPEN_EACH,
                 heavy: WAITING_MAX,
-                heavy_each: OPEN_EACH,
+                heavy_each: WAITING_MAX,
                 waiting: 0,
                 waiting_each: 0,
                 patience: Duration::ZERO,

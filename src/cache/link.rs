@@ -29,7 +29,7 @@ pub struct RedisConfig {
 
 /// Says what is wrong without repeating the URL.
 #[derive(Debug, thiserror::Error)]
-#[error("REDIS_URL is not usable: {0}; it looks like redis://[user:password@]host[:port][/database]")]
+#[error("not a usable Redis url: {0}; it looks like redis://[user:password@]host[:port][/database]")]
 pub struct CacheError(&'static str);
 
 impl std::fmt::Debug for RedisConfig {
@@ -52,7 +52,7 @@ impl RedisConfig {
     }
 
     pub(super) fn client(&self) -> Result<Client, CacheError> {
-        Client::open(self.url.as_str()).map_err(|_| CacheError("it cannot be parsed"))
+        client(&self.url)
     }
 
     pub(super) fn names(&self) -> Names {
@@ -61,6 +61,15 @@ impl RedisConfig {
             installation: self.installation.clone(),
         }
     }
+}
+
+/// Whether a client could be made; connects to nothing.
+pub fn check_url(url: &str) -> Result<(), CacheError> {
+    client(url).map(drop)
+}
+
+fn client(url: &str) -> Result<Client, CacheError> {
+    Client::open(url).map_err(|_| CacheError("it cannot be parsed"))
 }
 
 /// How our names in Redis are made.

@@ -22,7 +22,7 @@ mod wire;
 use std::sync::Arc;
 
 pub use bus::{Bus, BusEvent};
-pub use link::{CacheError, RedisConfig};
+pub use link::{CacheError, RedisConfig, check_url};
 
 use crate::data::{Micros, PartitionId, SeriesId, Stored};
 use crate::telemetry::{Metrics, Status};

@@ -17,7 +17,7 @@ const ANSWER_MAX: usize = 256 * 1024 * 1024;
 pub enum Format {
     #[default]
     Json,
-    /// The first list in the answer, a row for each entry.
+    /// The first list in the answer, a row for each entry, of a history one for each series and time.
     Table,
 }
 

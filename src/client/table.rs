@@ -1,40 +1,38 @@
-//! A GraphQL answer as a table: the first list of objects found, nested fields as `a.b`.
+//! A GraphQL answer as a table: the first list of objects found, nested fields as `a.b`, and of a
+//! list of points in an entry a row for each point.
 
 use std::collections::HashMap;
 use std::io::Write;
 
 use serde_json::Value;
 
-/// Cells are cut here, so that one long text does not spoil the table.
+/// Texts are cut here, so that one long one does not spoil the table; keys of series are not, as
+/// they may differ at their ends.
 const CELL_MAX: usize = 60;
+
+/// Digits of a number with a fraction.
+const DIGITS: i32 = 6;
 
 /// False, and nothing printed, when the answer holds no list of objects.
 pub(super) fn print(data: &Value, out: &mut impl Write) -> std::io::Result<bool> {
     let Some(entries) = first_list(data) else {
         return Ok(false);
     };
-    let mut columns = Columns::default();
-    let rows: Vec<_> = entries.iter().map(|entry| columns.row(entry)).collect();
-    let header = columns.names.clone();
-    let cell = |row: &HashMap<usize, String>, at: usize| row.get(&at).cloned().unwrap_or_default();
-    let widths: Vec<_> = (0..header.len())
-        .map(|at| {
-            let cells = rows.iter().map(|row| cell(row, at).chars().count());
-            cells.chain([header[at].chars().count()]).max().unwrap_or(0)
-        })
-        .collect();
-    let mut line = |cells: Vec<String>| {
-        let padded: Vec<_> = cells
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        writeln!(out, "{}", padded.join("  ").trim_end())
-    };
-    line(header.clone())?;
-    line(widths.iter().map(|width| "-".repeat(*width)).collect())?;
-    for row in &rows {
-        line((0..header.len()).map(|at| cell(row, at)).collect())?;
+    let mut table = Table::default();
+    for entry in entries {
+        table.add(entry);
+    }
+    let columns = table.columns();
+    let mut line = |cells: Vec<String>| writeln!(out, "{}", cells.join("  ").trim_end());
+    line(columns.iter().map(|column| column.pad(&column.name)).collect())?;
+    line(columns.iter().map(|column| "-".repeat(column.width)).collect())?;
+    for row in 0..table.rows.len() {
+        line(
+            columns
+                .iter()
+                .map(|column| column.pad(&column.cells[row]))
+                .collect(),
+        )?;
     }
     Ok(true)
 }
@@ -56,21 +54,45 @@ fn first_list(data: &Value) -> Option<&[Value]> {
     None
 }
 
-/// The columns in the order they were met.
 #[derive(Default)]
-struct Columns {
+struct Table {
+    /// The columns in the order they were met.
     names: Vec<String>,
     places: HashMap<String, usize>,
+    rows: Vec<HashMap<usize, Value>>,
 }
 
-impl Columns {
-    fn row(&mut self, entry: &Value) -> HashMap<usize, String> {
+/// All cells as they are printed.
+struct Column {
+    name: String,
+    cells: Vec<String>,
+    width: usize,
+    is_numbers: bool,
+}
+
+impl Table {
+    fn add(&mut self, entry: &Value) {
         let mut row = HashMap::new();
-        self.fill(&mut row, "", entry);
-        row
+        let mut points = &[][..];
+        self.fill(&mut row, "", entry, &mut points);
+        if points.is_empty() {
+            self.rows.push(row);
+            return;
+        }
+        for point in points {
+            let mut row = row.clone();
+            self.fill(&mut row, "", point, &mut &[][..]);
+            self.rows.push(row);
+        }
     }
 
-    fn fill(&mut self, row: &mut HashMap<usize, String>, name: &str, value: &Value) {
+    fn fill<'v>(
+        &mut self,
+        row: &mut HashMap<usize, Value>,
+        name: &str,
+        value: &'v Value,
+        points: &mut &'v [Value],
+    ) {
         if let Value::Object(fields) = value {
             for (field, value) in fields {
                 // The shape of a Relay edge says nothing to a reader.
@@ -79,8 +101,14 @@ impl Columns {
                     ("", field) => field.to_owned(),
                     (name, field) => format!("{name}.{field}"),
                 };
-                self.fill(row, &full, value);
+                self.fill(row, &full, value, points);
             }
+            return;
+        }
+        if let Some(list) = value.as_array().filter(|list| are_points(list))
+            && points.is_empty()
+        {
+            *points = list;
             return;
         }
         let next = self.names.len();
@@ -88,19 +116,166 @@ impl Columns {
         if at == next {
             self.names.push(name.to_owned());
         }
-        row.insert(at, text(value));
+        row.insert(at, value.clone());
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        let column = |(at, name): (usize, &String)| {
+            let values: Vec<_> = self.rows.iter().map(|row| row.get(&at)).collect();
+            let filled = || values.iter().flatten().filter(|value| !value.is_null());
+            let is_numbers = filled().next().is_some() && filled().all(|value| value.is_number());
+            let is_key = name == "key" || name.ends_with(".key");
+            let cells = values
+                .iter()
+                .map(|value| text(value.unwrap_or(&Value::Null), is_key))
+                .collect();
+            Column::new(name.clone(), cells, is_numbers)
+        };
+        self.names.iter().enumerate().map(column).collect()
     }
 }
 
-fn text(value: &Value) -> String {
+/// What has a time: entries of a history, windows, samples.
+fn are_points(list: &[Value]) -> bool {
+    !list.is_empty() && list.iter().all(|one| one.get("ts").is_some())
+}
+
+impl Column {
+    /// Of numbers, the points stand below each other.
+    fn new(name: String, mut cells: Vec<String>, is_numbers: bool) -> Self {
+        if is_numbers {
+            let behind = |cell: &String| cell.find(['.', 'e']).map_or(0, |at| cell.len() - at);
+            let most = cells.iter().map(behind).max().unwrap_or(0);
+            for cell in cells.iter_mut().filter(|cell| !cell.is_empty()) {
+                let missing = most - behind(cell);
+                cell.push_str(&" ".repeat(missing));
+            }
+        }
+        let longest = cells.iter().chain([&name]).map(|cell| cell.chars().count()).max();
+        Self {
+            width: longest.unwrap_or(0),
+            name,
+            cells,
+            is_numbers,
+        }
+    }
+
+    fn pad(&self, cell: &str) -> String {
+        let width = self.width;
+        match self.is_numbers {
+            true => format!("{cell:>width$}"),
+            false => format!("{cell:width$}"),
+        }
+    }
+}
+
+fn text(value: &Value, is_key: bool) -> String {
     let text = match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
+        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(number) => short(number),
+            None => number.to_string(),
+        },
         other => other.to_string(),
     };
     let text = text.replace(char::is_control, " ");
-    if text.chars().count() <= CELL_MAX {
+    if is_key || text.chars().count() <= CELL_MAX {
         return text;
     }
     text.chars().take(CELL_MAX - 1).chain(['…']).collect()
+}
+
+/// Six digits, but all before the point; very small and large ones with an exponent.
+fn short(number: f64) -> String {
+    let size = number.abs();
+    if size != 0.0 && !(1e-4..1e15).contains(&size) {
+        let text = format!("{number:.*e}", DIGITS as usize - 1);
+        return match text.split_once('e') {
+            Some((digits, exponent)) => format!("{}e{exponent}", without_zeros(digits)),
+            None => text,
+        };
+    }
+    // Of 0.00123 two zeros are behind the point.
+    let before = if size == 0.0 {
+        1
+    } else {
+        size.log10().floor() as i32 + 1
+    };
+    let behind = (DIGITS - before).clamp(0, 15) as usize;
+    without_zeros(&format!("{number:.behind$}")).to_owned()
+}
+
+fn without_zeros(digits: &str) -> &str {
+    match digits.contains('.') {
+        true => digits.trim_end_matches('0').trim_end_matches('.'),
+        false => digits,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn printed(data: Value) -> String {
+        let mut out = Vec::new();
+        assert!(print(&data, &mut out).unwrap());
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_history_has_one_row_for_each_series_and_time() {
+        let long = format!("m{{a=\"{}\"}}", "x".repeat(60));
+        let points = |values: [Value; 2]| {
+            let [first, second] = values;
+            json!([{ "ts": "2026-11-28T00:00:00Z", "value": first }, { "ts": "2026-11-28T00:00:10Z", "value": second }])
+        };
+        let answer = json!({ "history": [
+            { "series": { "key": "m{}" }, "points": points([json!(1.771_999_999_999_999_8), json!(70.0)]) },
+            { "series": { "key": long }, "points": points([json!(-120.25), Value::Null]) },
+        ] });
+        let blank = " ".repeat(long.len());
+        let expected = [
+            format!("series.key{}  ts                      value", &blank[10..]),
+            format!("{}  --------------------  --------", "-".repeat(long.len())),
+            format!("m{{}}{}  2026-11-28T00:00:00Z     1.772", &blank[3..]),
+            format!("m{{}}{}  2026-11-28T00:00:10Z    70", &blank[3..]),
+            format!("{long}  2026-11-28T00:00:00Z  -120.25"),
+            format!("{long}  2026-11-28T00:00:10Z"),
+        ];
+        let printed = printed(answer);
+        let lines: Vec<_> = printed.lines().collect();
+        assert_eq!(lines[2..], expected[2..], "{printed}");
+        assert!(
+            lines[0].starts_with("series.key") && lines[0].ends_with("value"),
+            "{printed}"
+        );
+    }
+
+    #[test]
+    fn lists_without_times_stay_in_their_row() {
+        let labels = json!([{ "name": "a", "value": "1" }]);
+        let printed = printed(json!({ "series": { "nodes": [{ "key": "m{}", "labels": labels }] } }));
+        assert_eq!(printed.lines().count(), 3, "{printed}");
+        assert!(printed.contains(r#"[{"name":"a","value":"1"}]"#), "{printed}");
+    }
+
+    #[test]
+    fn numbers_are_short_and_keep_what_stands_before_the_point() {
+        for (number, expected) in [
+            (0.0, "0"),
+            (1.0, "1"),
+            (1.771_999_999_999_999_8, "1.772"),
+            (-0.001_234_567_8, "-0.00123457"),
+            (123_456_789.25, "123456789"),
+            (999_999.96, "1000000"),
+            (1e15, "1e15"),
+            (1.234_567_89e300, "1.23457e300"),
+            (1e-300, "1e-300"),
+        ] {
+            assert_eq!(short(number), expected, "{number}");
+        }
+    }
 }

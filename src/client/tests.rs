@@ -195,7 +195,7 @@ async fn an_answer_is_printed_as_json_or_as_a_table() {
     result.unwrap();
     assert_eq!(
         text,
-        "series.key  value\n----------  -----\nm{a=\"1\"}    2.5\nn{}\n"
+        "series.key  value\n----------  -----\nm{a=\"1\"}      2.5\nn{}\n"
     );
 }
 

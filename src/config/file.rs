@@ -5,10 +5,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::cache;
 use crate::http::guard::Origin;
-use crate::sources::broker::property_mistake;
+use crate::sources::properties;
 use crate::store::connect::DatabaseUrl;
 use crate::store::rollups::RollupConfig;
 use crate::transform::humantime_text;
@@ -49,6 +51,7 @@ pub struct RedisConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HttpConfig {
+    #[serde(deserialize_with = "listen")]
     pub listen: SocketAddr,
     pub workers: usize,
     /// Needed to listen beyond loopback, as there is no authentication yet.
@@ -95,7 +98,8 @@ pub struct PipelineConfig {
     /// What of payloads, keys and headers is kept of one stream's dead letters, and of all, in MiB.
     pub dead_letter_stream_mib: u64,
     pub dead_letter_mib: u64,
-    /// Time partitions of 30 days that may exist for points far from the present.
+    /// Time partitions of 30 days that may exist for points far from the present; one stream may open
+    /// half of them.
     pub max_far_partitions: usize,
     /// How far back a cursor can be resumed.
     #[serde(with = "humantime_text")]
@@ -204,6 +208,15 @@ impl Default for RollupsConfig {
 
 impl KafkaConfig {
     pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+        for (property, why) in properties::refused(&self.properties, self.session_timeout) {
+            match property {
+                Some(name) => mistakes.push(format!("kafka.properties.{name}: {why}")),
+                None => mistakes.push(format!("kafka.properties: {why}")),
+            }
+        }
+        if let Some(why) = self.brokers.as_deref().and_then(properties::bad_address) {
+            mistakes.push(format!("kafka.brokers: {why}"));
+        }
         if self.group_id.is_empty() {
             mistakes.push("kafka.group_id: is empty".to_owned());
         }
@@ -211,20 +224,35 @@ impl KafkaConfig {
             mistakes
                 .push("kafka.session_timeout: must be 100ms to 30min (a broker may ask for more)".to_owned());
         }
-        // Named without its value, which may be a secret.
-        let mistake = |(name, value): (&String, &String)| {
-            property_mistake(name, value).map(|why| format!("kafka.properties: {name} {why}"))
-        };
-        mistakes.extend(self.properties.iter().filter_map(mistake));
     }
 }
 
 impl PostgresConfig {
     pub(super) fn check(&self, mistakes: &mut Vec<String>) {
-        if let Some(Err(error)) = self.url.as_deref().map(str::parse::<DatabaseUrl>) {
+        let checked = |url: &str| url.parse::<DatabaseUrl>()?.check_files();
+        if let Some(Err(error)) = self.url.as_deref().map(checked) {
             mistakes.push(format!("postgres.url: {error}"));
         }
     }
+}
+
+impl RedisConfig {
+    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+        if let Some(Err(error)) = self.url.as_deref().map(cache::check_url) {
+            mistakes.push(format!("redis.url: {error}"));
+        }
+    }
+}
+
+/// As the flag and the file have it.
+pub fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "must be an IP address and a port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"".to_owned()
+    })
+}
+
+fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    socket_address(&String::deserialize(deserializer)?).map_err(Error::custom)
 }
 
 impl HttpConfig {
@@ -259,6 +287,13 @@ impl HttpConfig {
         }
         if !(1..=64).contains(&self.workers) {
             mistakes.push("http.workers: must be 1 to 64".to_owned());
+        }
+        for host in &self.allowed_hosts {
+            if !is_host(host) {
+                mistakes.push(format!(
+                    "http.allowed_hosts: '{host}' is no name of a host such as \"streamsync.example.org\""
+                ));
+            }
         }
         for origin in &self.allowed_origins {
             if Origin::parse(origin).is_none() {
@@ -327,6 +362,12 @@ impl RollupsConfig {
             ..RollupConfig::default()
         })
     }
+}
+
+/// A name or an address, perhaps with a port.
+fn is_host(text: &str) -> bool {
+    let bad = |c: char| c.is_whitespace() || c.is_control() || "/@?#\\*,".contains(c);
+    !text.is_empty() && !text.contains(bad)
 }
 
 // URLs and properties may hold passwords, so these three say only whether they are set.

@@ -4,10 +4,13 @@
 
 mod archive;
 mod file;
+mod mapping;
+mod places;
 mod retention;
 mod settings;
 mod streams;
 mod text;
+mod words;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -22,6 +25,8 @@ pub use archive::ArchiveConfig;
 pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisConfig, RollupsConfig};
 pub use retention::Retention;
 pub use streams::{StartAt, StreamConfig};
+
+use places::{Mistake, Places};
 
 /// What the environment and the command line may say; a flag wins over its variable.
 #[derive(Args, Clone, Debug, Default)]
@@ -39,7 +44,7 @@ pub struct Overrides {
     #[arg(long, env = "REDIS_URL", global = true, hide_env_values = true)]
     pub redis_url: Option<String>,
     /// Address to listen on [default: 127.0.0.1:8080]
-    #[arg(long, env = "STREAMSYNC_LISTEN", global = true)]
+    #[arg(long, env = "STREAMSYNC_LISTEN", global = true, value_parser = file::socket_address)]
     pub listen: Option<SocketAddr>,
     /// Serve everybody who can reach the address, also beyond this machine
     #[arg(long, env = "STREAMSYNC_ALLOW_ANONYMOUS", global = true)]
@@ -138,10 +143,13 @@ impl Config {
     }
 
     pub fn from_text(text: &str, overrides: &Overrides) -> Result<Self, Mistakes> {
-        let mut mistakes = Vec::new();
-        let mut config = text::parse(text, &mut mistakes);
-        config.override_with(overrides);
-        config.check(&mut mistakes);
+        let mut unread = Vec::new();
+        let (mut config, mut places) = text::parse(text, &mut unread);
+        config.override_with(overrides, &mut places);
+        let mut wrong = Vec::new();
+        config.check(&mut wrong);
+        let wrong = wrong.iter().map(|mistake| places.locate(mistake));
+        let mistakes = Mistake::in_order(unread, wrong);
         if mistakes.is_empty() {
             Ok(config)
         } else {
@@ -149,24 +157,55 @@ impl Config {
         }
     }
 
-    fn override_with(&mut self, over: &Overrides) {
-        override_text(&mut self.kafka.brokers, &over.kafka_brokers);
-        override_text(&mut self.postgres.url, &over.database_url);
-        override_text(&mut self.redis.url, &over.redis_url);
+    fn override_with(&mut self, over: &Overrides, places: &mut Places) {
+        let mut text = |setting: &mut Option<String>, over: &Option<String>, path, by| {
+            // An empty variable says nothing.
+            if over.as_ref().is_some_and(|text| !text.is_empty()) {
+                setting.clone_from(over);
+                places.outside(path, by);
+            }
+        };
+        text(
+            &mut self.kafka.brokers,
+            &over.kafka_brokers,
+            "kafka.brokers",
+            "--kafka-brokers or KAFKA_BROKERS",
+        );
+        text(
+            &mut self.postgres.url,
+            &over.database_url,
+            "postgres.url",
+            "--database-url or DATABASE_URL",
+        );
+        text(
+            &mut self.redis.url,
+            &over.redis_url,
+            "redis.url",
+            "--redis-url or REDIS_URL",
+        );
         if let Some(listen) = over.listen {
             self.http.listen = listen;
+            places.outside("http.listen", "--listen or STREAMSYNC_LISTEN");
         }
         if let Some(dir) = &over.data_dir {
             self.data_dir = DataDir(dir.clone());
         }
-        override_list(&mut self.http.allowed_hosts, &over.allowed_hosts);
-        override_list(&mut self.http.allowed_origins, &over.allowed_origins);
+        if override_list(&mut self.http.allowed_hosts, &over.allowed_hosts) {
+            places.outside("http.allowed_hosts", "--allowed-host or STREAMSYNC_ALLOWED_HOSTS");
+        }
+        if override_list(&mut self.http.allowed_origins, &over.allowed_origins) {
+            places.outside(
+                "http.allowed_origins",
+                "--allowed-origin or STREAMSYNC_ALLOWED_ORIGINS",
+            );
+        }
         self.http.allow_anonymous |= over.allow_anonymous;
     }
 
     fn check(&self, mistakes: &mut Vec<String>) {
         self.kafka.check(mistakes);
         self.postgres.check(mistakes);
+        self.redis.check(mistakes);
         self.http.check(mistakes);
         self.pipeline.check(mistakes);
         self.rollups.check(mistakes);
@@ -175,19 +214,14 @@ impl Config {
     }
 }
 
-/// An empty variable says nothing.
-fn override_text(setting: &mut Option<String>, over: &Option<String>) {
-    if over.as_ref().is_some_and(|text| !text.is_empty()) {
-        setting.clone_from(over);
-    }
-}
-
 /// An empty variable, as compose files pass it, says nothing.
-fn override_list(list: &mut Vec<String>, over: &[String]) {
+fn override_list(list: &mut Vec<String>, over: &[String]) -> bool {
     let given: Vec<String> = over.iter().filter(|text| !text.is_empty()).cloned().collect();
-    if !given.is_empty() {
+    let any = !given.is_empty();
+    if any {
         *list = given;
     }
+    any
 }
 
 #[cfg(test)]

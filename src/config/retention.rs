@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::streams::humantime_option;
 use crate::store::retention::{Ages, Level};
+use crate::transform::humantime_text;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -92,7 +93,7 @@ impl<'de> Visitor<'de> for TextOrTable {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Retention, E> {
-        let raw = humantime::parse_duration(text).map_err(E::custom)?;
+        let raw = humantime_text::parse(text)?;
         Ok(Retention {
             raw: Some(raw),
             ..Retention::default()
@@ -152,8 +153,8 @@ mod tests {
             ),
             (r#""1d""#, "retention.raw: is shorter than accept.future"),
             (r#""12h""#, "retention.raw: must be at least 1d"),
-            (r#"{ 1w = "1d" }"#, "retention: unknown field `1w`"),
-            ("7", "retention: invalid type: integer `7`, expected an age"),
+            (r#"{ 1w = "1d" }"#, "retention: unknown setting 1w"),
+            ("7", "retention: must be an age such as"),
         ] {
             let told = stream(retention).unwrap_err();
             assert!(told.contains(mistake), "{mistake}\nis not in\n{told}");

@@ -4,10 +4,22 @@ use serde::Serialize;
 
 use super::streams::StreamConfig;
 use crate::graphql::scalars::{Duration, Long};
+use crate::graphql::services::StreamTarget;
 use crate::graphql::types::{RetentionSetting, StreamSettings};
 use crate::store::retention::Level;
 
 impl StreamConfig {
+    /// Where what is published or sent again goes, by the stream's name.
+    pub fn target(&self) -> (String, StreamTarget) {
+        let target = StreamTarget {
+            topic: self.topic().to_owned(),
+            redrive_topic: self.redrive_topic(),
+            limits: self.plan().limits,
+            max_series: self.max_series,
+        };
+        (self.name.clone(), target)
+    }
+
     pub fn settings(&self, embedded: bool) -> StreamSettings {
         let source = self.source(embedded);
         let mapping = self.plan().mapping;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::mapping;
 use super::retention::Retention;
 use crate::data::Micros;
 use crate::decode::Format;
@@ -118,34 +119,57 @@ impl StreamConfig {
     }
 }
 
+/// Says `stream #n.setting: why` of each mistake. Streams may have metrics of the same names: which
+/// of two equal points wins is decided across topics as well.
 pub fn check(streams: &[StreamConfig], mistakes: &mut Vec<String>) {
-    let mut names: HashMap<&str, usize> = HashMap::new();
-    let mut topics: HashMap<&str, &str> = HashMap::new();
-    for (at, stream) in streams.iter().enumerate() {
-        let what = if stream.name.is_empty() {
-            format!("stream #{}", at + 1)
-        } else {
-            format!("stream '{}'", stream.name)
-        };
-        let mut say = |mistake: String| mistakes.push(format!("{what}: {mistake}"));
+    let mut names: HashMap<String, usize> = HashMap::new();
+    let mut topics: HashMap<String, usize> = HashMap::new();
+    for (at, stream) in (1..).zip(streams) {
+        let mut say = |mistake: String| mistakes.push(format!("stream #{at}.{mistake}"));
         check_one(stream, &mut say);
-        if let Some(other) = names.insert(&stream.name, at + 1) {
-            say(format!("has the same name as stream #{other}"));
+        let first = names.entry(same_in_kafka(&stream.name)).or_insert(at);
+        if *first != at && !stream.name.is_empty() {
+            say(match streams[*first - 1].name == stream.name {
+                true => format!("name: has the same name as stream #{first}"),
+                false => format!(
+                    "name: differs from that of stream #{first} in '.' and '_' alone, which Kafka refuses"
+                ),
+            });
         }
-        if let Some(other) = topics.insert(stream.topic(), &stream.name) {
+        let first = topics.entry(same_in_kafka(stream.topic())).or_insert(at);
+        if *first == at || stream.topic().is_empty() {
+            continue;
+        }
+        let other = &streams[*first - 1];
+        // Without one of its own the name is the topic, and has been told.
+        if other.topic() == stream.topic() {
             say(format!(
-                "reads the topic '{}' of stream '{other}'; a topic has one stream",
-                stream.topic()
+                "topic: '{}' is read by stream '{}' as well; a topic has one stream",
+                stream.topic(),
+                other.name
+            ));
+        } else if stream.topic.is_some() || other.topic.is_some() {
+            say(format!(
+                "topic: '{}' differs from '{}' in '.' and '_' alone, which Kafka refuses",
+                stream.topic(),
+                other.topic()
             ));
         }
     }
 }
 
+/// Kafka takes no two topics whose names differ in these characters alone.
+fn same_in_kafka(name: &str) -> String {
+    name.replace('.', "_")
+}
+
 fn check_one(stream: &StreamConfig, say: &mut impl FnMut(String)) {
-    if !is_kafka_name(&stream.name) {
+    if stream.name.is_empty() {
+        say("name: is missing".to_owned());
+    } else if !is_kafka_name(&stream.name) {
         say("name: must be 1 to 200 letters, digits, '.', '_' or '-'".to_owned());
     }
-    if !is_kafka_name(stream.topic()) {
+    if stream.topic.is_some() && !is_kafka_name(stream.topic()) {
         say(format!(
             "topic: '{}' is no valid Kafka topic name",
             stream.topic()
@@ -159,23 +183,16 @@ fn check_one(stream: &StreamConfig, say: &mut impl FnMut(String)) {
     if !(1..=10_000).contains(&stream.partitions) {
         say("partitions: must be 1 to 10000".to_owned());
     }
-    if stream.labels.iter().any(String::is_empty) || stream.values.iter().any(String::is_empty) {
-        say("labels and values: a field name is empty".to_owned());
-    }
     if stream.values.is_empty() && !stream.labels.is_empty() {
         say("labels: have no effect without values (records then bring their own labels)".to_owned());
     }
-    for field in &stream.labels {
-        if stream.values.contains(field) || *field == stream.time.field {
-            say(format!("labels: '{field}' is a value or the time as well"));
-        }
-    }
-    if stream.labels.len() > Limits::default().labels {
-        say(format!("labels: more than {}", Limits::default().labels));
-    }
+    mapping::check(&stream.plan(), say);
     stream.retention.check(stream.accept.future, say);
-    if stream.max_series == 0 || stream.max_record_bytes == 0 {
-        say("max_series and max_record_bytes: must be at least 1".to_owned());
+    if stream.max_series == 0 {
+        say("max_series: must be at least 1".to_owned());
+    }
+    if stream.max_record_bytes == 0 {
+        say("max_record_bytes: must be at least 1".to_owned());
     }
 }
 

@@ -1,7 +1,7 @@
 //! Turns at something scarce, shared out among clients: whoever has the fewest gets the next one.
 //!
-//! Expensive turns have only part of all, so that cheap ones always pass, and no client has all of
-//! the expensive ones. Nobody waits longer than the patience, and only so many wait.
+//! No client has all of them, however long its own last. Expensive turns are only part of all, so that
+//! cheap ones always pass. Nobody waits longer than the patience, and only so many wait.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,12 +13,13 @@ use super::client::ClientKey;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Turns at once.
+    /// Turns at once, of all clients and of each. The program itself is bounded by the first alone.
     pub all: usize,
+    pub each: usize,
     /// Expensive ones among them, of all clients and of each.
     pub heavy: usize,
     pub heavy_each: usize,
-    /// Who may wait, of all clients and of each. The program itself is bounded by the first alone.
+    /// Who may wait, likewise.
     pub waiting: usize,
     pub waiting_each: usize,
     pub patience: Duration,
@@ -122,9 +123,11 @@ impl Shares {
 
 impl State {
     fn may_begin(&self, limits: &Limits, client: ClientKey, class: Class) -> bool {
-        let own = self.clients.get(&client).map_or(0, |own| own.heavy);
+        let own = self.clients.get(&client);
+        let (running, heavy) = own.map_or((0, 0), |own| (own.running, own.heavy));
         self.running < limits.all
-            && (class == Class::Cheap || (self.heavy < limits.heavy && own < limits.heavy_each))
+            && (running < limits.each || client == ClientKey::UNKNOWN)
+            && (class == Class::Cheap || (self.heavy < limits.heavy && heavy < limits.heavy_each))
     }
 
     fn begin(&mut self, client: ClientKey, class: Class) {
@@ -257,6 +260,7 @@ mod tests {
 
     const LIMITS: Limits = Limits {
         all: 4,
+        each: 3,
         heavy: 3,
         heavy_each: 2,
         waiting: 6,
@@ -295,12 +299,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_alone_may_have_all_and_the_next_turns_go_to_those_who_have_fewest() {
+    async fn no_client_has_all_and_the_next_turns_go_to_those_who_have_fewest() {
         let shares = Shares::new(LIMITS);
-        let mut all: Vec<Turn> = turns(&shares, 1, Class::Cheap, 4);
+        let mut all: Vec<Turn> = turns(&shares, 1, Class::Cheap, 3);
         let mut own = waits(&shares, 1, Class::Cheap);
+        all.push(turn(&shares, 2, Class::Cheap));
         let mut second = waits(&shares, 2, Class::Cheap);
         let mut third = waits(&shares, 3, Class::Cheap);
+        // Of the second client and of the first.
         all.pop();
         all.pop();
         let others = (is_ready(&mut second), is_ready(&mut third));
@@ -327,7 +333,7 @@ mod tests {
     #[tokio::test]
     async fn only_so_many_wait_and_those_who_have_gone_do_not_count() {
         let shares = Shares::new(LIMITS);
-        let _all: Vec<Turn> = turns(&shares, 1, Class::Cheap, 4);
+        let _all = (turns(&shares, 1, Class::Cheap, 3), turn(&shares, 9, Class::Cheap));
         let mut waiting: Vec<_> = (0..4).map(|_| waits(&shares, 1, Class::Cheap)).collect();
         let refused = shares.turn(client(1), Class::Cheap).await.unwrap_err();
         assert!(refused.own_share);
@@ -342,7 +348,7 @@ mod tests {
     async fn a_wait_ends_after_the_patience_and_says_whose_share_was_used_up() {
         let patience = Duration::from_millis(5);
         let shares = Shares::new(Limits { patience, ..LIMITS });
-        let all: Vec<Turn> = turns(&shares, 1, Class::Cheap, 4);
+        let all = (turns(&shares, 1, Class::Cheap, 3), turn(&shares, 9, Class::Cheap));
         let own = shares.turn(client(1), Class::Cheap).await.unwrap_err();
         let other = shares.turn(client(2), Class::Cheap).await.unwrap_err();
         assert_eq!((own.own_share, other.own_share), (true, false));
@@ -353,7 +359,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_that_comes_too_late_goes_to_the_next_one() {
-        let shares = Shares::new(Limits { all: 1, ..LIMITS });
+        let shares = Shares::new(Limits {
+            all: 1,
+            each: 1,
+            ..LIMITS
+        });
         let first = turn(&shares, 1, Class::Cheap);
         let gone = waits(&shares, 2, Class::Cheap);
         let mut next = waits(&shares, 3, Class::Cheap);

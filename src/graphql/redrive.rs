@@ -24,7 +24,7 @@ pub enum Skipped {
     NotFound,
     #[error("an earlier redrive has stored it")]
     AlreadyResolved,
-    #[error("only the first 64 KiB of its payload were kept")]
+    #[error("not all of its payload was kept")]
     PayloadTruncated,
     #[error("its stream is not configured any more")]
     UnknownStream,

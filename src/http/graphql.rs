@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::Worker;
 use super::accept::{Accepted, Choice, Media};
+use super::connections::{Connection, of_json};
 use super::refusal::Refusal;
 use super::websocket::{self, Speech};
 use super::{body, resume, streamed};
@@ -63,6 +64,11 @@ pub(super) async fn post<E: Operations>(
         Ok(body) => body,
         Err(error) => return refuse(media, error.refusal(), &error.to_string()),
     };
+    if let Some(connection) = Connection::of(&request)
+        && let Err(full) = connection.hold(of_json(&body))
+    {
+        return refuse(media, full.refusal(), full.why());
+    }
     match serde_json::from_slice::<Params>(&body) {
         Ok(params) => execute(&request, accepted, &worker, params).await,
         Err(error) => refuse(media, Refusal::BadRequest, &not_a_request(&error)),

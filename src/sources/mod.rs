@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Claim, Claimed, Micros, Place, RawBatch};
 
 pub mod broker;
+pub mod properties;
+pub mod reach;
 pub mod topics;
 pub mod poller;
 mod poll;
@@ -29,6 +31,7 @@ mod builder;
 mod report;
 mod native;
 pub mod producer;
+pub mod pace;
 mod throttle;
 pub mod demo;
 #[cfg(test)]
@@ -37,6 +40,7 @@ mod tests;
 pub use broker::{Broker, SourceError};
 pub use demo::DemoSeries;
 pub use offsets::resolve_time;
+pub use pace::Pace;
 pub use poller::Poller;
 pub use producer::{Outgoing, ProduceError, Producer};
 pub use topics::{TopicSpec, ensure_topics};

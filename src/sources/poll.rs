@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use super::builder::Builder;
 use super::native::events::{Event, Queue, Trouble, seek};
 use super::poller::Control;
+use super::reach;
 use super::rebalance::{Change, Context};
 use super::report::Report;
 use super::{Failure, PollConfig, Sink};
@@ -51,6 +52,7 @@ pub(super) struct Reader<'c> {
     credits: &'c Arc<Credits>,
     builder: Builder,
     report: Report<'c>,
+    brokers: String,
     /// Paused for want of credits.
     held_back: bool,
     /// Paused for good: somebody waits for the last batch, or waited.
@@ -69,6 +71,7 @@ impl<'c> Reader<'c> {
         sink: &'c dyn Sink,
         control: &'c Control,
         credits: &'c Arc<Credits>,
+        brokers: String,
     ) -> Result<Self, Failure> {
         let queue = Queue::of(consumer).ok_or_else(|| Failure::retry("the consumer has no queue"))?;
         Ok(Self {
@@ -81,6 +84,7 @@ impl<'c> Reader<'c> {
             control,
             credits,
             builder: Builder::default(),
+            brokers,
             held_back: false,
             draining: false,
             waiting_for_drain: Vec::new(),
@@ -349,7 +353,7 @@ impl<'c> Reader<'c> {
                 Err(Failure::retry(format!("kafka refused the consumer: {code}")))
             }
             Code::AllBrokersDown => {
-                self.report.lost("no broker can be reached");
+                self.report.lost(&reach::cannot_reach(&self.brokers));
                 Ok(())
             }
             _ => {

@@ -77,9 +77,10 @@ impl Poller {
         });
         let thread = std::thread::Builder::new().name("kafka-poll".into()).spawn({
             let control = Arc::clone(&control);
+            let brokers = broker.bootstrap_servers().to_owned();
             move || {
                 read(&*sink, || {
-                    Reader::new(&consumer, generation, config, &*sink, &control, &credits)?.run()
+                    Reader::new(&consumer, generation, config, &*sink, &control, &credits, brokers)?.run()
                 });
                 control.end();
                 consumer.context().forget_all();
@@ -190,7 +191,7 @@ fn read(sink: &dyn Sink, reading: impl FnOnce() -> Result<(), Failure>) {
     }
 }
 
-fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
+pub(super) fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
     let kib = (config.prefetch_bytes / 1024).max(1);
     // The in-process cluster takes many rounds for a cooperative rebalance, and answers a fetch that
     // found nothing after the whole wait, whatever came meanwhile.
@@ -206,6 +207,8 @@ fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
         &[
             ("partition.assignment.strategy", strategy.into()),
             ("heartbeat.interval.ms", heartbeat.to_string()),
+            // librdkafka takes no shorter one than the session.
+            ("max.poll.interval.ms", session.max(300_000).to_string()),
             ("queued.max.messages.kbytes", kib.to_string()),
             ("fetch.wait.max.ms", fetch_wait.into()),
             ("fetch.max.bytes", config.prefetch_bytes.to_string()),

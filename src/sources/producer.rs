@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
 use rdkafka::producer::future_producer::DeliveryFuture;
@@ -70,16 +71,7 @@ pub struct Delivery<'p> {
 impl Producer {
     /// `patience`: how long a record may take from [`Producer::enqueue`] to its confirmation.
     pub fn new(broker: &Broker, patience: Duration) -> Result<Self, SourceError> {
-        let inner = broker
-            .client(
-                &[
-                    ("partitioner", "murmur2_random".into()),
-                    ("compression.type", "none".into()),
-                    ("linger.ms", "5".into()),
-                    ("delivery.timeout.ms", patience.as_millis().to_string()),
-                ],
-                &[("acks", "all".into()), ("enable.idempotence", "true".into())],
-            )
+        let inner = config(broker, patience)
             .create_with_context(Quiet)
             .map_err(refused)?;
         Ok(Self {
@@ -160,6 +152,18 @@ impl Delivery<'_> {
             offset: delivery.offset,
         })
     }
+}
+
+pub(super) fn config(broker: &Broker, patience: Duration) -> ClientConfig {
+    broker.client(
+        &[
+            ("partitioner", "murmur2_random".into()),
+            ("compression.type", "none".into()),
+            ("linger.ms", "5".into()),
+            ("delivery.timeout.ms", patience.as_millis().to_string()),
+        ],
+        &[("acks", "all".into()), ("enable.idempotence", "true".into())],
+    )
 }
 
 fn native<'a>(record: &Outgoing<'a>) -> FutureRecord<'a, [u8], [u8]> {

@@ -8,13 +8,18 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
+use tokio::time::timeout;
 
 use super::broker::{Broker, Quiet, REQUEST_TIMEOUT, SourceError, refused};
 use super::native::{self, Topic};
+use super::reach;
 use crate::telemetry::Status;
 
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(10);
+
+/// Without an answer for this long it is worth a look whether a broker can be reached at all.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// A topic as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,19 +52,48 @@ pub async fn ensure_topics(
 ) -> Result<(), SourceError> {
     let mut pause = FIRST_RETRY;
     loop {
-        match attempt(broker, wanted).await {
+        match answered(broker, wanted, status).await {
             Ok(()) => {
                 status.well("kafka");
                 return Ok(());
             }
             Err(error) if is_final(&error) => return Err(error),
             Err(error) => {
-                tracing::warn!(%error, retry_in = ?pause, "topics are not ready yet");
-                status.trouble("kafka", error.to_string());
+                let why = in_words(broker, &error).await;
+                tracing::warn!("{why}; trying again in {pause:?}");
+                status.trouble("kafka", why);
             }
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LAST_RETRY);
+    }
+}
+
+/// As an attempt may take long, a broker that takes no connection is named meanwhile.
+async fn answered(broker: &Broker, wanted: &[TopicSpec], status: &Status) -> Result<(), SourceError> {
+    let mut attempt = std::pin::pin!(attempt(broker, wanted));
+    if let Ok(answer) = timeout(SILENCE, &mut attempt).await {
+        return answer;
+    }
+    if let Some(why) = reach::trouble(broker).await {
+        tracing::warn!("{why}");
+        status.trouble("kafka", why);
+    }
+    attempt.await
+}
+
+/// What a person can act on.
+async fn in_words(broker: &Broker, error: &SourceError) -> String {
+    if let Some(why) = reach::trouble(broker).await {
+        return why;
+    }
+    match error {
+        SourceError::Kafka(error) if error.rdkafka_error_code().is_some_and(is_silence) => format!(
+            "{}: it takes connections but does not answer ({error}); does it expect TLS or a login (see \
+             [kafka.properties]), and can the addresses it advertises be reached from here?",
+            reach::cannot_reach(broker.bootstrap_servers())
+        ),
+        error => error.to_string(),
     }
 }
 
@@ -195,6 +229,16 @@ fn is_transient(code: RDKafkaErrorCode) -> bool {
             | RDKafkaErrorCode::CoordinatorLoadInProgress
             // Fewer brokers up than the replication asks for, as at a cluster's start.
             | RDKafkaErrorCode::InvalidReplicationFactor
+    )
+}
+
+fn is_silence(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::RequestTimedOut
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::AllBrokersDown
     )
 }
 

@@ -135,6 +135,13 @@ impl DatabaseUrl {
         other
     }
 
+    /// Whether the files that it names can be read; each connection reads them anew.
+    pub fn check_files(&self) -> Result<(), BadDatabaseUrl> {
+        self.tls
+            .unreadable()
+            .map_or(Ok(()), |why| Err(BadDatabaseUrl(why)))
+    }
+
     /// Whether the server is beyond this machine and nothing proves that it is the one that was meant.
     pub fn is_unverified(&self) -> bool {
         let is_local = |name: &str| {

@@ -3,6 +3,8 @@
 //! A partition is created beside the table and then attached: `create table ... partition of`
 //! would lock out every reader and writer of the table, attaching does not.
 
+use std::collections::HashMap;
+
 use chrono::DateTime;
 use tokio_postgres::{Client, GenericClient, Row};
 
@@ -25,6 +27,10 @@ const PATIENCE: &str = "set local lock_timeout = '5s'";
 // Each table has a lock of its own: writers never wait for those who see to the rollups.
 const LOCK: &str = "select pg_advisory_xact_lock($1 + case $2::text when 'points' then 0
     else (hashtext($2::text)::bigint & 65535) << 32 end)";
+
+const NOTED: &str = "select note, count(*) from pg_inherits i
+    cross join lateral obj_description(i.inhrelid, 'pg_class') note
+    where i.inhparent = $1::text::regclass and note is not null group by note";
 
 /// The partitions of the tables that `$1` lists, each with its table, name and half-open bounds.
 pub(super) const BOUNDS: &str = r"
@@ -62,8 +68,18 @@ pub(super) struct Partitions {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Far {
     length: i64,
-    /// So many may exist.
+    /// So many may exist; one stream may have opened half of them.
     most: usize,
+}
+
+/// A range to make and the stream that needs it.
+type Opening<'a> = ((i64, i64), &'a str);
+
+/// The far partitions that exist, in all and by what is noted of who opened them.
+#[derive(Debug, Default)]
+struct Opened {
+    all: usize,
+    noted: HashMap<String, usize>,
 }
 
 impl Far {
@@ -101,17 +117,20 @@ impl Partitions {
     /// Reads the partitions anew; true when one that was known is gone.
     pub async fn reload(&mut self, client: &Client) -> Result<bool, WriteError> {
         let before = std::mem::replace(&mut self.known, bounds(client, self.table).await?);
-        Ok(before.iter().any(|range| !self.known.contains(range)))
+        Ok(before
+            .iter()
+            .any(|range| self.known.binary_search(range).is_err()))
     }
 
     /// Sees to it that all times of each owner, such as a record, have a partition; they come ordered
-    /// by owner. Returns the owners that would need more than may exist: nothing is made for them. Not
-    /// to be called inside a transaction: a few new partitions at a time commit by themselves. A time
+    /// by owner. Returns the owners that would need more than may exist, or than their stream may open:
+    /// nothing is made for them. Not to be called inside a transaction: a few new partitions at a time commit by themselves. A time
     /// outside the years 1 to 9999, which nobody lets in, gets none: Postgres then refuses the row alone.
-    pub async fn ensure<O: Copy + PartialEq>(
+    pub async fn ensure<'a, O: Copy + PartialEq>(
         &mut self,
         client: &Client,
         times: impl Iterator<Item = (O, Micros)> + Clone,
+        stream: impl Fn(O) -> &'a str,
         pace: &Pace,
     ) -> Result<Vec<O>, WriteError> {
         // Most batches end here.
@@ -124,18 +143,22 @@ impl Partitions {
             // before us committed.
             client.execute(LOCK, &[&locks::PARTITIONS, &self.table]).await?;
             self.reload(client).await?;
-            let (mut missing, refused) = self.missing(times.clone(), Micros::now());
+            let opened = self.opened(client).await?;
+            let (mut missing, refused) = self.missing(times.clone(), &stream, opened, Micros::now());
             missing.truncate(AT_ONCE);
             client.batch_execute(PATIENCE).await?;
-            for range in &missing {
-                client.batch_execute(&statements(self.table, *range)).await?;
+            for (range, stream) in &missing {
+                let is_opened = self.is_far(*range) && !stream.is_empty();
+                let note = is_opened.then(|| note(stream));
+                let create = statements(self.table, *range, note.as_deref());
+                client.batch_execute(&create).await?;
                 pace.step();
             }
             client.batch_execute("commit").await?;
             if missing.is_empty() {
                 return Ok(refused);
             }
-            for range in missing {
+            for (range, _) in missing {
                 if let Err(at) = self.known.binary_search(&range) {
                     self.known.insert(at, range);
                 }
@@ -148,8 +171,24 @@ impl Partitions {
     pub async fn ahead(&mut self, client: &Client, now: Micros, more: i64) -> Result<(), WriteError> {
         let length = self.length;
         let times = (0..=more).map(|n| ((), Micros(now.0.saturating_add(n * length))));
-        self.ensure(client, times, &Pace::default()).await?;
+        self.ensure(client, times, |()| "", &Pace::default()).await?;
         Ok(())
+    }
+
+    fn is_far(&self, range: (i64, i64)) -> bool {
+        range.1 - range.0 > self.length
+    }
+
+    async fn opened(&self, client: &Client) -> Result<Opened, WriteError> {
+        if self.far.is_none() {
+            return Ok(Opened::default());
+        }
+        let rows = client.query(NOTED, &[&self.table]).await?;
+        let noted = |row: &Row| (row.get(0), row.get::<_, i64>(1).unsigned_abs() as usize);
+        Ok(Opened {
+            all: self.known.iter().filter(|range| self.is_far(**range)).count(),
+            noted: rows.iter().map(noted).collect(),
+        })
     }
 
     fn is_missing<O>(&self, times: impl Iterator<Item = (O, Micros)>) -> bool {
@@ -166,15 +205,16 @@ impl Partitions {
         false
     }
 
-    /// The ranges to make, and the owners that are refused. An owner is all or nothing.
-    fn missing<O: Copy + PartialEq>(
+    /// The ranges to make, each with its stream, and the owners that are refused. An owner is all or
+    /// nothing.
+    fn missing<'a, O: Copy + PartialEq>(
         &self,
         times: impl Iterator<Item = (O, Micros)>,
+        stream: impl Fn(O) -> &'a str,
+        mut opened: Opened,
         now: Micros,
-    ) -> (Vec<(i64, i64)>, Vec<O>) {
-        let far = |range: &&(i64, i64)| range.1 - range.0 > self.length;
-        let mut far = self.known.iter().filter(far).count();
-        let most = self.far.map_or(usize::MAX, |bound| bound.most);
+    ) -> (Vec<Opening<'a>>, Vec<O>) {
+        let most = self.far.map_or(usize::MAX, |far| far.most);
         // What was known, with what will be made.
         let mut plan = Self {
             known: self.known.clone(),
@@ -183,10 +223,14 @@ impl Partitions {
         let (mut missing, mut refused) = (Vec::new(), Vec::new());
         let mut times = times.peekable();
         while let Some(&(owner, _)) = times.peek() {
-            let (mut mine, mut more) = (Vec::new(), 0);
+            let (stream, mut mine, mut more) = (stream(owner), Vec::new(), 0);
+            let of_stream = opened.noted.entry(note(stream)).or_default();
+            let room = most
+                .saturating_sub(opened.all)
+                .min(most.div_ceil(2).saturating_sub(*of_stream));
             while let Some((_, Micros(time))) = times.next_if(|(of, _)| *of == owner) {
                 let covers = |range: &(i64, i64)| (range.0..range.1).contains(&time);
-                if far + more > most
+                if more > room
                     || !is_storable(time)
                     || plan.covering(time).is_some()
                     || mine.iter().any(covers)
@@ -195,18 +239,19 @@ impl Partitions {
                 }
                 // New ranges lie on one grid, so those of one owner never overlap.
                 let range = plan.room(time, now);
-                more += usize::from(range.1 - range.0 > self.length);
+                more += usize::from(self.is_far(range));
                 mine.push(range);
             }
-            if more > 0 && far + more > most {
+            if more > room {
                 refused.push(owner);
                 continue;
             }
-            far += more;
+            opened.all += more;
+            *of_stream += more;
             for range in mine {
                 if let Err(at) = plan.known.binary_search(&range) {
                     plan.known.insert(at, range);
-                    missing.push(range);
+                    missing.push((range, stream));
                 }
             }
         }
@@ -270,7 +315,11 @@ async fn bounds(client: &Client, table: &str) -> Result<Vec<(i64, i64)>, WriteEr
     Ok(partitions.iter().map(|p| (p.since.0, p.until.0)).collect())
 }
 
-fn statements(table: &str, (from, to): (i64, i64)) -> String {
+fn note(stream: &str) -> String {
+    format!("opened by stream {stream}")
+}
+
+fn statements(table: &str, (from, to): (i64, i64), note: Option<&str>) -> String {
     let text = |micros, format| {
         DateTime::from_timestamp_micros(micros)
             .unwrap_or_default()
@@ -281,8 +330,11 @@ fn statements(table: &str, (from, to): (i64, i64)) -> String {
     };
     let name = format!("{table}_p{}", text(from, "%Y%m%d"));
     let edge = "%Y-%m-%d %H:%M:%S%.6fZ";
+    let note = note.map_or_else(String::new, |note| {
+        format!("comment on table {name} is '{}';", note.replace('\'', "''"))
+    });
     format!(
-        "create table {name} (like {table} including defaults including constraints);
+        "create table {name} (like {table} including defaults including constraints); {note}
          alter table {table} attach partition {name} for values from ('{}') to ('{}')",
         text(from, edge),
         text(to, edge),
@@ -290,76 +342,4 @@ fn statements(table: &str, (from, to): (i64, i64)) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Micros = Micros(1_000 * DAY + 5);
-
-    fn with(known: &[(i64, i64)]) -> Partitions {
-        Partitions {
-            table: "points",
-            length: DAY,
-            far: None,
-            known: known.to_vec(),
-        }
-    }
-
-    #[test]
-    fn a_new_partition_is_a_day_and_never_overlaps_another() {
-        let room = |of: &Partitions, time| of.room(time, NOW);
-        assert_eq!(room(&with(&[]), DAY + 5), (DAY, 2 * DAY));
-        assert_eq!(room(&with(&[]), -5), (-DAY, 0));
-        let odd = with(&[(DAY / 2, DAY), (2 * DAY - 10, 3 * DAY)]);
-        assert_eq!(room(&odd, 5), (0, DAY / 2));
-        assert_eq!(room(&odd, DAY + 5), (DAY, 2 * DAY - 10));
-        let mut weeks = with(&[]);
-        weeks.length = 7 * DAY;
-        assert_eq!(room(&weeks, Micros::FIRST.0).0, Micros::FIRST.0);
-        assert_eq!(room(&weeks, Micros::LAST.0).1, Micros::LAST.0 + 1);
-    }
-
-    #[test]
-    fn far_from_the_present_partitions_are_longer_and_leave_the_near_days_their_own() {
-        let far = with(&[]).with_far(Far::new(30, 10));
-        assert_eq!(far.room(999 * DAY, NOW), (999 * DAY, 1_000 * DAY));
-        assert_eq!(far.room(940 * DAY, NOW), (940 * DAY, 941 * DAY));
-        // 930 is on the grid of 30 days; the days from 940 on are near.
-        assert_eq!(far.room(940 * DAY - 1, NOW), (930 * DAY, 940 * DAY));
-        assert_eq!(far.room(5, NOW), (0, 30 * DAY));
-        assert_eq!(far.room(1_007 * DAY, NOW), (1_007 * DAY, 1_008 * DAY));
-        assert_eq!(far.room(1_008 * DAY, NOW), (1_008 * DAY, 1_020 * DAY));
-        let cut = with(&[(12 * DAY, 14 * DAY)]).with_far(Far::new(30, 10));
-        assert_eq!(cut.room(5, NOW), (0, 12 * DAY));
-    }
-
-    #[test]
-    fn an_owner_that_would_need_too_many_is_refused_as_a_whole_and_others_are_not() {
-        let far = with(&[(0, 30 * DAY)]).with_far(Far::new(30, 3));
-        let time = |owner: u32, day: i64| (owner, Micros(day * DAY));
-        let times = [
-            time(1, 31),
-            time(1, 32),
-            // Two more would be four.
-            time(2, 61),
-            time(2, 91),
-            time(3, 95),
-            time(4, 200),
-            time(5, 31),
-            time(6, 998),
-            time(6, 999),
-        ];
-        let (missing, refused) = far.missing(times.into_iter(), NOW);
-        let days = |from: i64, to: i64| (from * DAY, to * DAY);
-        assert_eq!(
-            missing,
-            [days(30, 60), days(90, 120), days(998, 999), days(999, 1_000)]
-        );
-        assert_eq!(refused, [2, 4]);
-    }
-
-    #[test]
-    fn the_statement_names_the_first_day() {
-        let sql = statements("points", (0, DAY));
-        assert!(sql.contains("points_p19700101 for values from ('1970-01-01 00:00:00.000000Z')"));
-    }
-}
+mod tests;

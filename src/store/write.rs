@@ -217,7 +217,11 @@ impl Writer {
         let points = part.points(batch);
         let accepted = points.iter().filter(|point| !rejects.contains_key(&point.record));
         let times = accepted.map(|point| (point.record, point.ts));
-        let refused = self.partitions.ensure(&self.client, times, &self.pace).await?;
+        let stream = |record: u32| &*batch.raw.share(&batch.raw.records[record as usize]).of.stream;
+        let refused = self
+            .partitions
+            .ensure(&self.client, times, stream, &self.pace)
+            .await?;
         // Before the series: a record that is refused here creates none.
         rejects.extend(refused.into_iter().map(|record| {
             let why = too_many_partitions(record, self.far_partitions);
@@ -323,8 +327,8 @@ fn too_many_partitions(record: u32, most: usize) -> Rejected {
         record,
         reason: Reason::TooManyPartitions,
         detail: format!(
-            "a point far from the present would need one more time partition than the {most} that may exist; \
-             raise pipeline.max_far_partitions to allow it"
+            "a point far from the present would need one more time partition than the {most} that may exist, or \
+             than the half of them that its stream may open; raise pipeline.max_far_partitions to allow it"
         ),
         element: None,
     }

@@ -21,7 +21,11 @@ pub struct Limits {
 /// How far a point's time may lie from its record's Kafka timestamp. Judged by that timestamp and
 /// not by the clock, so that reading the same records again gives the same answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table such as { past = \"366d\", future = \"1d\" }"
+)]
 pub struct AcceptedTime {
     #[serde(with = "humantime_text")]
     pub past: Duration,
@@ -152,14 +156,37 @@ pub(super) fn shorten(text: &str) -> String {
 pub mod humantime_text {
     use std::time::Duration;
 
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use std::fmt;
+
+    use serde::de::{Error, Visitor};
+    use serde::{Deserializer, Serializer};
 
     pub fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&humantime::format_duration(*span))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        humantime::parse_duration(&text).map_err(D::Error::custom)
+        deserializer.deserialize_str(Span)
+    }
+
+    /// For those who have the text already.
+    pub fn parse<E: Error>(text: &str) -> Result<Duration, E> {
+        humantime::parse_duration(text).map_err(|_| E::custom(format_args!("must be {WANTED}")))
+    }
+
+    const WANTED: &str = r#"a length of time such as "30s", "12h" or "7days""#;
+
+    struct Span;
+
+    impl Visitor<'_> for Span {
+        type Value = Duration;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(WANTED)
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
+            parse(text)
+        }
     }
 }

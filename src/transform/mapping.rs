@@ -26,7 +26,10 @@ pub struct Mapping {
 
 /// Where the time stands and, if it is a number, in which unit. Texts are RFC 3339.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { field = \"ts\", unit = \"ms\" }"
+)]
 pub struct TimeField {
     #[serde(default = "TimeField::default_field")]
     pub field: String,
@@ -106,10 +109,15 @@ impl Mapping {
                     OnMissing::Skip => continue,
                 }
             };
-            let metric = format!("{}_{}", self.metric_prefix, name.replace('.', "_"));
+            let metric = self.metric(name);
             emit(series.index(&metric, &labels)?, ts, number(name, value)?);
         }
         Ok(())
+    }
+
+    /// The metric that a field of `values` becomes.
+    pub fn metric(&self, field: &str) -> String {
+        format!("{}_{}", self.metric_prefix, field.replace('.', "_"))
     }
 
     fn labels<'a>(&'a self, object: &'a Object<'_>, limits: &Limits) -> Result<Labels<'a>, Refusal> {

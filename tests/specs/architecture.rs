@@ -21,7 +21,16 @@ const FLOORS: [&[&str]; 6] = [
     &["graphql"],
     &["http"],
     &[
-        "config", "client", "app", "demo", "offline", "terminal", "cli", "main", "lib",
+        "config",
+        "client",
+        "app",
+        "embedded_kafka",
+        "demo",
+        "offline",
+        "terminal",
+        "cli",
+        "main",
+        "lib",
     ],
 ];
 

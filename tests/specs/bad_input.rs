@@ -23,12 +23,15 @@ fn labelled(metric: &str, ts: Micros, labels: Value) -> Record {
 
 #[actix_web::test]
 async fn every_kind_of_bad_record_is_one_dead_letter_and_its_neighbours_are_stored() {
-    let plan = StreamSync::plan().await.stream_settings(
-        r#"
-        max_record_bytes = 100000
-        max_series = 2
-        retention = "30d""#,
-    );
+    let plan = StreamSync::plan()
+        .await
+        .settings("[pipeline]\nmax_far_partitions = 0")
+        .stream_settings(
+            r#"
+            max_record_bytes = 100000
+            max_series = 2
+            retention = "90d""#,
+        );
     plan.topics().await;
     let t = moment();
     let labels = |n: usize| {
@@ -58,7 +61,7 @@ async fn every_kind_of_bad_record_is_one_dead_letter_and_its_neighbours_are_stor
             record(r#"{"metric": "m", "ts": "soon", "value": 1}"#),
         ),
         (Reason::OutOfTimeRange, point("m", Micros(t.0 + 48 * HOUR), 1.0)),
-        (Reason::TooOld, point("m", Micros(t.0 - 40 * 24 * HOUR), 1.0)),
+        (Reason::TooOld, point("m", Micros(t.0 - 100 * 24 * HOUR), 1.0)),
         (Reason::InvalidName, point("m{}", t, 1.0)),
         (
             Reason::LabelTooLong,
@@ -72,6 +75,11 @@ async fn every_kind_of_bad_record_is_one_dead_letter_and_its_neighbours_are_stor
         ),
         // Two are allowed, and `good` will be both of them by then.
         (Reason::TooManySeries, point("third", t, 1.0)),
+        // More than 60 days are far.
+        (
+            Reason::TooManyPartitions,
+            point("good", Micros(t.0 - 80 * 24 * HOUR), 1.0),
+        ),
         // By the database's own check, below.
         (Reason::RejectedByStore, point("good", t, -1.0)),
     ];

@@ -272,6 +272,17 @@ async fn query_prints_latest_values_history_and_any_graphql() {
         2,
         "{table}"
     );
+    for step in [&["--step", "1s"][..], &[]] {
+        let history = [&["--metric", "a", "--last", "1h", "--format", "table"], step].concat();
+        let table = query(&history).printed();
+        let rows: Vec<Vec<&str>> = table
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(rows[0], ["series.key", "ts", "value"], "{table}");
+        let values: Vec<_> = rows[2..].iter().map(|row| (row[0], row[2])).collect();
+        assert_eq!(values, [("a{}", "1"), ("a{}", "2")], "{table}");
+    }
     let own = query(&[
         "query($p: String) { metrics(prefix: $p) { name } }",
         "--variables",

@@ -21,6 +21,7 @@ mod dashboard;
 mod demo;
 mod every;
 mod export;
+mod front_door;
 mod history;
 mod ingest;
 mod kafka_log;

@@ -1,5 +1,7 @@
 //! Questions about what is stored: exact answers for a small known input, and errors with codes.
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 use streamsync::data::Micros;
 
@@ -347,4 +349,49 @@ async fn the_pipeline_tells_how_far_it_is() {
     let expected = json!({"topic": known.plan.stream, "partition": 0, "nextOffset": 21,
         "endOffset": 21, "lag": 0, "trouble": null});
     assert_eq!(own(&answer), expected);
+}
+
+#[actix_web::test]
+async fn reads_that_do_not_end_keep_no_other_client_out() {
+    let known = Known::input().await;
+    let database = &known.plan.database;
+    // Whatever reads points waits for this lock, until the statement time-out.
+    let locking = database.client().await;
+    let lock = "begin; lock table points in access exclusive mode";
+    locking.batch_execute(lock).await.expect("the lock");
+    let stuck = known.with_times(r#"{ history(selector: {}, from: $0) { points { ts } } }"#);
+    let mut stuck: FuturesUnordered<_> = (0..30).map(|_| known.node.response(&stuck, json!({}))).collect();
+    let waiting = async {
+        let query = "select count(*) >= 6 from pg_locks where not granted
+            and database = (select oid from pg_database where datname = current_database())";
+        eventually("they wait on both workers", async || {
+            (database.column(query).await == ["t"]).then_some(())
+        })
+        .await;
+    };
+    // By another address, and each time by another connection, so that all workers are asked.
+    let connector = awc::Connector::new().local_address([127, 0, 0, 2].into());
+    let other = awc::Client::builder().connector(connector).finish();
+    let metrics = async {
+        waiting.await;
+        for _ in 0..8 {
+            let asking = other.post(format!("{}/graphql", known.node.url)).force_close();
+            let mut answer = asking
+                .send_json(&json!({"query": "{ metrics { name } }"}))
+                .await
+                .expect("an answer in time");
+            let answer: Value = answer.json().await.expect("JSON");
+            assert_eq!(
+                answer["data"]["metrics"].as_array().map(Vec::len),
+                Some(2),
+                "{answer:#}"
+            );
+        }
+    };
+    tokio::select! {
+        biased;
+        () = metrics => {}
+        answer = stuck.next() => panic!("the others are answered first: {answer:?}"),
+    }
+    locking.batch_execute("rollback").await.expect("the lock is gone");
 }

@@ -35,7 +35,7 @@ function Shown({ payload, size }: { payload: Payload; size: number }) {
       </div>
       {truncated && (
         <p className="mb-2 text-warn">
-          ▲ Only the first 64 KiB were kept. The letter cannot be redriven: its producer has to send it again.
+          ▲ Not all of it was kept. The letter cannot be redriven: its producer has to send it again.
         </p>
       )}
       {element !== null && (

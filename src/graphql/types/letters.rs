@@ -74,7 +74,7 @@ impl DeadLetter {
         Long(self.0.payload_size)
     }
 
-    /// True where only the first 64 KiB of the payload were kept: such a letter cannot be redriven.
+    /// True where not all of the payload was kept, as of one beyond 64 KiB: such a letter cannot be redriven.
     async fn payload_truncated(&self) -> bool {
         self.0.truncated()
     }

@@ -15,8 +15,9 @@ static CORES: LazyLock<Arc<Shares>> = LazyLock::new(|| {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Shares::new(Limits {
         all: cores,
+        each: (cores - 1).max(1),
         heavy: cores,
-        heavy_each: (cores - 1).max(1),
+        heavy_each: cores,
         // Each holds what it is to be computed from.
         waiting: 64,
         waiting_each: 16,

@@ -27,8 +27,8 @@ use rustix::net::{SendFlags, Shutdown};
 
 use self::body::Paced;
 use self::clock::Wait;
-pub(super) use self::shares::Full;
-use self::shares::{Share, Shares};
+use self::shares::Shares;
+pub(super) use self::shares::{Full, Share};
 use super::refusal::Refusal;
 use crate::data::{Budget, ClientKey, Reserved};
 use crate::telemetry::Metrics;
@@ -37,6 +37,8 @@ use crate::telemetry::Metrics;
 pub(super) const DOORWAY: usize = 64;
 /// What a connection may hold without being counted: most requests and answers are smaller.
 const FREE: usize = 16 * 1024;
+/// What a value of JSON takes once it is read, nearly.
+const VALUE: usize = 100;
 /// A client has at most this part of the memory.
 const CLIENTS: usize = 4;
 
@@ -213,6 +215,19 @@ impl Connection {
         taken.inspect_err(|_| self.of.refused("memory"))
     }
 
+    /// Memory for what outlives a message, such as an operation of a WebSocket.
+    ///
+    /// # Errors
+    /// As [`hold`](Self::hold).
+    pub(super) fn reserve(&self, bytes: usize) -> Result<Option<Share>, Full> {
+        if bytes <= FREE {
+            return Ok(None);
+        }
+        let bytes = bytes.min(self.of.memory.most());
+        let taken = self.of.memory.take(self.client, bytes);
+        taken.map(Some).inspect_err(|_| self.of.refused("memory"))
+    }
+
     /// From now on a session keeps the time.
     pub(super) fn go_live(&self) {
         self.live.set(true);
@@ -329,6 +344,12 @@ pub(super) async fn watch(
         response = response.into_response(full.refusal().respond(full.why()));
     }
     Ok(response.map_body(|_, body| BoxBody::new(Paced::new(body, busy))))
+}
+
+/// What a text of JSON takes with the values that are read from it.
+pub(super) fn of_json(text: &[u8]) -> usize {
+    let begins_value = |byte: &&u8| matches!(byte, b',' | b':' | b'[' | b'{');
+    text.len() + VALUE * text.iter().filter(begins_value).count()
 }
 
 /// The refusal of a connection that is closed before it has asked for anything.

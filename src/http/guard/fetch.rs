@@ -42,7 +42,14 @@ impl<'a> Fetch<'a> {
 
     /// A browser asks for another page than ours; `none` is the user, who typed an address.
     pub fn is_from_elsewhere(self) -> bool {
-        self.is_browser() && !matches!(self.site, Some("same-origin" | "none"))
+        match self.site {
+            Some(site) => !matches!(site, "same-origin" | "none"),
+            // Node.js tells the mode alone. In these a browser sends the origin as well.
+            None => {
+                let has_origin = matches!(self.mode, Some("cors" | "websocket")) && self.dest.is_none();
+                self.is_browser() && !has_origin
+            }
+        }
     }
 
     /// The answer becomes the page in a tab, and nothing within another page.

@@ -207,6 +207,14 @@ fn our_own_pages_users_known_pages_and_programs_come_in() {
         }
     }
     assert_eq!(judged(Method::POST, "/graphql", &[]), None);
+    // `fetch` and `WebSocket` of Node.js.
+    for mode in ["cors", "websocket"] {
+        let program = [("sec-fetch-mode", mode)];
+        assert_eq!(judged(Method::POST, "/graphql", &program), None, "{mode}");
+        assert_eq!(judged(Method::GET, QUERY, &program), None, "{mode}");
+        let page = [("sec-fetch-mode", mode), ("origin", "https://evil.example")];
+        assert_eq!(judged(Method::GET, QUERY, &page), Some(403), "{mode}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use futures_util::stream::BoxStream;
 use futures_util::task::AtomicWaker;
 
 use crate::graphql::Payload;
+use crate::http::connections::Share;
 
 #[derive(Default)]
 pub struct Running {
@@ -27,6 +28,8 @@ pub struct Operation {
     /// Wakes through the bell; made once.
     waker: Waker,
     began: bool,
+    /// What its variables take in memory.
+    _held: Option<Share>,
 }
 
 /// Rings the connection for one operation.
@@ -62,7 +65,13 @@ impl Running {
         &self.list[at]
     }
 
-    pub fn start(&mut self, id: &str, opening: Vec<u8>, payloads: BoxStream<'static, Payload>) {
+    pub fn start(
+        &mut self,
+        id: &str,
+        opening: Vec<u8>,
+        payloads: BoxStream<'static, Payload>,
+        held: Option<Share>,
+    ) {
         let bell = Arc::new(Bell {
             rung: AtomicBool::new(true),
             connection: Arc::clone(&self.connection),
@@ -78,6 +87,7 @@ impl Running {
             waker: Waker::from(Arc::clone(&bell)),
             bell,
             began: false,
+            _held: held,
         });
     }
 

@@ -14,7 +14,9 @@ use tokio::time::Instant;
 
 use super::dialect::{ClientMessage, Dialect, ServerMessage, Wrong};
 use super::frames;
+use crate::graphql::errors::Code;
 use crate::graphql::{Operations, Payload, Then};
+use crate::http::connections::{Connection, of_json};
 use crate::http::session::operations::{Event, Running};
 use crate::http::session::{CHUNK, Settings};
 
@@ -22,6 +24,8 @@ pub struct Conversation<E> {
     executor: E,
     dialect: Dialect,
     settings: Rc<Settings>,
+    /// Whose share of memory its operations take; `None` in tests without a server.
+    connection: Option<Rc<Connection>>,
     data: Readiness,
     running: Running,
     going_away: bool,
@@ -44,11 +48,18 @@ enum Ending {
 }
 
 impl<E: Operations> Conversation<E> {
-    pub fn new(executor: E, dialect: Dialect, data: Data, settings: Rc<Settings>) -> Self {
+    pub fn new(
+        executor: E,
+        dialect: Dialect,
+        data: Data,
+        settings: Rc<Settings>,
+        connection: Option<Rc<Connection>>,
+    ) -> Self {
         Self {
             executor,
             dialect,
             settings,
+            connection,
             data: match dialect.needs_init() {
                 true => Readiness::Waiting(data),
                 false => Readiness::Ready(Arc::new(data)),
@@ -68,7 +79,9 @@ impl<E: Operations> Conversation<E> {
             Ok(ClientMessage::Init(payload)) => self.init(&payload, out),
             Ok(ClientMessage::Ping(payload)) => self.say(&ServerMessage::Pong(payload.as_ref()), out),
             Ok(ClientMessage::Pong) => {}
-            Ok(ClientMessage::Subscribe { id, request }) => self.subscribe(&id, *request, out),
+            Ok(ClientMessage::Subscribe { id, request }) => {
+                self.subscribe(&id, *request, of_json(text.as_bytes()), out);
+            }
             Ok(ClientMessage::Complete { id }) => {
                 if let Some(at) = self.running.find(&id) {
                     self.running.stop(at);
@@ -186,7 +199,8 @@ impl<E: Operations> Conversation<E> {
         self.say(&ServerMessage::KeepAlive, out);
     }
 
-    fn subscribe(&mut self, id: &str, request: Request, out: &mut BytesMut) {
+    /// `bytes`: what the request takes in memory.
+    fn subscribe(&mut self, id: &str, request: Request, bytes: usize, out: &mut BytesMut) {
         let data = match &self.data {
             Readiness::Ready(data) => Arc::clone(data),
             Readiness::Waiting(_) => return self.close(4401, "Unauthorized", out),
@@ -202,10 +216,21 @@ impl<E: Operations> Conversation<E> {
         }
         let most = self.settings.limits.operations;
         if self.running.len() >= most {
-            return self.say(&ServerMessage::Error(id, &[too_many(most)]), out);
+            let why = format!("more than {most} operations at once");
+            let error = refused(why, "TOO_MANY_OPERATIONS");
+            return self.say(&ServerMessage::Error(id, &[error]), out);
         }
+        let connection = self.connection.as_ref();
+        let held = match connection.map_or(Ok(None), |connection| connection.reserve(bytes)) {
+            Ok(held) => held,
+            Err(full) => {
+                let error = refused(full.why().to_owned(), Code::Overloaded.as_str());
+                return self.say(&ServerMessage::Error(id, &[error]), out);
+            }
+        };
         let payloads = self.executor.payloads(request, Some(data));
-        self.running.start(id, self.dialect.opening(id), payloads);
+        let opening = self.dialect.opening(id);
+        self.running.start(id, opening, payloads, held);
     }
 
     fn happened(&mut self, Event { at, first, payload }: Event, out: &mut BytesMut) {
@@ -241,9 +266,9 @@ impl<E: Operations> Conversation<E> {
     }
 }
 
-fn too_many(most: usize) -> ServerError {
-    let mut error = ServerError::new(format!("more than {most} operations at once"), None);
+fn refused(why: String, code: &str) -> ServerError {
+    let mut error = ServerError::new(why, None);
     let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
-    extensions.set("code", "TOO_MANY_OPERATIONS");
+    extensions.set("code", code);
     error
 }

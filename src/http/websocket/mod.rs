@@ -61,13 +61,14 @@ pub fn upgrade<E: Operations>(
     let settings = keeper.settings.clone();
     let limits = settings.limits;
     let spoken = dialect.unwrap_or(Dialect::TransportWs);
-    let mut conversation = Conversation::new(executor, spoken, data, settings);
+    let connection = Connection::of(request);
+    let mut conversation = Conversation::new(executor, spoken, data, settings, connection.clone());
     let mut greeting = BytesMut::new();
     match dialect {
         Some(_) => conversation.greet(&mut greeting),
         None => conversation.close(4406, "Subprotocol not acceptable", &mut greeting),
     }
-    let input = Input::new(payload, limits.message, Connection::of(request));
+    let input = Input::new(payload, limits.message, connection);
     let socket = Socket::new(conversation, greeting, input, limits);
     let body = keeper.body(request, spoken.transport(), socket);
     match response.message_body(body) {

@@ -59,7 +59,7 @@ impl Restore {
         let start = archived.day.start();
         let mut partitions = Partitions::of(&points, "points", 1).await?;
         let day = std::iter::once(((), start));
-        partitions.ensure(&points, day, &Pace::default()).await?;
+        partitions.ensure(&points, day, |()| "", &Pace::default()).await?;
         points.batch_execute("begin").await?;
         points
             .execute("select pg_advisory_xact_lock_shared($1)", &[&locks::CATALOGUE])

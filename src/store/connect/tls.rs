@@ -76,6 +76,20 @@ impl Tls {
         self.verify != Verify::Nothing
     }
 
+    /// The first of the files that cannot be read, and why.
+    pub fn unreadable(&self) -> Option<String> {
+        let files = [
+            ("sslrootcert", &self.root_certificate),
+            ("sslcert", &self.certificate),
+            ("sslkey", &self.key),
+        ];
+        files.into_iter().find_map(|(name, file)| {
+            let file = file.as_ref()?;
+            let error = std::fs::File::open(file).err()?;
+            Some(format!("{name}: cannot read {}: {error}", file.display()))
+        })
+    }
+
     pub fn connector(&self) -> Result<MakeTlsConnector, ErrorStack> {
         let mut builder = SslConnector::builder(SslMethod::tls_client())?;
         if let Some(file) = &self.root_certificate {

@@ -38,7 +38,18 @@ pub struct Embedded {
     data: PathBuf,
     postmaster: Postmaster,
     /// Held for as long as the server may touch the files.
-    _lock: File,
+    _lock: Lock,
+}
+
+/// Given back by itself, not by closing the file: a child that was forked a moment ago by another
+/// thread holds the same file until it becomes its program.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
 }
 
 /// Each message is one line that says what to do.
@@ -190,13 +201,13 @@ fn place(dir: &Path) -> Result<Place, EmbeddedError> {
     Place::open(&path)
 }
 
-fn lock(place: &Place, owner: &Owner) -> Result<File, EmbeddedError> {
+fn lock(place: &Place, owner: &Owner) -> Result<Lock, EmbeddedError> {
     let file = place.file(LOCK, owner).map_err(|error| match error {
         EmbeddedError::NotOurs(_) => EmbeddedError::NotOurs(place.path.clone()),
         other => other,
     })?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(EmbeddedError::InUse(place.path.clone())),
         Err(TryLockError::Error(error)) => Err(EmbeddedError::io("cannot lock", &place.path)(error)),
     }

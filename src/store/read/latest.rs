@@ -6,7 +6,7 @@ use diesel::sql_types::{Array, BigInt, Double, Integer, Timestamptz};
 
 use super::rows::from_pg;
 use super::{ReadError, Reader};
-use crate::data::{Micros, PartitionId, SeriesId};
+use crate::data::{Class, Micros, PartitionId, SeriesId};
 
 pub(super) const NEWEST: &str = r#"
 select s.id as series_id, p.ts, p.value, p.partition_id, p."offset" as record_offset
@@ -16,6 +16,9 @@ cross join lateral (
     from points where series_id = s.id
     order by ts desc limit 1
 ) p"#;
+
+/// More series than this are an expensive question: each is looked for in every time partition.
+const CHEAP: usize = 1_000;
 
 /// A series' newest point with the position that put it there.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,7 +37,11 @@ impl Reader {
             return Ok(Vec::new());
         }
         let query = diesel::sql_query(NEWEST).bind::<Array<Integer>, _>(ids.to_vec());
-        let rows: Vec<Row> = self.load(query).await?;
+        let class = match ids.len() > CHEAP {
+            true => Class::Heavy,
+            false => Class::Cheap,
+        };
+        let rows: Vec<Row> = self.load_as(class, query).await?;
         Ok(rows.into_iter().map(LatestPoint::from).collect())
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::rows::from_pg;
 use super::series::storable;
 use super::{Page, ReadError, Reader, one_more};
-use crate::data::{Header, Micros};
+use crate::data::{Class, Header, Micros};
 use crate::store::schema::dead_letters;
 
 /// Which letters to list.
@@ -37,7 +37,7 @@ pub struct DeadLetter {
     /// The Kafka record's own time.
     pub recorded_at: Micros,
     pub key: Option<Vec<u8>>,
-    /// Cut at 64 KiB; `payload_size` is that of the whole in bytes.
+    /// Cut at 64 KiB, and absent beyond the quota; `payload_size` is that of the whole in bytes.
     pub payload: Option<Vec<u8>>,
     pub payload_size: i64,
     pub headers: Vec<Header>,
@@ -124,7 +124,7 @@ impl Reader {
                 dead_letters::reason,
             ))
             .limit(self.one_too_many());
-        let rows: Vec<(String, String, String, i64, PgTimestamp)> = self.load(query).await?;
+        let rows: Vec<(String, String, String, i64, PgTimestamp)> = self.load_as(Class::Heavy, query).await?;
         let count = |(stream, topic, reason, letters, newest)| LetterCount {
             stream,
             topic,

@@ -30,12 +30,13 @@ const WAITING_EACH: usize = 256;
 
 pub(super) type Connections = Pool<AsyncPgConnection>;
 
-/// Of so many connections three quarters may be busy with expensive questions, and no client has all
-/// of those.
+/// No client has all of so many connections. Three quarters may be busy with expensive questions, and
+/// no client has all of those.
 pub(super) fn shares(connections: usize) -> Arc<Shares> {
     let heavy = (connections * 3 / 4).max(1);
     Shares::new(Limits {
         all: connections.max(1),
+        each: connections.saturating_sub(1).max(1),
         heavy,
         heavy_each: (heavy - 1).max(1),
         waiting: WAITING,

@@ -7,7 +7,7 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 
 use super::rows::from_pg;
 use super::{ReadError, Reader};
-use crate::data::Micros;
+use crate::data::{Class, Micros};
 use crate::store::partitions::BOUNDS;
 use crate::store::retention::Level;
 
@@ -97,7 +97,7 @@ impl Reader {
             "select parent, since, until, coalesce(pg_total_relation_size(oid), 0) as bytes from ({BOUNDS}) b"
         ))
         .bind::<Array<Text>, _>(Level::ALL.map(Level::table).to_vec());
-        let rows: Vec<PartitionRow> = self.load(query).await?;
+        let rows: Vec<PartitionRow> = self.load_as(Class::Heavy, query).await?;
         Ok(Level::ALL
             .into_iter()
             .map(|level| {

@@ -56,7 +56,12 @@ impl World {
             .unwrap();
         let noon = day(n).plus(DAY / 2);
         partitions
-            .ensure(&self.client, std::iter::once(((), noon)), &Pace::default())
+            .ensure(
+                &self.client,
+                std::iter::once(((), noon)),
+                |()| "",
+                &Pace::default(),
+            )
             .await
             .unwrap();
         let columns = match level {

@@ -230,7 +230,10 @@ impl Refresher {
             let partitions = Partitions::of(&self.client, level.table(), level.partition_days()).await?;
             let days = days.iter().map(|day| (*day, Micros(*day)));
             let pace = Pace::default();
-            partitions.with_far(far).ensure(&self.client, days, &pace).await?;
+            partitions
+                .with_far(far)
+                .ensure(&self.client, days, |_| "", &pace)
+                .await?;
         }
         Ok(())
     }

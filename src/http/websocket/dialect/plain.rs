@@ -305,7 +305,7 @@ mod tests {
 
     fn operation() -> Running {
         let mut running = Running::default();
-        running.start("1", opening("1"), futures_util::stream::empty().boxed());
+        running.start("1", opening("1"), futures_util::stream::empty().boxed(), None);
         running
     }
 

@@ -7,6 +7,8 @@ use tokio::net::TcpStream;
 
 use super::*;
 
+const PATIENCE: Duration = Duration::from_secs(20);
+
 impl Server {
     /// A connection after its handshake, for frames that no client would send.
     async fn raw(&self) -> TcpStream {
@@ -45,8 +47,8 @@ fn frame_head(first: u8, length: u64) -> Vec<u8> {
 }
 
 /// The code of the close frame that comes before a connection ends, or `None` when none comes soon.
-async fn raw_close_code(reads: &mut (impl AsyncRead + Unpin)) -> Option<u16> {
-    let patience = tokio::time::Instant::now() + Duration::from_secs(2);
+async fn raw_close_code(reads: &mut (impl AsyncRead + Unpin), patience: Duration) -> Option<u16> {
+    let patience = tokio::time::Instant::now() + patience;
     loop {
         let mut head = [0; 2];
         let read = reads.read_exact(&mut head);
@@ -91,7 +93,12 @@ async fn a_message_in_parts_and_the_frame_that_is_coming_in_have_one_bound() {
         client.write_all(&[0; 1_500]).await.unwrap();
         client.write_all(&frame_head(0x80, begun)).await.unwrap();
         client.write_all(&[0; 10]).await.unwrap();
-        let code = raw_close_code(&mut client).await;
+        let patience = if begun == 400 {
+            Duration::from_millis(500)
+        } else {
+            PATIENCE
+        };
+        let code = raw_close_code(&mut client, patience).await;
         // What would not fit is refused by its head alone.
         assert_eq!(code, (begun == 1_200).then_some(1009), "{begun}");
     }
@@ -125,7 +132,7 @@ async fn a_message_must_be_complete_in_time_however_often_a_byte_comes() {
             // Not closed by the client.
             std::future::pending::<()>().await;
         });
-        assert_eq!(raw_close_code(&mut reads).await, Some(1008));
+        assert_eq!(raw_close_code(&mut reads, PATIENCE).await, Some(1008));
         drip.abort();
     }
     // One that is alive and complete each time stays.
@@ -154,7 +161,7 @@ async fn unfinished_messages_of_all_connections_share_one_budget() {
         if nth < 3 {
             begun.push(client);
         } else {
-            assert_eq!(raw_close_code(&mut client).await, Some(1013));
+            assert_eq!(raw_close_code(&mut client, PATIENCE).await, Some(1013));
         }
     }
     assert_eq!(server.refused("memory"), 1);
@@ -168,5 +175,36 @@ async fn unfinished_messages_of_all_connections_share_one_budget() {
     say(&mut client, long).await;
     say(&mut client, json!({"type": "ping"})).await;
     assert_eq!(hear(&mut client).await["type"], "pong");
+    server.handle.stop(false).await;
+}
+
+#[actix_web::test]
+async fn operations_with_large_variables_share_the_same_budget() {
+    let memory = connections::Limits {
+        memory: 18 << 20,
+        ..connections::Limits::default()
+    };
+    let server = Server::within(Limits::default(), memory);
+    let mut client = server.ready().await;
+    // Some 20,000 values, which take 2 MB: a client has 4.7, and needs some for what comes in.
+    let large = |id: &str| {
+        let mut message = subscribe(id, "subscription { forever }");
+        message["payload"]["variables"] = json!({"x": vec![0; 20_000]});
+        message
+    };
+    for id in ["1", "2"] {
+        say(&mut client, large(id)).await;
+        assert_eq!(hear(&mut client).await["type"], "next", "{id}");
+    }
+    say(&mut client, large("3")).await;
+    let refused = hear(&mut client).await;
+    assert_eq!(refused["type"], "error");
+    assert_eq!(refused["payload"][0]["extensions"]["code"], "OVERLOADED");
+    // One that ends makes room, and a small one always has some.
+    say(&mut client, subscribe("small", "subscription { forever }")).await;
+    assert_eq!(hear(&mut client).await["id"], "small");
+    say(&mut client, json!({"id": "1", "type": "complete"})).await;
+    say(&mut client, large("3")).await;
+    assert_eq!(hear(&mut client).await["type"], "next");
     server.handle.stop(false).await;
 }

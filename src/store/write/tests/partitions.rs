@@ -13,7 +13,8 @@ const LETTERS: &str = r#"select "offset", reason from dead_letters order by 1"#;
 
 fn few() -> WriterConfig {
     WriterConfig {
-        far_partitions: 3,
+        // One stream may open half of them.
+        far_partitions: 6,
         ..WriterConfig::default()
     }
 }

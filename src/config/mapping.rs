@@ -1,0 +1,71 @@
+//! A mapping that could only make dead letters, or points over points, is a mistake.
+//!
+//! Names are held to the rules that the transform holds records to.
+
+use std::collections::HashMap;
+
+use crate::data::METRIC_NAME;
+use crate::transform::StreamPlan;
+
+pub(super) fn check(plan: &StreamPlan, say: &mut impl FnMut(String)) {
+    let mapping = &plan.mapping;
+    let prefix = &mapping.metric_prefix;
+    // That of the name is told of the name.
+    let names = plan.limits.check_name("prefix", &format!("{prefix}_")).is_ok();
+    let has_blanks = prefix.contains(char::is_whitespace);
+    if (!names || has_blanks) && **prefix != *plan.name {
+        say(format!(
+            "metric_prefix: '{prefix}' begins no name of a metric: it must be without blanks, control characters \
+             and {{}}\"=,"
+        ));
+    }
+    if mapping.time.field.is_empty() {
+        say("time: the name of its field is empty".to_owned());
+    }
+    let mut metrics: HashMap<String, &str> = HashMap::new();
+    for field in &mapping.values {
+        if field.is_empty() {
+            say("values: the name of a field is empty".to_owned());
+            continue;
+        }
+        let metric = mapping.metric(field);
+        if plan.limits.check_name("metric", &metric).is_err() && names {
+            say(format!(
+                "values: '{field}' would become the metric '{metric}', which must be at most {} bytes and without \
+                 control characters and {{}}\"=,",
+                plan.limits.name_bytes
+            ));
+        }
+        match metrics.insert(metric.clone(), field) {
+            Some(same) if same == field => say(format!("values: '{field}' is named twice")),
+            Some(other) => say(format!(
+                "values: '{other}' and '{field}' would both become the metric '{metric}', one over the other"
+            )),
+            None => {}
+        }
+    }
+    for (at, field) in mapping.labels.iter().enumerate() {
+        if field.is_empty() {
+            say("labels: the name of a field is empty".to_owned());
+        } else if let Err(refusal) = plan.limits.check_name("label", field) {
+            say(format!("labels: {}", refusal.detail));
+        }
+        if field == METRIC_NAME {
+            say(format!(
+                "labels: '{field}' stands for the metric's name in selectors"
+            ));
+        }
+        if mapping.labels[..at].contains(field) {
+            say(format!("labels: '{field}' is named twice"));
+        }
+        if mapping.values.contains(field) {
+            say(format!("labels: '{field}' is one of the values as well"));
+        }
+        if *field == mapping.time.field {
+            say(format!("labels: '{field}' is the time as well"));
+        }
+    }
+    if let Err(refusal) = plan.limits.check_label_count(mapping.labels.len()) {
+        say(format!("labels: {}", refusal.detail));
+    }
+}

@@ -1,0 +1,185 @@
+//! Where each setting stands, so that a mistake can name the line, the key and the value.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::text::line_of;
+use super::words::{is_secret, shorten};
+
+/// What is wrong with a setting, in the order of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Of the file; none where the setting comes from outside of it.
+    line: Option<usize>,
+    /// The setting, as the code has it.
+    path: String,
+    said: String,
+}
+
+/// The settings of a file by their paths, such as `http.workers` or `stream #2.labels`.
+#[derive(Debug, Default)]
+pub struct Places {
+    settings: BTreeMap<String, Place>,
+    /// The names of the streams, in order.
+    streams: Vec<Option<String>>,
+}
+
+#[derive(Debug)]
+enum Place {
+    Line {
+        line: usize,
+        value: Option<String>,
+    },
+    /// A flag and a variable that win over the file.
+    Outside(&'static str),
+}
+
+impl Mistake {
+    pub fn at(line: usize, said: String) -> Self {
+        Self {
+            line: Some(line),
+            path: String::new(),
+            said,
+        }
+    }
+
+    pub fn of(line: usize, path: &str, why: &str) -> Self {
+        Self {
+            line: Some(line),
+            path: path.to_owned(),
+            said: format!("{path}: {why}"),
+        }
+    }
+
+    /// All of them in the order of the file, one for each setting: what cannot be read need not be
+    /// checked as well.
+    pub fn in_order(read: Vec<Self>, checked: impl IntoIterator<Item = Self>) -> Vec<String> {
+        let is_read = |mistake: &Self| {
+            let same = |other: &Self| !other.path.is_empty() && other.path == mistake.path;
+            read.iter().any(same)
+        };
+        let checked: Vec<_> = checked.into_iter().filter(|mistake| !is_read(mistake)).collect();
+        let mut all: Vec<_> = read.into_iter().chain(checked).collect();
+        all.sort_by_key(|mistake| mistake.line.unwrap_or(usize::MAX));
+        let said = |mistake: Self| match mistake.line {
+            Some(line) => format!("line {line}: {}", mistake.said),
+            None => mistake.said,
+        };
+        all.into_iter().map(said).collect()
+    }
+}
+
+/// The value is in the sentence already.
+fn is_told(why: &str, value: &str) -> bool {
+    let plain = value.trim_matches('"');
+    why.contains(&format!("'{plain}'")) || (plain.len() > 6 && why.contains(plain))
+}
+
+impl Places {
+    pub fn of(text: &str, document: &DeTable<'_>) -> Self {
+        let mut places = Self::default();
+        places.add_table(text, "", document);
+        places
+    }
+
+    /// The setting is not that of the file.
+    pub fn outside(&mut self, path: &str, by: &'static str) {
+        self.settings.insert(path.to_owned(), Place::Outside(by));
+    }
+
+    /// A `path: why` with the line and the value that stand at the path.
+    pub fn locate(&self, mistake: &str) -> Mistake {
+        let (path, why) = mistake.split_once(": ").unwrap_or(("", mistake));
+        let shown = self.shown(path);
+        let mut said = match shown.is_empty() {
+            true => why.to_owned(),
+            false => format!("{shown}: {why}"),
+        };
+        let mut line = None;
+        match self.nearest(path) {
+            Some((_, Place::Outside(by))) => said = format!("{said} (by {by})"),
+            Some((at, Place::Line { line: found, value })) => {
+                line = Some(*found);
+                if let (true, Some(value)) = (at == path, value)
+                    && !is_told(why, value)
+                {
+                    said = format!("{said}, found {value}");
+                }
+            }
+            None => {}
+        }
+        Mistake {
+            line,
+            path: path.to_owned(),
+            said,
+        }
+    }
+
+    /// The setting or, where it is not set, the table around it.
+    fn nearest<'p>(&self, path: &'p str) -> Option<(&'p str, &Place)> {
+        let mut path = path;
+        loop {
+            if let Some(place) = self.settings.get(path) {
+                return Some((path, place));
+            }
+            path = path.rsplit_once('.')?.0;
+        }
+    }
+
+    /// A stream by its name, where it has one.
+    fn shown(&self, path: &str) -> String {
+        let number = path.strip_prefix("stream #").map(|rest| rest.split('.').next());
+        let at = number.flatten().and_then(|n| n.parse::<usize>().ok());
+        let name = at.and_then(|at| self.streams.get(at.checked_sub(1)?)?.as_deref());
+        let Some((name, at)) = name.zip(at) else {
+            return path.to_owned();
+        };
+        let of = format!("stream '{}'", shorten(name));
+        match path.strip_prefix(&format!("stream #{at}.")) {
+            Some(key) => format!("{of}: {key}"),
+            None => of,
+        }
+    }
+
+    fn add_table(&mut self, text: &str, path: &str, table: &DeTable<'_>) {
+        for (key, value) in table {
+            let dot = if path.is_empty() { "" } else { "." };
+            let path = format!("{path}{dot}{}", key.get_ref());
+            if let (DeValue::Array(streams), "stream") = (value.get_ref(), &*path) {
+                for (at, stream) in (1..).zip(streams) {
+                    let path = format!("stream #{at}");
+                    self.add(text, &path, stream.span(), 0..0);
+                    let DeValue::Table(table) = stream.get_ref() else {
+                        self.streams.push(None);
+                        continue;
+                    };
+                    let name = table.get("name").and_then(|name| match name.get_ref() {
+                        DeValue::String(name) => Some(name.to_string()),
+                        _ => None,
+                    });
+                    self.streams.push(name.filter(|name| !name.is_empty()));
+                    self.add_table(text, &path, table);
+                }
+                continue;
+            }
+            if let DeValue::Table(table) = value.get_ref() {
+                self.add(text, &path, key.span(), 0..0);
+                self.add_table(text, &path, table);
+            } else {
+                self.add(text, &path, key.span(), value.span());
+            }
+        }
+    }
+
+    fn add(&mut self, text: &str, path: &str, key: Range<usize>, value: Range<usize>) {
+        let shown = |value: &&str| !value.is_empty() && !value.contains('\n') && !is_secret(path);
+        let value = text.get(value).filter(shown);
+        let place = Place::Line {
+            line: line_of(text, key.start),
+            value: value.map(shorten),
+        };
+        self.settings.insert(path.to_owned(), place);
+    }
+}

@@ -1,0 +1,233 @@
+"""Every snippet of the documentation does what it says, copied out of its page by this test.
+
+What is JavaScript runs in tests/clients/specs/documented.test.js. A snippet that nobody knows how to run fails.
+"""
+
+import datetime
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import graphql
+import pytest
+import requests
+import yaml
+from support.documented import ROOT, commands, inline, snippets
+from support.server import binary, eventually
+
+SCHEMA = graphql.build_schema((ROOT / "schema.graphql").read_text())
+SHOWN = "http://127.0.0.1:8080"
+HOUR_AGO = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+# In seconds, for the first words of a command that goes on for ever.
+PATIENCE = 60
+
+
+def by_language(*languages):
+    return [pytest.param(one, id=str(one)) for one in snippets() if one.language in languages]
+
+
+@pytest.fixture(scope="module")
+def filled(server):
+    """The metrics that the documentation speaks of, until now."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    points = [
+        {"metric": metric, "labels": [{"name": "site", "value": "north"}, {"name": "device", "value": "m7"}], "ts": at, "value": 20.5 + n}
+        for metric in ["machines_temperature", "ec2_cpu_utilization"]
+        for n in range(60)
+        for at in [(now - datetime.timedelta(seconds=60 - n)).isoformat().replace("+00:00", "Z")]
+    ]
+    server.publish(points)
+    ask = {"metric": "ec2_cpu_utilization", "from": HOUR_AGO, "format": "csv"}
+    eventually("they are stored", lambda: len(server.get("/api/v1/points", **ask).text.splitlines()) == 61)
+    return server
+
+
+def adapted(text, server):
+    """For this server, and for times of which it has points."""
+    text = text.replace(SHOWN, server.url).replace(SHOWN.removeprefix("http://"), server.url.removeprefix("http://"))
+    return re.sub(r"2026-11-\d\dT00:00:00Z", HOUR_AGO, text)
+
+
+def run(words, server, **more):
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "NO_COLOR": "1", "STREAMSYNC_URL": server.url}
+    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, cwd=server.dir, **more)
+
+
+def first_lines(words, server, count):
+    """Of a command that goes on for ever."""
+    words = ["timeout", str(PATIENCE), *words]
+    environment = {"PATH": os.environ["PATH"], "NO_COLOR": "1", "STREAMSYNC_URL": server.url}
+    child = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    try:
+        return [child.stdout.readline() for _ in range(count)]
+    finally:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def is_understood(arguments, server):
+    """The command line can be read, whatever comes of it here."""
+    ended = run([binary(), *arguments], server)
+    assert ended.returncode in (0, 1), ended.stderr
+    assert "panicked" not in ended.stderr, ended.stderr
+
+
+def streamsync(arguments, server):
+    subcommand = arguments[0]
+    if len(arguments) == 1 and subcommand != "archive":
+        return is_understood([subcommand, "--help"], server)
+    if subcommand == "query":
+        ended = run([binary(), *arguments], server)
+        assert ended.returncode == 0, ended.stderr
+        if "table" in arguments:
+            rows = ended.stdout.splitlines()[2:]
+            assert len(rows) > 3 and all(row.startswith("ec2_cpu_utilization{") for row in rows), ended.stdout
+        return None
+    if subcommand == "tail":
+        assert "ec2_cpu_utilization{" in first_lines([binary(), *arguments], server, 1)[0]
+        return None
+    if subcommand == "export":
+        ended = run([binary(), *arguments], server)
+        assert ended.returncode == 0, ended.stderr
+        assert (server.dir / arguments[arguments.index("--out") + 1]).stat().st_size > 0
+        return None
+    if subcommand in ("serve", "demo"):
+        # All that they are told, without running them.
+        placeholders = {"postgres://…": "postgres://me@db/metrics", "redis://…": "redis://cache"}
+        return is_checked([placeholders.get(word, word) for word in arguments[1:]], server)
+    if subcommand in ("archive", "restore", "rewind"):
+        return is_understood(arguments, server)
+    pytest.fail(f"nobody knows how to run `streamsync {subcommand}`")
+
+
+def is_checked(arguments, server):
+    ended = run([binary(), "check", *arguments], server)
+    assert ended.returncode == 0, ended.stderr
+
+
+def make(words, _):
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    goals = [word for word in words if "=" not in word]
+    assert goals and set(goals) <= set(targets), words
+
+
+def npm(words, _):
+    scripts = json.loads((ROOT / "dashboard/package.json").read_text())["scripts"]
+    name = words[1] if words[0] == "run" else words[0]
+    assert name == "ci" or name in scripts, words
+
+
+def curl(words, server):
+    if not shutil.which("curl"):
+        pytest.skip("curl is missing")
+    if "-N" in words:
+        said = "".join(first_lines(["curl", "-s", *words], server, 3))
+        assert "event: next" in said, said
+        return
+    ended = run(["curl", "--fail-with-body", *words], server)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "errors" not in ended.stdout and len(ended.stdout.splitlines()) > 0, ended.stdout
+
+
+KNOWN = {"make": make, "npm": npm, "curl": curl, "streamsync": streamsync, "target/debug/streamsync": streamsync}
+
+
+def perform(words, server):
+    while "=" in words[0]:
+        words = words[1:]
+    if "&&" in words:
+        at = words.index("&&")
+        perform(words[:at], server)
+        return perform(words[at + 1 :], server)
+    if words[0] == "cd":
+        assert (ROOT / words[1]).is_dir()
+        return None
+    if words[0] not in KNOWN:
+        pytest.fail(f"nobody knows how to run `{' '.join(words)}`")
+    return KNOWN[words[0]](words[1:], server)
+
+
+def test_every_language_is_known():
+    known = {"text", "sh", "toml", "graphql", "js", "python", "yaml", "json"}
+    unknown = [f"{one} ({one.language or 'no language'})" for one in snippets() if one.language not in known]
+    assert not unknown
+
+
+@pytest.mark.parametrize("snippet", by_language("sh"))
+def test_commands_run(snippet, filled):
+    for words in commands(adapted(snippet.text, filled)):
+        perform(words, filled)
+
+
+@pytest.mark.parametrize("snippet", [pytest.param(one, id=str(one)) for one in inline(r"streamsync [a-z]")])
+def test_commands_within_a_line_run(snippet, filled):
+    for words in commands(adapted(snippet.text, filled)):
+        perform(words, filled)
+
+
+@pytest.mark.parametrize("snippet", by_language("python"))
+def test_python_runs(snippet, filled):
+    variables, shown = {}, []
+    for line in adapted(snippet.text, filled).splitlines():
+        try:
+            # An expression, as a notebook shows it.
+            shown.append(eval(line, variables))
+        except SyntaxError:
+            exec(line, variables)
+    assert len(shown) == 4
+    assert all(len(value) > 0 for value in shown)
+
+
+@pytest.mark.parametrize("snippet", by_language("toml"))
+def test_configurations_are_valid(snippet, filled, tmp_path):
+    header = "" if snippet.text.startswith("[") else '[[stream]]\nname = "x"\n'
+    path = tmp_path / "streamsync.toml"
+    path.write_text(header + snippet.text)
+    is_checked(["--config", str(path)], filled)
+
+
+def is_valid(document, server):
+    errors = graphql.validate(SCHEMA, graphql.parse(document))
+    assert not errors, errors
+    operation = graphql.parse(document).definitions[0].operation.value
+    if operation != "subscription":
+        server.graphql(document)
+
+
+@pytest.mark.parametrize("snippet", by_language("graphql"))
+def test_graphql_is_valid_and_answered(snippet, filled):
+    is_valid(adapted(snippet.text, filled), filled)
+
+
+@pytest.mark.parametrize("snippet", [pytest.param(one, id=str(one)) for one in inline(r"\{ [a-zA-Z]+ \{")])
+def test_graphql_within_a_line_is_valid_and_answered(snippet, filled):
+    is_valid(snippet.text, filled)
+
+
+@pytest.mark.parametrize("snippet", by_language("yaml"))
+def test_the_data_source_of_grafana_is_answered(snippet, filled):
+    source = yaml.safe_load(adapted(snippet.text, filled))["datasources"][0]
+    assert source["type"] == "prometheus"
+    answer = requests.post(f"{source['url']}/api/v1/query", data={"query": "1+1"}).json()
+    assert answer["data"]["result"][1] == "2", answer
+
+
+@pytest.mark.parametrize("snippet", by_language("json"))
+def test_the_error_of_an_expression_is_as_shown(snippet, filled):
+    shown = json.loads(snippet.text)
+    expression = re.search(r"expression '(.*)':", shown["error"])[1]
+    answer = filled.get("/prometheus/api/v1/query", query=expression).json()
+    assert set(answer) == set(shown) and answer["errorType"] == shown["errorType"]
+    assert answer["error"].startswith(shown["error"].removesuffix("…")), answer
+
+
+def test_expressions_are_answered(filled):
+    page = (ROOT / "docs/prometheus.md").read_text()
+    examples = re.findall(r"`([^`]+)`", re.search(r"^Examples: (.*)$", page, re.MULTILINE)[1])
+    assert len(examples) == 3
+    for expression in examples:
+        answer = filled.get("/prometheus/api/v1/query", query=expression)
+        assert answer.ok, (expression, answer.text)
