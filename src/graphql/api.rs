@@ -1,10 +1,11 @@
-//! The schema put together: its roots, its limits, its text, and what every response goes through.
+//! The schema put together: its roots, its limits, its text, and what every request and every
+//! response goes through.
 
 use std::sync::Arc;
 
 use async_graphql::{
-    Data, Executor, MergedObject, MergedSubscription, Request, Response, SDLExportOptions, SchemaBuilder,
-    ServerError,
+    Data, Executor, MergedObject, MergedSubscription, ObjectType, Request, Response, SDLExportOptions,
+    SchemaBuilder, SubscriptionType,
 };
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -12,14 +13,17 @@ use futures_util::stream::{self, BoxStream};
 use super::aggregates::Aggregates;
 use super::catalogue::Catalogue;
 use super::direct::{self, Slot};
+use super::errors::{self, refused};
+use super::guard::Checked;
+use super::guard::types::Types;
 use super::letters::Letters;
+use super::limits;
 use super::mutation::Mutation;
-use super::payload::{Operations, Payload, is_subscription};
+use super::payload::{Operations, Payload};
 use super::query::Query;
 use super::services::Services;
 use super::subscription::Subscription;
 use super::watch::Watch;
-use super::{errors, limits};
 use crate::live::Shapes;
 
 pub type Schema = async_graphql::Schema<Queries, Mutation, Subscriptions>;
@@ -34,45 +38,95 @@ pub struct Subscriptions(Subscription, Aggregates, Watch);
 
 /// The schema of a running server, for any transport. Each request brings its worker's `Reader`
 /// and, for subscriptions, its `HubHandle` and `Archive` (`request.data(reader)`); every error it
-/// answers with has a code.
-#[derive(Clone)]
-pub struct Api(Schema);
+/// answers with has a code. Nothing is executed that the guard has not checked.
+pub struct Api<Q = Queries, M = Mutation, S = Subscriptions> {
+    schema: async_graphql::Schema<Q, M, S>,
+    types: Arc<Types>,
+}
 
 impl Api {
     pub fn new(services: Services) -> Self {
         let shapes = Shapes::new(services.metrics.encoded.clone());
-        Self(builder().data(services).data(shapes).finish())
+        Self::of(builder().data(services).data(shapes).finish())
     }
 }
 
-impl Executor for Api {
-    async fn execute(&self, mut request: Request) -> Response {
-        if !limits::names_are_short(&mut request) {
-            return long_names();
+impl<Q, M, S> Api<Q, M, S>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    /// Any schema, with the same guard before it.
+    pub fn of(schema: async_graphql::Schema<Q, M, S>) -> Self {
+        let types = Arc::new(Types::of(&schema.sdl()));
+        Self { schema, types }
+    }
+
+    fn responses(&self, checked: Checked, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
+        match checked.into_request(&self.types) {
+            Ok(request) => {
+                let responses = Executor::execute_stream(&self.schema, request, session);
+                responses.map(coded).boxed()
+            }
+            Err(errors) => stream::iter([refused(errors)]).boxed(),
         }
-        // Boxed: the state of a whole query is large.
-        coded(Box::pin(self.0.execute(request)).await)
+    }
+}
+
+impl<Q, M, S> Executor for Api<Q, M, S>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    async fn execute(&self, request: Request) -> Response {
+        match Checked::of(request) {
+            Ok(checked) => self.answer(checked).await,
+            Err(errors) => refused(errors),
+        }
     }
 
     fn execute_stream(
         &self,
-        mut request: Request,
+        request: Request,
         session_data: Option<Arc<Data>>,
     ) -> BoxStream<'static, Response> {
-        if !limits::names_are_short(&mut request) {
-            return stream::iter([long_names()]).boxed();
+        match Checked::of(request) {
+            Ok(checked) => self.responses(checked, session_data),
+            Err(errors) => stream::iter([refused(errors)]).boxed(),
         }
-        let responses = Executor::execute_stream(&self.0, request, session_data);
-        responses.map(coded).boxed()
     }
 }
 
-impl Operations for Api {
-    fn payloads(&self, mut request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Payload> {
-        let live = is_subscription(&mut request);
+impl<Q, M, S> Operations for Api<Q, M, S>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    async fn answer(&self, checked: Checked) -> Response {
+        match checked.into_request(&self.types) {
+            // Boxed: the state of a whole query is large.
+            Ok(request) => coded(Box::pin(self.schema.execute(request)).await),
+            Err(errors) => refused(errors),
+        }
+    }
+
+    fn payloads(&self, checked: Checked, session: Option<Arc<Data>>) -> BoxStream<'static, Payload> {
+        let live = checked.is_subscription();
         let slot = Slot::default();
-        let request = request.data(slot.clone());
-        direct::payloads(slot, self.execute_stream(request, session), live)
+        let checked = checked.data(slot.clone());
+        direct::payloads(slot, self.responses(checked, session), live)
+    }
+}
+
+impl<Q, M, S> Clone for Api<Q, M, S> {
+    fn clone(&self) -> Self {
+        Self {
+            schema: self.schema.clone(),
+            types: Arc::clone(&self.types),
+        }
     }
 }
 
@@ -95,18 +149,12 @@ fn builder() -> SchemaBuilder<Queries, Mutation, Subscriptions> {
         .limit_directives(limits::DIRECTIVES)
 }
 
-fn long_names() -> Response {
-    let (one, all) = (limits::ALIAS_MAX, limits::ALIASES_MAX);
-    let why = format!("an alias is longer than {one} bytes, or all are longer than {all}");
-    coded(Response::from_errors(vec![ServerError::new(why, None)]))
-}
-
 fn coded(mut response: Response) -> Response {
     errors::complete(&mut response);
     response
 }
 
-impl std::fmt::Debug for Api {
+impl<Q, M, S> std::fmt::Debug for Api<Q, M, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Api").finish_non_exhaustive()
     }

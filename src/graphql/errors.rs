@@ -1,13 +1,15 @@
 //! Errors a client can act on: each carries a code in `extensions.code`.
 
-use async_graphql::{Error, ErrorExtensionValues, ErrorExtensions, Response};
+use async_graphql::{Error, ErrorExtensionValues, ErrorExtensions, Response, ServerError};
+
+use super::limits::{ERRORS_MAX, MESSAGE_MAX};
 
 /// The vocabulary of `extensions.code`, documented in the README.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// The document does not parse, does not fit the schema, or is too deep or too complex.
+    /// The document does not parse, does not fit the schema, or is too large, deep or complex.
     GraphqlValidationFailed,
-    /// An argument has the right type but an unusable value.
+    /// A variable or an argument has an unusable value.
     BadUserInput,
     /// The answer would have more rows than the limit; ask for less or page through it.
     TooManyRows,
@@ -64,16 +66,40 @@ impl Code {
 
 /// Gives a code to the errors that async-graphql raised by itself: with a path they are about an
 /// argument, without one about the whole document. (An extension could do the same, but would cost
-/// every field of every row.)
+/// every field of every row.) Of a document that was not executed only the first are told.
 pub fn complete(response: &mut Response) {
-    for error in &mut response.errors {
-        let code = match error.path.is_empty() {
-            true => Code::GraphqlValidationFailed,
-            false => Code::BadUserInput,
-        };
-        let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
-        if extensions.get("code").is_none() {
-            extensions.set("code", code.as_str());
-        }
+    let executed = response.errors.iter().any(|error| !error.path.is_empty());
+    if !executed {
+        response.errors.truncate(ERRORS_MAX);
+    }
+    response.errors.iter_mut().for_each(complete_one);
+}
+
+/// The response to what is not executed.
+pub fn refused(errors: Vec<ServerError>) -> Response {
+    Response::from_errors(complete_all(errors))
+}
+
+pub fn complete_all(mut errors: Vec<ServerError>) -> Vec<ServerError> {
+    errors.truncate(ERRORS_MAX);
+    errors.iter_mut().for_each(complete_one);
+    errors
+}
+
+fn complete_one(error: &mut ServerError) {
+    if error.message.len() > MESSAGE_MAX {
+        let end = (0..=MESSAGE_MAX)
+            .rev()
+            .find(|at| error.message.is_char_boundary(*at));
+        error.message.truncate(end.unwrap_or_default());
+        error.message.push('…');
+    }
+    let code = match error.path.is_empty() {
+        true => Code::GraphqlValidationFailed,
+        false => Code::BadUserInput,
+    };
+    let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+    if extensions.get("code").is_none() {
+        extensions.set("code", code.as_str());
     }
 }

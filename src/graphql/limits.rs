@@ -3,8 +3,7 @@
 //! Complexity counts fields, and weighs a list by the work behind it: a page by its length, the
 //! questions over many series by a flat sum. Rows and statement time are bounded by the store.
 
-use async_graphql::parser::types::Selection;
-use async_graphql::{Request, Result};
+use async_graphql::Result;
 
 use super::errors::Code;
 
@@ -14,9 +13,34 @@ pub const COMPLEXITY: usize = 1_000;
 /// Directives on one field.
 pub const DIRECTIVES: usize = 10;
 
+/// Bytes of a document, and its tokens.
+pub const DOCUMENT_MAX: usize = 64 * 1024;
+pub const TOKENS_MAX: usize = 20_000;
+/// Brackets within each other, fragments spread out.
+pub const DEPTH_MAX: usize = 64;
+pub const NAME_MAX: usize = 256;
 /// Bytes of an alias, and of all aliases of a document: they come back with every row.
 pub const ALIAS_MAX: usize = 128;
 pub const ALIASES_MAX: usize = 4_096;
+/// Arguments of one field or directive, or variables of one operation.
+pub const ARGUMENTS_MAX: usize = 128;
+pub const OPERATIONS_MAX: usize = 100;
+pub const FRAGMENTS_MAX: usize = 100;
+/// Fragments that spread one another, in a row.
+pub const CHAIN_MAX: usize = 16;
+/// Fields and fragments, each as often as it is spread.
+pub const SELECTIONS_MAX: usize = 5_000;
+/// Bytes of a document, its fragments as often as they are spread, its variables as often as they
+/// are used: what is copied to judge and execute it.
+pub const EXPANDED_MAX: usize = 4 * 1024 * 1024;
+/// Objects that an answer about the schema may have, at most.
+pub const INTROSPECTED_MAX: usize = 50_000;
+/// Brackets of JSON within each other, and its values.
+pub const JSON_DEPTH_MAX: usize = 64;
+pub const JSON_VALUES_MAX: usize = 250_000;
+/// Errors of a request that is not executed, and bytes of the message of each.
+pub const ERRORS_MAX: usize = 20;
+pub const MESSAGE_MAX: usize = 1_000;
 
 /// The weight of what looks at every series or point that matches, however short the answer.
 pub const WHOLE_ANSWER: usize = 100;
@@ -37,40 +61,6 @@ pub const PUBLISH_MAX: usize = 10_000;
 pub const TEXT_MAX: usize = 64 * 1024;
 /// Bytes of what is searched for in names and values.
 pub const SEARCH_MAX: usize = 256;
-
-/// Whether a document keeps to the bounds on aliases; one that does not parse is judged elsewhere.
-pub fn names_are_short(request: &mut Request) -> bool {
-    let Ok(document) = request.parsed_query() else {
-        return true;
-    };
-    let operations = document
-        .operations
-        .iter()
-        .map(|(_, operation)| &operation.node.selection_set);
-    let fragments = document
-        .fragments
-        .values()
-        .map(|fragment| &fragment.node.selection_set);
-    let mut sets: Vec<_> = operations.chain(fragments).collect();
-    let mut all = 0;
-    while let Some(set) = sets.pop() {
-        for selection in &set.node.items {
-            match &selection.node {
-                Selection::Field(field) => {
-                    let alias = field.node.alias.as_ref().map_or(0, |alias| alias.node.len());
-                    all += alias;
-                    if alias > ALIAS_MAX || all > ALIASES_MAX {
-                        return false;
-                    }
-                    sets.push(&field.node.selection_set);
-                }
-                Selection::InlineFragment(fragment) => sets.push(&fragment.node.selection_set),
-                Selection::FragmentSpread(_) => {}
-            }
-        }
-    }
-    true
-}
 
 /// What a page weighs for each field selected in it: one, and one more for every hundred rows.
 pub fn page_weight(first: Option<i32>) -> usize {
@@ -106,31 +96,4 @@ pub fn short(what: &str, text: &str, max: usize) -> Result<()> {
         return Err(Code::BadUserInput.error(format!("{what} has more than {max} bytes")));
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn aliases_are_bounded_one_by_one_and_together_wherever_they_stand() {
-        let short = |query: String| names_are_short(&mut Request::new(query));
-        let long = "x".repeat(ALIAS_MAX + 1);
-        assert!(short("{ a: metrics { b: name } }".to_owned()));
-        assert!(!short(format!("{{ {long}: metrics {{ name }} }}")));
-        assert!(!short(format!(
-            "{{ metrics {{ ... on Metric {{ {long}: name }} }} }}"
-        )));
-        assert!(!short(format!(
-            "{{ metrics {{ ...F }} }} fragment F on Metric {{ {long}: name }}"
-        )));
-        let many = |n: usize| (0..n).map(|n| format!("a{n:099}: name ")).collect::<String>();
-        assert!(short(format!("{{ metrics {{ {} }} }}", many(ALIASES_MAX / 100))));
-        assert!(!short(format!(
-            "{{ metrics {{ {} }} }}",
-            many(ALIASES_MAX / 100 + 1)
-        )));
-        // What does not parse is refused by who parses.
-        assert!(short("{".to_owned()));
-    }
 }

@@ -6,6 +6,7 @@ pub mod scalars;
 pub mod errors;
 pub mod selector;
 pub mod limits;
+pub mod guard;
 pub mod services;
 pub mod types;
 mod connection;
@@ -28,5 +29,6 @@ mod api;
 mod tests;
 
 pub use api::{Api, Schema, sdl};
+pub use guard::Checked;
 pub use new_series::NewSeries;
 pub use payload::{Next, Operations, Payload, Then};

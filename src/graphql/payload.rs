@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
-use async_graphql::{Data, Executor, ObjectType, Request, Response, ServerError, SubscriptionType, Value};
+use async_graphql::{Data, Executor, Response, ServerError, Value};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 
-use super::errors::Code;
+use super::errors::{self, Code};
+use super::guard::Checked;
 use crate::live::Json;
 
 /// One message of an operation.
@@ -40,12 +40,19 @@ pub enum Then {
     GoAway,
 }
 
-/// An executor whose operations come as payloads.
+/// What transports execute operations with: only such as the guard has checked.
 pub trait Operations: Executor {
-    fn payloads(&self, request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Payload>;
+    fn answer(&self, checked: Checked) -> impl Future<Output = Response> + Send;
+
+    fn payloads(&self, checked: Checked, session: Option<Arc<Data>>) -> BoxStream<'static, Payload>;
 }
 
 impl Payload {
+    /// The only payload of an operation that is refused for these.
+    pub fn refused(errors: Vec<ServerError>) -> BoxStream<'static, Self> {
+        stream::iter([Self::Refused(errors::complete_all(errors))]).boxed()
+    }
+
     /// A response of an operation that began.
     pub fn next(response: Response) -> Self {
         let then = then(&response);
@@ -59,19 +66,6 @@ impl Payload {
     }
 }
 
-/// The plain way for any schema.
-impl<Q, M, S> Operations for async_graphql::Schema<Q, M, S>
-where
-    Q: ObjectType + 'static,
-    M: ObjectType + 'static,
-    S: SubscriptionType + 'static,
-{
-    fn payloads(&self, mut request: Request, session: Option<Arc<Data>>) -> BoxStream<'static, Payload> {
-        let live = is_subscription(&mut request);
-        plain(Executor::execute_stream(self, request, session), live)
-    }
-}
-
 /// Each response by itself, as async-graphql made it; `live` tells those of a subscription.
 pub fn plain(responses: BoxStream<'static, Response>, live: bool) -> BoxStream<'static, Payload> {
     let first = stream::iter([true]).chain(stream::repeat(false));
@@ -80,26 +74,6 @@ pub fn plain(responses: BoxStream<'static, Response>, live: bool) -> BoxStream<'
         false => Payload::next(response),
     };
     responses.zip(first).map(payload).boxed()
-}
-
-/// What cannot be parsed is none; executing it says why.
-pub fn is_subscription(request: &mut Request) -> bool {
-    let name = request.operation_name.clone();
-    // Parsed once: executing the request finds the document in it.
-    request.parsed_query().is_ok_and(|document| {
-        operation(document, name.as_deref()).is_some_and(|found| found.ty == OperationType::Subscription)
-    })
-}
-
-/// The one that would be executed.
-pub fn operation<'a>(
-    document: &'a ExecutableDocument,
-    name: Option<&str>,
-) -> Option<&'a OperationDefinition> {
-    let mut operations = document.operations.iter();
-    operations
-        .find(|(given, _)| name.is_none() || name == given.map(|given| given.as_str()))
-        .map(|(_, operation)| &operation.node)
 }
 
 /// An error of the request itself has no path: no field was resolved.

@@ -15,6 +15,7 @@ use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
 use crate::config::StreamConfig;
 use crate::sources::producer::Placed;
+use crate::store::DatabaseUrl;
 use crate::store::read::{ReadLimits, Reader};
 use crate::store::testing::Database;
 use crate::telemetry::{Metrics, Samples, Status};
@@ -26,6 +27,12 @@ mod history;
 mod pipeline;
 
 const PAUSE: std::time::Duration = std::time::Duration::from_secs(900);
+
+/// Of a server with one stream and without Postgres and Kafka.
+pub fn services() -> Services {
+    let nowhere = "postgres://127.0.0.1:1/none".parse().unwrap();
+    services_with(Arc::new(Recorder::default()), &nowhere)
+}
 
 /// Remembers what was sent; refuses once told to.
 #[derive(Default)]
@@ -58,6 +65,32 @@ impl Publisher for Recorder {
     }
 }
 
+fn services_with(publisher: Arc<Recorder>, url: &DatabaseUrl) -> Services {
+    let target = StreamTarget {
+        topic: "machines".to_owned(),
+        redrive_topic: "streamsync.redrive.machines".to_owned(),
+        limits: Limits::default(),
+        max_series: 5,
+    };
+    let (metrics, status) = (Arc::new(Metrics::default()), Arc::new(Status::default()));
+    let stream = StreamConfig {
+        name: "machines".to_owned(),
+        ..StreamConfig::default()
+    };
+    Services {
+        samples: Arc::new(Samples::new(Arc::clone(&metrics), Arc::clone(&status))),
+        status: Arc::clone(&status),
+        metrics,
+        settings: BTreeMap::from([("machines".to_owned(), stream.settings(true))]),
+        streams: BTreeMap::from([("machines".to_owned(), target)]),
+        latest: LatestCache::local(1_000),
+        publisher,
+        pausing: Pausing::new(url.clone(), [&stream.plan()], PAUSE, status),
+        new_series: NewSeries::default(),
+        outbox_bytes: 1 << 20,
+    }
+}
+
 struct World {
     db: Database,
     reader: Reader,
@@ -83,29 +116,7 @@ impl World {
         )
         .await;
         let publisher = Arc::new(publisher);
-        let target = StreamTarget {
-            topic: "machines".to_owned(),
-            redrive_topic: "streamsync.redrive.machines".to_owned(),
-            limits: Limits::default(),
-            max_series: 5,
-        };
-        let (metrics, status) = (Arc::new(Metrics::default()), Arc::new(Status::default()));
-        let stream = StreamConfig {
-            name: "machines".to_owned(),
-            ..StreamConfig::default()
-        };
-        let services = Services {
-            samples: Arc::new(Samples::new(Arc::clone(&metrics), Arc::clone(&status))),
-            status: Arc::clone(&status),
-            metrics,
-            settings: BTreeMap::from([("machines".to_owned(), stream.settings(true))]),
-            streams: BTreeMap::from([("machines".to_owned(), target)]),
-            latest: LatestCache::local(1_000),
-            publisher: publisher.clone(),
-            pausing: Pausing::new(db.url.clone(), [&stream.plan()], PAUSE, Arc::clone(&status)),
-            new_series: NewSeries::default(),
-            outbox_bytes: 1 << 20,
-        };
+        let services = services_with(publisher.clone(), &db.url);
         Self {
             reader: Reader::new(db.url.clone(), limits).unwrap(),
             api: Api::new(services.clone()),

@@ -7,10 +7,8 @@ use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, U
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Response, Variables};
+use async_graphql::{Request, Response};
 use async_graphql_actix_web::GraphQLResponse;
-use futures_util::stream::{self, StreamExt};
-use serde::Deserialize;
 use serde_json::json;
 
 use super::Worker;
@@ -18,29 +16,10 @@ use super::accept::{Accepted, Choice, Media};
 use super::connections::{Connection, of_json};
 use super::refusal::Refusal;
 use super::websocket::{self, Speech};
-use super::{body, resume, streamed};
-use crate::graphql::payload::{never_executed, operation};
-use crate::graphql::{Operations, Payload};
-
-/// The parameters of a request; unknown ones are ignored, as the specification wants.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Params {
-    query: String,
-    operation_name: Option<String>,
-    variables: Option<serde_json::Map<String, serde_json::Value>>,
-    extensions: Option<serde_json::Map<String, serde_json::Value>>,
-}
-
-/// The same in a URL, where the maps are JSON texts.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UrlParams {
-    query: String,
-    operation_name: Option<String>,
-    variables: Option<String>,
-    extensions: Option<String>,
-}
+use super::{body, request, resume, streamed};
+use crate::graphql::errors::refused;
+use crate::graphql::payload::never_executed;
+use crate::graphql::{Checked, Operations, Payload};
 
 pub(super) async fn post<E: Operations>(
     request: HttpRequest,
@@ -69,9 +48,9 @@ pub(super) async fn post<E: Operations>(
     {
         return refuse(media, full.refusal(), full.why());
     }
-    match serde_json::from_slice::<Params>(&body) {
-        Ok(params) => execute(&request, accepted, &worker, params).await,
-        Err(error) => refuse(media, Refusal::BadRequest, &not_a_request(&error)),
+    match request::from_body(&body) {
+        Ok(asked) => execute(&request, accepted, &worker, asked).await,
+        Err(why) => refuse(media, Refusal::BadRequest, &why),
     }
 }
 
@@ -88,8 +67,8 @@ pub(super) async fn get<E: Operations>(
     if accepted.choice(true).is_none() {
         return not_acceptable();
     }
-    match from_url(request.query_string()) {
-        Ok(params) => execute(&request, accepted, &worker, params).await,
+    match request::from_url(request.query_string()) {
+        Ok(asked) => execute(&request, accepted, &worker, asked).await,
         Err(why) => {
             let media = accepted.media.unwrap_or(Media::Json);
             refuse(media, Refusal::BadRequest, &why)
@@ -118,14 +97,12 @@ async fn execute<E: Operations>(
     http: &HttpRequest,
     accepted: Accepted,
     worker: &Worker<E>,
-    params: Params,
+    mut asked: Request,
 ) -> HttpResponse {
-    // What cannot be parsed is no operation; executing it says why.
-    let document = async_graphql::parser::parse_query(&params.query).ok();
-    let operation = document
-        .as_ref()
-        .and_then(|document| operation(document, params.operation_name.as_deref()));
-    let kind = operation.map(|operation| operation.ty);
+    asked.data = worker.data(http);
+    let mut checked = Checked::of(asked);
+    // What the guard refuses is no operation; the answer says why.
+    let kind = checked.as_ref().ok().and_then(Checked::kind);
     if http.method() == Method::GET && kind == Some(OperationType::Mutation) {
         let media = accepted.media.unwrap_or(Media::Json);
         let why = "a mutation must be sent by POST";
@@ -136,33 +113,23 @@ async fn execute<E: Operations>(
     let Some(choice) = accepted.choice(kind == Some(OperationType::Subscription)) else {
         return not_acceptable();
     };
-    let mut request = Request::new(params.query);
-    request.data = worker.data(http);
-    if let Some(name) = params.operation_name {
-        request = request.operation_name(name);
-    }
-    if let Some(variables) = params.variables {
-        request = request.variables(Variables::from_json(variables.into()));
-    }
-    if let Some(extensions) = params.extensions {
-        request.extensions.0 = extensions
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, async_graphql::Value::from_json(value).ok()?)))
-            .collect();
-    }
-    let resumed = match choice {
-        Choice::Single(_) => Ok(()),
-        Choice::Stream(_) => resume::from_last_event(http, operation, &mut request),
-    };
-    if let Some(document) = document {
-        request.set_parsed_query(document);
-    }
     match choice {
-        Choice::Single(media) => respond(http, media, worker.schema.execute(request).await),
+        Choice::Single(media) => {
+            let response = match checked {
+                Ok(checked) => worker.schema.answer(checked).await,
+                Err(errors) => refused(errors),
+            };
+            respond(http, media, response)
+        }
         Choice::Stream(form) => {
-            let payloads = match resumed {
-                Ok(()) => worker.schema.payloads(request, None),
-                Err(error) => stream::iter([Payload::Refused(vec![error])]).boxed(),
+            if let Ok(operation) = &mut checked
+                && let Err(error) = resume::from_last_event(http, operation)
+            {
+                checked = Err(vec![error]);
+            }
+            let payloads = match checked {
+                Ok(checked) => worker.schema.payloads(checked, None),
+                Err(errors) => Payload::refused(errors),
             };
             streamed::respond(http, form, &worker.keeper, payloads)
         }
@@ -189,24 +156,6 @@ fn respond(http: &HttpRequest, media: Media, response: Response) -> HttpResponse
     answer
 }
 
-fn from_url(query: &str) -> Result<Params, String> {
-    let params = web::Query::<UrlParams>::from_query(query)
-        .map_err(|error| format!("not the parameters of a GraphQL request: {error}"))?
-        .into_inner();
-    let map = |name: &str, text: Option<String>| {
-        text.map(|text| serde_json::from_str(&text))
-            .transpose()
-            .map(Option::flatten)
-            .map_err(|_| format!("parameter '{name}' must be a JSON object"))
-    };
-    Ok(Params {
-        query: params.query,
-        operation_name: params.operation_name,
-        variables: map("variables", params.variables)?,
-        extensions: map("extensions", params.extensions)?,
-    })
-}
-
 /// `application/json`, in UTF-8 if it says.
 fn is_json(request: &HttpRequest) -> bool {
     let Some(text) = request.headers().get(CONTENT_TYPE) else {
@@ -218,14 +167,6 @@ fn is_json(request: &HttpRequest) -> bool {
         && parts
             .filter_map(|part| part.strip_prefix("charset="))
             .all(|charset| matches!(charset.trim_matches('"'), "utf-8" | "utf8"))
-}
-
-fn not_a_request(error: &serde_json::Error) -> String {
-    if error.is_data() {
-        format!("not a GraphQL request: {error}")
-    } else {
-        format!("the body is not JSON: {error}")
-    }
 }
 
 fn not_acceptable() -> HttpResponse {

@@ -17,6 +17,7 @@ mod home;
 mod plain;
 mod prometheus;
 mod refusal;
+mod request;
 mod resume;
 pub mod session;
 #[cfg(feature = "stock-websocket")]

@@ -1,39 +1,22 @@
 //! `Last-Event-ID`: a browser comes back with the cursor of the last event it had.
 
 use actix_web::HttpRequest;
-use async_graphql::parser::types::{OperationDefinition, OperationType};
-use async_graphql::{ErrorExtensionValues, Name, Request, ServerError, Value};
+use async_graphql::{ErrorExtensionValues, ServerError};
 
+use crate::graphql::Checked;
 use crate::graphql::errors::Code;
 
-/// Sets the variable `after` of a subscription to the cursor in the header, if there is one. A
-/// variable `backfill` was for the first time only.
+/// Has a subscription go on after the cursor in the header, if there is one.
 ///
 /// # Errors
-/// The subscription declares no such variable, so that it would begin anew and miss something.
-pub(super) fn from_last_event(
-    http: &HttpRequest,
-    operation: Option<&OperationDefinition>,
-    request: &mut Request,
-) -> Result<(), ServerError> {
+/// The subscription declares no variable `after`, so that it would begin anew and miss something.
+pub(super) fn from_last_event(http: &HttpRequest, checked: &mut Checked) -> Result<(), ServerError> {
     let last = http.headers().get("last-event-id");
-    let Some(last) = last.and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty()) else {
-        return Ok(());
-    };
-    let Some(operation) = operation.filter(|operation| operation.ty == OperationType::Subscription) else {
-        return Ok(());
-    };
-    let declares = |name: &str| {
-        let mut variables = operation.variable_definitions.iter();
-        variables.any(|variable| variable.node.name.node == name)
-    };
-    if !declares("after") {
-        return Err(cannot_resume());
+    let last = last.and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
+    match last {
+        Some(last) if checked.is_subscription() && !checked.resume(last) => Err(cannot_resume()),
+        _ => Ok(()),
     }
-    let variables = &mut *request.variables;
-    variables.insert(Name::new("after"), Value::from(last));
-    variables.remove("backfill");
-    Ok(())
 }
 
 fn cannot_resume() -> ServerError {

@@ -11,6 +11,7 @@ use async_graphql::{Context, Data, EmptySubscription, Object, Schema};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::graphql::Api;
 
 struct Query;
 struct Mutation;
@@ -74,7 +75,7 @@ impl Running {
     fn with(config: HttpConfig) -> Self {
         let status = Arc::<Status>::default();
         let parts = Parts {
-            schema: Schema::new(Query, Mutation, EmptySubscription),
+            schema: Api::of(Schema::new(Query, Mutation, EmptySubscription)),
             per_worker: Arc::new(|| PerWorker {
                 data: Rc::new(|_| {
                     let mut data = Data::default();

@@ -19,6 +19,7 @@ mod crashes;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 mod demo;
+mod documents;
 mod every;
 mod export;
 mod front_door;

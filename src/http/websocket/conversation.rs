@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::dialect::{ClientMessage, Dialect, ServerMessage, Wrong};
 use super::frames;
 use crate::graphql::errors::Code;
-use crate::graphql::{Operations, Payload, Then};
+use crate::graphql::{Checked, Operations, Payload, Then};
 use crate::http::connections::{Connection, of_json};
 use crate::http::session::operations::{Event, Running};
 use crate::http::session::{CHUNK, Settings};
@@ -82,12 +82,13 @@ impl<E: Operations> Conversation<E> {
             Ok(ClientMessage::Subscribe { id, request }) => {
                 self.subscribe(&id, *request, of_json(text.as_bytes()), out);
             }
-            Ok(ClientMessage::Complete { id }) => {
-                if let Some(at) = self.running.find(&id) {
+            Ok(ClientMessage::Complete { id }) => match self.running.find(&id) {
+                Some(at) => {
                     self.running.stop(at);
                     self.say(&ServerMessage::Stopped(&id), out);
                 }
-            }
+                None => self.say(&ServerMessage::Unknown(&id), out),
+            },
             Ok(ClientMessage::Terminate) => self.close(1000, "", out),
             Err(Wrong::Close(why)) => self.close(4400, why, out),
             Err(Wrong::Say(id, why)) => self.say(&ServerMessage::Wrong(id.as_deref(), &why), out),
@@ -228,7 +229,10 @@ impl<E: Operations> Conversation<E> {
                 return self.say(&ServerMessage::Error(id, &[error]), out);
             }
         };
-        let payloads = self.executor.payloads(request, Some(data));
+        let payloads = match Checked::of(request) {
+            Ok(checked) => self.executor.payloads(checked, Some(data)),
+            Err(errors) => Payload::refused(errors),
+        };
         let opening = self.dialect.opening(id);
         self.running.start(id, opening, payloads, held);
     }

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::*;
+use crate::graphql::Api;
 use crate::graphql::errors::Code;
 use crate::http::connections::{self, Connections};
 use crate::http::session::{Keeper, Limits, Settings};
@@ -56,7 +57,7 @@ impl Subscriptions {
     }
 }
 
-type TestSchema = Schema<Query, EmptyMutation, Subscriptions>;
+type TestSchema = Api<Query, EmptyMutation, Subscriptions>;
 type Client = Box<dyn Wire>;
 
 trait Wire: Stream<Item = Result<Frame, ProtocolError>> + Sink<Message, Error = ProtocolError> + Unpin {}
@@ -92,7 +93,7 @@ impl Server {
                 Ok(())
             })),
         };
-        let schema = Schema::new(Query, EmptyMutation, Subscriptions);
+        let schema = Api::of(Schema::new(Query, EmptyMutation, Subscriptions));
         let connections = Connections::new(memory, Arc::clone(&metrics));
         let server = HttpServer::new(move || {
             let keeper = Rc::new(Keeper::new(settings.clone()));

@@ -1,18 +1,17 @@
 //! GraphQL's two sub-protocols: the one of PROTOCOL.md of `graphql-ws`, and the older one of
 //! subscriptions-transport-ws, which goes on after messages that the newer one closes for.
 
-use async_graphql::Request;
 use bytes::{BufMut, BytesMut};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::frames;
 use super::{ClientMessage, ServerMessage, Wrong};
+use crate::graphql::guard;
+use crate::http::request;
 use crate::live::Json;
 
-#[derive(Deserialize)]
 struct Received {
-    #[serde(rename = "type")]
     kind: String,
     id: Option<String>,
     payload: Option<Value>,
@@ -29,8 +28,7 @@ struct Sent<'a, P> {
 }
 
 pub fn parse_transport(text: &str) -> Result<ClientMessage, Wrong> {
-    let Received { kind, id, payload } =
-        serde_json::from_str(text).map_err(|_| Wrong::Close("Invalid message received"))?;
+    let Received { kind, id, payload } = received(text).map_err(Wrong::Close)?;
     let parsed = match kind.as_str() {
         "connection_init" => object(payload).map(|p| ClientMessage::Init(p.unwrap_or_default())),
         "ping" => object(payload).map(ClientMessage::Ping),
@@ -44,8 +42,7 @@ pub fn parse_transport(text: &str) -> Result<ClientMessage, Wrong> {
 
 pub fn parse_legacy(text: &str) -> Result<ClientMessage, Wrong> {
     let wrong = |id, why: &str| Wrong::Say(id, why.to_owned());
-    let Received { kind, id, payload } =
-        serde_json::from_str(text).map_err(|_| wrong(None, "Invalid message received"))?;
+    let Received { kind, id, payload } = received(text).map_err(|why| wrong(None, why))?;
     let of = id.clone();
     let parsed = match kind.as_str() {
         "connection_init" => Ok(ClientMessage::Init(payload.unwrap_or_default())),
@@ -96,16 +93,29 @@ pub fn next(opening: &[u8], json: &Json, out: &mut BytesMut) {
     out.put_u8(b'}');
 }
 
+fn received(text: &str) -> Result<Received, &'static str> {
+    let invalid = "Invalid message received";
+    let Ok(Value::Object(mut members)) = guard::json::parse(text.as_bytes()) else {
+        return Err(invalid);
+    };
+    let Some(Value::String(kind)) = members.remove("type") else {
+        return Err(invalid);
+    };
+    let id = match members.remove("id") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(id)) => Some(id),
+        Some(_) => return Err(invalid),
+    };
+    let payload = members.remove("payload").filter(|payload| !payload.is_null());
+    Ok(Received { kind, id, payload })
+}
+
 fn subscribe(id: String, payload: Option<Value>) -> Result<ClientMessage, &'static str> {
-    let mut payload = payload.unwrap_or_default();
+    let payload = payload.unwrap_or_default();
     if !payload.get("query").is_some_and(Value::is_string) {
         return Err("Message payload is missing the 'query' property");
     }
-    if let Some(members) = payload.as_object_mut() {
-        members.retain(|_, value| !value.is_null());
-    }
-    let request: Request =
-        serde_json::from_value(payload).map_err(|_| "Message payload is not a GraphQL request")?;
+    let request = request::from_json(payload).map_err(|_| "Message payload is not a GraphQL request")?;
     let request = Box::new(request);
     Ok(ClientMessage::Subscribe { id, request })
 }

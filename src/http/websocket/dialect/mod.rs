@@ -54,6 +54,8 @@ pub enum ServerMessage<'a> {
     Error(&'a str, &'a [ServerError]),
     /// The id is in use.
     Duplicate(&'a str),
+    /// No operation has the id that was to be stopped.
+    Unknown(&'a str),
     Wrong(Option<&'a str>, &'a str),
     /// An operation ended by itself.
     Complete(&'a str),

@@ -3,117 +3,25 @@
 //! A subscription is one fixed GraphQL document; its payloads lose their wrapping, by bytes, so
 //! that they are encoded once for everybody.
 
-use async_graphql::{Request, ServerError, Variables};
+use async_graphql::ServerError;
 use bytes::{Buf, BufMut, BytesMut};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::frames;
-use super::{ClientMessage, ServerMessage, Wrong};
+use super::ServerMessage;
 use crate::http::session::Limits;
 use crate::http::session::operations::Operation;
 use crate::live::Json;
 
-const DOCUMENT: &str = "subscription($selector: SeriesSelector!, $after: Cursor, $backfill: Duration, \
-    $every: Duration, $fold: Fold, $onOverflow: OverflowPolicy) { points(selector: $selector, \
-    after: $after, backfill: $backfill, every: $every, fold: $fold, onOverflow: $onOverflow) { \
-    cursor conflated points { series: key ts value } } }";
-/// What a payload of that document begins and ends with; between lies `"cursor":…,"points":[…]`.
+mod read;
+
+pub use read::parse;
+
+/// What a payload of its document begins and ends with; between lies `"cursor":…,"points":[…]`.
 const HEAD: &[u8] = br#"{"data":{"points":{"#;
 const TAIL: &[u8] = b"}}}";
 /// Of the words in this file; the greeting tells it.
 const PROTOCOL: u32 = 1;
-
-/// Unknown members are refused: they are mistakes that would go unnoticed.
-#[derive(Deserialize)]
-#[serde(
-    tag = "type",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase",
-    deny_unknown_fields
-)]
-enum Received {
-    Subscribe {
-        id: String,
-        #[serde(default)]
-        selector: Selector,
-        after: Option<String>,
-        backfill: Option<String>,
-        every: Option<String>,
-        fold: Option<String>,
-        on_overflow: Option<String>,
-    },
-    Unsubscribe {
-        id: String,
-    },
-    Ping {
-        payload: Option<Value>,
-    },
-    Pong {
-        #[serde(rename = "payload")]
-        _payload: Option<Value>,
-    },
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct Selector {
-    metric: Option<String>,
-    labels: Labels,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Labels {
-    Equal(Map<String, Value>),
-    Matchers(Vec<Matcher>),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Matcher {
-    name: String,
-    #[serde(default = "equal")]
-    op: String,
-    value: String,
-}
-
-pub fn parse(text: &str) -> Result<ClientMessage, Wrong> {
-    let received = serde_json::from_str(text).map_err(|error| {
-        let value = serde_json::from_str::<Value>(text).unwrap_or_default();
-        let id = value.get("id").and_then(Value::as_str).map(str::to_owned);
-        Wrong::Say(id, format!("not a message of this protocol: {error}"))
-    })?;
-    match received {
-        Received::Subscribe { ref id, .. } | Received::Unsubscribe { ref id } if id.is_empty() => {
-            Err(Wrong::Say(None, "the id is empty".to_owned()))
-        }
-        Received::Subscribe {
-            id,
-            selector,
-            after,
-            backfill,
-            every,
-            fold,
-            on_overflow,
-        } => {
-            let variables = json!({
-                "selector": selector.into_graphql().map_err(|why| Wrong::Say(Some(id.clone()), why))?,
-                "after": after,
-                "backfill": backfill,
-                "every": every,
-                "fold": fold.map(|fold| fold.to_ascii_uppercase()),
-                "onOverflow": on_overflow.map(|policy| policy.to_ascii_uppercase()),
-            });
-            let request = Request::new(DOCUMENT).variables(Variables::from_json(variables));
-            let request = Box::new(request);
-            Ok(ClientMessage::Subscribe { id, request })
-        }
-        Received::Unsubscribe { id } => Ok(ClientMessage::Complete { id }),
-        Received::Ping { payload } => Ok(ClientMessage::Ping(payload)),
-        Received::Pong { .. } => Ok(ClientMessage::Pong),
-    }
-}
 
 pub fn write(message: &ServerMessage<'_>) -> Option<String> {
     let message = match *message {
@@ -126,6 +34,7 @@ pub fn write(message: &ServerMessage<'_>) -> Option<String> {
         ServerMessage::Duplicate(id) => {
             error(Some(id), "DUPLICATE_ID", "a subscription with this id is active")
         }
+        ServerMessage::Unknown(id) => error(Some(id), "NOT_FOUND", "no subscription has this id"),
         ServerMessage::Wrong(id, why) => error(id, "BAD_MESSAGE", why),
         ServerMessage::Ack | ServerMessage::InitRefused(_) | ServerMessage::KeepAlive => return None,
     };
@@ -257,44 +166,6 @@ fn error(id: Option<&str>, code: &str, message: &str) -> Value {
     }
 }
 
-fn equal() -> String {
-    "=".to_owned()
-}
-
-impl Default for Labels {
-    fn default() -> Self {
-        Self::Matchers(Vec::new())
-    }
-}
-
-impl Selector {
-    fn into_graphql(self) -> Result<Value, String> {
-        let matcher =
-            |name: String, op: &str, value: Value| json!({ "name": name, "op": op, "value": value });
-        let labels: Result<Vec<Value>, String> = match self.labels {
-            Labels::Equal(labels) => labels
-                .into_iter()
-                .map(|(name, value)| Ok(matcher(name, "EQUAL", value)))
-                .collect(),
-            Labels::Matchers(matchers) => matchers
-                .into_iter()
-                .map(|m| Ok(matcher(m.name, operator(&m.op)?, m.value.into())))
-                .collect(),
-        };
-        Ok(json!({ "metric": self.metric, "labels": labels? }))
-    }
-}
-
-fn operator(op: &str) -> Result<&'static str, String> {
-    match op {
-        "=" => Ok("EQUAL"),
-        "!=" => Ok("NOT_EQUAL"),
-        "=~" => Ok("MATCHES"),
-        "!~" => Ok("NOT_MATCHES"),
-        other => Err(format!("op '{other}' is none of =, !=, =~, !~")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -335,46 +206,5 @@ mod tests {
         let sent: Value = serde_json::from_slice(&out[2..]).unwrap();
         let expected = json!({"type": "error", "id": "1", "code": "RESUME_GAP", "message": "gone", "earliestCursor": "e"});
         assert_eq!(sent, expected);
-    }
-
-    #[test]
-    fn labels_are_a_map_or_a_list_of_matchers() {
-        let variables = |labels: &str| {
-            let text = format!(
-                r#"{{"type":"subscribe","id":"1","selector":{{"metric":"m","labels":{labels}}},"onOverflow":"conflate"}}"#
-            );
-            match parse(&text) {
-                Ok(ClientMessage::Subscribe { request, .. }) => {
-                    serde_json::to_value(&request.variables).unwrap()
-                }
-                other => panic!("{other:?}"),
-            }
-        };
-        let map = variables(r#"{"site":"a"}"#);
-        let list = variables(r#"[{"name":"site","value":"a"}]"#);
-        let expected = json!([{"name": "site", "op": "EQUAL", "value": "a"}]);
-        assert_eq!(map["selector"]["labels"], expected);
-        assert_eq!(list, map);
-        assert_eq!(map["onOverflow"], "CONFLATE");
-    }
-
-    #[test]
-    fn what_is_unknown_is_refused_by_name() {
-        for (text, word) in [
-            (r#"{"type":"subscribe","id":"7","form":"now"}"#, "form"),
-            (r#"{"type":"publish","id":"7"}"#, "publish"),
-            (
-                r#"{"type":"subscribe","id":"7","selector":{"labels":[{"name":"a","op":"~","value":"b"}]}}"#,
-                "'~'",
-            ),
-        ] {
-            match parse(text) {
-                Err(Wrong::Say(Some(id), why)) => {
-                    assert_eq!(id, "7");
-                    assert!(why.contains(word), "{why}");
-                }
-                other => panic!("{other:?}"),
-            }
-        }
     }
 }

@@ -1,0 +1,72 @@
+//! JSON from clients, bounded before it is parsed.
+
+use serde_json::Value;
+
+use crate::graphql::limits::{JSON_DEPTH_MAX, JSON_VALUES_MAX};
+
+/// # Errors
+/// Why not, in words for the one who sent it.
+pub fn parse(text: &[u8]) -> Result<Value, String> {
+    // RFC 8259 lets who reads overlook it.
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    bounded(text)?;
+    serde_json::from_slice(text).map_err(|error| format!("not JSON: {error}"))
+}
+
+/// Depth and values are counted outside of strings; whether it is JSON is judged by who parses it.
+fn bounded(text: &[u8]) -> Result<(), String> {
+    let (mut depth, mut values) = (0_usize, 0);
+    let mut in_string = false;
+    let mut escaped = false;
+    for byte in text {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => {
+                (depth, values) = (depth + 1, values + 1);
+                if depth > JSON_DEPTH_MAX {
+                    return Err(format!(
+                        "more than {JSON_DEPTH_MAX} brackets of JSON within each other"
+                    ));
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' => values += 1,
+            _ => {}
+        }
+        if values > JSON_VALUES_MAX {
+            return Err(format!("more than {JSON_VALUES_MAX} values of JSON"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_and_values_are_bounded_outside_of_strings() {
+        let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+        assert!(parse(nested(JSON_DEPTH_MAX).as_bytes()).is_ok());
+        assert!(parse(nested(JSON_DEPTH_MAX + 1).as_bytes()).is_err());
+        let in_a_string = format!(r#"["\"{}"]"#, "[,".repeat(JSON_VALUES_MAX));
+        assert!(parse(in_a_string.as_bytes()).is_ok());
+        let many = |n: usize| format!("[{}0]", "0,".repeat(n));
+        assert!(parse(many(JSON_VALUES_MAX - 1).as_bytes()).is_ok());
+        assert!(parse(many(JSON_VALUES_MAX).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_overlooked() {
+        assert_eq!(parse("\u{feff}[1]".as_bytes()), Ok(serde_json::json!([1])));
+    }
+}

@@ -1,0 +1,398 @@
+//! Variables by the specification: their definitions are judged, their values coerced and put where
+//! they are used. What was left out is left out of arguments and input objects, so that the
+//! defaults of the schema hold.
+
+use std::collections::{HashMap, HashSet};
+
+use async_graphql::parser::types::{
+    BaseType, Directive, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
+    Type,
+};
+use async_graphql::parser::types::{Field as Selected, VariableDefinition};
+use async_graphql::{Name, Pos, Positioned, ServerError, Variables};
+use async_graphql_value::Value;
+
+use super::types::{Field, Inputs, Kind, Types, name_of};
+use super::{error, fragments, values};
+use crate::graphql::errors::Code;
+use crate::graphql::limits::ERRORS_MAX;
+
+struct Settling<'t> {
+    types: &'t Types,
+    variables: HashMap<Name, Variable>,
+    /// Against the rules for documents.
+    invalid: Vec<ServerError>,
+    /// Against the types of the variables.
+    bad: Vec<ServerError>,
+    /// Fields and arguments that the schema does not have.
+    unknown: usize,
+}
+
+struct Variable {
+    of: Type,
+    /// It has a default that is not null.
+    defaults: bool,
+    /// `None`: it was left out.
+    value: Option<async_graphql::Value>,
+    used: bool,
+    pos: Pos,
+}
+
+/// Where a value stands.
+#[derive(Clone, Copy)]
+struct Place<'t> {
+    /// `None` where the schema has no such place; validation tells of it.
+    of: Option<&'t Type>,
+    has_default: bool,
+    pos: Pos,
+}
+
+enum Settled {
+    Put(Value),
+    LeaveOut,
+    Keep,
+}
+
+/// # Errors
+/// A definition, a use or a value of a variable that the specification refuses.
+pub fn settle(
+    document: &mut ExecutableDocument,
+    name: Option<&str>,
+    given: Variables,
+    types: &Types,
+) -> Result<(), Vec<ServerError>> {
+    let mut settling = Settling {
+        types,
+        variables: HashMap::new(),
+        invalid: Vec::new(),
+        bad: Vec::new(),
+        unknown: 0,
+    };
+    for (_, operation) in document.operations.iter() {
+        settling.definitions(&operation.node);
+    }
+    settling.end()?;
+    fragments::isolate(document, name);
+    let Some(operation) = fragments::selected(&mut document.operations, name) else {
+        // Executing it says why.
+        return Ok(());
+    };
+    let operation = &mut operation.node;
+    settling.values(std::mem::take(&mut operation.variable_definitions), given);
+    let root = match operation.ty {
+        OperationType::Query => Some(&types.query),
+        OperationType::Mutation => types.mutation.as_ref(),
+        OperationType::Subscription => types.subscription.as_ref(),
+    };
+    let root = root.map_or("", String::as_str);
+    settling.directives(&mut operation.directives);
+    let mut spread = settling.selections(&mut operation.selection_set.node, root);
+    let mut seen = HashSet::new();
+    while let Some(name) = spread.pop() {
+        if let Some(fragment) = document.fragments.get_mut(&name)
+            && seen.insert(name)
+        {
+            let fragment = &mut fragment.node;
+            settling.directives(&mut fragment.directives);
+            let on = fragment.type_condition.node.on.node.clone();
+            spread.extend(settling.selections(&mut fragment.selection_set.node, &on));
+        }
+    }
+    settling.unused();
+    settling.end()
+}
+
+impl<'t> Settling<'t> {
+    fn end(&mut self) -> Result<(), Vec<ServerError>> {
+        if self.unknown > ERRORS_MAX {
+            let why = format!("more than {ERRORS_MAX} fields or arguments are not in the schema");
+            self.invalid(why, Pos::default());
+        }
+        for errors in [&mut self.invalid, &mut self.bad] {
+            if !errors.is_empty() {
+                return Err(std::mem::take(errors));
+            }
+        }
+        Ok(())
+    }
+
+    fn definitions(&mut self, operation: &OperationDefinition) {
+        let mut names = HashSet::new();
+        for definition in &operation.variable_definitions {
+            let pos = definition.pos;
+            let VariableDefinition {
+                name,
+                var_type,
+                directives,
+                default_value,
+            } = &definition.node;
+            let name = &name.node;
+            if !names.insert(name) {
+                self.invalid(format!("there are two variables \"${name}\""), pos);
+            }
+            if let Some(directive) = directives.first() {
+                let directive = &directive.node.name.node;
+                self.invalid(
+                    format!("directive \"@{directive}\" cannot stand at a variable"),
+                    pos,
+                );
+            }
+            let of = name_of(&var_type.node);
+            match self.types.kind(of) {
+                None => self.invalid(format!("unknown type \"{of}\""), pos),
+                Some(Kind::Output(_)) => {
+                    self.invalid(
+                        format!("variable \"${name}\" cannot be of the output type \"{of}\""),
+                        pos,
+                    );
+                }
+                Some(_) => {
+                    let default = default_value.as_ref().map(|value| value.node.clone());
+                    let wrong =
+                        default.and_then(|value| values::coerce(self.types, &var_type.node, value).err());
+                    if let Some(values::Wrong { path, why }) = wrong {
+                        self.invalid(format!("the default of variable \"${name}\"{path} {why}"), pos);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Variables that were not asked for are ignored.
+    fn values(&mut self, definitions: Vec<Positioned<VariableDefinition>>, mut given: Variables) {
+        for definition in definitions {
+            let pos = definition.pos;
+            let definition = definition.node;
+            let (name, of) = (definition.name.node, definition.var_type.node);
+            let default = definition.default_value.map(|value| value.node);
+            let defaults = default
+                .as_ref()
+                .is_some_and(|value| *value != async_graphql::Value::Null);
+            let value = match given.remove(name.as_str()).or(default) {
+                Some(value) => match values::coerce(self.types, &of, value) {
+                    Ok(value) => Some(value),
+                    Err(values::Wrong { path, why }) => {
+                        self.bad(format!("variable \"${name}\"{path} {why}"), pos);
+                        None
+                    }
+                },
+                None => {
+                    if !of.nullable {
+                        self.bad(format!("variable \"${name}\" of type {of} is missing"), pos);
+                    }
+                    None
+                }
+            };
+            let used = false;
+            let variable = Variable {
+                of,
+                defaults,
+                value,
+                used,
+                pos,
+            };
+            self.variables.insert(name, variable);
+        }
+    }
+
+    /// Returns the fragments that are spread.
+    fn selections(&mut self, set: &mut SelectionSet, on: &str) -> Vec<Name> {
+        let types = self.types;
+        let mut spread = Vec::new();
+        let mut sets: Vec<(&mut SelectionSet, Option<&HashMap<String, Field>>)> =
+            vec![(set, types.fields(on))];
+        while let Some((set, fields)) = sets.pop() {
+            for selection in &mut set.items {
+                match &mut selection.node {
+                    Selection::Field(field) => {
+                        let known = self.field(&mut field.node, fields);
+                        let fields = known.and_then(|field| types.fields(&field.of));
+                        sets.push((&mut field.node.selection_set.node, fields));
+                    }
+                    Selection::InlineFragment(fragment) => {
+                        let fragment = &mut fragment.node;
+                        self.directives(&mut fragment.directives);
+                        let fields = match &fragment.type_condition {
+                            Some(condition) => types.fields(&condition.node.on.node),
+                            None => fields,
+                        };
+                        sets.push((&mut fragment.selection_set.node, fields));
+                    }
+                    Selection::FragmentSpread(fragment) => {
+                        self.directives(&mut fragment.node.directives);
+                        spread.push(fragment.node.fragment_name.node.clone());
+                    }
+                }
+            }
+        }
+        spread
+    }
+
+    fn field(
+        &mut self,
+        field: &mut Selected,
+        fields: Option<&'t HashMap<String, Field>>,
+    ) -> Option<&'t Field> {
+        let known = fields.and_then(|fields| fields.get(field.name.node.as_str()));
+        if fields.is_some() && known.is_none() && field.name.node != "__typename" {
+            self.unknown += 1;
+        }
+        self.arguments(&mut field.arguments, known.map(|field| &field.arguments));
+        self.directives(&mut field.directives);
+        known
+    }
+
+    fn directives(&mut self, directives: &mut [Positioned<Directive>]) {
+        for directive in directives {
+            let directive = &mut directive.node;
+            let inputs = self.types.directive(&directive.name.node);
+            self.arguments(&mut directive.arguments, inputs);
+        }
+    }
+
+    fn arguments(
+        &mut self,
+        arguments: &mut Vec<(Positioned<Name>, Positioned<Value>)>,
+        inputs: Option<&'t Inputs>,
+    ) {
+        arguments.retain_mut(|(name, value)| {
+            let input = inputs.and_then(|inputs| inputs.get(name.node.as_str()));
+            if inputs.is_some() && input.is_none() {
+                self.unknown += 1;
+            }
+            let place = Place {
+                of: input.map(|input| &input.of),
+                has_default: input.is_some_and(|input| input.default.is_some()),
+                pos: value.pos,
+            };
+            match self.place(&value.node, place) {
+                Settled::Put(settled) => value.node = settled,
+                Settled::LeaveOut => return false,
+                Settled::Keep => self.within(&mut value.node, place),
+            }
+            true
+        });
+    }
+
+    fn within(&mut self, value: &mut Value, place: Place<'t>) {
+        let types = self.types;
+        let mut values = vec![(value, place.of)];
+        while let Some((value, of)) = values.pop() {
+            match value {
+                Value::List(items) => {
+                    let of = of.and_then(|of| match &of.base {
+                        BaseType::List(item) => Some(&**item),
+                        BaseType::Named(_) => None,
+                    });
+                    let place = Place {
+                        of,
+                        has_default: false,
+                        ..place
+                    };
+                    for item in items {
+                        match self.place(item, place) {
+                            Settled::Put(settled) => *item = settled,
+                            Settled::LeaveOut => *item = Value::Null,
+                            Settled::Keep => values.push((item, of)),
+                        }
+                    }
+                }
+                Value::Object(members) => {
+                    let inputs = of.and_then(|of| types.inputs(of));
+                    let input = |name: &Name| inputs.and_then(|inputs| inputs.get(name.as_str()));
+                    members.retain(|name, value| {
+                        let place = Place {
+                            of: input(name).map(|input| &input.of),
+                            has_default: input(name).is_some_and(|input| input.default.is_some()),
+                            ..place
+                        };
+                        match self.place(value, place) {
+                            Settled::Put(settled) => *value = settled,
+                            Settled::LeaveOut => return false,
+                            Settled::Keep => {}
+                        }
+                        true
+                    });
+                    for (name, value) in members {
+                        values.push((value, input(name).map(|input| &input.of)));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn place(&mut self, value: &Value, place: Place<'t>) -> Settled {
+        let Value::Variable(name) = value else {
+            return Settled::Keep;
+        };
+        let Some(variable) = self.variables.get_mut(name) else {
+            self.invalid(
+                format!("variable \"${name}\" is not defined by the operation"),
+                place.pos,
+            );
+            return Settled::Keep;
+        };
+        variable.used = true;
+        if let Some(of) = place.of {
+            let may_be_null = !of.nullable && (variable.defaults || place.has_default);
+            if !compatible(of, &variable.of, may_be_null) {
+                let given = &variable.of;
+                let why = format!("variable \"${name}\" of type {given} stands where {of} is expected");
+                self.invalid(why, place.pos);
+                return Settled::Keep;
+            }
+            if !of.nullable && variable.value == Some(async_graphql::Value::Null) {
+                self.bad(
+                    format!("variable \"${name}\" is null where {of} is expected"),
+                    place.pos,
+                );
+                return Settled::Keep;
+            }
+        }
+        match &variable.value {
+            Some(value) => Settled::Put(value.clone().into_value()),
+            None => Settled::LeaveOut,
+        }
+    }
+
+    fn unused(&mut self) {
+        let variables = self.variables.iter();
+        let unused = variables.filter(|(_, variable)| !variable.used);
+        let unused: Vec<_> = unused
+            .map(|(name, variable)| (name.clone(), variable.pos))
+            .collect();
+        for (name, pos) in unused {
+            self.invalid(format!("variable \"${name}\" is not used by the operation"), pos);
+        }
+    }
+
+    fn invalid(&mut self, why: String, pos: Pos) {
+        if self.invalid.len() < ERRORS_MAX {
+            self.invalid.push(error(Code::GraphqlValidationFailed, why, pos));
+        }
+    }
+
+    fn bad(&mut self, why: String, pos: Pos) {
+        if self.bad.len() < ERRORS_MAX {
+            self.bad.push(error(Code::BadUserInput, why, pos));
+        }
+    }
+}
+
+/// Whether a variable of type `given` may stand where `of` is expected; `may_be_null`: there are
+/// defaults for a variable that is nullable.
+fn compatible(of: &Type, given: &Type, may_be_null: bool) -> bool {
+    let (mut of, mut given, mut may_be_null) = (of, given, may_be_null);
+    loop {
+        if !of.nullable && given.nullable && !may_be_null {
+            return false;
+        }
+        may_be_null = false;
+        match (&of.base, &given.base) {
+            (BaseType::List(inner), BaseType::List(given_inner)) => (of, given) = (inner, given_inner),
+            (BaseType::Named(name), BaseType::Named(given_name)) => return name == given_name,
+            _ => return false,
+        }
+    }
+}
