@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use streamsync::cli::Cli;
 
+/// Its background threads give back what clients have left behind (ADR 62).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // What the crash tests plan in FAILPOINTS; in effect until it is dropped.
     #[cfg(feature = "failpoints")]

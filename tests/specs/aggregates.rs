@@ -59,8 +59,9 @@ impl Watcher {
     }
 
     async fn next(&mut self) -> usize {
-        let Event::Next(mut payload) = self.subscriber.event().await else {
-            panic!("expected windows");
+        let mut payload = match self.subscriber.event().await {
+            Event::Next(payload) => payload,
+            other => panic!("expected windows, got {other:?}"),
         };
         assert!(payload["errors"].is_null(), "{payload:#}");
         let batch = payload["data"]["aggregates"].take();

@@ -35,9 +35,8 @@ fn is_declared(text: &str, name: &str) -> bool {
                 .is_some_and(|suffix| suffixes.contains(&suffix))
         });
     let short = name.trim_start_matches("streamsync_").trim_end_matches("_total");
-    is_in_text
-        || REGISTERED.contains(&format!("register(\"{short}\""))
-        || REGISTERED.contains(&format!("            \"{short}\",\n"))
+    let registered: String = REGISTERED.split_whitespace().collect();
+    is_in_text || registered.contains(&format!("register(\"{short}\""))
 }
 
 #[test]
