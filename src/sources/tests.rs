@@ -1,7 +1,6 @@
 //! The poll thread against the real protocol of the in-process cluster.
 
 mod lost;
-mod takeover;
 mod universe;
 
 use std::ffi::OsStr;
@@ -235,6 +234,39 @@ fn a_stream_that_is_paused_from_the_start_is_read_when_it_goes_on() {
     universe.wait_stored(100);
     poller.close();
     universe.assert_whole(100);
+}
+
+#[test]
+fn two_nodes_share_the_partitions_and_one_takes_over_from_the_other() {
+    take_over(&Universe::new(4));
+}
+
+#[test]
+fn a_cooperative_rebalance_takes_over_as_well() {
+    let mut universe = Universe::new(4);
+    let address = universe.broker.bootstrap_servers().to_owned();
+    let remote = Broker::remote(&address, std::collections::BTreeMap::new());
+    let embedded = std::mem::replace(&mut universe.broker, remote);
+    take_over(&universe);
+    drop(embedded);
+}
+
+fn take_over(universe: &Universe) {
+    let first = universe.poller();
+    universe.produce("machines", 0..400);
+    universe.wait_stored(400);
+    let second = universe.poller();
+    universe.produce("machines", 400..800);
+    universe.wait_stored(800);
+    universe.world.wait("a second claim", |world| {
+        world.rows.values().any(|rows| rows[0].owner_epoch > 1)
+    });
+    universe.produce("machines", 800..1_200);
+    first.close();
+    universe.produce("machines", 1_200..1_600);
+    universe.wait_stored(1_600);
+    second.close();
+    universe.assert_whole(1_600);
 }
 
 #[test]
