@@ -260,6 +260,24 @@ async fn a_long_page_is_fine_and_many_of_them_are_too_complex() {
 }
 
 #[tokio::test]
+async fn variables_of_another_operation_need_no_values() {
+    let world = World::new().await;
+    let others =
+        "query B($s: SeriesSelector!, $n: Int) { series(selector: $s, first: $n) { edges { cursor } } }
+        query C($n: Int!) { series(selector: {}, first: $n) { edges { cursor } } }";
+    let request = |name: &str| {
+        let query = format!("query A {{ metrics {{ name }} }} {others}");
+        Request::new(query)
+            .operation_name(name)
+            .data(world.reader.clone())
+    };
+    assert_eq!(world.api.execute(request("A")).await.errors, []);
+    // Their own operation needs them.
+    let refused = world.api.execute(request("C")).await;
+    assert!(refused.errors[0].message.contains("is missing"));
+}
+
+#[tokio::test]
 async fn the_introspection_query_of_tools_passes_the_limits() {
     let world = World::new().await;
     let nested = "name kind ofType { ".repeat(9) + "name kind" + &" }".repeat(9);

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, OperationDefinition, Selection, SelectionSet,
+    BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, Selection, SelectionSet,
 };
-use async_graphql::{Name, Positioned};
+use async_graphql::{Name, Positioned, Value};
 
 /// The operation of this name, or the only one.
 pub fn selected<'a>(
@@ -44,6 +44,23 @@ pub fn isolate(document: &mut ExecutableDocument, name: Option<&str>) {
         }
     }
     forget_unused(document);
+}
+
+/// Gives the numbers that are variables a default, where they have none. async-graphql computes the
+/// complexity of operations that are not executed too, and refuses a variable that nobody gave.
+pub fn complete_numbers(operations: &mut DocumentOperations) {
+    let DocumentOperations::Multiple(operations) = operations else {
+        return;
+    };
+    for operation in operations.values_mut() {
+        for definition in &mut operation.node.variable_definitions {
+            let (pos, definition) = (definition.pos, &mut definition.node);
+            let is_number = matches!(&definition.var_type.node.base, BaseType::Named(name) if name == "Int");
+            if is_number && definition.default_value.is_none() {
+                definition.default_value = Some(Positioned::new(Value::from(1), pos));
+            }
+        }
+    }
 }
 
 /// Drops the fragments that no operation reaches.

@@ -104,6 +104,8 @@ pub fn settle(
         }
     }
     settling.unused();
+    // The executed one has no variables any more.
+    fragments::complete_numbers(&mut document.operations);
     settling.end()
 }
 
