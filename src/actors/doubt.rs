@@ -7,14 +7,26 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Outlives generations.
 #[derive(Debug, Default)]
-pub struct Doubt(Mutex<Option<Instant>>);
+pub struct Doubt(Mutex<Option<Streak>>);
+
+/// Failures in a row.
+#[derive(Debug)]
+struct Streak {
+    first: Instant,
+    last: Instant,
+}
 
 impl Doubt {
-    /// It happened (again); true when it has for too long.
+    /// It happened (again); true when it has for too long. One that comes long after the last is a
+    /// first one, also where nothing was stored in between.
     pub fn is_over(&self, now: Instant) -> bool {
-        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = since.get_or_insert(now);
-        now.duration_since(*since) > PATIENCE
+        let mut streak = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = streak
+            .take()
+            .filter(|streak| now.duration_since(streak.last) <= PATIENCE);
+        let first = before.map_or(now, |streak| streak.first);
+        *streak = Some(Streak { first, last: now });
+        now.duration_since(first) > PATIENCE
     }
 
     /// Something was stored.
@@ -36,5 +48,14 @@ mod tests {
         doubt.settled();
         assert!(!doubt.is_over(at(302)) && !doubt.is_over(at(602)));
         assert!(doubt.is_over(at(603)));
+    }
+
+    #[test]
+    fn a_failure_long_after_the_last_is_a_first_one() {
+        let (doubt, begun) = (Doubt::default(), Instant::now());
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        assert!(!doubt.is_over(at(0)) && !doubt.is_over(at(10)));
+        assert!(!doubt.is_over(at(311)) && !doubt.is_over(at(611)));
+        assert!(doubt.is_over(at(612)));
     }
 }

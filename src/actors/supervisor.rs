@@ -12,7 +12,7 @@ use super::generation::{Generation, Pipeline};
 use super::maintenance::Maintenance;
 use super::messages::{Drain, Failed};
 use super::refresher;
-use crate::telemetry::Status;
+use crate::telemetry::{Status, caught};
 
 const TICK: Duration = Duration::from_secs(1);
 const RESTART_LONGEST: Duration = Duration::from_secs(60);
@@ -168,8 +168,16 @@ impl Supervisor {
 
     fn watch_pauses(&mut self, ctx: &mut Context<Self>) {
         if !std::mem::replace(&mut self.watching_pauses, true) {
-            let pausing = self.pipeline.pausing.clone();
-            ctx.spawn(wrap_future(async move { pausing.watch().await }));
+            let pipeline = Arc::clone(&self.pipeline);
+            ctx.spawn(wrap_future(async move {
+                // Nothing but a panic ends it.
+                while caught(&pipeline.metrics, "pausing", pipeline.pausing.watch())
+                    .await
+                    .is_none()
+                {
+                    tokio::time::sleep(TICK).await;
+                }
+            }));
         }
     }
 

@@ -186,7 +186,7 @@ impl Default for PipelineConfig {
             dead_letter_retention: DAY.saturating_mul(30),
             dead_letter_stream_mib: 1_024,
             dead_letter_mib: 4_096,
-            max_far_partitions: 1_000,
+            max_far_partitions: 300,
             resume_horizon: DAY,
             outbox_kib: 1_024,
             outboxes_mib: 256,

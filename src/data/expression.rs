@@ -54,8 +54,18 @@ pub enum Unusable {
 /// Those in use, and as many of the others as there is room for.
 #[derive(Debug)]
 struct Expressions {
-    known: Mutex<HashMap<Box<str>, Arc<Expression>>>,
+    known: Mutex<HashMap<Box<str>, Known>>,
     budget: Arc<Budget>,
+}
+
+#[derive(Debug)]
+enum Known {
+    Usable(Arc<Expression>),
+    /// Finding that out costs as much as compiling one.
+    Refused {
+        why: String,
+        _taken: Reserved,
+    },
 }
 
 impl Expression {
@@ -94,34 +104,54 @@ impl Expressions {
     }
 
     fn get(&self, text: &str) -> Result<Arc<Expression>, Unusable> {
+        if text.len() > TEXT_MAX {
+            return Err(Unusable::Refused(format!("longer than {TEXT_MAX} bytes")));
+        }
         if let Some(known) = self.lock().get(text) {
-            return Ok(Arc::clone(known));
+            return known.get();
         }
         // Without the lock: others go on meanwhile.
-        let automaton = automaton(text).map_err(Unusable::Refused)?;
-        let weight = automaton.memory_usage() + text.len() + ENTRY_BYTES;
-        let taken = self.reserve(weight).ok_or(Unusable::Overloaded)?;
-        let new = Arc::new(Expression { automaton, taken });
-        Ok(Arc::clone(self.lock().entry(text.into()).or_insert(new)))
+        let new = match automaton(text) {
+            Ok(automaton) => {
+                let weight = automaton.memory_usage() + text.len() + ENTRY_BYTES;
+                let taken = self.reserve(weight).ok_or(Unusable::Overloaded)?;
+                Known::Usable(Arc::new(Expression { automaton, taken }))
+            }
+            Err(why) => match self.reserve(why.len() + text.len() + ENTRY_BYTES) {
+                Some(taken) => Known::Refused { why, _taken: taken },
+                None => return Err(Unusable::Refused(why)),
+            },
+        };
+        self.lock().entry(text.into()).or_insert(new).get()
     }
 
     /// Forgets those that nobody uses when there is no room.
     fn reserve(&self, weight: usize) -> Option<Reserved> {
         self.budget.reserve(weight).or_else(|| {
-            self.lock().retain(|_, known| Arc::strong_count(known) > 1);
+            self.lock().retain(|_, known| known.is_in_use());
             self.budget.reserve(weight)
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Expression>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn automaton(text: &str) -> Result<sparse::DFA<Vec<u8>>, String> {
-    if text.len() > TEXT_MAX {
-        return Err(format!("longer than {TEXT_MAX} bytes"));
+impl Known {
+    fn get(&self) -> Result<Arc<Expression>, Unusable> {
+        match self {
+            Self::Usable(expression) => Ok(Arc::clone(expression)),
+            Self::Refused { why, .. } => Err(Unusable::Refused(why.clone())),
+        }
     }
+
+    fn is_in_use(&self) -> bool {
+        matches!(self, Self::Usable(expression) if Arc::strong_count(expression) > 1)
+    }
+}
+
+fn automaton(text: &str) -> Result<sparse::DFA<Vec<u8>>, String> {
     let too_large = || {
         format!(
             "it would take more than {} KiB when compiled; use fewer or shorter repetitions and \
@@ -348,7 +378,10 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &all.get("abc").unwrap()));
         for n in 0..20 {
             all.get(&format!("idle{n}")).unwrap();
+            all.get(&format!("({n}")).unwrap_err();
         }
+        // What was refused is remembered as well.
+        assert!(matches!(all.lock().get("(19"), Some(Known::Refused { .. })));
         assert!(all.budget.used() <= all.budget.limit());
         assert!(Arc::ptr_eq(&first, &all.get("abc").unwrap()));
         let mut held = Vec::new();

@@ -1,19 +1,25 @@
 //! Regular expressions as RE2 and Prometheus read them, written as Rust's do.
 //!
 //! The two differ in what begins no repetition: `{gid}` and `a{,3}` stand for themselves in RE2 and
-//! are errors in Rust. RE2 also takes everything between `\Q` and `\E` as it is.
+//! are errors in Rust. RE2 also takes everything between `\Q` and `\E` as it is. And in its classes
+//! `[`, `&&`, `~~` and `--` are characters, where Rust reads classes and operations on them.
 
 /// The same pattern in Rust's syntax; what neither takes stays as it is.
 pub fn from_re2(pattern: &str) -> String {
     let mut rust = String::with_capacity(pattern.len() + 8);
     let mut rest = pattern;
-    while let Some(at) = rest.find(['\\', '{']) {
+    while let Some(at) = rest.find(['\\', '{', '[']) {
         let (plain, from) = rest.split_at(at);
         rust.push_str(plain);
         if let Some(quoted) = from.strip_prefix(r"\Q") {
             let (literal, after) = quoted.split_once(r"\E").unwrap_or((quoted, ""));
             rust.push_str(&regex_syntax::escape(literal));
             rest = after;
+            continue;
+        }
+        if let Some(class) = from.strip_prefix('[') {
+            rust.push('[');
+            rest = push_class(&mut rust, class);
             continue;
         }
         let length = match from.strip_prefix('\\') {
@@ -31,7 +37,60 @@ pub fn from_re2(pattern: &str) -> String {
     rust
 }
 
-/// What belongs to an escape behind its backslash: one character, with braces where it takes them.
+/// A class behind its bracket, every character in it escaped of which Rust may make more; what is
+/// left behind it.
+fn push_class<'a>(rust: &mut String, class: &'a str) -> &'a str {
+    let mut rest = class.strip_prefix('^').unwrap_or(class);
+    rust.push_str(&class[..class.len() - rest.len()]);
+    let mut is_first = true;
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix(']').filter(|_| !is_first) {
+            rust.push(']');
+            return after;
+        }
+        is_first = false;
+        if let Some(length) = named_length(rest) {
+            let (named, after) = rest.split_at(length);
+            rust.push_str(named);
+            rest = after;
+            continue;
+        }
+        rest = push_char(rust, rest);
+        let end = rest.strip_prefix('-');
+        if let Some(end) = end.filter(|end| !end.is_empty() && !end.starts_with(']')) {
+            rust.push('-');
+            rest = push_char(rust, end);
+        }
+    }
+    rest
+}
+
+/// One character of a class; what is behind it.
+fn push_char<'a>(rust: &mut String, text: &'a str) -> &'a str {
+    let length = match text.strip_prefix('\\') {
+        Some(escaped) => 1 + escape_length(escaped),
+        None => text.chars().next().map_or(0, char::len_utf8),
+    };
+    let (char, after) = text.split_at(length);
+    if matches!(char, "[" | "]" | "&" | "~" | "-") {
+        rust.push('\\');
+    }
+    rust.push_str(char);
+    after
+}
+
+/// `[:alpha:]`, `\d` or `\pL` at the beginning, which begin no range.
+fn named_length(text: &str) -> Option<usize> {
+    if let Some(name) = text.strip_prefix("[:") {
+        return name.find(":]").map(|end| end + 4);
+    }
+    let escaped = text.strip_prefix('\\')?;
+    let is_named = escaped.starts_with(['d', 'D', 's', 'S', 'w', 'W', 'p', 'P']);
+    is_named.then(|| 1 + escape_length(escaped))
+}
+
+/// What belongs to an escape behind its backslash: one character, with braces where it takes them,
+/// or the letter of a class of Unicode.
 fn escape_length(escaped: &str) -> usize {
     let Some(first) = escaped.chars().next() else {
         return 0;
@@ -39,7 +98,8 @@ fn escape_length(escaped: &str) -> usize {
     let length = first.len_utf8();
     let takes_braces = "pPxuU".contains(first) && escaped[length..].starts_with('{');
     let end = takes_braces.then(|| escaped.find('}')).flatten();
-    end.map_or(length, |end| end + 1)
+    let letter = escaped[length..].chars().next().filter(|_| "pP".contains(first));
+    end.map_or(length + letter.map_or(0, char::len_utf8), |end| end + 1)
 }
 
 /// `{n}`, `{n,}` or `{n,m}` at the beginning.
@@ -77,10 +137,53 @@ mod tests {
             (r"\Qa.b{2}\E+", "a.b{2}}"),
             (r"\Qa.b", "a.b"),
             ("ü{ö}", "ü{ö}"),
+            (r"\pL{2}", "ab"),
         ] {
             let rust = from_re2(pattern);
             let regex = Regex::new(&format!("^(?s:{rust})$"));
             assert!(regex.unwrap().is_match(text), "{pattern} became {rust}");
+        }
+    }
+
+    #[test]
+    fn a_class_holds_characters_and_no_classes_or_operations() {
+        for (class, inside, outside) in [
+            ("[[]", "[", "x"),
+            ("[^[]", "x", "["),
+            ("[a[b]", "a[b", "]"),
+            ("[a&&b]", "ab&", "x"),
+            ("[a~~b]", "ab~", "x"),
+            ("[+--b]", "+,-b", "a"),
+            ("[a&~b]", "ab&~", "x"),
+            ("[]a]", "]a", "["),
+            ("[^]a]", "[", "]a"),
+            ("[]-a]", "]^_`a", "[b"),
+            ("[[:alpha:]]", "a", "[:]"),
+            ("[[:^alpha:]&&]", "1&", "a"),
+            ("[[:]", "[:", "]"),
+            ("[+--]", "+,-", "*."),
+            ("[--0]", "-./0", ","),
+            ("[a-]", "a-", "b"),
+            ("[-a]", "-a", "b"),
+            ("[^-a]", "b", "-a"),
+            ("[a-c-e]", "abc-e", "d"),
+            (r"[\d-x]", "1-x", "w"),
+            (r"[\pL-9]", "a-9", "8"),
+            (r"[\p{Lu}[-^]", r"A[\]^", "a-"),
+            (r"[\]\[]", "[]", "\\"),
+            (r"[\x{2b}--{]", "+,-{", "a"),
+            ("[{}ä-ü]", "{}ö", "a"),
+        ] {
+            let once = from_re2(class);
+            assert_eq!(from_re2(&once), once, "{class}");
+            // Outside of classes all of that is as it was.
+            let regex = Regex::new(&format!("^(?:{once}&&)$")).unwrap();
+            let matches = |char: char| regex.is_match(&format!("{char}&&"));
+            assert!(inside.chars().all(matches), "{class} became {once}");
+            assert!(!outside.chars().any(matches), "{class} became {once}");
+        }
+        for pattern in ["[", "[]", "[^]", "[a", "[b-a]", r"[a-\d]", r"[\Qa\E]", "[a--b]"] {
+            assert!(Regex::new(&from_re2(pattern)).is_err(), "{pattern}");
         }
     }
 

@@ -15,7 +15,7 @@ pub const DIRECTIVES: usize = 10;
 
 /// Bytes of a document, and its tokens.
 pub const DOCUMENT_MAX: usize = 64 * 1024;
-pub const TOKENS_MAX: usize = 20_000;
+pub const TOKENS_MAX: usize = 6_000;
 /// Brackets within each other, fragments spread out.
 pub const DEPTH_MAX: usize = 64;
 pub const NAME_MAX: usize = 256;
@@ -31,8 +31,12 @@ pub const CHAIN_MAX: usize = 16;
 /// Fields and fragments, each as often as it is spread.
 pub const SELECTIONS_MAX: usize = 5_000;
 /// Bytes of a document, its fragments as often as they are spread, its variables as often as they
-/// are used: what is copied to judge and execute it.
+/// are used: what is walked to judge and execute it.
 pub const EXPANDED_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of memory for the values of variables that stand at more than one place.
+pub const COPIED_MAX: usize = 1024 * 1024;
+/// Regular expressions of a request, each as often as it is spread.
+pub const EXPRESSIONS_MAX: usize = 50;
 /// Objects that an answer about the schema may have, at most.
 pub const INTROSPECTED_MAX: usize = 50_000;
 /// Brackets of JSON within each other, and its values.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use async_graphql::Error;
 
 use super::errors::Code;
-use super::services::overloaded;
+use super::services::{overloaded, read_error};
 use crate::store::read::{ReadError, Reader};
 
 /// New series a minute that all clients of a node may publish.
@@ -50,12 +50,15 @@ impl NewSeries {
                 .filter(|key| !minute.knows(stream, key))
                 .collect()
         };
-        let judged = self.judge(reader, stream, keys, max).await;
-        let Ok((new, all)) =
-            judged.inspect_err(|error| tracing::debug!(%error, "new series are not counted"))
-        else {
+        let (new, all) = match self.judge(reader, stream, keys, max).await {
+            Ok(judged) => judged,
             // Postgres cannot tell: the writer's limit alone holds.
-            return Ok(());
+            Err(ReadError::Unavailable(why)) => {
+                tracing::debug!(%why, "new series are not counted");
+                return Ok(());
+            }
+            // Who overloads the reads does not get around the limit.
+            Err(error) => return Err(read_error(error)),
         };
         if new.is_empty() {
             return Ok(());

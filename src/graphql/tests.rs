@@ -296,10 +296,17 @@ async fn published_points_go_to_the_streams_topic_with_their_places_in_the_recei
             r#"mutation {{ publish(stream: "machines", points: [{{metric: "t", value: {value}}}]) {{ accepted }} }}"#
         )
     };
-    for refused in ["9007199254740993", "-9007199254740993", "18446744073709551615"] {
+    for refused in [
+        "9007199254740993",
+        "-9007199254740993",
+        "18446744073709551615",
+        "18446744073709551616",
+        "123456789012345678901",
+        "-9223372036854775809",
+    ] {
         assert_eq!(world.code(&value(refused)).await, "BAD_USER_INPUT", "{refused}");
     }
-    for accepted in ["9007199254740992", "-9007199254740992", "1e300"] {
+    for accepted in ["9007199254740992", "-9007199254740992", "1e20", "1e300"] {
         world.data(&value(accepted)).await;
     }
 }

@@ -82,6 +82,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_whole_number_of_more_than_64_bits_is_refused_in_a_body_and_in_a_parameter() {
+        let variables = |number: &str| format!("{{\"v\":{{\"points\":[{{\"value\":{number}}}]}}}}");
+        for number in ["18446744073709551616", "-9223372036854775809", "1e20"] {
+            let variables = variables(number);
+            let body = format!("{{\"query\":\"{{a}}\",\"variables\":{variables}}}");
+            let url = format!("query={{a}}&variables={variables}");
+            let lost = |read: Result<Request, String>| read.is_err_and(|why| why.contains("lose digits"));
+            assert_eq!(lost(from_body(body.as_bytes())), number != "1e20", "{number}");
+            assert_eq!(lost(from_url(&url)), number != "1e20", "{number}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_said_in_plain_words() {
         for (body, words) in [
             ("", "not JSON"),

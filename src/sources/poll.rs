@@ -204,6 +204,10 @@ impl<'c> Reader<'c> {
         let mut linger_until = None;
         for _ in 0..BURST {
             if !self.poll(patience)? {
+                // The builder must know a partition before its first record comes, which it would leave out.
+                if self.consumer.context().has_changed() {
+                    return Ok(());
+                }
                 let now = Instant::now();
                 patience = linger_until.get_or_insert(now + LINGER).duration_since(now);
                 if patience.is_zero() || self.builder.is_empty() {
@@ -222,7 +226,7 @@ impl<'c> Reader<'c> {
 
     /// Kafka has no more for now.
     fn nothing_more(&mut self) -> Result<(), Failure> {
-        if self.builder.is_empty() || self.consumer.context().has_changed() {
+        if self.builder.is_empty() {
             return Ok(());
         }
         if self.credits.held() == 0 {

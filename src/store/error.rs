@@ -48,7 +48,8 @@ impl From<ConnectError> for WriteError {
     fn from(error: ConnectError) -> Self {
         let text = error.to_string();
         match &error {
-            ConnectError::Tls { .. } => Self::Fatal(text),
+            // A file that is being replaced cannot be read for a moment.
+            ConnectError::Tls { .. } => Self::Unknown(text),
             ConnectError::Postgres { source, .. } => outcome(source)(format!("{text}{}", advice(source))),
         }
     }
@@ -124,5 +125,17 @@ fn advice(error: &tokio_postgres::Error) -> &'static str {
         Some("3D000") => "; create the database first",
         Some("28P01" | "28000") => "; check user and password in the database url",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_cannot_be_read_is_not_the_end() {
+        let (url, why) = ("host=db".to_owned(), "no such file".to_owned());
+        let error = WriteError::from(ConnectError::Tls { url, why });
+        assert!(!error.is_final(), "{error}");
     }
 }

@@ -4,6 +4,7 @@
 //! would lock out every reader and writer of the table, attaching does not.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 use tokio_postgres::{Client, GenericClient, Row};
@@ -24,8 +25,11 @@ const AT_ONCE: usize = 16;
 /// Whoever waits for a table here makes the writers of all nodes wait.
 const PATIENCE: &str = "set local lock_timeout = '5s'";
 
+/// So long a refusal holds without another look.
+const REFUSED_FOR: Duration = Duration::from_secs(1);
+
 // Each table has a lock of its own: writers never wait for those who see to the rollups.
-const LOCK: &str = "select pg_advisory_xact_lock($1 + case $2::text when 'points' then 0
+pub(super) const LOCK: &str = "select pg_advisory_xact_lock($1 + case $2::text when 'points' then 0
     else (hashtext($2::text)::bigint & 65535) << 32 end)";
 
 const NOTED: &str = "select note, count(*) from pg_inherits i
@@ -61,6 +65,9 @@ pub(super) struct Partitions {
     length: i64,
     far: Option<Far>,
     known: Vec<(i64, i64)>,
+    /// What existed when something was refused last: under a flood of wrong times the lock, which all
+    /// nodes share, is not taken for each batch.
+    full: Option<(Instant, Opened)>,
 }
 
 /// Partitions of times that are far from the present. They are longer, so that points of many years
@@ -76,7 +83,7 @@ pub(super) struct Far {
 type Opening<'a> = ((i64, i64), &'a str);
 
 /// The far partitions that exist, in all and by what is noted of who opened them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Opened {
     all: usize,
     noted: HashMap<String, usize>,
@@ -99,6 +106,7 @@ impl Partitions {
             length: i64::from(days.max(1)) * DAY,
             far: None,
             known: bounds(client, table).await?,
+            full: None,
         })
     }
 
@@ -137,6 +145,9 @@ impl Partitions {
         if !self.is_missing(times.clone()) {
             return Ok(Vec::new());
         }
+        if let Some(refused) = self.refused_again(times.clone(), &stream, Instant::now()) {
+            return Ok(refused);
+        }
         loop {
             client.batch_execute("begin").await?;
             // One statement for the lock and another for the look: the second sees what the holder
@@ -144,7 +155,7 @@ impl Partitions {
             client.execute(LOCK, &[&locks::PARTITIONS, &self.table]).await?;
             self.reload(client).await?;
             let opened = self.opened(client).await?;
-            let (mut missing, refused) = self.missing(times.clone(), &stream, opened, Micros::now());
+            let (mut missing, refused) = self.missing(times.clone(), &stream, &opened, Micros::now());
             missing.truncate(AT_ONCE);
             client.batch_execute(PATIENCE).await?;
             for (range, stream) in &missing {
@@ -156,6 +167,7 @@ impl Partitions {
             }
             client.batch_execute("commit").await?;
             if missing.is_empty() {
+                self.full = (!refused.is_empty()).then(|| (Instant::now(), opened));
                 return Ok(refused);
             }
             for (range, _) in missing {
@@ -205,19 +217,36 @@ impl Partitions {
         false
     }
 
+    /// The owners that are refused, where nothing but what was refused just now is missing.
+    fn refused_again<'a, O: Copy + PartialEq>(
+        &self,
+        times: impl Iterator<Item = (O, Micros)>,
+        stream: impl Fn(O) -> &'a str,
+        at: Instant,
+    ) -> Option<Vec<O>> {
+        let (since, opened) = self.full.as_ref()?;
+        if at.duration_since(*since) > REFUSED_FOR {
+            return None;
+        }
+        let (missing, refused) = self.missing(times, stream, opened, Micros::now());
+        missing.is_empty().then_some(refused)
+    }
+
     /// The ranges to make, each with its stream, and the owners that are refused. An owner is all or
     /// nothing.
     fn missing<'a, O: Copy + PartialEq>(
         &self,
         times: impl Iterator<Item = (O, Micros)>,
         stream: impl Fn(O) -> &'a str,
-        mut opened: Opened,
+        opened: &Opened,
         now: Micros,
     ) -> (Vec<Opening<'a>>, Vec<O>) {
         let most = self.far.map_or(usize::MAX, |far| far.most);
+        let mut opened = opened.clone();
         // What was known, with what will be made.
         let mut plan = Self {
             known: self.known.clone(),
+            full: None,
             ..*self
         };
         let (mut missing, mut refused) = (Vec::new(), Vec::new());

@@ -61,7 +61,7 @@ impl Default for WriterConfig {
         Self {
             synchronous_commit: true,
             partition_days: Level::Raw.partition_days(),
-            far_partitions: 1_000,
+            far_partitions: 300,
             max_series: HashMap::new(),
             letters: LettersKept::default(),
             pace: Arc::default(),

@@ -93,9 +93,9 @@ async fn a_paused_stream_stands_still_on_every_node_and_is_resumed_on_every_node
 
 #[actix_web::test]
 async fn a_paused_stream_is_read_again_after_a_time() {
-    let plan = strict()
-        .await
-        .settings("[pipeline]\ndead_letter_limit = 0.5\ndead_letter_window = 20\ndead_letter_pause = \"3s\"");
+    let plan = strict().await.settings(
+        "[pipeline]\ndead_letter_limit = 0.5\ndead_letter_window = 20\ndead_letter_pause = \"15s\"",
+    );
     let node = plan.start().await;
     plan.send(&wrong()).await;
     is_paused(&node, &plan).await;

@@ -64,17 +64,19 @@ impl Hub {
             return;
         };
         self.judging = true;
+        let group = slice.group();
         let judged = tokio::task::spawn_blocking(move || slice.judge());
-        ctx.spawn(judged.into_actor(self).map(|slice, hub, ctx| {
+        ctx.spawn(judged.into_actor(self).map(move |slice, hub, ctx| {
             hub.judging = false;
-            match slice {
-                Ok(slice) => {
-                    if let Some((group, outcome)) = hub.index.judged(&slice) {
-                        hub.was_judged(group, outcome, ctx);
-                    }
+            let judged = match slice {
+                Ok(slice) => hub.index.judged(&slice),
+                Err(error) => {
+                    tracing::error!(%error, "series were not judged for a new subscription");
+                    Some(hub.index.refuse(group))
                 }
-                // Who waits for it loses its patience.
-                Err(error) => tracing::error!(%error, "series were not judged for a new subscription"),
+            };
+            if let Some((group, outcome)) = judged {
+                hub.was_judged(group, outcome, ctx);
             }
             hub.judge(ctx);
         }));

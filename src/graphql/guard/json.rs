@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::{LOSES_DIGITS, loses_digits};
 use crate::graphql::limits::{JSON_DEPTH_MAX, JSON_VALUES_MAX};
 
 /// # Errors
@@ -13,12 +14,20 @@ pub fn parse(text: &[u8]) -> Result<Value, String> {
     serde_json::from_slice(text).map_err(|error| format!("not JSON: {error}"))
 }
 
-/// Depth and values are counted outside of strings; whether it is JSON is judged by who parses it.
+/// Depth, values and the digits of numbers are looked at outside of strings; whether it is JSON is
+/// judged by who parses it.
 fn bounded(text: &[u8]) -> Result<(), String> {
     let (mut depth, mut values) = (0_usize, 0);
     let mut in_string = false;
     let mut escaped = false;
-    for byte in text {
+    // Where the number begins that is not at its end.
+    let mut number = None;
+    // What parses it makes a float of a whole number that is too long.
+    let exact = |number: &[u8]| match std::str::from_utf8(number).is_ok_and(loses_digits) {
+        true => Err(LOSES_DIGITS.to_owned()),
+        false => Ok(()),
+    };
+    for (at, byte) in text.iter().enumerate() {
         if in_string {
             match byte {
                 _ if escaped => escaped = false,
@@ -27,6 +36,14 @@ fn bounded(text: &[u8]) -> Result<(), String> {
                 _ => {}
             }
             continue;
+        }
+        match (byte, number) {
+            (b'0'..=b'9' | b'-', None) => number = Some(at),
+            (b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E', _) | (_, None) => {}
+            (_, Some(from)) => {
+                exact(&text[from..at])?;
+                number = None;
+            }
         }
         match byte {
             b'"' => in_string = true,
@@ -46,7 +63,7 @@ fn bounded(text: &[u8]) -> Result<(), String> {
             return Err(format!("more than {JSON_VALUES_MAX} values of JSON"));
         }
     }
-    Ok(())
+    number.map_or(Ok(()), |from| exact(&text[from..]))
 }
 
 #[cfg(test)]
@@ -63,6 +80,36 @@ mod tests {
         let many = |n: usize| format!("[{}0]", "0,".repeat(n));
         assert!(parse(many(JSON_VALUES_MAX - 1).as_bytes()).is_ok());
         assert!(parse(many(JSON_VALUES_MAX).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_whole_number_of_more_than_64_bits_is_refused_wherever_it_stands() {
+        for number in [
+            "18446744073709551616",
+            "123456789012345678901",
+            "-9223372036854775809",
+        ] {
+            for text in [
+                number.to_owned(),
+                format!("[{number}]"),
+                format!("{{\"a\":1,\"b\":{number} ,\"c\":2}}"),
+                format!("[\"1\\\"\",{number}\n]"),
+            ] {
+                assert_eq!(parse(text.as_bytes()), Err(LOSES_DIGITS.to_owned()), "{text}");
+            }
+            for text in [
+                format!("\"{number}\""),
+                format!("{{\"{number}\":true}}"),
+                format!("[{number}.0]"),
+                format!("[{number}e1,false]"),
+                format!("{number}E+2"),
+            ] {
+                assert!(parse(text.as_bytes()).is_ok(), "{text}");
+            }
+        }
+        for number in ["18446744073709551615", "-9223372036854775808", "1e20", "-0", "0"] {
+            assert!(parse(number.as_bytes()).is_ok(), "{number}");
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! (`scan`), then parsed, once; its variables are settled (`variables`) and a subscription's root
 //! is gathered (`roots`). What async-graphql then gets is short, flat and without variables.
 
+mod costs;
+mod expressions;
 mod fragments;
 pub mod json;
 mod roots;
@@ -42,7 +44,7 @@ impl Checked {
         let sizes = sizes.collect();
         let rewritten = scan::scan(&text, &sizes).map_err(|unreadable| {
             let position = tokens::position(&text, unreadable.at);
-            refused(Code::GraphqlValidationFailed, unreadable.what, position)
+            refused(unreadable.code, unreadable.what, position)
         })?;
         let document = parse_query(rewritten.unwrap_or(text)).map_err(|error| vec![error.into()])?;
         Ok(Self { request, document })
@@ -100,6 +102,7 @@ impl Checked {
         let variables = std::mem::take(&mut self.request.variables);
         variables::settle(&mut self.document, name, variables, types)?;
         roots::gather(&mut self.document, name, types)?;
+        expressions::bounded(&mut self.document, name)?;
         self.request.set_parsed_query(self.document);
         Ok(self.request)
     }
@@ -113,23 +116,33 @@ impl fmt::Debug for Checked {
     }
 }
 
-/// About as many bytes as its JSON has.
+/// Why a number is refused that would silently become the nearest float.
+pub const LOSES_DIGITS: &str = "a whole number of more than 64 bits would lose digits";
+
+/// One that is written with a fraction or an exponent is meant as a float.
+fn loses_digits(number: &str) -> bool {
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    digits.len() > 18
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && number.parse::<i64>().is_err()
+        && number.parse::<u64>().is_err()
+}
+
+/// About as many bytes as its JSON has, and never so few that walking it costs more.
 fn size(value: &Value) -> usize {
     let mut values = vec![value];
     let mut bytes = 0;
     while let Some(value) = values.pop() {
-        bytes += match value {
-            Value::String(text) => text.len() + 2,
-            Value::List(items) => {
-                values.extend(items);
-                2
-            }
+        bytes += 8;
+        match value {
+            Value::String(text) => bytes += text.len(),
+            Value::List(items) => values.extend(items),
             Value::Object(members) => {
                 values.extend(members.values());
-                members.keys().map(|name| name.len() + 4).sum::<usize>() + 2
+                bytes += members.keys().map(|name| name.len() + 4).sum::<usize>();
             }
-            _ => 8,
-        };
+            _ => {}
+        }
     }
     bytes
 }

@@ -6,6 +6,9 @@
 
 use async_graphql::Pos;
 
+use super::{LOSES_DIGITS, loses_digits};
+use crate::graphql::errors::Code;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token<'a> {
     Name(&'a str),
@@ -23,6 +26,7 @@ pub enum Token<'a> {
 /// What no GraphQL document has, and where it stands, in bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unreadable {
+    pub code: Code,
     pub what: String,
     pub at: usize,
 }
@@ -66,6 +70,13 @@ impl<'a> Tokens<'a> {
             }
             b'-' | b'0'..=b'9' => {
                 self.number();
+                if loses_digits(&self.text[from..self.at]) {
+                    let code = Code::BadUserInput;
+                    return Err(Unreadable {
+                        code,
+                        ..unreadable(LOSES_DIGITS, from)
+                    });
+                }
                 Token::Value
             }
             b'"' if self.text[from..].starts_with("\"\"\"") => self.block_string()?,
@@ -246,7 +257,10 @@ fn hexadecimal(digits: &str) -> Option<u32> {
     all.then(|| u32::from_str_radix(digits, 16).ok()).flatten()
 }
 
-fn unreadable(what: impl Into<String>, at: usize) -> Unreadable {
-    let what = what.into();
-    Unreadable { what, at }
+pub fn unreadable(what: impl Into<String>, at: usize) -> Unreadable {
+    Unreadable {
+        code: Code::GraphqlValidationFailed,
+        what: what.into(),
+        at,
+    }
 }

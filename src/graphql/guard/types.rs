@@ -190,6 +190,23 @@ impl Types {
     }
 }
 
+/// Whether a variable of type `given` may stand where `of` is expected; `may_be_null`: there are
+/// defaults for a variable that is nullable.
+pub fn compatible(of: &Type, given: &Type, may_be_null: bool) -> bool {
+    let (mut of, mut given, mut may_be_null) = (of, given, may_be_null);
+    loop {
+        if !of.nullable && given.nullable && !may_be_null {
+            return false;
+        }
+        may_be_null = false;
+        match (&of.base, &given.base) {
+            (BaseType::List(inner), BaseType::List(given_inner)) => (of, given) = (inner, given_inner),
+            (BaseType::Named(name), BaseType::Named(given_name)) => return name == given_name,
+            _ => return false,
+        }
+    }
+}
+
 /// The name of a type without its lists.
 pub fn name_of(of: &Type) -> &str {
     let mut of = of;

@@ -92,6 +92,25 @@ fn complete(
     Ok(())
 }
 
+/// Bytes of memory that a copy takes.
+pub fn weight(value: &Value) -> usize {
+    let mut values = vec![value];
+    let mut bytes = 0;
+    while let Some(value) = values.pop() {
+        bytes += size_of::<Value>();
+        match value {
+            Value::String(text) => bytes += text.len(),
+            Value::List(items) => values.extend(items),
+            Value::Object(members) => {
+                values.extend(members.values());
+                bytes += members.keys().map(|name| name.len() + 32).sum::<usize>();
+            }
+            _ => {}
+        }
+    }
+    bytes
+}
+
 /// Scalars of the schema are judged where they are used.
 fn scalar(name: &str, value: Value) -> Result<Value, Wrong> {
     let fits = match (name, &value) {

@@ -12,10 +12,10 @@ use async_graphql::parser::types::{Field as Selected, VariableDefinition};
 use async_graphql::{Name, Pos, Positioned, ServerError, Variables};
 use async_graphql_value::Value;
 
-use super::types::{Field, Inputs, Kind, Types, name_of};
+use super::types::{Field, Inputs, Kind, Types, compatible, name_of};
 use super::{error, fragments, values};
 use crate::graphql::errors::Code;
-use crate::graphql::limits::ERRORS_MAX;
+use crate::graphql::limits::{COPIED_MAX, ERRORS_MAX};
 
 struct Settling<'t> {
     types: &'t Types,
@@ -26,6 +26,8 @@ struct Settling<'t> {
     bad: Vec<ServerError>,
     /// Fields and arguments that the schema does not have.
     unknown: usize,
+    /// Bytes of the values that stand at more than one place, without the first of each.
+    copied: usize,
 }
 
 struct Variable {
@@ -34,6 +36,8 @@ struct Variable {
     defaults: bool,
     /// `None`: it was left out.
     value: Option<async_graphql::Value>,
+    /// Bytes of memory that the value takes.
+    weight: usize,
     used: bool,
     pos: Pos,
 }
@@ -67,6 +71,7 @@ pub fn settle(
         invalid: Vec::new(),
         bad: Vec::new(),
         unknown: 0,
+        copied: 0,
     };
     for (_, operation) in document.operations.iter() {
         settling.definitions(&operation.node);
@@ -106,6 +111,10 @@ impl<'t> Settling<'t> {
     fn end(&mut self) -> Result<(), Vec<ServerError>> {
         if self.unknown > ERRORS_MAX {
             let why = format!("more than {ERRORS_MAX} fields or arguments are not in the schema");
+            self.invalid(why, Pos::default());
+        }
+        if self.copied > COPIED_MAX {
+            let why = format!("the values of variables are copied into more than {COPIED_MAX} bytes");
             self.invalid(why, Pos::default());
         }
         for errors in [&mut self.invalid, &mut self.bad] {
@@ -183,12 +192,12 @@ impl<'t> Settling<'t> {
                     None
                 }
             };
-            let used = false;
             let variable = Variable {
                 of,
                 defaults,
+                weight: value.as_ref().map_or(0, values::weight),
                 value,
-                used,
+                used: false,
                 pos,
             };
             self.variables.insert(name, variable);
@@ -333,7 +342,7 @@ impl<'t> Settling<'t> {
             );
             return Settled::Keep;
         };
-        variable.used = true;
+        let again = std::mem::replace(&mut variable.used, true);
         if let Some(of) = place.of {
             let may_be_null = !of.nullable && (variable.defaults || place.has_default);
             if !compatible(of, &variable.of, may_be_null) {
@@ -350,9 +359,13 @@ impl<'t> Settling<'t> {
                 return Settled::Keep;
             }
         }
-        match &variable.value {
-            Some(value) => Settled::Put(value.clone().into_value()),
-            None => Settled::LeaveOut,
+        let Some(value) = &variable.value else {
+            return Settled::LeaveOut;
+        };
+        self.copied += if again { variable.weight } else { 0 };
+        match self.copied > COPIED_MAX {
+            true => Settled::Keep,
+            false => Settled::Put(value.clone().into_value()),
         }
     }
 
@@ -376,23 +389,6 @@ impl<'t> Settling<'t> {
     fn bad(&mut self, why: String, pos: Pos) {
         if self.bad.len() < ERRORS_MAX {
             self.bad.push(error(Code::BadUserInput, why, pos));
-        }
-    }
-}
-
-/// Whether a variable of type `given` may stand where `of` is expected; `may_be_null`: there are
-/// defaults for a variable that is nullable.
-fn compatible(of: &Type, given: &Type, may_be_null: bool) -> bool {
-    let (mut of, mut given, mut may_be_null) = (of, given, may_be_null);
-    loop {
-        if !of.nullable && given.nullable && !may_be_null {
-            return false;
-        }
-        may_be_null = false;
-        match (&of.base, &given.base) {
-            (BaseType::List(inner), BaseType::List(given_inner)) => (of, given) = (inner, given_inner),
-            (BaseType::Named(name), BaseType::Named(given_name)) => return name == given_name,
-            _ => return false,
         }
     }
 }

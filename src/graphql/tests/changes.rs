@@ -1,8 +1,6 @@
 //! What `publish` refuses to protect the catalogue and a paused stream, and how that one goes on.
 
-use serde_json::json;
-
-use super::World;
+use super::*;
 use crate::telemetry::status::StreamState;
 
 fn publish(metrics: std::ops::Range<usize>) -> String {
@@ -58,4 +56,15 @@ async fn a_paused_stream_takes_no_points_until_it_is_resumed() {
     assert_eq!(world.data(resume).await, was(false));
     let unknown = r#"mutation { resumeStream(stream: "x") { wasPaused } }"#;
     assert_eq!(world.code(unknown).await, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn new_series_that_cannot_be_counted_pass_only_while_postgres_is_away() {
+    let mut world = World::new().await;
+    world.db.run("alter table series rename to gone").await;
+    assert_eq!(world.code(&publish(0..1)).await, "INTERNAL");
+    assert_eq!(world.publisher.sent.lock().unwrap().len(), 0);
+    let nowhere = "postgres://nobody@127.0.0.1:1/none".parse().unwrap();
+    world.reader = Reader::new(nowhere, ReadLimits::default()).unwrap();
+    world.data(&publish(0..1)).await;
 }

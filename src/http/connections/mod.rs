@@ -23,6 +23,7 @@ use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
 use actix_web::rt::net::TcpStream;
 use actix_web::{Error, HttpRequest, HttpResponse};
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use rustix::net::{SendFlags, Shutdown};
 
 use self::body::Paced;
@@ -39,6 +40,9 @@ pub(super) const DOORWAY: usize = 64;
 const FREE: usize = 16 * 1024;
 /// What a value of JSON takes once it is read, nearly.
 const VALUE: usize = 100;
+/// What the system may hold of an answer, and twice that. More of it would hide from the clock for
+/// long that a slow client still reads.
+const SEND_BUFFER: usize = 256 * 1024;
 /// A client has at most this part of the memory.
 const CLIENTS: usize = 4;
 
@@ -158,6 +162,7 @@ impl Connections {
             }
         };
         expect_reading(stream.as_fd(), self.limits.stall);
+        let _ = set_socket_send_buffer_size(stream, SEND_BUFFER);
         self.metrics.open_connections.inc();
         Connection {
             of: Arc::clone(self),

@@ -73,9 +73,7 @@ impl Index {
             self.pair(id, *series_id);
         }
         if self.pairs > self.limits.pairs {
-            self.take_off(id);
-            self.groups.remove(&id);
-            return Some((id, Err(Full::All)));
+            return Some(self.refuse(id));
         }
         let group = self.groups.get_mut(&id)?;
         match (slice.last, group.state) {
@@ -90,6 +88,13 @@ impl Index {
             (Some(_), _) => self.unjudged.push_back((id, slice.last)),
         }
         None
+    }
+
+    /// Gives back a group that cannot be judged.
+    pub fn refuse(&mut self, id: GroupId) -> Judged {
+        self.take_off(id);
+        self.groups.remove(&id);
+        (id, Err(Full::All))
     }
 
     /// The places of these series, the new ones judged for the groups they may belong to.

@@ -61,6 +61,10 @@ impl Known {
         if let Some(place) = self.places.get(&found.id) {
             if let Some(entry) = &mut self.entries[*place as usize] {
                 entry.last = now;
+                // What others hold is the one that is kept: ours would be a second copy of it.
+                if !Arc::ptr_eq(&entry.series, &found.series) {
+                    entry.series = Arc::clone(&found.series);
+                }
             }
             return (*place, false);
         }
@@ -212,6 +216,15 @@ mod tests {
             after = Some(*last);
         }
         assert_eq!(seen, 1_000);
+    }
+
+    #[test]
+    fn a_series_that_was_made_anew_replaces_its_copy() {
+        let mut known = Known::default();
+        known.touch(&series(7), 0);
+        let again = series(7);
+        let (place, is_new) = known.touch(&again, 1);
+        assert!(!is_new && Arc::ptr_eq(&known.at(place).unwrap().series, &again.series));
     }
 
     #[test]

@@ -255,6 +255,23 @@ fn expressions_that_would_hold_up_a_batch_send_their_subscribers_to_catch_up() {
 }
 
 #[test]
+fn a_group_that_could_not_be_judged_is_given_back_and_may_begin_again() {
+    let mut world = World::new(Limits::default());
+    world.publish(0..200);
+    let costly = selector(None, &[("site", MatchOp::Matches, "s[01]")]);
+    let client = Some(client_of(0));
+    let Ok(Opened::Unjudged(group)) = world.index.open(&costly, client) else {
+        panic!("judged at once");
+    };
+    assert_eq!(world.index.next_slice().unwrap().group(), group);
+    assert_eq!(world.index.refuse(group), (group, Err(Full::All)));
+    world.index.abandon(group, client);
+    let (_, again) = world.subscribe(0, &costly, Options::default()).unwrap();
+    world.publish([0]);
+    assert_eq!(again.counts().matched, 1);
+}
+
+#[test]
 fn a_client_has_so_many_selectors_and_all_together_have_so_many() {
     let mut limits = Limits {
         selectors: 8,

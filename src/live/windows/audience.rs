@@ -1,7 +1,7 @@
 //! Who wants which windows: subscribers with the same selector are one group, and a selector is
 //! judged once for each pair of series and group.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::updates::{End, Sender, Waiting};
@@ -15,16 +15,19 @@ const PAIRS_MAX: usize = 2_000_000;
 /// Windows that may wait for all subscribers, and for one that is never ended for it.
 const WAITING_MAX: usize = 1_000_000;
 const FEW: usize = 1_000;
+/// Series that are remembered as unwanted; beyond that all of them are judged anew.
+const UNWANTED_MAX: usize = 2_000_000;
 
 #[derive(Debug, Default)]
 pub struct Audience {
-    groups: HashMap<GroupId, Group>,
+    /// By ids that only grow.
+    groups: BTreeMap<GroupId, Group>,
     by_selector: HashMap<Selector, GroupId>,
     /// Groups with subscribers that have not begun yet.
     waiting: BTreeSet<GroupId>,
     wanted_by: HashMap<SeriesId, Vec<GroupId>>,
-    /// Series that were seen and that no group wants.
-    unwanted: HashSet<SeriesId>,
+    /// Series that were seen and that no group below this one wants.
+    unwanted: HashMap<SeriesId, GroupId>,
     pairs: usize,
     next_group: GroupId,
 }
@@ -56,8 +59,6 @@ impl Audience {
         }
         let id = self.next_group;
         self.next_group += 1;
-        // From now on a series that is new to us is judged for this group as well.
-        self.unwanted.clear();
         let group = Group {
             selector: selector.clone(),
             series: Vec::new(),
@@ -102,20 +103,26 @@ impl Audience {
         if self.wanted_by.contains_key(&id) {
             return true;
         }
-        if self.unwanted.contains(&id) {
+        // Only groups that began since it was last judged.
+        let from = self.unwanted.get(&id).copied().unwrap_or_default();
+        if from == self.next_group {
             return false;
         }
         let mut wanted_by = Vec::new();
-        for (group_id, group) in &mut self.groups {
+        for (group_id, group) in self.groups.range_mut(from..) {
             if group.selector.matches(series) {
                 group.series.push(id);
                 wanted_by.push(*group_id);
             }
         }
         if wanted_by.is_empty() {
-            self.unwanted.insert(id);
+            if self.unwanted.len() >= UNWANTED_MAX {
+                self.unwanted.clear();
+            }
+            self.unwanted.insert(id, self.next_group);
             return false;
         }
+        self.unwanted.remove(&id);
         self.pairs += wanted_by.len();
         self.wanted_by.insert(id, wanted_by);
         if self.pairs > PAIRS_MAX {

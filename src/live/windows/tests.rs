@@ -354,6 +354,20 @@ async fn a_series_that_one_group_found_in_postgres_is_judged_for_all_groups() {
 }
 
 #[tokio::test]
+async fn a_series_nobody_wants_is_judged_for_those_who_come_later() {
+    let mut audience = Audience::default();
+    for metric in ["m1", "m2", "m3"] {
+        let (sender, receiver) = updates(Duration::ZERO, &Waiting::default());
+        let selector = Selector::new(Some(metric.to_owned()), Vec::new());
+        audience.join(selector, None, sender);
+        assert_eq!(audience.wants(3, &series(3).series), metric == "m3");
+        drop(receiver);
+        audience.sweep();
+        assert!(!audience.wants(3, &series(3).series));
+    }
+}
+
+#[tokio::test]
 async fn when_too_many_windows_wait_those_who_hold_most_of_them_are_ended() {
     let waiting = Waiting::default();
     let mut audience = Audience::default();

@@ -47,8 +47,14 @@ impl Context {
                 let mut ledger = lock(&self.ledger);
                 if let Claim::Resumed(before) = ledger.claim(place)? {
                     warn_of_jump(place, before, at);
+                    // What Kafka has begins beyond what was read: what lies between was never read.
+                    if at > before.next_offset {
+                        ledger.record_gap(before, at)?;
+                    }
                     ledger.begin_epoch(place, at)?;
-                    ledger.record_lost_end(before, at)?;
+                    if at < before.next_offset {
+                        ledger.record_lost_end(before, at)?;
+                    }
                 }
                 Err(Failure::retry(format!(
                     "OFFSET_LOST: kafka cut the log of {name}; it is read anew from offset {at}"

@@ -36,11 +36,13 @@ const LOG_LIMIT: u64 = 16 * 1024 * 1024;
 /// What is read of the log of a server that did not start, in bytes.
 const LOG_TAIL: usize = 64 * 1024;
 
-const SETTINGS: [&str; 11] = [
+const SETTINGS: [&str; 12] = [
     "listen_addresses=",
     "unix_socket_permissions=0700",
     "port=5432",
     "max_connections=100",
+    // A statement without bounds in time locks every partition and its index.
+    "max_locks_per_transaction=512",
     "shared_buffers=128MB",
     "max_wal_size=2GB",
     "synchronous_commit=on",

@@ -10,6 +10,7 @@ fn with(known: &[(i64, i64)]) -> Partitions {
         length: DAY,
         far: None,
         known: known.to_vec(),
+        full: None,
     }
 }
 
@@ -62,7 +63,7 @@ fn an_owner_that_would_need_too_many_is_refused_as_a_whole_and_others_are_not() 
         all: 1,
         noted: noted.iter().map(|(stream, n)| (note(stream), *n)).collect(),
     };
-    let made = |opened| far.missing(times.into_iter(), streams, opened, NOW);
+    let made = |opened| far.missing(times.into_iter(), streams, &opened, NOW);
     let (missing, refused) = made(opened(&[]));
     let missing: Vec<(i64, i64)> = missing.into_iter().map(|(range, _)| range).collect();
     let days = |from: i64, to: i64| (from * DAY, to * DAY);
@@ -75,6 +76,26 @@ fn an_owner_that_would_need_too_many_is_refused_as_a_whole_and_others_are_not() 
     let (missing, refused) = made(opened(&[("a", 2)]));
     assert_eq!(refused, [1, 2, 3, 5]);
     assert_eq!(missing[0], (days(180, 210), "b"));
+}
+
+#[test]
+fn for_a_second_a_refusal_needs_no_other_look_unless_something_else_is_missing() {
+    let begun = Instant::now();
+    let mut full = with(&[(0, 30 * DAY)]).with_far(Far::new(30, 1));
+    let again = |of: &Partitions, days: &[i64], after| {
+        let times = (0_u32..).zip(days.iter().map(|day| Micros(day * DAY)));
+        of.refused_again(times, |_| "a", begun + Duration::from_millis(after))
+    };
+    assert_eq!(again(&full, &[40], 0), None);
+    let opened = Opened {
+        all: 1,
+        noted: HashMap::new(),
+    };
+    full.full = Some((begun, opened));
+    assert_eq!(again(&full, &[1, 40, 90], 900), Some(vec![1, 2]));
+    assert_eq!(again(&full, &[40], 1_100), None);
+    let today = Micros::now().0 / DAY;
+    assert_eq!(again(&full, &[40, today], 900), None);
 }
 
 #[test]

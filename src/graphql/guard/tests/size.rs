@@ -175,6 +175,132 @@ fn a_variable_counts_as_often_as_it_is_used() {
     assert!(check(42).is_err());
 }
 
+/// Why a document that is parsed is not executed; empty when it is.
+fn unsettled(checked: Checked, types: &Types) -> String {
+    match checked.into_request(types) {
+        Ok(_) => String::new(),
+        Err(errors) => errors[0].message.clone(),
+    }
+}
+
+#[test]
+fn a_default_counts_as_often_as_it_is_used() {
+    let types = Types::of(&Schema::new(Query, EmptyMutation, Ticks).sdl());
+    let why = |query: &str| match Checked::of(Request::new(query)) {
+        Ok(checked) => unsettled(checked, &types),
+        Err(errors) => errors[0].message.clone(),
+    };
+    let list = |items: usize| format!("[{}]", "1 ".repeat(items));
+    let fields = |items: usize, uses: usize| {
+        format!(
+            "query($v:[Int]={}){{{}}}",
+            list(items),
+            "list(of:$v)".repeat(uses)
+        )
+    };
+    assert_eq!(why(&fields(20, 500)), "");
+    // Copied, it would take 80 MB, and is 2 MB of text.
+    assert!(why(&fields(2_000, 550)).contains("copied into more than"));
+    let objects = |uses: usize| {
+        let uses = "walk(steps:$v)".repeat(uses);
+        format!("query($v:[Step!]=[{}]){{{uses}}}", "{} ".repeat(1_000))
+    };
+    assert!(why(&objects(500)).contains("copied into more than"));
+    // In a fragment it is copied once, and walked as often as that is spread.
+    let spread = |items: usize, uses: usize| {
+        let query = format!(
+            "query Q($a:Int,$v:[Int]={}){{number(of:$a){}}}",
+            list(items),
+            "...F ".repeat(uses)
+        );
+        (
+            format!("{query} fragment F on Query{{list(of:$v)}}"),
+            format!("fragment F on Query{{list(of:$v)}} {query}"),
+        )
+    };
+    let (few, many) = (spread(2_000, 500), spread(2_000, 1_200));
+    for query in [few.0, few.1] {
+        assert_eq!(why(&query), "");
+    }
+    for query in [many.0, many.1] {
+        assert!(why(&query).contains("with its fragments and variables"));
+    }
+}
+
+#[test]
+fn a_variable_that_stands_at_one_place_may_be_as_large_as_its_request() {
+    let types = Types::of(&Schema::new(Query, EmptyMutation, Ticks).sdl());
+    let check = |query: &str| {
+        let variables = Variables::from_json(json!({ "v": vec![1; 200_000] }));
+        unsettled(
+            Checked::of(Request::new(query).variables(variables)).unwrap(),
+            &types,
+        )
+    };
+    assert_eq!(check("query($v:[Int]){list(of:$v)}"), "");
+    assert!(check("query($v:[Int]){list(of:$v) text(of:\"\") b:list(of:$v)}").contains("copied"));
+}
+
+#[test]
+fn a_cursor_to_go_on_after_is_bounded_like_other_values() {
+    let types = Types::of(&Schema::new(Query, EmptyMutation, Ticks).sdl());
+    let query = format!("query($after:String){{{}}}", "text(of:$after)".repeat(500));
+    let mut checked = Checked::of(Request::new(query)).unwrap();
+    assert!(checked.resume(&"x".repeat(100_000)));
+    assert!(unsettled(checked, &types).contains("copied into more than"));
+}
+
+#[test]
+fn regular_expressions_are_counted_in_all_of_a_request() {
+    let types = Types::of(&crate::graphql::sdl());
+    let why = |query: String, variables: Value| {
+        let request = Request::new(query).variables(Variables::from_json(variables));
+        unsettled(Checked::of(request).unwrap(), &types)
+    };
+    let none = || json!({});
+    let matchers = |op: &str, count: usize| format!("{{name:\"a\",op:{op},value:\"b\"}}").repeat(count);
+    let fields = |op: &str, count: usize| {
+        let selector = format!("{{labels:[{}]}}", matchers(op, 5));
+        let fields = (0..count).map(|n| match n % 3 {
+            0 => format!("a{n}:latest(selector:{selector}){{ts}}"),
+            1 => format!("a{n}:series(selector:{selector}){{nodes{{key}}}}"),
+            _ => format!("...{{a{n}:labels(selector:{selector}){{name}}}}"),
+        });
+        fields.collect::<String>()
+    };
+    let most = EXPRESSIONS_MAX / 5;
+    for op in ["MATCHES", "NOT_MATCHES", "\"MATCHES\""] {
+        assert_eq!(why(format!("{{{}}}", fields(op, most)), none()), "", "{op}");
+        let many = why(format!("{{{}}}", fields(op, most + 1)), none());
+        assert!(
+            many.contains("regular expressions in one request"),
+            "{op}: {many}"
+        );
+    }
+    assert_eq!(why(format!("{{{}}}", fields("EQUAL", 2 * most)), none()), "");
+    let matcher = json!({"name": "a", "op": "MATCHES", "value": "b"});
+    let selector = json!({"s": {"labels": vec![matcher; 5]}});
+    let by_variable = |uses: usize| {
+        let uses = (0..uses).map(|n| format!("a{n}:latest(selector:$s){{ts}}"));
+        let other = "query B($n:Int){series(selector:{},first:$n){nodes{key}}}";
+        let query = format!(
+            "query A($s:SeriesSelector!){{{}}} {other}",
+            uses.collect::<String>()
+        );
+        let variables = Variables::from_json(selector.clone());
+        let request = Request::new(query).operation_name("A").variables(variables);
+        unsettled(Checked::of(request).unwrap(), &types)
+    };
+    assert_eq!(by_variable(most), "");
+    assert!(by_variable(most + 1).contains("regular expressions"));
+    let spread = |uses: usize| {
+        let fragment = format!("fragment F on Query{{{}}}", fields("MATCHES", 1));
+        why(format!("{{{}}} {fragment}", "...F ".repeat(uses)), none())
+    };
+    assert_eq!(spread(most), "");
+    assert!(spread(most + 1).contains("regular expressions"));
+}
+
 #[test]
 fn what_the_guard_reads_is_what_the_parser_reads() {
     for document in [
@@ -216,6 +342,6 @@ fn what_the_guard_reads_is_what_the_parser_reads() {
         assert_ne!(refusal(document), "", "{document}");
     }
     let many = "1".repeat(60_000);
-    assert_eq!(refusal(&format!("{{ a(b: {}) }}", &many[..300])), "");
+    assert_eq!(refusal(&format!("{{ a(b: {}.5) }}", &many[..300])), "");
     assert_ne!(refusal(&format!("{{ a(b: {many}) }}")), "");
 }

@@ -95,7 +95,11 @@ pub fn next(opening: &[u8], json: &Json, out: &mut BytesMut) {
 
 fn received(text: &str) -> Result<Received, &'static str> {
     let invalid = "Invalid message received";
-    let Ok(Value::Object(mut members)) = guard::json::parse(text.as_bytes()) else {
+    let value = guard::json::parse(text.as_bytes()).map_err(|why| match why {
+        why if why == guard::LOSES_DIGITS => guard::LOSES_DIGITS,
+        _ => invalid,
+    })?;
+    let Value::Object(mut members) = value else {
         return Err(invalid);
     };
     let Some(Value::String(kind)) = members.remove("type") else {
@@ -167,6 +171,11 @@ mod tests {
         ] {
             assert!(matches!(parse_transport(text), Err(Wrong::Close(_))), "{text}");
         }
+        let long = r#"{"type":"subscribe","id":"1","payload":{"query":"{a}","variables":{"v":18446744073709551616}}}"#;
+        assert_eq!(
+            parse_transport(long).unwrap_err(),
+            Wrong::Close(guard::LOSES_DIGITS)
+        );
         let nulls = r#"{"type":"subscribe","id":"1","payload":{"query":"{a}","operationName":null,"variables":null,"extensions":null}}"#;
         assert!(parse_transport(nulls).is_ok());
     }
