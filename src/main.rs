@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use streamsync::cli::Cli;
 
-/// Its background threads give back what clients have left behind (ADR 62).
+/// Its background threads give back what clients have left behind (ADR 34).
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

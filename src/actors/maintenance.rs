@@ -1,15 +1,21 @@
 //! Runs the maintenance of the tables and tells how it went.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 
 use crate::cache::LatestCache;
 use crate::data::Micros;
 use crate::store::maintain::{self, Keep};
+use crate::store::retention::Dropped;
 use crate::store::{DatabaseUrl, WriteError};
 use crate::telemetry::status::{Maintained, MaintenanceRun};
 use crate::telemetry::{Metrics, Status, caught};
+
+/// How soon, and how often, what others were using is tried again before the next run.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
+const ATTEMPTS: usize = 10;
 
 #[derive(Debug)]
 pub struct Maintenance {
@@ -36,20 +42,33 @@ impl Maintenance {
         }
     }
 
-    /// Does nothing while the run before it still goes on.
+    /// Does nothing while the run before it still goes on. What others were using is tried again soon.
     pub async fn run(&self) {
         let Ok(mut job) = self.job.try_lock() else {
             return;
         };
+        let mut dropped = Dropped::default();
+        for _ in 0..ATTEMPTS {
+            self.attempt(&mut job, &mut dropped).await;
+            if !job.is_left_in_use() {
+                return;
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
+        }
+    }
+
+    async fn attempt(&self, job: &mut maintain::Maintenance, dropped: &mut Dropped) {
         let at = Micros::now();
         let ran = caught(&self.metrics, "maintenance", job.run(at)).await;
         let outcome = match ran.unwrap_or_else(|| Err(WriteError::Retry("panicked".to_owned()))) {
-            Ok(Some(dropped)) => {
+            Ok(Some(now)) => {
                 if job.has_swept() {
                     self.latest.invalidate();
                 }
-                self.metrics.dropped_partitions.inc_by(dropped.partitions);
-                self.metrics.expired_rows.inc_by(dropped.rows);
+                self.metrics.dropped_partitions.inc_by(now.partitions);
+                self.metrics.expired_rows.inc_by(now.rows);
+                dropped.partitions += now.partitions;
+                dropped.rows += now.rows;
                 Maintained::Done {
                     partitions: dropped.partitions,
                     rows: dropped.rows,
@@ -69,12 +88,10 @@ impl Maintenance {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::time::Duration;
-
     use super::*;
     use crate::cache::Latest;
     use crate::store::testing::batches::{Input, Node, second};
+    use std::collections::BTreeMap;
 
     #[tokio::test]
     async fn a_latest_point_that_retention_dropped_is_not_shown_from_the_cache() {

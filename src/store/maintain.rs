@@ -82,6 +82,11 @@ impl Maintenance {
         self.swept.has_swept()
     }
 
+    /// Whether the last run left something because others were using it: soon they are not.
+    pub const fn is_left_in_use(&self) -> bool {
+        self.swept.is_left_in_use()
+    }
+
     /// Does what is to be done at `now`. `None` where another node is at it.
     pub async fn run(&mut self, now: Micros) -> Result<Option<Dropped>, WriteError> {
         let mut client = connect_to_work(&self.url).await?;

@@ -51,11 +51,17 @@ pub struct Swept {
     floors: Option<Floors>,
     /// In the last run.
     now: bool,
+    /// Something could not be had in the last run because others were using it.
+    in_use: bool,
 }
 
 impl Swept {
     pub const fn has_swept(&self) -> bool {
         self.now
+    }
+
+    pub const fn is_left_in_use(&self) -> bool {
+        self.in_use
     }
 }
 
@@ -117,11 +123,13 @@ pub(super) async fn run(
     now: Micros,
     swept: &mut Swept,
 ) -> Result<Dropped, WriteError> {
+    (swept.now, swept.in_use) = (false, false);
     let over = client
         .execute("delete from restored where keep_until <= $1", &[&Timestamp(now)])
         .await?;
     let floors = floors::advance(client, keep, now).await?;
-    swept.now = over > 0 || swept.floors.as_ref() != Some(&floors);
+    let has_moved = !floors.is_empty() && swept.floors.as_ref() != Some(&floors);
+    swept.now = over > 0 || has_moved;
     if !swept.now {
         return Ok(Dropped::default());
     }
@@ -130,8 +138,9 @@ pub(super) async fn run(
     for level in Level::ALL {
         sweep.level(level).await?;
     }
-    let (dropped, whole) = sweep.end();
-    if whole {
+    let (dropped, left) = sweep.end();
+    swept.in_use = left == sweep::Left::InUse;
+    if left == sweep::Left::Nothing {
         swept.floors = Some(floors);
     }
     Ok(dropped)

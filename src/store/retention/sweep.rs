@@ -30,8 +30,17 @@ pub(super) struct Sweep<'a> {
     floors: &'a Floors,
     archive: bool,
     dropped: Dropped,
-    /// Nothing was left for the next run.
-    whole: bool,
+    left: Left,
+}
+
+/// What was left for the next run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Left {
+    Nothing,
+    /// What waits for something else: the end of a restore, the archive.
+    Waiting,
+    /// What others were using just then.
+    InUse,
 }
 
 enum Fate {
@@ -50,12 +59,12 @@ impl<'a> Sweep<'a> {
             floors,
             archive,
             dropped: Dropped::default(),
-            whole: true,
+            left: Left::Nothing,
         }
     }
 
-    pub fn end(self) -> (Dropped, bool) {
-        (self.dropped, self.whole)
+    pub fn end(self) -> (Dropped, Left) {
+        (self.dropped, self.left)
     }
 
     pub async fn level(&mut self, level: Level) -> Result<(), Error> {
@@ -69,7 +78,7 @@ impl<'a> Sweep<'a> {
                 Ok(()) => {}
                 Err(error) if is_busy(&error) => {
                     tracing::debug!(partition = partition.name, "in use, to be dropped later");
-                    self.whole = false;
+                    self.left = Left::InUse;
                     return Ok(());
                 }
                 Err(error) => return Err(error),
@@ -81,7 +90,7 @@ impl<'a> Sweep<'a> {
     async fn partition(&mut self, level: Level, partition: &Partition) -> Result<(), Error> {
         match self.drop_if_old(level, partition).await? {
             Fate::Stays => {}
-            Fate::Waits => self.whole = false,
+            Fate::Waits => self.left = self.left.max(Left::Waiting),
             Fate::Dropped => {
                 self.dropped.partitions += 1;
                 tracing::info!(partition = partition.name, "dropped a partition");
@@ -128,7 +137,7 @@ impl<'a> Sweep<'a> {
         for series in series.chunks(SERIES_AT_ONCE) {
             loop {
                 let Some(transaction) = begin(self.client, level, partition, self.archive).await? else {
-                    self.whole = false;
+                    self.left = self.left.max(Left::Waiting);
                     return Ok(());
                 };
                 let rows = transaction.execute(&delete, &[&series, &ROWS_AT_ONCE]).await?;

@@ -3,7 +3,7 @@
 //!
 //! In go the spans a part stands for, out comes what became of each: ours to commit, committed by
 //! an earlier attempt of ours, or somebody else's by now. A row that says less than this node was
-//! told is none of these: Postgres went back (docs/adr/0041).
+//! told is none of these: Postgres went back (docs/adr/0031).
 
 use std::cmp::Ordering;
 use std::sync::Arc;
