@@ -155,7 +155,7 @@ fn documents_up_to_the_limits_need_no_more_than_a_small_stack() {
 }
 
 /// The bound is for an unoptimised build on a busy machine; `--nocapture` shows what each takes.
-const COSTS_AT_MOST: Duration = Duration::from_millis(50);
+const COSTS_AT_MOST: Duration = Duration::from_millis(500);
 
 #[test]
 fn the_largest_documents_of_each_kind_are_answered_quickly() {
