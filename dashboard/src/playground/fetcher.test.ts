@@ -1,7 +1,7 @@
 import { parse } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { ApiError } from '@/api/errors';
-import { headersOf, isSubscription, troubleOf } from './fetcher';
+import { headersOf, isSubscription, nameIn, troubleOf } from './fetcher';
 
 const both = parse('query Now { pipeline { state } } subscription Live { pipeline { state } }');
 
@@ -18,6 +18,13 @@ describe('the fetcher', () => {
 
   it('takes what it could not parse for no subscription: the server says what is wrong with it', () => {
     expect(isSubscription(undefined, 'Live')).toBe(false);
+  });
+
+  it('leaves out the name of an operation of the text before', () => {
+    expect(nameIn(both, 'Live')).toBe('Live');
+    expect(nameIn(both, 'Latest')).toBeNull();
+    expect(nameIn(both, null)).toBeNull();
+    expect(nameIn(undefined, 'Live')).toBe('Live');
   });
 
   it('compares header names as HTTP does, so that what is written replaces what we know', () => {

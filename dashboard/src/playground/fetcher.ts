@@ -1,6 +1,6 @@
 /** How GraphiQL reaches the server: HTTP, and for subscriptions the WebSocket that all pages share. */
 import type { Fetcher, FetcherParams, Observable, SyncExecutionResult } from '@graphiql/toolkit';
-import type { DocumentNode, ExecutionResult } from 'graphql';
+import { type DocumentNode, type ExecutionResult, parse } from 'graphql';
 import { authorization } from '@/api/auth';
 import { ApiError } from '@/api/errors';
 import { asError, socket } from '@/api/live';
@@ -52,7 +52,26 @@ function listen({ query, variables, operationName }: FetcherParams, headers: Rec
   return results as Observable<ExecutionResult>;
 }
 
+function documentOf(query: string): DocumentNode | undefined {
+  try {
+    return parse(query);
+  } catch {
+    return undefined;
+  }
+}
+
+/** GraphiQL reads a new text a moment after it was put in: until then it names an operation of the text before. */
+export function nameIn(document: DocumentNode | undefined, operationName?: string | null): string | null {
+  const isThere = document?.definitions.some(
+    (part) => part.kind === 'OperationDefinition' && part.name?.value === operationName,
+  );
+  return isThere || !document ? (operationName ?? null) : null;
+}
+
 export const createFetcher = (): Fetcher => (params, options) => {
   const headers = headersOf(options?.headers);
-  return isSubscription(options?.documentAST, params.operationName) ? listen(params, headers) : ask(params, headers);
+  const document = documentOf(params.query);
+  const operationName = nameIn(document, params.operationName);
+  const asked = { ...params, operationName };
+  return isSubscription(document, operationName) ? listen(asked, headers) : ask(asked, headers);
 };
