@@ -98,7 +98,7 @@ def streamsync(arguments, server):
         # All that they are told, without running them.
         placeholders = {"postgres://…": "postgres://me@db/metrics", "redis://…": "redis://cache"}
         return is_checked([placeholders.get(word, word) for word in arguments[1:]], server)
-    if subcommand in ("archive", "restore", "rewind"):
+    if subcommand in ("archive", "restore", "resume", "rewind"):
         return is_understood(arguments, server)
     pytest.fail(f"nobody knows how to run `streamsync {subcommand}`")
 
