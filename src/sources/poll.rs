@@ -261,7 +261,8 @@ impl<'c> Reader<'c> {
         self.resume()
     }
 
-    /// Takes one record; false when there was none.
+    /// Takes what comes next; false when it was neither a record nor the end of a partition, after
+    /// which others may still have records.
     fn poll(&mut self, patience: Duration) -> Result<bool, Failure> {
         match self.queue.poll(patience) {
             None | Some(Event::Served) => Ok(false),
@@ -272,7 +273,7 @@ impl<'c> Reader<'c> {
             }
             Some(Event::End(end)) => {
                 self.builder.end(&end);
-                Ok(false)
+                Ok(true)
             }
             Some(Event::Failed(trouble)) => {
                 self.judge(&trouble)?;

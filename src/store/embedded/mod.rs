@@ -75,6 +75,10 @@ pub enum EmbeddedError {
     )]
     Suspicious(PathBuf),
     #[error(
+        "the database lies where {0} links to, and nothing is there: bring it back (mount its volume), or remove the link to begin with an empty database"
+    )]
+    Gone(PathBuf),
+    #[error(
         "there is no database in {0}: set DATABASE_URL or --database-url, or --data-dir to where `serve` keeps it"
     )]
     Nothing(PathBuf),

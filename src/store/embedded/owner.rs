@@ -158,7 +158,10 @@ fn of_cluster(place: &Place, us: u32) -> Result<Option<(u32, u32)>, EmbeddedErro
         None => Ok(None),
         Some(Entry::Directory(uid, gid)) => Ok(Some((uid, gid))),
         Some(Entry::Link(link)) => {
-            let target = fs::metadata(&path).map_err(EmbeddedError::io("cannot follow", &path))?;
+            let target = fs::metadata(&path).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => EmbeddedError::Gone(path.clone()),
+                _ => EmbeddedError::io("cannot follow", &path)(error),
+            })?;
             if target.is_dir() && (us != 0 || link == 0 || link == target.uid()) {
                 Ok(Some((target.uid(), target.gid())))
             } else {

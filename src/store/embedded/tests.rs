@@ -311,6 +311,20 @@ fn root_becomes_another_user_and_a_directory_out_of_its_reach_is_replaced() {
 }
 
 #[test]
+fn a_database_that_is_not_where_the_link_leads_is_missed_and_not_replaced_by_an_empty_one() {
+    let dir = open_dir();
+    let volume = dir.path().join("volume/postgres");
+    std::os::unix::fs::symlink(&volume, dir.path().join("postgres")).unwrap();
+    for refused in [
+        Embedded::start(dir.path()).map(drop),
+        Embedded::join(dir.path()).map(drop),
+    ] {
+        assert!(matches!(refused, Err(EmbeddedError::Gone(_))), "{refused:?}");
+    }
+    assert!(!volume.exists());
+}
+
+#[test]
 fn an_ordinary_user_runs_it_as_himself() {
     if !is_root() {
         return;

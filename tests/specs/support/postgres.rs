@@ -1,10 +1,10 @@
 //! The Postgres of the tests: one private server for the run, a database for each test.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use streamsync::store::connect::{DatabaseUrl, connect};
-use streamsync::store::embedded::Embedded;
+use streamsync::store::embedded::{Embedded, EmbeddedError};
 use tokio_postgres::Client;
 
 use super::unique;
@@ -16,7 +16,7 @@ fn server() -> &'static str {
         let (tell, told) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("specs-postgres");
-            let server = Embedded::start(&dir).expect("a private Postgres starts");
+            let server = start(&dir).expect("a private Postgres starts");
             tell.send(server.url()).expect("somebody waits for the server");
             loop {
                 std::thread::park();
@@ -24,6 +24,18 @@ fn server() -> &'static str {
         });
         told.recv().expect("a private Postgres starts")
     })
+}
+
+/// A build directory may come from another machine, without the cluster or with one of another
+/// version of Postgres.
+fn start(dir: &Path) -> Result<Embedded, EmbeddedError> {
+    match Embedded::start(dir) {
+        Err(EmbeddedError::Gone(_) | EmbeddedError::OtherMajor { .. }) => {
+            std::fs::remove_dir_all(dir).expect("the old cluster goes");
+            Embedded::start(dir)
+        }
+        other => other,
+    }
 }
 
 /// A database of its own, gone with the next run.
