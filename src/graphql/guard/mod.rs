@@ -10,6 +10,7 @@ mod costs;
 mod expressions;
 mod fragments;
 pub mod json;
+mod overlaps;
 mod roots;
 mod scan;
 #[cfg(test)]
@@ -102,6 +103,7 @@ impl Checked {
         let variables = std::mem::take(&mut self.request.variables);
         variables::settle(&mut self.document, name, variables, types)?;
         roots::gather(&mut self.document, name, types)?;
+        overlaps::refuse(&mut self.document, name)?;
         expressions::bounded(&mut self.document, name)?;
         self.request.set_parsed_query(self.document);
         Ok(self.request)

@@ -8,6 +8,7 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Positioned, ServerError};
 
+use super::overlaps::are_alike;
 use super::types::Types;
 use super::{fragments, refused};
 use crate::graphql::errors::Code;
@@ -130,13 +131,7 @@ fn judge(operation: &OperationDefinition, fields: &[&Positioned<Field>]) -> Resu
     };
     let alike = fields.all(|field| {
         let (first, field) = (&first.node, &field.node);
-        first.response_key() == field.response_key()
-            && first.name == field.name
-            && first.arguments.len() == field.arguments.len()
-            && first
-                .arguments
-                .iter()
-                .all(|(name, value)| field.get_argument(&name.node) == Some(value))
+        first.response_key() == field.response_key() && are_alike(first, field)
     });
     if !alike || first.node.name.node.starts_with("__") {
         let why = "a subscription must select one field at its root";

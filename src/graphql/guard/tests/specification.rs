@@ -298,6 +298,22 @@ fn a_subscription_has_one_field_at_its_root() {
 }
 
 #[test]
+fn what_answers_under_one_name_is_one_field_however_deep() {
+    for query in [
+        "{ inner { x: a } inner { x: b } }",
+        "{ inner { a } ...F } fragment F on Query { inner { ... { a: b } } }",
+        "{ i: inner { ...F } ... { i: inner { ...G } } } fragment F on Inner { x: a } fragment G on Inner { x: b }",
+        "{ number(of: 1) ... { number(of: 2) } }",
+        "subscription { tick { x: a } tick { x: b } }",
+    ] {
+        let refused = heard(query, json!({}));
+        assert_eq!(refused[0]["errors"][0]["extensions"]["code"], INVALID, "{query}");
+    }
+    let fine = "{ inner { x: a } ...F ...F } fragment F on Query { inner { x: a y: b } }";
+    assert_eq!(answer(fine, json!({})), json!({"inner": {"x": 1, "y": 2}}));
+}
+
+#[test]
 fn strings_may_have_any_character_by_its_code() {
     for (literal, text) in [
         (r#""\ud83d\ude00""#, "\u{1f600}"),
