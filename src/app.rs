@@ -33,7 +33,7 @@ use crate::store::connect::DatabaseUrl;
 use crate::store::embedded::Embedded;
 use crate::store::maintain::Keep;
 use crate::store::read::{ReadLimits, Reader};
-use crate::store::{LettersKept, WriterConfig};
+use crate::store::{DeadLetterQuota, WriterConfig};
 use crate::telemetry::{Metrics, Status};
 use crate::transform::StreamPlan;
 
@@ -331,7 +331,7 @@ fn writer_config(config: &Config) -> WriterConfig {
     WriterConfig {
         synchronous_commit: config.postgres.synchronous_commit,
         far_partitions: config.pipeline.max_far_partitions,
-        letters: LettersKept {
+        dead_letters: DeadLetterQuota {
             of_a_stream: config.pipeline.dead_letter_stream_mib << 20,
             in_all: config.pipeline.dead_letter_mib << 20,
         },

@@ -47,8 +47,8 @@ pub(super) fn check(plan: &StreamPlan, say: &mut impl FnMut(String)) {
     for (at, field) in mapping.labels.iter().enumerate() {
         if field.is_empty() {
             say("labels: the name of a field is empty".to_owned());
-        } else if let Err(refusal) = plan.limits.check_name("label", field) {
-            say(format!("labels: {}", refusal.detail));
+        } else if let Err(error) = plan.limits.check_name("label", field) {
+            say(format!("labels: {}", error.detail));
         }
         if field == METRIC_NAME {
             say(format!(
@@ -65,7 +65,7 @@ pub(super) fn check(plan: &StreamPlan, say: &mut impl FnMut(String)) {
             say(format!("labels: '{field}' is the time as well"));
         }
     }
-    if let Err(refusal) = plan.limits.check_label_count(mapping.labels.len()) {
-        say(format!("labels: {}", refusal.detail));
+    if let Err(error) = plan.limits.check_label_count(mapping.labels.len()) {
+        say(format!("labels: {}", error.detail));
     }
 }

@@ -23,16 +23,16 @@ pub enum Value<'a> {
 pub struct Object<'a>(pub Vec<(Cow<'a, str>, Value<'a>)>);
 
 /// How a format turns a record's bytes into a value.
-pub type Decoder = for<'a> fn(&'a [u8]) -> Result<Value<'a>, Refusal>;
+pub type Decoder = for<'a> fn(&'a [u8]) -> Result<Value<'a>, RecordError>;
 
 /// Why a record, or one element of it, cannot become points.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct RecordError {
     pub reason: Reason,
     pub detail: String,
 }
 
-impl Refusal {
+impl RecordError {
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
         Self {
             reason,

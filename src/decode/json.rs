@@ -5,12 +5,12 @@
 
 use std::borrow::Cow;
 
-use crate::data::{Object, Reason, Refusal, Value};
+use crate::data::{Object, Reason, RecordError, Value};
 
 /// Arrays and objects inside each other; deeper records are refused.
 const DEPTH_MAX: usize = 128;
 
-pub fn decode(payload: &[u8]) -> Result<Value<'_>, Refusal> {
+pub fn decode(payload: &[u8]) -> Result<Value<'_>, RecordError> {
     let text = match std::str::from_utf8(payload) {
         Ok(text) => text,
         Err(error) => return Err(not_utf8(payload, error.valid_up_to())),
@@ -35,7 +35,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn value(&mut self, depth: usize) -> Result<Value<'a>, Refusal> {
+    fn value(&mut self, depth: usize) -> Result<Value<'a>, RecordError> {
         match self.peek() {
             Some(b'"') => self.string().map(Value::Text),
             Some(b'{') => self.object(depth + 1),
@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value<'a>, Refusal> {
+    fn object(&mut self, depth: usize) -> Result<Value<'a>, RecordError> {
         self.enter(depth)?;
         if self.peek() == Some(b'}') {
             self.at += 1;
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
         Ok(Value::Object(Object(fields)))
     }
 
-    fn list(&mut self, depth: usize) -> Result<Value<'a>, Refusal> {
+    fn list(&mut self, depth: usize) -> Result<Value<'a>, RecordError> {
         self.enter(depth)?;
         let mut items = Vec::new();
         if self.peek() != Some(b']') {
@@ -96,13 +96,13 @@ impl<'a> Reader<'a> {
         Ok(Value::List(items))
     }
 
-    fn enter(&mut self, depth: usize) -> Result<(), Refusal> {
+    fn enter(&mut self, depth: usize) -> Result<(), RecordError> {
         if depth > DEPTH_MAX {
             let detail = format!(
                 "arrays and objects are nested deeper than {DEPTH_MAX} at {}",
                 self.place()
             );
-            return Err(Refusal::new(Reason::TooDeep, detail));
+            return Err(RecordError::new(Reason::TooDeep, detail));
         }
         self.at += 1;
         Ok(())
@@ -110,7 +110,7 @@ impl<'a> Reader<'a> {
 
     /// An integer that fits into 64 bits is one; a longer one keeps its digits; what has a fraction
     /// or an exponent is the nearest float, infinite where there is none.
-    fn number(&mut self) -> Result<Value<'a>, Refusal> {
+    fn number(&mut self) -> Result<Value<'a>, RecordError> {
         let start = self.at;
         if self.byte() == Some(b'-') {
             self.at += 1;
@@ -147,7 +147,7 @@ impl<'a> Reader<'a> {
             .map_err(|_| self.expected("a number"))
     }
 
-    fn digits(&mut self) -> Result<(), Refusal> {
+    fn digits(&mut self) -> Result<(), RecordError> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.byte() {
             self.at += 1;
@@ -158,7 +158,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn word(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, Refusal> {
+    fn word(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, RecordError> {
         if self.text[self.at..].starts_with(word) {
             self.at += word.len();
             return Ok(value);
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Borrowed unless it holds escapes.
-    fn string(&mut self) -> Result<Cow<'a, str>, Refusal> {
+    fn string(&mut self) -> Result<Cow<'a, str>, RecordError> {
         self.at += 1;
         let plain = self.run()?;
         if self.byte() == Some(b'"') {
@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What stands before the next quote or backslash.
-    fn run(&mut self) -> Result<&'a str, Refusal> {
+    fn run(&mut self) -> Result<&'a str, RecordError> {
         let rest = &self.text.as_bytes()[self.at..];
         let start = self.at;
         let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
@@ -199,7 +199,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn escape(&mut self) -> Result<char, Refusal> {
+    fn escape(&mut self) -> Result<char, RecordError> {
         let escaped = match self.byte() {
             Some(b'u') => {
                 self.at += 1;
@@ -218,7 +218,7 @@ impl<'a> Reader<'a> {
     }
 
     /// One character: of a code beyond 16 bits both halves.
-    fn unicode(&mut self) -> Result<char, Refusal> {
+    fn unicode(&mut self) -> Result<char, RecordError> {
         let mut code = self.four_digits()?;
         if (0xd800..0xdc00).contains(&code) && self.text[self.at..].starts_with("\\u") {
             self.at += 2;
@@ -231,7 +231,7 @@ impl<'a> Reader<'a> {
         char::from_u32(code).ok_or_else(|| self.expected("both halves of a surrogate pair"))
     }
 
-    fn four_digits(&mut self) -> Result<u32, Refusal> {
+    fn four_digits(&mut self) -> Result<u32, RecordError> {
         let digits = self.text.get(self.at..self.at + 4);
         let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
         match digits.map(|digits| u32::from_str_radix(digits, 16)) {
@@ -255,7 +255,7 @@ impl<'a> Reader<'a> {
         self.byte()
     }
 
-    fn expected(&self, what: &str) -> Refusal {
+    fn expected(&self, what: &str) -> RecordError {
         let found = match self.text.get(self.at..).and_then(|rest| rest.chars().next()) {
             Some(found) => format!("found {found:?}"),
             None => "but the record ends".to_owned(),
@@ -268,11 +268,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn not_json(detail: impl Into<String>) -> Refusal {
-    Refusal::new(Reason::NotJson, detail)
+fn not_json(detail: impl Into<String>) -> RecordError {
+    RecordError::new(Reason::NotJson, detail)
 }
 
-fn not_utf8(payload: &[u8], valid: usize) -> Refusal {
+fn not_utf8(payload: &[u8], valid: usize) -> RecordError {
     if payload.starts_with(b"\xff\xfe") || payload.starts_with(b"\xfe\xff") {
         return not_json("the record begins with a byte order mark (BOM) of UTF-16; write UTF-8");
     }

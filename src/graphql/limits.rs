@@ -56,7 +56,7 @@ pub const MUTATION: usize = 200;
 pub const PAGE_DEFAULT: usize = 100;
 pub const PAGE_MAX: usize = 10_000;
 /// A dead letter carries up to 64 KiB of payload, so its pages are shorter.
-pub const LETTERS_MAX: usize = 500;
+pub const DEAD_LETTERS_MAX: usize = 500;
 /// Metrics, labels or values of a label that are looked for.
 pub const NAMES_MAX: usize = 1_000;
 pub const REDRIVE_MAX: usize = 1_000;

@@ -12,7 +12,7 @@ pub mod types;
 mod connection;
 pub mod query;
 pub mod catalogue;
-pub mod letters;
+pub mod dead_letters;
 mod publish;
 mod new_series;
 mod redrive;
@@ -23,12 +23,12 @@ mod shape;
 mod direct;
 pub mod subscription;
 pub mod aggregates;
-pub mod watch;
-mod api;
+pub mod pipeline_subscription;
+mod schema;
 #[cfg(test)]
 mod tests;
 
-pub use api::{Api, Schema, sdl};
 pub use guard::Checked;
 pub use new_series::NewSeries;
 pub use payload::{Next, Operations, Payload, Then};
+pub use schema::{Api, Schema, sdl};

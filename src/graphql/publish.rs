@@ -11,7 +11,7 @@ use super::limits;
 use super::services::{Record, StreamTarget};
 use super::types::PointInput;
 use crate::data::headers;
-use crate::data::{Header, Micros, Reason, Refusal, Series};
+use crate::data::{Header, Micros, Reason, RecordError, Series};
 use crate::transform::Limits;
 
 #[derive(Serialize)]
@@ -62,7 +62,7 @@ fn encode(
     point: &PointInput,
     limits: &Limits,
     now: Micros,
-) -> std::result::Result<(Vec<u8>, Vec<u8>), Refusal> {
+) -> std::result::Result<(Vec<u8>, Vec<u8>), RecordError> {
     limits.check_name("metric", &point.metric)?;
     limits.check_label_count(point.labels.len())?;
     let mut labels = BTreeMap::new();
@@ -70,13 +70,13 @@ fn encode(
         limits.check_label(&label.name, &label.value)?;
         if labels.insert(label.name.as_str(), label.value.as_str()).is_some() {
             let detail = format!("label '{}' occurs twice", label.name);
-            return Err(Refusal::new(Reason::InvalidName, detail));
+            return Err(RecordError::new(Reason::InvalidName, detail));
         }
     }
     let ts = point.ts.map_or(now, |ts| ts.0);
     limits.check_time(ts, now)?;
     if !point.value.0.is_finite() {
-        return Err(Refusal::new(Reason::NotFinite, "the value is not finite"));
+        return Err(RecordError::new(Reason::NotFinite, "the value is not finite"));
     }
     // As the pipeline has it: an empty value means "no such label".
     labels.retain(|_, value| !value.is_empty());
@@ -91,7 +91,7 @@ fn encode(
         value: point.value.0,
     };
     let payload =
-        serde_json::to_vec(&json).map_err(|error| Refusal::new(Reason::NotJson, error.to_string()))?;
+        serde_json::to_vec(&json).map_err(|error| RecordError::new(Reason::NotJson, error.to_string()))?;
     limits.check_size(&payload)?;
     Ok((series.key.as_bytes().to_vec(), payload))
 }

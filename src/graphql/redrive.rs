@@ -73,14 +73,14 @@ fn record<'a>(letter: DeadLetter, topic: &impl Fn(&str) -> Option<&'a str>) -> R
         return Err(Skipped::PayloadTruncated);
     }
     let topic = topic(&letter.stream).ok_or(Skipped::UnknownStream)?;
-    let ours = [headers::LETTER, headers::ATTEMPT, headers::ORIGIN];
+    let ours = [headers::DEAD_LETTER, headers::ATTEMPT, headers::ORIGIN];
     let origin = format!("{}/{}/{}", letter.topic, letter.partition, letter.offset);
     let attempt = letter.attempts.saturating_add(1);
     let mut headers = letter.headers;
     // A record someone else sent may carry our words; they would name another letter.
     headers.retain(|header| !ours.contains(&header.name.as_str()));
     headers.extend([
-        header(headers::LETTER, letter.id.to_string()),
+        header(headers::DEAD_LETTER, letter.id.to_string()),
         header(headers::ATTEMPT, attempt.to_string()),
         header(headers::ORIGIN, origin),
     ]);
@@ -120,7 +120,7 @@ mod tests {
             payload: Some(b"{".to_vec()),
             payload_size: 1,
             headers: vec![
-                header(headers::LETTER, "forged".to_owned()),
+                header(headers::DEAD_LETTER, "forged".to_owned()),
                 header("own", "1".to_owned()),
             ],
             attempts: 2,
@@ -141,7 +141,7 @@ mod tests {
                 timestamp: Some(Micros(5_000)),
                 headers: vec![
                     header("own", "1".to_owned()),
-                    header(headers::LETTER, "7".to_owned()),
+                    header(headers::DEAD_LETTER, "7".to_owned()),
                     header(headers::ATTEMPT, "3".to_owned()),
                     header(headers::ORIGIN, "t/3/42".to_owned()),
                 ],

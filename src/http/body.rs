@@ -8,12 +8,12 @@ use actix_web::web::{self, Bytes, BytesMut};
 use futures_util::StreamExt;
 
 use super::connections::{Connection, Full};
-use super::refusal::Refusal;
+use super::error::HttpError;
 
 /// A body is counted in steps of this many bytes.
 const STEP: usize = 64 * 1024;
 
-/// Why there is no body; each has its refusal and the words for it.
+/// Why there is no body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BodyError {
     #[error("the body broke off")]
@@ -27,12 +27,12 @@ pub(super) enum BodyError {
 }
 
 impl BodyError {
-    pub const fn refusal(self) -> Refusal {
+    pub const fn http_error(self) -> HttpError {
         match self {
-            Self::BrokeOff => Refusal::BadRequest,
-            Self::TooLarge(_) => Refusal::PayloadTooLarge,
-            Self::TooSlow => Refusal::BodyTimeout,
-            Self::Overloaded(full) => full.refusal(),
+            Self::BrokeOff => HttpError::BadRequest,
+            Self::TooLarge(_) => HttpError::PayloadTooLarge,
+            Self::TooSlow => HttpError::BodyTimeout,
+            Self::Overloaded(full) => full.http_error(),
         }
     }
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::Worker;
 use super::accept::{Accepted, Choice, Media};
 use super::connections::{Connection, of_json};
-use super::refusal::Refusal;
+use super::error::HttpError;
 use super::websocket::{self, Speech};
 use super::{body, request, resume, streamed};
 use crate::graphql::errors::refused;
@@ -34,23 +34,23 @@ pub(super) async fn post<E: Operations>(
     if !is_json(&request) {
         return refuse(
             media,
-            Refusal::UnsupportedMediaType,
+            HttpError::UnsupportedMediaType,
             "the body must be JSON: send it with content-type application/json",
         );
     }
     let reading = body::read(&request, body, worker.body_limit, worker.body_timeout);
     let body = match reading.await {
         Ok(body) => body,
-        Err(error) => return refuse(media, error.refusal(), &error.to_string()),
+        Err(error) => return refuse(media, error.http_error(), &error.to_string()),
     };
     if let Some(connection) = Connection::of(&request)
         && let Err(full) = connection.hold(of_json(&body))
     {
-        return refuse(media, full.refusal(), full.why());
+        return refuse(media, full.http_error(), full.why());
     }
     match request::from_body(&body) {
         Ok(asked) => execute(&request, accepted, &worker, asked).await,
-        Err(why) => refuse(media, Refusal::BadRequest, &why),
+        Err(why) => refuse(media, HttpError::BadRequest, &why),
     }
 }
 
@@ -71,7 +71,7 @@ pub(super) async fn get<E: Operations>(
         Ok(asked) => execute(&request, accepted, &worker, asked).await,
         Err(why) => {
             let media = accepted.media.unwrap_or(Media::Json);
-            refuse(media, Refusal::BadRequest, &why)
+            refuse(media, HttpError::BadRequest, &why)
         }
     }
 }
@@ -79,7 +79,7 @@ pub(super) async fn get<E: Operations>(
 pub(super) async fn other_method(request: HttpRequest) -> HttpResponse {
     let accepted = Accepted::of(request.headers());
     let media = accepted.media.unwrap_or(Media::Json);
-    let mut response = refuse(media, Refusal::MethodNotAllowed, "use GET or POST");
+    let mut response = refuse(media, HttpError::MethodNotAllowed, "use GET or POST");
     allow(&mut response, "GET, POST");
     response
 }
@@ -106,7 +106,7 @@ async fn execute<E: Operations>(
     if http.method() == Method::GET && kind == Some(OperationType::Mutation) {
         let media = accepted.media.unwrap_or(Media::Json);
         let why = "a mutation must be sent by POST";
-        let mut response = refuse(media, Refusal::MethodNotAllowed, why);
+        let mut response = refuse(media, HttpError::MethodNotAllowed, why);
         allow(&mut response, "POST");
         return response;
     }
@@ -170,12 +170,12 @@ fn is_json(request: &HttpRequest) -> bool {
 }
 
 fn not_acceptable() -> HttpResponse {
-    Refusal::NotAcceptable
+    HttpError::NotAcceptable
         .respond("accept application/graphql-response+json, application/json, text/event-stream or multipart/mixed;subscriptionSpec=1.0")
 }
 
-fn refuse(media: Media, refusal: Refusal, message: &str) -> HttpResponse {
-    refusal.respond_as(media.content_type(), message)
+fn refuse(media: Media, error: HttpError, message: &str) -> HttpResponse {
+    error.respond_as(media.content_type(), message)
 }
 
 fn allow(response: &mut HttpResponse, methods: &'static str) {

@@ -5,14 +5,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::refusal;
+use super::error;
 
 const STYLE: &str = include_str!("home.css");
 const PAGE: &str = include_str!("home.html");
 
 pub(super) fn routes(app: &mut web::ServiceConfig) {
     app.route("/", web::get().to(page))
-        .default_service(web::to(refusal::nothing_here));
+        .default_service(web::to(error::nothing_here));
 }
 
 async fn page(request: HttpRequest) -> HttpResponse {

@@ -16,14 +16,14 @@ mod health;
 mod home;
 mod plain;
 mod prometheus;
-mod refusal;
+mod error;
 mod request;
 mod resume;
 pub mod session;
 #[cfg(feature = "stock-websocket")]
-mod stock;
+mod bench_websocket;
 mod streamed;
-mod tag;
+mod etag;
 #[cfg(test)]
 mod tests;
 mod websocket;
@@ -233,7 +233,7 @@ fn routes<E: Operations>(
     let (metrics, status) = (Arc::clone(&parts.metrics), Arc::clone(&parts.status));
     move |app| {
         #[cfg(feature = "stock-websocket")]
-        app.route("/stock", web::get().to(stock::upgrade::<E>));
+        app.route("/stock", web::get().to(bench_websocket::upgrade::<E>));
         app.app_data(worker)
             .app_data(web::Data::from(metrics))
             .app_data(web::Data::from(status))

@@ -3,8 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::Worker;
+use super::error::HttpError;
 use super::graphql::is_websocket;
-use super::refusal::Refusal;
 use super::websocket::{self, Speech};
 use crate::graphql::Operations;
 
@@ -14,7 +14,7 @@ pub(super) async fn get<E: Operations>(
     worker: web::Data<Worker<E>>,
 ) -> HttpResponse {
     if !is_websocket(&request) {
-        return Refusal::UpgradeRequired
+        return HttpError::UpgradeRequired
             .respond("this is a WebSocket; docs/websocket.md tells what it speaks");
     }
     let (schema, data) = (worker.schema.clone(), worker.data(&request));

@@ -40,7 +40,7 @@ pub struct Maintenance {
 /// Rows deleted in one transaction.
 const AT_ONCE: i64 = 5_000;
 
-const LETTERS: &str = "delete from dead_letters where id in (
+const DEAD_LETTERS: &str = "delete from dead_letters where id in (
     select id from dead_letters where last_failed_at < $1 order by id limit $2)";
 
 // Offsets first become unresumable, then their commits go; both in one statement, so a reader sees
@@ -111,15 +111,15 @@ impl Maintenance {
 
 async fn forget(client: &Client, keep: &Keep, now: Micros) -> Result<(), WriteError> {
     let before = |span| Timestamp(now.minus(span));
-    let (letters, commits) = (before(keep.dead_letters), before(keep.commits));
-    while client.execute(LETTERS, &[&letters, &AT_ONCE]).await? == AT_ONCE.cast_unsigned() {}
+    let (dead_letters, commits) = (before(keep.dead_letters), before(keep.commits));
+    while client.execute(DEAD_LETTERS, &[&dead_letters, &AT_ONCE]).await? == AT_ONCE.cast_unsigned() {}
     while client
         .query_one(COMMITS, &[&commits, &AT_ONCE])
         .await?
         .get::<_, i64>(0)
         == AT_ONCE
     {}
-    client.execute(GAPS, &[&letters]).await?;
+    client.execute(GAPS, &[&dead_letters]).await?;
     Ok(())
 }
 

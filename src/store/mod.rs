@@ -22,7 +22,7 @@ pub mod retention;
 
 mod catalogue;
 mod copy;
-mod letters;
+mod dead_letters;
 mod locks;
 mod pace;
 mod part;
@@ -39,4 +39,4 @@ pub use error::WriteError;
 pub use locks::PATIENCE;
 pub use migrate::MigrateError;
 pub use pace::Pace;
-pub use write::{DeadRecord, Held, LettersKept, Writer, WriterConfig, Written};
+pub use write::{DeadLetterQuota, DeadRecord, Held, Writer, WriterConfig, Written};

@@ -24,7 +24,7 @@ use super::partitions::{Far, Partitions};
 use super::retention::Level;
 use super::rows::{Row, rows};
 use super::upsert::{Upsert, Won};
-use super::{copy, letters, locks};
+use super::{copy, dead_letters, locks};
 
 mod commits;
 mod invalidations;
@@ -33,7 +33,7 @@ mod offsets;
 mod tests;
 mod written;
 
-pub use super::letters::LettersKept;
+pub use super::dead_letters::DeadLetterQuota;
 use commits::Commits;
 use invalidations::Invalidations;
 pub use offsets::Held;
@@ -51,7 +51,7 @@ pub struct WriterConfig {
     /// The most series each stream may bring; a stream that is not listed has no limit.
     pub max_series: HashMap<Arc<str>, u64>,
     /// What of dead letters is kept.
-    pub letters: LettersKept,
+    pub dead_letters: DeadLetterQuota,
     /// Shared with whoever watches the writer.
     pub pace: Arc<Pace>,
 }
@@ -63,7 +63,7 @@ impl Default for WriterConfig {
             partition_days: Level::Raw.partition_days(),
             far_partitions: 300,
             max_series: HashMap::new(),
-            letters: LettersKept::default(),
+            dead_letters: DeadLetterQuota::default(),
             pace: Arc::default(),
         }
     }
@@ -79,7 +79,7 @@ pub struct Writer {
     invalidations: Invalidations,
     upsert: Upsert,
     copy: Statement,
-    letters: LettersKept,
+    dead_letters: DeadLetterQuota,
     far_partitions: usize,
     pace: Arc<Pace>,
     metrics: Arc<Metrics>,
@@ -125,7 +125,7 @@ impl Writer {
             invalidations: Invalidations::prepare(&client).await?,
             upsert: Upsert::prepare(&client).await?,
             copy: client.prepare(copy::POINTS).await?,
-            letters: config.letters,
+            dead_letters: config.dead_letters,
             far_partitions: config.far_partitions,
             pace: config.pace,
             client,
@@ -249,13 +249,13 @@ impl Writer {
             .map(|(_, one)| one)
             .filter(|one| moved.is_live(batch, one.record))
             .collect();
-        let left_out = letters::write(&self.client, batch, &rejected, &self.letters).await?;
+        let left_out = dead_letters::write(&self.client, batch, &rejected, &self.dead_letters).await?;
         self.pace.step();
         let redriven = records
             .filter(|record| moved.is_live(batch, *record) && !rejects.contains_key(record))
             .map(|record| &batch.raw.records[record as usize])
             .filter(|record| batch.raw.share(record).of.redrive);
-        letters::resolve(&self.client, batch, redriven).await?;
+        dead_letters::resolve(&self.client, batch, redriven).await?;
         try_join!(
             self.commits.write(&self.client, batch, &moved.live, &rows, &won),
             self.invalidations.write(&self.client, &rows, &won),
@@ -266,7 +266,7 @@ impl Writer {
         fail::fail_point!("after-commit", |_| std::process::abort());
 
         self.catalogue.stored(batch, &rows);
-        self.metrics.letters_cut.inc_by(left_out);
+        self.metrics.dead_letters_cut.inc_by(left_out);
         written::count(&self.metrics, batch, &seen, &rows, &won);
         written::time(&self.metrics, batch, part, &moved);
         self.metrics.dropped_shares.inc_by(moved.dropped.len() as u64);

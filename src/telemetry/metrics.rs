@@ -55,7 +55,7 @@ pub struct Metrics {
     /// Times that Postgres had less than it had confirmed, by who noticed it: `pipeline` or `live`.
     pub went_back: Counters,
     /// Dead letters of which payload, key and headers were left out: the quota is used up.
-    pub letters_cut: Counter,
+    pub dead_letters_cut: Counter,
     /// Parts of the program that panicked and were begun anew, by part.
     pub panics: Counters,
     /// Bytes of the pipeline's budget in use.
@@ -122,7 +122,7 @@ impl Default for Metrics {
             copy_fallbacks: Counter::default(),
             dropped_shares: Counter::default(),
             went_back: Counters::default(),
-            letters_cut: Counter::default(),
+            dead_letters_cut: Counter::default(),
             panics: Counters::default(),
             credits_held: Gauge::default(),
             credits_total: Gauge::default(),
@@ -213,7 +213,7 @@ impl Default for Metrics {
         r.register(
             "dead_letter_payloads_left_out",
             "Dead letters without payload, key and headers: the quota is used up",
-            metrics.letters_cut.clone(),
+            metrics.dead_letters_cut.clone(),
         );
         r.register(
             "panics",

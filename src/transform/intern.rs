@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::data::series::write_key;
-use crate::data::{Refusal, Series};
+use crate::data::{RecordError, Series};
 
 use super::limits::check_key;
 
@@ -61,7 +61,7 @@ impl Interner {
         &mut self,
         metric: &str,
         labels: &[(N, V)],
-    ) -> Result<u32, Refusal> {
+    ) -> Result<u32, RecordError> {
         self.key.clear();
         write_key(
             &mut self.key,

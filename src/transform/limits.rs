@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{MatchOp, Micros, Reason, Refusal};
+use crate::data::{MatchOp, Micros, Reason, RecordError};
 
 /// Bounds of one stream; all sizes in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,17 +61,17 @@ impl Default for Limits {
 }
 
 impl Limits {
-    pub fn check_size(&self, payload: &[u8]) -> Result<(), Refusal> {
+    pub fn check_size(&self, payload: &[u8]) -> Result<(), RecordError> {
         if payload.len() <= self.record_bytes {
             return Ok(());
         }
         let detail = format!("{} bytes, the limit is {}", payload.len(), self.record_bytes);
-        Err(Refusal::new(Reason::RecordTooLarge, detail))
+        Err(RecordError::new(Reason::RecordTooLarge, detail))
     }
 
     /// A metric or label name: neither empty nor long, and without the characters that give the
     /// canonical key its shape.
-    pub fn check_name(&self, what: &str, name: &str) -> Result<(), Refusal> {
+    pub fn check_name(&self, what: &str, name: &str) -> Result<(), RecordError> {
         let bad = |c: char| c.is_control() || matches!(c, '{' | '}' | '"' | '=' | ',');
         if name.is_empty() || name.len() > self.name_bytes || name.contains(bad) {
             let detail = format!(
@@ -79,19 +79,19 @@ impl Limits {
                 shorten(name),
                 self.name_bytes
             );
-            return Err(Refusal::new(Reason::InvalidName, detail));
+            return Err(RecordError::new(Reason::InvalidName, detail));
         }
         Ok(())
     }
 
-    pub fn check_label(&self, name: &str, value: &str) -> Result<(), Refusal> {
+    pub fn check_label(&self, name: &str, value: &str) -> Result<(), RecordError> {
         self.check_name("label", name)?;
         if !MatchOp::splits_behind(name) {
             let detail = format!(
                 "label '{}' must not end with ! or hold !~, which a condition could not tell from its operator",
                 shorten(name)
             );
-            return Err(Refusal::new(Reason::InvalidName, detail));
+            return Err(RecordError::new(Reason::InvalidName, detail));
         }
         if value.len() > self.label_value_bytes {
             let detail = format!(
@@ -99,45 +99,45 @@ impl Limits {
                 value.len(),
                 self.label_value_bytes
             );
-            return Err(Refusal::new(Reason::LabelTooLong, detail));
+            return Err(RecordError::new(Reason::LabelTooLong, detail));
         }
         // Postgres texts cannot hold it.
         if value.contains('\0') {
             let detail = format!("label '{name}' holds a NUL character");
-            return Err(Refusal::new(Reason::InvalidName, detail));
+            return Err(RecordError::new(Reason::InvalidName, detail));
         }
         Ok(())
     }
 
-    pub fn check_label_count(&self, count: usize) -> Result<(), Refusal> {
+    pub fn check_label_count(&self, count: usize) -> Result<(), RecordError> {
         if count <= self.labels {
             return Ok(());
         }
         let detail = format!("{count} labels, the limit is {}", self.labels);
-        Err(Refusal::new(Reason::TooManyLabels, detail))
+        Err(RecordError::new(Reason::TooManyLabels, detail))
     }
 
     /// The years 1 to 9999 at most, however far the record's own timestamp is off.
-    pub fn check_time(&self, ts: Micros, recorded: Micros) -> Result<(), Refusal> {
+    pub fn check_time(&self, ts: Micros, recorded: Micros) -> Result<(), RecordError> {
         let oldest = recorded.minus(self.accepted.past).max(Micros::FIRST);
         let newest = recorded.plus(self.accepted.future).min(Micros::LAST);
         if ts < oldest || ts > newest {
             let detail = format!("{ts} is outside {oldest} to {newest}, counted from the record's timestamp");
-            return Err(Refusal::new(Reason::OutOfTimeRange, detail));
+            return Err(RecordError::new(Reason::OutOfTimeRange, detail));
         }
         if let Some(kept) = self.retention.filter(|kept| ts < recorded.minus(*kept)) {
             let detail = format!(
                 "{ts} is older than the {} that are kept",
                 humantime::format_duration(kept)
             );
-            return Err(Refusal::new(Reason::TooOld, detail));
+            return Err(RecordError::new(Reason::TooOld, detail));
         }
         Ok(())
     }
 }
 
 /// Metric, names and values together: each may be within its limit and their sum too long.
-pub(super) fn check_key(key: &str) -> Result<(), Refusal> {
+pub(super) fn check_key(key: &str) -> Result<(), RecordError> {
     if key.len() <= KEY_BYTES {
         return Ok(());
     }
@@ -145,7 +145,7 @@ pub(super) fn check_key(key: &str) -> Result<(), Refusal> {
         "the series key of metric and labels has {} bytes, the limit is {KEY_BYTES}",
         key.len()
     );
-    Err(Refusal::new(Reason::LabelTooLong, detail))
+    Err(RecordError::new(Reason::LabelTooLong, detail))
 }
 
 pub(super) fn shorten(text: &str) -> String {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::intern::Interner;
 use super::limits::{Limits, shorten};
-use crate::data::{Micros, Object, Reason, Refusal, TimeUnit, Value};
+use crate::data::{Micros, Object, Reason, RecordError, TimeUnit, Value};
 
 /// Integers beyond this lose digits as a 64-bit float.
 const EXACT_INTEGER_MAX: u64 = 1 << 53;
@@ -74,7 +74,7 @@ impl Mapping {
         limits: &Limits,
         series: &mut Interner,
         emit: &mut impl FnMut(u32, Micros, f64),
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), RecordError> {
         // Beside a mapping an object with more fields than these may have them to be mapped.
         let own = |name: &str| matches!(name, "metric" | "labels" | "ts" | "value");
         if (self.values.is_empty() || object.0.iter().all(|(name, _)| own(name)))
@@ -120,7 +120,7 @@ impl Mapping {
         format!("{}_{}", self.metric_prefix, field.replace('.', "_"))
     }
 
-    fn labels<'a>(&'a self, object: &'a Object<'_>, limits: &Limits) -> Result<Labels<'a>, Refusal> {
+    fn labels<'a>(&'a self, object: &'a Object<'_>, limits: &Limits) -> Result<Labels<'a>, RecordError> {
         let mut labels = Labels::with_capacity(self.labels.len());
         for name in &self.labels {
             match (object.get(name), self.on_missing) {
@@ -135,7 +135,7 @@ impl Mapping {
 }
 
 /// The labels of a record that brings its own: an object of scalars, or none.
-fn own_labels<'a>(object: &'a Object<'_>, limits: &Limits) -> Result<Labels<'a>, Refusal> {
+fn own_labels<'a>(object: &'a Object<'_>, limits: &Limits) -> Result<Labels<'a>, RecordError> {
     let fields = match object.get("labels") {
         None => return Ok(Labels::new()),
         Some(Value::Object(fields)) => &fields.0,
@@ -158,7 +158,7 @@ fn push_label<'a>(
     name: &'a str,
     value: &'a Value<'_>,
     limits: &Limits,
-) -> Result<(), Refusal> {
+) -> Result<(), RecordError> {
     let text = label_text(name, value)?;
     limits.check_label(name, &text)?;
     if !text.is_empty() {
@@ -168,7 +168,7 @@ fn push_label<'a>(
 }
 
 /// A scalar as the value of a label. Equal numbers are equal labels, however they are written.
-pub fn label_text<'a>(name: &str, value: &'a Value<'_>) -> Result<Cow<'a, str>, Refusal> {
+pub fn label_text<'a>(name: &str, value: &'a Value<'_>) -> Result<Cow<'a, str>, RecordError> {
     Ok(match value {
         Value::Text(text) | Value::BigInt(text) => Cow::Borrowed(text),
         Value::Int(n) => n.to_string().into(),
@@ -179,7 +179,7 @@ pub fn label_text<'a>(name: &str, value: &'a Value<'_>) -> Result<Cow<'a, str>, 
                  send it as a string",
                 shorten(name)
             );
-            return Err(Refusal::new(Reason::WrongType, detail));
+            return Err(RecordError::new(Reason::WrongType, detail));
         }
         // Added, so that -0 is 0.
         Value::Float(n) => (n + 0.0).to_string().into(),
@@ -188,7 +188,7 @@ pub fn label_text<'a>(name: &str, value: &'a Value<'_>) -> Result<Cow<'a, str>, 
     })
 }
 
-fn time(field: &str, value: &Value<'_>, unit: TimeUnit) -> Result<Micros, Refusal> {
+fn time(field: &str, value: &Value<'_>, unit: TimeUnit) -> Result<Micros, RecordError> {
     let (ts, found) = match value {
         Value::Int(n) => (Micros::from_epoch(*n, unit), n.to_string()),
         Value::Float(n) => (Micros::from_epoch_fraction(*n, unit), shorten(&n.to_string())),
@@ -206,13 +206,13 @@ fn time(field: &str, value: &Value<'_>, unit: TimeUnit) -> Result<Micros, Refusa
             shorten(field),
             unit.name()
         );
-        Refusal::new(Reason::BadTimestamp, detail)
+        RecordError::new(Reason::BadTimestamp, detail)
     })
 }
 
 /// Booleans count as 0 and 1; texts, and integers that a float cannot hold exactly, are refused. A
 /// number with a fraction or an exponent is the nearest float.
-fn number(field: &str, value: &Value<'_>) -> Result<f64, Refusal> {
+fn number(field: &str, value: &Value<'_>) -> Result<f64, RecordError> {
     match value {
         Value::Int(n) if n.unsigned_abs() <= EXACT_INTEGER_MAX => Ok(*n as f64),
         Value::Int(_) | Value::BigInt(_) => {
@@ -220,7 +220,7 @@ fn number(field: &str, value: &Value<'_>) -> Result<f64, Refusal> {
                 "'{}' is an integer beyond 2^53 and would lose digits",
                 shorten(field)
             );
-            Err(Refusal::new(Reason::WrongType, detail))
+            Err(RecordError::new(Reason::WrongType, detail))
         }
         Value::Float(n) if n.is_finite() => Ok(*n + 0.0),
         Value::Float(_) => Err(not_finite(field)),
@@ -229,16 +229,16 @@ fn number(field: &str, value: &Value<'_>) -> Result<f64, Refusal> {
     }
 }
 
-fn not_finite(field: &str) -> Refusal {
+fn not_finite(field: &str) -> RecordError {
     let detail = format!("'{}' is no finite number of 64 bits", shorten(field));
-    Refusal::new(Reason::NotFinite, detail)
+    RecordError::new(Reason::NotFinite, detail)
 }
 
-fn missing_field(name: &str) -> Refusal {
-    Refusal::new(Reason::MissingField, format!("the field '{name}' is missing"))
+fn missing_field(name: &str) -> RecordError {
+    RecordError::new(Reason::MissingField, format!("the field '{name}' is missing"))
 }
 
-fn wrong_type(field: &str, wanted: &str, found: &Value<'_>) -> Refusal {
+fn wrong_type(field: &str, wanted: &str, found: &Value<'_>) -> RecordError {
     let detail = format!("'{}' must be {wanted}, found {}", shorten(field), found.kind());
-    Refusal::new(Reason::WrongType, detail)
+    RecordError::new(Reason::WrongType, detail)
 }

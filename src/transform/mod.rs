@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::data::headers;
-use crate::data::{Batch, Decoder, Point, RawBatch, RawRecord, Reason, Refusal, Rejected, Value};
+use crate::data::{Batch, Decoder, Point, RawBatch, RawRecord, Reason, RecordError, Rejected, Value};
 use crate::telemetry::Metrics;
 
 use intern::Interner;
@@ -63,12 +63,12 @@ impl Transform {
                 Ok(Outcome::Skipped(rule)) => {
                     *skipped.entry((&*raw.share(record).of.stream, rule)).or_default() += 1;
                 }
-                Err((refusal, element)) => {
+                Err((error, element)) => {
                     points.truncate(before);
                     rejected.push(Rejected {
                         record: index,
-                        reason: refusal.reason,
-                        detail: refusal.detail,
+                        reason: error.reason,
+                        detail: error.detail,
                         element,
                     });
                 }
@@ -92,7 +92,7 @@ impl Transform {
         index: u32,
         record: &RawRecord,
         points: &mut Vec<Point>,
-    ) -> Result<Outcome, (Refusal, Option<u32>)> {
+    ) -> Result<Outcome, (RecordError, Option<u32>)> {
         let stream = &raw.share(record).of.stream;
         let Some(plan) = self.plans.get(stream) else {
             return Err((unknown_stream(stream), None));
@@ -104,10 +104,8 @@ impl Transform {
         let Some(payload) = raw.payload(record) else {
             return Ok(Outcome::Skipped("tombstone"));
         };
-        plan.limits
-            .check_size(payload)
-            .map_err(|refusal| (refusal, None))?;
-        let decoded = (plan.decode)(payload).map_err(|refusal| (refusal, None))?;
+        plan.limits.check_size(payload).map_err(|error| (error, None))?;
+        let decoded = (plan.decode)(payload).map_err(|error| (error, None))?;
 
         let before = points.len();
         let mut emit = |series, ts, value| {
@@ -121,7 +119,7 @@ impl Transform {
         let mut element = |value: &Value<'_>| {
             let Value::Object(object) = value else {
                 let detail = format!("expected an object, found {}", value.kind());
-                return Err(Refusal::new(Reason::WrongType, detail));
+                return Err(RecordError::new(Reason::WrongType, detail));
             };
             plan.mapping.points(
                 object,
@@ -134,10 +132,10 @@ impl Transform {
         match &decoded {
             Value::List(items) => {
                 for (at, item) in (0_u32..).zip(items) {
-                    element(item).map_err(|refusal| (refusal, Some(at)))?;
+                    element(item).map_err(|error| (error, Some(at)))?;
                 }
             }
-            single => element(single).map_err(|refusal| (refusal, None))?,
+            single => element(single).map_err(|error| (error, None))?,
         }
         Ok(if points.len() > before {
             Outcome::Points
@@ -147,9 +145,9 @@ impl Transform {
     }
 }
 
-fn unknown_stream(name: &str) -> Refusal {
+fn unknown_stream(name: &str) -> RecordError {
     let short: String = name.chars().take(100).collect();
-    Refusal::new(
+    RecordError::new(
         Reason::UnknownStream,
         format!("no stream '{short}' reads this topic"),
     )

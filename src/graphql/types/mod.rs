@@ -2,7 +2,7 @@
 
 mod series;
 mod history;
-mod letters;
+mod dead_letters;
 mod pipeline;
 mod receipts;
 mod samples;
@@ -10,8 +10,8 @@ mod settings;
 mod stages;
 mod storage;
 
+pub use dead_letters::{DeadLetter, DeadLetterCount};
 pub use history::{Across, Aggregate, Fill, SeriesHistory};
-pub use letters::{DeadLetter, DeadLetterCount};
 pub use pipeline::PipelineStatus;
 pub use receipts::{
     LabelInput, PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, ResumeReceipt, SkippedLetter,

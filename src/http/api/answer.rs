@@ -21,8 +21,8 @@ use crate::history::HistoryError;
 use crate::http::Worker;
 use crate::http::api::memory;
 use crate::http::connections::Connection;
-use crate::http::refusal::Refusal;
-use crate::http::tag;
+use crate::http::error::HttpError;
+use crate::http::etag;
 use crate::store::read::{ReadError, Reader};
 use crate::telemetry::Status;
 
@@ -61,7 +61,7 @@ pub(super) fn reader<E>(
 
 pub(super) fn not_acceptable() -> HttpResponse {
     let names = Format::ALL.map(Format::media_type).join(", ");
-    Refusal::NotAcceptable.respond(&format!("there is only {names}; or say format="))
+    HttpError::NotAcceptable.respond(&format!("there is only {names}; or say format="))
 }
 
 pub(super) async fn respond(
@@ -80,7 +80,7 @@ pub(super) async fn respond(
             .insert_header((CACHE_CONTROL, "private, max-age=0, must-revalidate")),
         None => response.insert_header((CACHE_CONTROL, "private, no-cache")),
     };
-    if tag.is_some_and(|tag| tag::is_known(request, &tag)) {
+    if tag.is_some_and(|tag| etag::is_known(request, &tag)) {
         return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
     }
     describe(&mut response, request, shape.format);
@@ -97,7 +97,7 @@ pub(super) async fn respond(
     if let Some(connection) = Connection::of(request)
         && let Err(full) = connection.hold(held.max(memory::PAGE))
     {
-        return Ok(full.refusal().respond(full.why()));
+        return Ok(full.http_error().respond(full.why()));
     }
     let pages = stream::iter(first.map(Ok)).chain(blocks);
     let blocks = match shape.format.is_text() {

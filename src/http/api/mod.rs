@@ -19,7 +19,7 @@ use actix_web::middleware::{Compress, Next, from_fn};
 use actix_web::{Error, Handler, HttpRequest, HttpResponse, Resource, Responder, guard, web};
 
 use super::connections::Connection;
-use super::refusal::Refusal;
+use super::error::HttpError;
 use crate::graphql::Operations;
 
 const ALLOWED: &str = "GET, HEAD, OPTIONS";
@@ -65,7 +65,7 @@ async fn tidy(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let held = Connection::of(request.request()).map_or(Ok(()), |connection| connection.hold(memory::PAGE));
     if let Err(full) = held {
-        return Ok(request.into_response(full.refusal().respond(full.why())));
+        return Ok(request.into_response(full.http_error().respond(full.why())));
     }
     let mut response = next.call(request).await?.map_into_boxed_body();
     let headers = response.headers_mut();
@@ -87,7 +87,7 @@ async fn other_method(request: HttpRequest) -> HttpResponse {
     let mut response = if request.method() == actix_web::http::Method::OPTIONS {
         HttpResponse::NoContent().finish()
     } else {
-        Refusal::MethodNotAllowed.respond("use GET")
+        HttpError::MethodNotAllowed.respond("use GET")
     };
     response
         .headers_mut()

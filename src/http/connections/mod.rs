@@ -30,7 +30,7 @@ use self::body::Paced;
 use self::clock::Wait;
 use self::shares::Shares;
 pub(super) use self::shares::{Full, Share};
-use super::refusal::Refusal;
+use super::error::HttpError;
 use crate::data::{Budget, ClientKey, Reserved};
 use crate::telemetry::Metrics;
 
@@ -291,9 +291,9 @@ impl Connection {
         let mut answer = match why {
             Full::Client => {
                 let most = self.of.places.most();
-                Refusal::TooManyConnections.respond(&format!("this address has {most} connections already"))
+                HttpError::TooManyConnections.respond(&format!("this address has {most} connections already"))
             }
-            Full::All => Refusal::Overloaded.respond("there are as many connections as there may be"),
+            Full::All => HttpError::Overloaded.respond("there are as many connections as there may be"),
         };
         answer.head_mut().set_connection_type(ConnectionType::Close);
         Some(answer)
@@ -346,7 +346,7 @@ pub(super) async fn watch(
     if let BodySize::Sized(bytes) = response.response().body().size()
         && let Err(full) = connection.hold(usize::try_from(bytes).unwrap_or(usize::MAX))
     {
-        response = response.into_response(full.refusal().respond(full.why()));
+        response = response.into_response(full.http_error().respond(full.why()));
     }
     Ok(response.map_body(|_, body| BoxBody::new(Paced::new(body, busy))))
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::data::{Budget, ClientKey, Reserved};
-use crate::http::refusal::Refusal;
+use crate::http::error::HttpError;
 
 #[derive(Debug)]
 pub struct Shares {
@@ -30,10 +30,10 @@ pub enum Full {
 }
 
 impl Full {
-    pub(in crate::http) const fn refusal(self) -> Refusal {
+    pub(in crate::http) const fn http_error(self) -> HttpError {
         match self {
-            Self::Client => Refusal::OwnShare,
-            Self::All => Refusal::Overloaded,
+            Self::Client => HttpError::OwnShare,
+            Self::All => HttpError::Overloaded,
         }
     }
 

@@ -16,8 +16,8 @@ use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
 
 use self::site::File;
-use super::refusal::{self, Refusal};
-use super::tag;
+use super::error::{self, HttpError};
+use super::etag;
 
 const NOT_FOUND: &str = "/404";
 
@@ -32,9 +32,9 @@ async fn answer(request: HttpRequest) -> HttpResponse {
         Some(_) => other_method(),
         None if reads && is_browser(&request) => match site::find(NOT_FOUND) {
             Some(page) => send(&request, page, StatusCode::NOT_FOUND),
-            None => refusal::nothing_here().await,
+            None => error::nothing_here().await,
         },
-        None => refusal::nothing_here().await,
+        None => error::nothing_here().await,
     }
 }
 
@@ -47,7 +47,7 @@ fn send(request: &HttpRequest, file: &'static File, status: StatusCode) -> HttpR
         .insert_header((ETAG, tag.clone()))
         .insert_header((VARY, "Accept-Encoding"));
     policy::describe(&mut response, file);
-    if status == StatusCode::OK && tag::is_known(request, &tag) {
+    if status == StatusCode::OK && etag::is_known(request, &tag) {
         return response.status(StatusCode::NOT_MODIFIED).finish();
     }
     response.content_type(file.content_type);
@@ -93,7 +93,7 @@ fn is_browser(request: &HttpRequest) -> bool {
 }
 
 fn other_method() -> HttpResponse {
-    let mut response = Refusal::MethodNotAllowed.respond("use GET or HEAD");
+    let mut response = HttpError::MethodNotAllowed.respond("use GET or HEAD");
     let allowed = actix_web::http::header::HeaderValue::from_static("GET, HEAD");
     response.headers_mut().insert(ALLOW, allowed);
     response

@@ -24,7 +24,7 @@ use percent_encoding::percent_decode_str;
 use self::fetch::Fetch;
 pub use self::origin::Origin;
 use self::origin::split_port;
-use super::refusal::Refusal;
+use super::error::HttpError;
 
 /// Whether the process answers, for whoever asks by whatever name; it tells nothing else.
 const LIVENESS: &str = "/livez";
@@ -132,15 +132,15 @@ impl Guard {
             return None;
         }
         let Some(host) = self.host(request) else {
-            return Some(Refusal::ForbiddenHost.respond(UNKNOWN_HOST));
+            return Some(HttpError::ForbiddenHost.respond(UNKNOWN_HOST));
         };
         if self.is_foreign(request.method(), request.path(), request.headers(), host) {
-            return Some(Refusal::ForbiddenOrigin.respond(
+            return Some(HttpError::ForbiddenOrigin.respond(
                 "web pages of this origin are not allowed here; start streamsync with --allowed-origin",
             ));
         }
         (!is_utf8(request.uri()))
-            .then(|| Refusal::BadRequest.respond("what is escaped by % in the URL is not UTF-8"))
+            .then(|| HttpError::BadRequest.respond("what is escaped by % in the URL is not UTF-8"))
     }
 
     /// The name by which the request addresses us, if it is one of ours.

@@ -15,7 +15,7 @@ use self::dialect::Dialect;
 use self::input::Input;
 use self::socket::Socket;
 use super::connections::Connection;
-use super::refusal::Refusal;
+use super::error::HttpError;
 use super::session::Keeper;
 use crate::graphql::Operations;
 
@@ -47,7 +47,7 @@ pub fn upgrade<E: Operations>(
 ) -> HttpResponse {
     let mut response = match ws::handshake(request.head()) {
         Ok(response) => response,
-        Err(error) => return Refusal::BadRequest.respond(&error.to_string()),
+        Err(error) => return HttpError::BadRequest.respond(&error.to_string()),
     };
     let dialect = match speech {
         Speech::GraphQl => offered(request).find_map(Dialect::named),
@@ -73,7 +73,7 @@ pub fn upgrade<E: Operations>(
     let body = keeper.body(request, spoken.transport(), socket);
     match response.message_body(body) {
         Ok(response) => response.map_body(|_, body| body.boxed()).into(),
-        Err(error) => Refusal::BadRequest.respond(&error.to_string()),
+        Err(error) => HttpError::BadRequest.respond(&error.to_string()),
     }
 }
 

@@ -17,7 +17,7 @@ async fn run(node: &Node) -> Option<Dropped> {
     maintenance.run(Micros::now()).await.unwrap()
 }
 
-async fn two_commits_and_letters(node: &mut Node) {
+async fn two_commits_and_dead_letters(node: &mut Node) {
     let (a, b) = (node.own(0).await, node.own(1).await);
     for offset in 0..2 {
         let input = Input::empty()
@@ -32,7 +32,7 @@ async fn two_commits_and_letters(node: &mut Node) {
 #[tokio::test]
 async fn what_is_old_goes_and_cursors_below_it_can_no_longer_be_resumed() {
     let mut node = Node::start().await;
-    two_commits_and_letters(&mut node).await;
+    two_commits_and_dead_letters(&mut node).await;
     node.db
         .run(
             r#"update commits set committed_at = now() - interval '8 days' where from_offset = 0;
@@ -53,7 +53,7 @@ async fn what_is_old_goes_and_cursors_below_it_can_no_longer_be_resumed() {
 #[tokio::test]
 async fn one_node_at_a_time_forgets() {
     let mut node = Node::start().await;
-    two_commits_and_letters(&mut node).await;
+    two_commits_and_dead_letters(&mut node).await;
     node.db
         .run("update commits set committed_at = now() - interval '8 days'")
         .await;

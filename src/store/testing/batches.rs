@@ -114,7 +114,7 @@ impl Input {
         };
         let record = self.0.raw.records.last_mut().expect("a record");
         record.headers = vec![
-            header(headers::LETTER, letter.to_string()),
+            header(headers::DEAD_LETTER, letter.to_string()),
             header(headers::ATTEMPT, attempt.to_string()),
         ];
         self

@@ -1,7 +1,7 @@
 //! The writer against a real Postgres: what is in the tables after each batch.
 
 mod attempts;
-mod letters;
+mod dead_letters;
 mod pace;
 mod partitions;
 mod poison;

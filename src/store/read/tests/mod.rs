@@ -3,7 +3,7 @@
 mod history;
 mod instants;
 mod labels;
-mod letters;
+mod dead_letters;
 mod points;
 mod series;
 mod shares;

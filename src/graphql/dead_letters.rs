@@ -7,15 +7,15 @@ use super::connection::{connection, cursor};
 use super::limits;
 use super::services::{read_error, reader};
 use super::types::{DeadLetter, DeadLetterCount};
-use crate::store::read::{self, LetterFilter};
+use crate::store::read::{self, DeadLetterFilter};
 
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Letters;
+pub struct DeadLetters;
 
 type IdCursor = OpaqueCursor<i64>;
 
 #[Object]
-impl Letters {
+impl DeadLetters {
     /// Records that could not be stored, newest first.
     #[graphql(complexity = "limits::page_weight(first) * child_complexity")]
     #[allow(clippy::too_many_arguments, reason = "they are those of the field")]
@@ -33,9 +33,9 @@ impl Letters {
         #[graphql(desc = "1 to 500, 100 when left out.")] first: Option<i32>,
         #[graphql(desc = "`endCursor` of the page before.")] after: Option<String>,
     ) -> Result<Connection<IdCursor, DeadLetter, EmptyFields, EmptyFields>> {
-        let first = limits::page(first, limits::LETTERS_MAX)?;
+        let first = limits::page(first, limits::DEAD_LETTERS_MAX)?;
         let after = cursor::<IdCursor>(after)?.map(|c| c.0);
-        let filter = LetterFilter {
+        let filter = DeadLetterFilter {
             topic,
             stream,
             reason,

@@ -12,29 +12,29 @@ use futures_util::stream::{self, BoxStream};
 
 use super::aggregates::Aggregates;
 use super::catalogue::Catalogue;
+use super::dead_letters::DeadLetters;
 use super::direct::{self, Slot};
 use super::errors::{self, refused};
 use super::guard::Checked;
 use super::guard::types::Types;
-use super::letters::Letters;
 use super::limits;
 use super::mutation::Mutation;
 use super::payload::{Operations, Payload};
+use super::pipeline_subscription::PipelineSubscription;
 use super::query::Query;
 use super::services::Services;
 use super::subscription::Subscription;
-use super::watch::Watch;
 use crate::live::Shapes;
 
 pub type Schema = async_graphql::Schema<Queries, Mutation, Subscriptions>;
 
 #[derive(Clone, Copy, Debug, Default, MergedObject)]
 #[graphql(name = "Query")]
-pub struct Queries(Query, Catalogue, Letters);
+pub struct Queries(Query, Catalogue, DeadLetters);
 
 #[derive(Clone, Copy, Debug, Default, MergedSubscription)]
 #[graphql(name = "Subscription")]
-pub struct Subscriptions(Subscription, Aggregates, Watch);
+pub struct Subscriptions(Subscription, Aggregates, PipelineSubscription);
 
 /// The schema of a running server, for any transport. Each request brings its worker's `Reader`
 /// and, for subscriptions, its `HubHandle` and `Archive` (`request.data(reader)`); every error it

@@ -117,13 +117,13 @@ pub struct DeadLetterCount {
     pub newest: DateTime,
 }
 
-impl From<read::LetterCount> for DeadLetterCount {
-    fn from(row: read::LetterCount) -> Self {
+impl From<read::DeadLetterCount> for DeadLetterCount {
+    fn from(row: read::DeadLetterCount) -> Self {
         Self {
             stream: row.stream,
             topic: row.topic,
             reason: row.reason,
-            count: Long(row.letters),
+            count: Long(row.count),
             newest: DateTime(row.newest),
         }
     }

@@ -1,9 +1,9 @@
 //! Dead letters: newest first, filtered, whole enough to send again.
 
-use super::super::LetterFilter;
+use super::super::DeadLetterFilter;
 use super::*;
 
-async fn world_with_letters() -> World {
+async fn world_with_dead_letters() -> World {
     let world = World::new().await;
     world
         .db
@@ -23,8 +23,8 @@ async fn world_with_letters() -> World {
 
 #[tokio::test]
 async fn pages_show_each_open_letter_once_newest_first() {
-    let world = world_with_letters().await;
-    let ids = async |filter: LetterFilter, first| {
+    let world = world_with_dead_letters().await;
+    let ids = async |filter: DeadLetterFilter, first| {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
             let page = world.reader.dead_letters(&filter, after, first).await.unwrap();
@@ -35,23 +35,26 @@ async fn pages_show_each_open_letter_once_newest_first() {
             }
         }
     };
-    assert_eq!(ids(LetterFilter::default(), 3).await, [9, 8, 7, 6, 5, 3, 2, 1]);
-    let even = LetterFilter {
+    assert_eq!(
+        ids(DeadLetterFilter::default(), 3).await,
+        [9, 8, 7, 6, 5, 3, 2, 1]
+    );
+    let even = DeadLetterFilter {
         topic: Some("even".to_owned()),
         resolved_too: true,
-        ..LetterFilter::default()
+        ..DeadLetterFilter::default()
     };
     assert_eq!(ids(even, 2).await, [8, 6, 4, 2]);
-    let unknown = LetterFilter {
+    let unknown = DeadLetterFilter {
         topic: Some("nul\0".to_owned()),
-        ..LetterFilter::default()
+        ..DeadLetterFilter::default()
     };
     assert!(ids(unknown, 2).await.is_empty());
 }
 
 #[tokio::test]
 async fn letters_are_found_by_stream_and_reason_and_counted_by_both_most_first() {
-    let world = world_with_letters().await;
+    let world = world_with_dead_letters().await;
     world
         .db
         .run(
@@ -64,10 +67,10 @@ async fn letters_are_found_by_stream_and_reason_and_counted_by_both_most_first()
         )
         .await;
     let ids = async |stream: Option<&str>, reason: Option<&str>| -> Vec<i64> {
-        let filter = LetterFilter {
+        let filter = DeadLetterFilter {
             stream: stream.map(str::to_owned),
             reason: reason.map(str::to_owned),
-            ..LetterFilter::default()
+            ..DeadLetterFilter::default()
         };
         let page = world.reader.dead_letters(&filter, None, 100).await.unwrap();
         page.rows.iter().map(|letter| letter.id).collect()
@@ -80,7 +83,7 @@ async fn letters_are_found_by_stream_and_reason_and_counted_by_both_most_first()
     let counts = world.reader.dead_letter_counts().await.unwrap();
     let seen: Vec<_> = counts
         .iter()
-        .map(|c| format!("{} {} {} {}", c.stream, c.topic, c.reason, c.letters))
+        .map(|c| format!("{} {} {} {}", c.stream, c.topic, c.reason, c.count))
         .collect();
     // The resolved one does not wait.
     let expected = [
@@ -95,7 +98,7 @@ async fn letters_are_found_by_stream_and_reason_and_counted_by_both_most_first()
 
 #[tokio::test]
 async fn pages_and_counts_of_many_letters_come_from_indexes() {
-    let world = world_with_letters().await;
+    let world = world_with_dead_letters().await;
     world
         .db
         .run(
@@ -123,7 +126,7 @@ async fn pages_and_counts_of_many_letters_come_from_indexes() {
 
 #[tokio::test]
 async fn a_letter_carries_what_a_redrive_needs() {
-    let world = world_with_letters().await;
+    let world = world_with_dead_letters().await;
     let letters = world.reader.dead_letters_by_id(&[3, 1, 77]).await.unwrap();
     assert_eq!(letters.iter().map(|l| l.id).collect::<Vec<_>>(), [1, 3]);
     let letter = &letters[0];

@@ -1,14 +1,14 @@
 //! What is kept of dead letters: no more bytes than the quotas, and always the letter itself.
 
 use crate::store::testing::batches::{Input, Node};
-use crate::store::{LettersKept, WriterConfig};
+use crate::store::{DeadLetterQuota, WriterConfig};
 
 const LETTERS: &str = r#"select "offset", payload is not null, payload_size > 0, payload_sha256 is not null
     from dead_letters order by 1"#;
 
 async fn with(of_a_stream: u64, in_all: u64) -> Node {
     Node::with(WriterConfig {
-        letters: LettersKept { of_a_stream, in_all },
+        dead_letters: DeadLetterQuota { of_a_stream, in_all },
         ..WriterConfig::default()
     })
     .await
@@ -29,7 +29,7 @@ async fn beyond_the_quota_of_its_stream_or_of_all_a_letter_is_kept_without_its_p
         assert_eq!(node.db.rows(LETTERS).await, kept);
         node.write(bad(3, 4)).await;
         assert_eq!(node.db.rows(LETTERS).await[3], "3|f|t|t");
-        assert_eq!(node.metrics.letters_cut.get(), 2);
+        assert_eq!(node.metrics.dead_letters_cut.get(), 2);
         let usage = "select stream, bytes from dead_letter_usage";
         assert_eq!(node.db.rows(usage).await, ["machines|8"]);
 

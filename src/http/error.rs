@@ -6,7 +6,7 @@ use serde_json::json;
 
 /// The codes that the schema itself never gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum HttpError {
     BadRequest,
     ForbiddenHost,
     ForbiddenOrigin,
@@ -27,7 +27,7 @@ pub(super) enum Refusal {
 /// When to come back after `OVERLOADED`, in seconds.
 const RETRY_AFTER: u64 = 1;
 
-impl Refusal {
+impl HttpError {
     const fn parts(self) -> (StatusCode, &'static str) {
         match self {
             Self::BadRequest => (StatusCode::BAD_REQUEST, "BAD_REQUEST"),
@@ -64,5 +64,5 @@ impl Refusal {
 }
 
 pub(super) async fn nothing_here() -> HttpResponse {
-    Refusal::NotFound.respond("nothing here; the API is at /graphql and /api/v1/openapi.json")
+    HttpError::NotFound.respond("nothing here; the API is at /graphql and /api/v1/openapi.json")
 }

@@ -18,12 +18,12 @@ const PAYLOAD_MAX: usize = 64 * 1024;
 /// Bytes of payloads, keys and headers that are kept of dead letters. Beyond them a letter still says
 /// which record failed and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LettersKept {
+pub struct DeadLetterQuota {
     pub of_a_stream: u64,
     pub in_all: u64,
 }
 
-impl Default for LettersKept {
+impl Default for DeadLetterQuota {
     fn default() -> Self {
         Self {
             of_a_stream: 1 << 30,
@@ -79,7 +79,7 @@ fn redriven(batch: &Batch, record: &RawRecord) -> Option<(i64, i32)> {
         std::str::from_utf8(&header.value).ok()?.parse::<i64>().ok()
     };
     let attempt = number(headers::ATTEMPT)?;
-    Some((number(headers::LETTER)?, attempt.try_into().ok()?))
+    Some((number(headers::DEAD_LETTER)?, attempt.try_into().ok()?))
 }
 
 /// Writes one row for each rejected record, or brings the row of a redriven one up to date. A
@@ -89,7 +89,7 @@ pub(super) async fn write(
     client: &Client,
     batch: &Batch,
     rejected: &[&Rejected],
-    keep: &LettersKept,
+    keep: &DeadLetterQuota,
 ) -> Result<u64, WriteError> {
     let mut known = HashSet::new();
     let named: Vec<(i64, &str)> = rejected
@@ -158,7 +158,7 @@ async fn insert(
     client: &Client,
     batch: &Batch,
     rejected: &[&Rejected],
-    keep: &LettersKept,
+    keep: &DeadLetterQuota,
 ) -> Result<u64, WriteError> {
     if rejected.is_empty() {
         return Ok(0);
@@ -232,7 +232,7 @@ struct Room {
 }
 
 impl Room {
-    async fn look(client: &Client, keep: &LettersKept) -> Result<Self, WriteError> {
+    async fn look(client: &Client, keep: &DeadLetterQuota) -> Result<Self, WriteError> {
         let rows = client
             .query("select stream, bytes from dead_letter_usage", &[])
             .await?;

@@ -15,13 +15,13 @@ use super::types::PipelineStatus;
 use crate::actors::hub::HubHandle;
 
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Watch;
+pub struct PipelineSubscription;
 
 const EVERY: RangeInclusive<Span> = Span::from_millis(250)..=Span::from_secs(60);
 const EVERY_DEFAULT: Span = Span::from_secs(1);
 
 #[Subscription]
-impl Watch {
+impl PipelineSubscription {
     /// This node's pipeline: at once, then each `every`. A slow client gets fewer states, each as it
     /// is by then. Not counted among `subscribers`, which are those of points.
     async fn pipeline(

@@ -14,7 +14,7 @@ use crate::store::schema::dead_letters;
 
 /// Which letters to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LetterFilter {
+pub struct DeadLetterFilter {
     pub topic: Option<String>,
     pub stream: Option<String>,
     pub reason: Option<String>,
@@ -48,11 +48,11 @@ pub struct DeadLetter {
 
 /// The letters of one stream and topic that wait for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LetterCount {
+pub struct DeadLetterCount {
     pub stream: String,
     pub topic: String,
     pub reason: String,
-    pub letters: i64,
+    pub count: i64,
     /// When the newest of them failed last.
     pub newest: Micros,
 }
@@ -68,7 +68,7 @@ impl Reader {
     /// Newest first, behind the letter `after`.
     pub async fn dead_letters(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         after: Option<i64>,
         first: usize,
     ) -> Result<Page<DeadLetter>, ReadError> {
@@ -105,7 +105,7 @@ impl Reader {
     ///
     /// # Errors
     /// `TooManyRows` beyond the row limit.
-    pub async fn dead_letter_counts(&self) -> Result<Vec<LetterCount>, ReadError> {
+    pub async fn dead_letter_counts(&self) -> Result<Vec<DeadLetterCount>, ReadError> {
         use diesel::dsl::{count_star, max};
         let query = dead_letters::table
             .filter(dead_letters::resolved_at.is_null())
@@ -125,14 +125,14 @@ impl Reader {
             ))
             .limit(self.one_too_many());
         let rows: Vec<(String, String, String, i64, PgTimestamp)> = self.load_as(Class::Heavy, query).await?;
-        let count = |(stream, topic, reason, letters, newest)| LetterCount {
+        let row = |(stream, topic, reason, count, newest)| DeadLetterCount {
             stream,
             topic,
             reason,
-            letters,
+            count,
             newest: from_pg(newest),
         };
-        Ok(self.whole(rows)?.into_iter().map(count).collect())
+        Ok(self.whole(rows)?.into_iter().map(row).collect())
     }
 
     /// Those of `ids` that exist, in ascending order.
