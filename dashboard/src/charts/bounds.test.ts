@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
 import { extremes, roundBounds, steadyBounds } from './bounds';
-import { Line } from './line';
+import { Columns } from './columns';
 
 test('extremes are those of the window and of the points next to it, with bands if they are drawn', () => {
-  const line = new Line();
+  const line = new Columns();
   for (const time of [0, 10, 20, 30, 40]) line.put(time, time, time - 5, time + 5);
   expect(extremes([line], 15, 25, false)).toEqual({ low: 10, high: 30 });
   expect(extremes([line], 15, 25, true)).toEqual({ low: 5, high: 35 });
-  expect(extremes([new Line()], 0, 100, true)).toBeUndefined();
+  expect(extremes([new Columns()], 0, 100, true)).toBeUndefined();
 });
 
 test('a value that is not known is no extreme', () => {
-  const line = new Line();
+  const line = new Columns();
   line.put(0, Number.NaN);
   line.put(1, 5);
   expect(extremes([line], 0, 2, true)).toEqual({ low: 5, high: 5 });

@@ -1,4 +1,4 @@
-import type { Line } from './line';
+import type { Columns } from './columns';
 
 export interface Bounds {
   low: number;
@@ -8,7 +8,7 @@ export interface Bounds {
 const STILL_FITS = 0.7;
 
 /** The least and the greatest value in a window, bands included; nothing when it is empty. */
-export function extremes(lines: Iterable<Line>, from: number, to: number, withBand: boolean): Bounds | undefined {
+export function extremes(lines: Iterable<Columns>, from: number, to: number, withBand: boolean): Bounds | undefined {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   for (const line of lines) {

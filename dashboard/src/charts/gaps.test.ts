@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
+import { Columns } from './columns';
 import { Joins } from './gaps';
-import { Line } from './line';
 
 const lineAt = (times: number[]) => {
-  const line = new Line();
+  const line = new Columns();
   for (const time of times) line.put(time, 0);
   return line;
 };

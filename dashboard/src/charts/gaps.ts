@@ -1,4 +1,4 @@
-import type { Line } from './line';
+import type { Columns } from './columns';
 
 const SAMPLE = 128;
 const TOLERANCE = 1.3;
@@ -13,7 +13,7 @@ export class Joins {
   #seen = Number.NEGATIVE_INFINITY;
 
   /** `step` is that of the buckets, if these are some. */
-  longest(line: Line, step?: number): number {
+  longest(line: Columns, step?: number): number {
     if (step !== undefined) return step * 1.5;
     if (line.version - this.#seen >= LOOK_AGAIN_AFTER || line.length < SAMPLE) {
       const found = usual(line);
@@ -25,7 +25,7 @@ export class Joins {
   }
 }
 
-function usual({ times, start, end }: Line): number {
+function usual({ times, start, end }: Columns): number {
   const joints = end - start - 1;
   if (joints < 2) return Number.POSITIVE_INFINITY;
   const stride = Math.max(1, Math.floor(joints / SAMPLE));

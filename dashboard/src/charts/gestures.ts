@@ -1,5 +1,5 @@
 import type uPlot from 'uplot';
-import type { TimeWindow } from './time-chart';
+import type { TimeWindow } from './model';
 
 /** What people do to a chart's window. */
 export interface Gestures {

@@ -1,6 +1,6 @@
 import type { Bounds } from './bounds';
 import type { Ink } from './look';
-import type { DrawnLine, TimeWindow } from './time-chart';
+import type { DrawnLine, TimeWindow } from './model';
 import { type Projection, trace, traceBand } from './trace';
 
 export interface Frame {
@@ -22,7 +22,7 @@ const LINE_WIDTH = 1.5;
 const BAND_ALPHA = 0.16;
 
 /** From pixel to pixel, the last not included. */
-export interface Columns {
+export interface PixelSpan {
   from: number;
   to: number;
 }
@@ -31,7 +31,7 @@ export interface Columns {
  * What has to be painted when a window of the same length moves by whole pixels, of which what is
  * still seen is shifted: what comes into view, and everything from `changedFrom` on.
  */
-export function columnsToPaint(width: number, shift: number, changedFrom: number): Columns[] {
+export function columnsToPaint(width: number, shift: number, changedFrom: number): PixelSpan[] {
   const since = Math.max(0, Math.min(width, changedFrom));
   if (shift < 0) {
     const left = { from: 0, to: Math.min(width, -shift) };
@@ -99,7 +99,7 @@ export class LineLayer {
   #paint(
     { window, bounds, lines, band, ink, width, height, ratio }: Frame,
     joins: Map<DrawnLine, number>,
-    columns: Columns,
+    columns: PixelSpan,
   ): void {
     const context = this.#context;
     const pixel = (window.to - window.from) / width;

@@ -1,38 +1,12 @@
 import uPlot from 'uplot';
 import { onThemeChange } from '@/ui/theme';
 import { type Bounds, extremes, steadyBounds } from './bounds';
-import type { Joins } from './gaps';
 import { type Gestures, listen } from './gestures';
 import { LineLayer } from './layer';
-import type { Line } from './line';
-import { type Ink, inkOf, type Look } from './look';
+import { type Ink, inkOf } from './look';
+import type { ChartSource, DrawnLine, TimeWindow } from './model';
 import { type Drawable, frames } from './scheduler';
 import { timeLabels, timeSplits, valueLabels } from './ticks';
-
-export interface DrawnLine {
-  key: string;
-  line: Line;
-  joins: Joins;
-  look: Look;
-}
-
-export interface TimeWindow {
-  from: number;
-  to: number;
-}
-
-/** What a chart shows; asked for with every drawing. */
-export interface ChartSource {
-  window(now: number): TimeWindow;
-  /** Whether the window follows the clock. */
-  moves(): boolean;
-  lines(): readonly DrawnLine[];
-  /** The width of the buckets, if the points are some. */
-  step(): number | undefined;
-  look(): { band: boolean; low?: number | undefined; high?: number | undefined; unit?: string | undefined };
-  /** The pointer, here or over another chart, is at this time; it is gone when left out. */
-  onCursor(time?: number): void;
-}
 
 interface Axes {
   window: TimeWindow;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Line } from './line';
+import { Columns } from './columns';
 import { type Projection, trace, traceBand } from './trace';
 
 /** One pixel for each unit of time and value, 100 high. */
@@ -13,7 +13,7 @@ function notes() {
 }
 
 function drawn(points: [number, number][], longest = Number.POSITIVE_INFINITY, span = ALL): string {
-  const line = new Line();
+  const line = new Columns();
   for (const [time, value] of points) line.put(time, value);
   const { pen, steps } = notes();
   trace(pen, line, PROJECTION, span, longest);
@@ -82,7 +82,7 @@ describe('a line is drawn', () => {
 });
 
 test('a band is outlined above and back below, and broken like its line', () => {
-  const line = new Line();
+  const line = new Columns();
   for (const time of [0, 10, 50, 60]) line.put(time, 50, 40, 60);
   const { pen, steps } = notes();
   traceBand(pen, line, PROJECTION, ALL, 15);

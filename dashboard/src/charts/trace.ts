@@ -1,4 +1,4 @@
-import type { Line } from './line';
+import type { Columns } from './columns';
 
 /** What a path is drawn with: a canvas's context, or a test's notes. */
 export interface Pen {
@@ -26,7 +26,7 @@ export interface Span {
  * become that column's extent, so the work for the canvas is bounded by its width, and every peak
  * stays.
  */
-export function trace(pen: Pen, line: Line, projection: Projection, span: Span, longestJoin: number): void {
+export function trace(pen: Pen, line: Columns, projection: Projection, span: Span, longestJoin: number): void {
   const { times, values, end } = line;
   const { from, perTime, low, high, height } = projection;
   const perValue = height / (high - low);
@@ -103,7 +103,7 @@ export function trace(pen: Pen, line: Line, projection: Projection, span: Span, 
 }
 
 /** Outlines what lies between the least and the greatest values: there above, back below. */
-export function traceBand(pen: Pen, line: Line, projection: Projection, span: Span, longestJoin: number): void {
+export function traceBand(pen: Pen, line: Columns, projection: Projection, span: Span, longestJoin: number): void {
   const { times, lows, highs, end } = line;
   if (!line.hasBand) return;
   const { from, perTime, low, high, height } = projection;

@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from 'react';
 import { useStore } from '@/api/store';
-import type { DrawnLine } from '@/charts/time-chart';
+import type { DrawnLine } from '@/charts/model';
 import { value as text } from '@/ui/format';
 import type { PanelController } from './panel-controller';
 import { valueAt } from './value-at';

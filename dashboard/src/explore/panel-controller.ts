@@ -1,5 +1,6 @@
 import { type Store, store } from '@/api/store';
-import { type DrawnLine, TimeChart } from '@/charts/time-chart';
+import type { DrawnLine } from '@/charts/model';
+import { TimeChart } from '@/charts/time-chart';
 import type { Panel } from './dashboard';
 import { Feed } from './feed';
 import { type Server, server } from './server';

@@ -1,7 +1,7 @@
+import { Columns, type Points } from '@/charts/columns';
 import { Joins } from '@/charts/gaps';
-import { Line, type Points } from '@/charts/line';
 import { LINES_MAX, lookOf } from '@/charts/look';
-import type { DrawnLine } from '@/charts/time-chart';
+import type { DrawnLine } from '@/charts/model';
 import type { Plan } from './plan';
 
 /** One point or bucket that came live. */
@@ -82,7 +82,7 @@ export class Picture {
   #lineOf(key: string): DrawnLine | undefined {
     const known = this.#byKey.get(key);
     if (known || this.lines.length >= LINES_MAX || this.#isClosed) return known;
-    const drawn = { key, line: new Line(), joins: new Joins(), look: lookOf(this.lines.length) };
+    const drawn = { key, line: new Columns(), joins: new Joins(), look: lookOf(this.lines.length) };
     this.#byKey.set(key, drawn);
     this.lines.push(drawn);
     return drawn;

@@ -1,4 +1,4 @@
-import type { DrawnLine, TimeWindow } from '@/charts/time-chart';
+import type { DrawnLine, TimeWindow } from '@/charts/model';
 
 /** Places of points, in the order of their times. */
 export interface TableRows {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { Line } from '@/charts/line';
+import { Columns } from '@/charts/columns';
 import { valueAt } from './value-at';
 
-const line = new Line();
+const line = new Columns();
 for (const [time, value] of [
   [10, 1],
   [20, 2],
@@ -16,5 +16,9 @@ test('the value at a moment is that of the nearest point', () => {
 });
 
 test('there is none in a gap, where none is known, and without points', () => {
-  expect([valueAt(line, 50, 10), valueAt(line, 29), valueAt(new Line(), 5)]).toEqual([undefined, undefined, undefined]);
+  expect([valueAt(line, 50, 10), valueAt(line, 29), valueAt(new Columns(), 5)]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
 });

@@ -1,7 +1,7 @@
-import type { Line } from '@/charts/line';
+import type { Columns } from '@/charts/columns';
 
 /** The value of the point nearest to a moment, if one is near enough to be joined to it. */
-export function valueAt(line: Line, time: number, longest = Number.POSITIVE_INFINITY): number | undefined {
+export function valueAt(line: Columns, time: number, longest = Number.POSITIVE_INFINITY): number | undefined {
   const before = line.lastBy(time);
   const after = before < 0 ? line.start : before + 1;
   const distance = (place: number) =>

@@ -1,5 +1,5 @@
 /** Which time the dashboard shows. */
-import type { TimeWindow } from '@/charts/time-chart';
+import type { TimeWindow } from '@/charts/model';
 
 /** The last `span` milliseconds, sliding; or a window that stands still. */
 export type View = { kind: 'live'; span: number } | { kind: 'still'; from: number; to: number };

@@ -1,6 +1,6 @@
 import { type Store, store } from '@/api/store';
 import type { Gestures } from '@/charts/gestures';
-import type { TimeWindow } from '@/charts/time-chart';
+import type { TimeWindow } from '@/charts/model';
 import { isSameView, pause, spanOf, stillView, type View } from './view';
 
 /** Steps of one gesture, such as a pinch, are one way back. */

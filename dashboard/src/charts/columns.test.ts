@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { LINE_MAX, Line } from './line';
+import { Columns, POINTS_MAX } from './columns';
 
-const held = (line: Line) => ({
+const held = (line: Columns) => ({
   times: [...line.times.subarray(line.start, line.end)],
   values: [...line.values.subarray(line.start, line.end)],
 });
 
 const lineOf = (...points: [number, number][]) => {
-  const line = new Line();
+  const line = new Columns();
   for (const [time, value] of points) line.put(time, value);
   return line;
 };
@@ -48,7 +48,7 @@ describe('a line', () => {
   });
 
   test('stays small when it lives for long', () => {
-    const line = new Line();
+    const line = new Columns();
     for (let time = 0; time < 100_000; time += 1) {
       line.put(time, time);
       if (time % 100 === 0) line.trim(time - 1_000);
@@ -58,9 +58,9 @@ describe('a line', () => {
   });
 
   test('is bounded even when nothing is let go', () => {
-    const line = new Line();
-    for (let time = 0; time < LINE_MAX + 5; time += 1) line.put(time, 0);
-    expect(line.length).toBe(LINE_MAX);
+    const line = new Columns();
+    for (let time = 0; time < POINTS_MAX + 5; time += 1) line.put(time, 0);
+    expect(line.length).toBe(POINTS_MAX);
     expect(line.times[line.start]).toBe(5);
   });
 
@@ -71,7 +71,7 @@ describe('a line', () => {
       return seed % below;
     };
     for (let round = 0; round < 50; round += 1) {
-      const line = new Line();
+      const line = new Columns();
       const expected = new Map<number, number>();
       for (let step = 0; step < 600; step += 1) {
         const time = random(3) ? step : random(600);

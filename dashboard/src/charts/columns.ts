@@ -9,7 +9,7 @@ export interface Points {
 }
 
 /** Beyond this the oldest go. */
-export const LINE_MAX = 200_000;
+export const POINTS_MAX = 200_000;
 const FIRST_CAPACITY = 256;
 
 /**
@@ -18,7 +18,7 @@ const FIRST_CAPACITY = 256;
  *
  * The arrays are open to who draws them; what is held stands from `start` to `end`.
  */
-export class Line {
+export class Columns {
   times = new Float64Array(FIRST_CAPACITY);
   values = new Float64Array(FIRST_CAPACITY);
   /** Empty until the first point with a band. */
@@ -156,7 +156,7 @@ export class Line {
   }
 
   #bound(): void {
-    if (this.length > LINE_MAX) this.start = this.end - LINE_MAX;
+    if (this.length > POINTS_MAX) this.start = this.end - POINTS_MAX;
   }
 
   /** For one point more: what was let go makes room first, so that most points cost nothing. */
