@@ -23,6 +23,7 @@ pub mod properties;
 pub mod reach;
 pub mod topics;
 pub mod poller;
+mod control;
 mod poll;
 mod subscribed;
 mod rebalance;

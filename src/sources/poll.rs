@@ -15,8 +15,8 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::sync::oneshot;
 
 use super::builder::Builder;
+use super::control::Control;
 use super::native::events::{Event, Queue, Trouble, seek};
-use super::poller::Control;
 use super::reach;
 use super::rebalance::{Change, Context};
 use super::report::Report;

@@ -1,12 +1,9 @@
 //! The handle of the poll thread: starts it, passes requests on, and joins it.
 //!
-//! One thread reads all streams of a generation and owns the Kafka consumer; nothing else touches
-//! it. Requests are merged in one small table, so they can neither queue up nor block the caller.
+//! One thread reads all streams of a generation and owns the Kafka consumer; nothing else touches it.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rdkafka::ClientConfig;
@@ -14,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use tokio::sync::oneshot;
 
 use super::broker::{Broker, SourceError, refused};
+use super::control::Control;
 use super::poll::Reader;
 use super::rebalance::Context;
 use super::{Failure, Ledger, PollConfig, Sink, StreamSource};
@@ -27,24 +25,6 @@ pub struct Poller {
     broker: Broker,
     status: Arc<Status>,
     thread: Option<JoinHandle<()>>,
-}
-
-/// What the thread was asked for since it last looked.
-#[derive(Debug, Default)]
-pub(super) struct Requests {
-    /// The last committed share of each partition.
-    pub committed: BTreeMap<(Arc<str>, i32), Share>,
-    /// To look at once which streams are paused.
-    pub pause: bool,
-    pub drained: Vec<oneshot::Sender<()>>,
-    pub close: bool,
-}
-
-#[derive(Debug)]
-pub(super) struct Control {
-    /// `None` once the thread ended: nobody is left to answer.
-    requests: Mutex<Option<Requests>>,
-    waiting: AtomicBool,
 }
 
 impl Poller {
@@ -71,10 +51,7 @@ impl Poller {
         if !topics.is_empty() {
             consumer.subscribe(&topics)?;
         }
-        let control = Arc::new(Control {
-            requests: Mutex::new(Some(Requests::default())),
-            waiting: AtomicBool::new(false),
-        });
+        let control = Arc::new(Control::default());
         let thread = std::thread::Builder::new().name("kafka-poll".into()).spawn({
             let control = Arc::clone(&control);
             let brokers = broker.bootstrap_servers().to_owned();
@@ -153,32 +130,6 @@ impl Poller {
 impl Drop for Poller {
     fn drop(&mut self) {
         self.control.ask(|requests| requests.close = true);
-    }
-}
-
-impl Control {
-    pub fn is_waiting(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed)
-    }
-
-    pub fn take(&self) -> Requests {
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        self.waiting.store(false, Ordering::Relaxed);
-        requests.as_mut().map(std::mem::take).unwrap_or_default()
-    }
-
-    /// Whoever still waits for a drain learns by this that there is none.
-    fn end(&self) {
-        *self.requests.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    fn ask(&self, change: impl FnOnce(&mut Requests)) {
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(requests) = requests.as_mut() else {
-            return;
-        };
-        change(requests);
-        self.waiting.store(true, Ordering::Relaxed);
     }
 }
 

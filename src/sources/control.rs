@@ -1,0 +1,63 @@
+//! What the poll thread is asked for. Requests are merged in one small table, so they can neither queue
+//! up nor block the caller.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::data::Share;
+
+/// What the thread was asked for since it last looked.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    /// The last committed share of each partition.
+    pub committed: BTreeMap<(Arc<str>, i32), Share>,
+    /// To look at once which streams are paused.
+    pub pause: bool,
+    pub drained: Vec<oneshot::Sender<()>>,
+    pub close: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Control {
+    /// `None` once the thread ended: nobody is left to answer.
+    requests: Mutex<Option<Requests>>,
+    waiting: AtomicBool,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self {
+            requests: Mutex::new(Some(Requests::default())),
+            waiting: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Control {
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    pub fn take(&self) -> Requests {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.store(false, Ordering::Relaxed);
+        requests.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The thread ended. Whoever still waits for a drain learns by this that there is none.
+    pub fn end(&self) {
+        *self.requests.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub fn ask(&self, change: impl FnOnce(&mut Requests)) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(requests) = requests.as_mut() else {
+            return;
+        };
+        change(requests);
+        self.waiting.store(true, Ordering::Relaxed);
+    }
+}
