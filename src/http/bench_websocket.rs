@@ -1,10 +1,10 @@
 //! `/stock`: the same schema through async-graphql's own WebSocket integration, for `make
 //! bench-live` to measure against. Only with the feature `stock-websocket`; no shipped build has it.
 
+use super::worker::Worker;
 use actix_web::{HttpRequest, HttpResponse, web};
 use async_graphql_actix_web::GraphQLSubscription;
 
-use super::Worker;
 use crate::graphql::Operations;
 
 /// Subscriptions run through the plain `Executor`, each event resolved for each subscriber.

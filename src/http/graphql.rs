@@ -11,11 +11,11 @@ use async_graphql::{Request, Response};
 use async_graphql_actix_web::GraphQLResponse;
 use serde_json::json;
 
-use super::Worker;
 use super::accept::{Accepted, Choice, Media};
 use super::connections::{Connection, of_json};
 use super::error::HttpError;
 use super::websocket::{self, Speech};
+use super::worker::Worker;
 use super::{body, request, resume, streamed};
 use crate::graphql::errors::refused;
 use crate::graphql::payload::never_executed;
@@ -61,7 +61,7 @@ pub(super) async fn get<E: Operations>(
 ) -> HttpResponse {
     if is_websocket(&request) {
         let (schema, data) = (worker.schema.clone(), worker.data(&request));
-        return websocket::upgrade(&request, body, Speech::GraphQl, schema, data, &worker.keeper);
+        return websocket::upgrade(&request, body, Speech::GraphQl, schema, data, &worker.live);
     }
     let accepted = Accepted::of(request.headers());
     if accepted.choice(true).is_none() {
@@ -131,7 +131,7 @@ async fn execute<E: Operations>(
                 Ok(checked) => worker.schema.payloads(checked, None),
                 Err(errors) => Payload::refused(errors),
             };
-            streamed::respond(http, form, &worker.keeper, payloads)
+            streamed::respond(http, form, &worker.live, payloads)
         }
     }
 }

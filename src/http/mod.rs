@@ -27,29 +27,28 @@ mod etag;
 #[cfg(test)]
 mod tests;
 mod websocket;
+mod worker;
 
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpRequest, HttpServer, web};
-use async_graphql::Data;
+use actix_web::{App, HttpServer, web};
 
 pub use guard::Guard;
+pub use worker::{PerWorker, RequestData};
 
 use self::connections::Connections;
 #[cfg(feature = "dashboard")]
 use self::dashboard as pages;
 #[cfg(not(feature = "dashboard"))]
 use self::home as pages;
-use crate::data::ClientKey;
+use self::worker::Worker;
 use crate::graphql::Operations;
-use crate::store::read::Reader;
 use crate::telemetry::{Metrics, Status};
 
 #[derive(Clone, Debug)]
@@ -95,24 +94,6 @@ impl Default for HttpConfig {
     }
 }
 
-/// Makes the request data (the client, its `Reader` and whatever else belongs to one worker); called
-/// for each request and each WebSocket.
-pub type RequestData = Rc<dyn Fn(ClientKey) -> Data>;
-
-/// What belongs to one worker thread.
-#[derive(Clone)]
-pub struct PerWorker {
-    pub data: RequestData,
-    /// For what is no GraphQL.
-    pub reader: Option<Reader>,
-}
-
-impl fmt::Debug for PerWorker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PerWorker").finish_non_exhaustive()
-    }
-}
-
 /// What is served. `E` is the schema.
 pub struct Parts<E> {
     pub schema: E,
@@ -141,35 +122,6 @@ impl<E> fmt::Debug for Parts<E> {
     }
 }
 
-/// What a worker's handlers share.
-struct Worker<E> {
-    schema: E,
-    data: RequestData,
-    reader: Option<Reader>,
-    keeper: session::Keeper,
-    body_limit: usize,
-    body_timeout: Duration,
-}
-
-impl<E> Worker<E> {
-    /// The data of GraphQL operations that come with this request.
-    fn data(&self, request: &HttpRequest) -> Data {
-        (self.data)(client(request))
-    }
-
-    /// The connections to Postgres, for the client of this request.
-    fn reader(&self, request: &HttpRequest) -> Option<Reader> {
-        let reader = self.reader.as_ref();
-        reader.map(|reader| reader.for_client(client(request)))
-    }
-}
-
-/// The one place that tells who asks.
-fn client(request: &HttpRequest) -> ClientKey {
-    let peer = request.peer_addr();
-    peer.map_or(ClientKey::UNKNOWN, |peer| peer.ip().into())
-}
-
 /// Starts the workers. The `Server` is a future that ends when the server has; port 0 in the
 /// listener's address is fine, the bound address is returned.
 pub fn serve<E: Operations>(
@@ -181,7 +133,7 @@ pub fn serve<E: Operations>(
     let guard = Arc::new(Guard::new(&config.allowed_hosts, &config.allowed_origins));
     let in_factory = config.clone();
     let workers = config.workers.max(1);
-    let connections = Connections::new(limits(&config), Arc::clone(&parts.metrics));
+    let all = Connections::new(limits(&config), Arc::clone(&parts.metrics));
     let server = HttpServer::new(move || {
         App::new()
             .wrap(from_fn(guard::check))
@@ -189,7 +141,7 @@ pub fn serve<E: Operations>(
             .app_data(web::Data::from(Arc::clone(&guard)))
             .configure(routes(&in_factory, &parts))
     })
-    .on_connect(connections.on_connect())
+    .on_connect(connections::on_connect(&all))
     .workers(workers)
     // More than are let in: those who are not are told, and do not wait for the others to go.
     .max_connections(config.max_connections.div_ceil(workers) + connections::DOORWAY)
@@ -221,12 +173,10 @@ fn routes<E: Operations>(
     config: &HttpConfig,
     parts: &Parts<E>,
 ) -> impl FnOnce(&mut web::ServiceConfig) + use<E> {
-    let own = (parts.per_worker)();
     let worker = web::Data::new(Worker {
         schema: parts.schema.clone(),
-        data: own.data,
-        reader: own.reader,
-        keeper: session::Keeper::new(parts.live.clone()),
+        own: (parts.per_worker)(),
+        live: session::LiveConnections::new(parts.live.clone()),
         body_limit: config.body_limit,
         body_timeout: config.request_timeout,
     });

@@ -2,10 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::Worker;
 use super::error::HttpError;
 use super::graphql::is_websocket;
 use super::websocket::{self, Speech};
+use super::worker::Worker;
 use crate::graphql::Operations;
 
 pub(super) async fn get<E: Operations>(
@@ -18,5 +18,5 @@ pub(super) async fn get<E: Operations>(
             .respond("this is a WebSocket; docs/websocket.md tells what it speaks");
     }
     let (schema, data) = (worker.schema.clone(), worker.data(&request));
-    websocket::upgrade(&request, body, Speech::Plain, schema, data, &worker.keeper)
+    websocket::upgrade(&request, body, Speech::Plain, schema, data, &worker.live)
 }

@@ -18,11 +18,11 @@ use crate::formats::{Block, Encode, EncodeError, Format, TimeText};
 use crate::graphql::errors::Code;
 use crate::graphql::services::read_error;
 use crate::history::HistoryError;
-use crate::http::Worker;
 use crate::http::api::memory;
 use crate::http::connections::Connection;
 use crate::http::error::HttpError;
 use crate::http::etag;
+use crate::http::worker::Worker;
 use crate::store::read::{ReadError, Reader};
 use crate::telemetry::Status;
 

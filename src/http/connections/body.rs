@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::web::Bytes;
 
-use super::Busy;
+use super::connection::Busy;
 
 /// What is written at once of a longer chunk; actix fills 32 KiB before it writes.
 const PIECE: usize = 16 * 1024;

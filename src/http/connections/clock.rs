@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::Connection;
+use super::connection::{Connection, Wait};
 
 /// Ticks are a fraction of the shortest limit, in these bounds.
 const TICK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
@@ -27,17 +27,6 @@ struct Watched {
     /// How often it had moved at the last tick, and since when it has not.
     moves: u32,
     since: Instant,
-}
-
-/// What a connection waits for, as far as time is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
-    /// A request.
-    Request,
-    /// The client, to take more of an answer.
-    Reader,
-    /// Us, or a session that has a clock of its own.
-    Us,
 }
 
 /// Keeps time for a connection of this worker, until it is dropped.

@@ -1,19 +1,22 @@
 //! Connections on a real port: how many there may be, what they hold, and when they end.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::web::Bytes;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, HttpResponse, HttpServer, web};
 use futures_util::stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{sleep, timeout};
 
+use super::connection::SEND_BUFFER;
 use super::*;
+use crate::telemetry::Metrics;
 
 type Client = tokio::net::TcpStream;
 
@@ -43,7 +46,7 @@ impl Server {
                 .route("/big", web::get().to(move || std::future::ready(big.clone())))
                 .route("/endless", web::get().to(endless))
         })
-        .on_connect(connections.on_connect())
+        .on_connect(on_connect(&connections))
         .workers(1)
         .keep_alive(Duration::from_secs(30))
         .client_request_timeout(Duration::from_secs(30))

@@ -9,11 +9,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use super::answer::{self, Failure};
+use super::asked;
 use super::params::{self, Params};
-use super::{Worker, asked};
 use crate::data::{METRIC_NAME, Selector, SeriesId};
 use crate::graphql::Operations;
 use crate::history::promql::{self, Labels, labels_of};
+use crate::http::worker::Worker;
 use crate::store::read::{MetricFilter, Reader};
 use crate::telemetry::Status;
 

@@ -16,7 +16,7 @@ use actix_web::{HttpRequest, HttpResponse, guard, web};
 
 use self::answer::Failure;
 use self::params::Params;
-use super::Worker;
+use super::worker::Worker;
 use crate::data::{Micros, Step};
 use crate::graphql::Operations;
 use crate::history::promql::{self, Expression, Instants, Kind};

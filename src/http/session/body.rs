@@ -1,10 +1,9 @@
 //! A session as the body of a response: written when the dispatcher pulls, ended when it lets go.
 
-use std::cell::RefCell;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use actix_web::HttpRequest;
 use actix_web::body::{BodySize, MessageBody};
@@ -12,23 +11,10 @@ use actix_web::web::{Bytes, BytesMut};
 
 use super::Session;
 use super::clock::Clock;
+use super::shared::Shared;
 
 /// Chunks after which a connection that could go on lets others on its thread go first.
 const TURN: u32 = 16;
-
-/// What the body and the clock share.
-pub struct Shared<S: ?Sized> {
-    pub waker: RefCell<Option<Waker>>,
-    pub session: RefCell<S>,
-}
-
-impl<S: ?Sized> Shared<S> {
-    pub fn wake(&self) {
-        if let Some(waker) = self.waker.borrow_mut().take() {
-            waker.wake();
-        }
-    }
-}
 
 pub struct Body<S: Session, G> {
     shared: Rc<Shared<S>>,
@@ -39,10 +25,7 @@ pub struct Body<S: Session, G> {
 
 impl<S: Session, G> Body<S, G> {
     pub fn start(request: &HttpRequest, clock: &Clock, session: S, guards: G) -> Self {
-        let shared = Rc::new(Shared {
-            waker: RefCell::new(None),
-            session: RefCell::new(session),
-        });
+        let shared = Rc::new(Shared::new(session));
         let weak = Rc::downgrade(&shared);
         clock.add(request, weak);
         Self {
@@ -76,11 +59,7 @@ impl<S: Session, G: Unpin> MessageBody for Body<S, G> {
         if ended.is_ready() {
             return Poll::Ready(None);
         }
-        let mut waker = self.shared.waker.borrow_mut();
-        match &mut *waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => *waker = Some(cx.waker().clone()),
-        }
+        self.shared.wake_later(cx.waker());
         Poll::Pending
     }
 }

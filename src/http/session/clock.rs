@@ -12,7 +12,7 @@ use actix_web::HttpRequest;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::body::Shared;
+use super::shared::Shared;
 use super::{Due, Limits, Session};
 use crate::http::connections::{self, expect_reading};
 

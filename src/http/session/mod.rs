@@ -4,31 +4,26 @@
 //! an operation and the socket. Each worker has one clock that beats for all its connections; it
 //! cuts off those whose peer is dead or stuck, which a body that is no longer pulled could not.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_web::HttpRequest;
-use actix_web::body::BoxBody;
 use actix_web::web::BytesMut;
 use async_graphql::Data;
-use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use self::body::Body;
-use self::clock::Clock;
-use super::connections::Connection;
 use crate::telemetry::Metrics;
-use crate::telemetry::metrics::owned;
 
 mod body;
 mod clock;
+mod heartbeat;
+mod live_connections;
 pub(super) mod operations;
-mod pulse;
+mod shared;
 
-pub use pulse::Pulse;
+pub use heartbeat::Heartbeat;
+pub(super) use live_connections::LiveConnections;
 
 /// Messages are gathered into one write up to about this many bytes.
 pub const CHUNK: usize = 16 * 1024;
@@ -104,48 +99,6 @@ impl Default for Limits {
             message: 256 * 1024,
             operations: 100,
         }
-    }
-}
-
-/// One worker's connections.
-pub(super) struct Keeper {
-    pub settings: Rc<Settings>,
-    clock: Clock,
-}
-
-impl Keeper {
-    /// Inside the worker's runtime.
-    pub fn new(settings: Settings) -> Self {
-        Self {
-            clock: Clock::new(settings.limits, settings.draining.clone()),
-            settings: Rc::new(settings),
-        }
-    }
-
-    /// The session as the body of a response to `request`. `transport` is for the metrics.
-    pub fn body<S: Session>(&self, request: &HttpRequest, transport: &'static str, session: S) -> BoxBody {
-        if let Some(connection) = Connection::of(request) {
-            connection.go_live();
-        }
-        let gauge = &self.settings.metrics.connections;
-        let presence = Presence::new(gauge.get_or_create(&owned(&[("transport", transport)])).clone());
-        BoxBody::new(Body::start(request, &self.clock, session, presence))
-    }
-}
-
-/// A connection in the metrics.
-struct Presence(Gauge);
-
-impl Presence {
-    fn new(gauge: Gauge) -> Self {
-        gauge.inc();
-        Self(gauge)
-    }
-}
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::stream::BoxStream;
 use futures_util::task::AtomicWaker;
 
 use crate::graphql::Payload;
-use crate::http::connections::Share;
+use crate::http::connections::ClientPermit;
 
 #[derive(Default)]
 pub struct Running {
@@ -29,7 +29,7 @@ pub struct Operation {
     waker: Waker,
     began: bool,
     /// What its variables take in memory.
-    _held: Option<Share>,
+    _held: Option<ClientPermit>,
 }
 
 /// Rings the connection for one operation.
@@ -70,7 +70,7 @@ impl Running {
         id: &str,
         opening: Vec<u8>,
         payloads: BoxStream<'static, Payload>,
-        held: Option<Share>,
+        held: Option<ClientPermit>,
     ) {
         let bell = Arc::new(Bell {
             rung: AtomicBool::new(true),

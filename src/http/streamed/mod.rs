@@ -19,7 +19,7 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use tokio::time::Instant;
 
-use super::session::{CHUNK, Due, Keeper, Limits, Pulse, Session};
+use super::session::{CHUNK, Due, Heartbeat, Limits, LiveConnections, Session};
 use crate::graphql::{Next, Payload, Then};
 
 /// Proxies must not hold events back.
@@ -36,11 +36,11 @@ pub(super) enum Form {
 pub(super) fn respond(
     http: &HttpRequest,
     form: Form,
-    keeper: &Keeper,
+    live: &LiveConnections,
     payloads: BoxStream<'static, Payload>,
 ) -> HttpResponse {
-    let answer = Answer::new(form, payloads, keeper.settings.limits);
-    let body = keeper.body(http, form.transport(), answer);
+    let answer = Answer::new(form, payloads, live.settings.limits);
+    let body = live.body(http, form.transport(), answer);
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, HeaderValue::from_static(form.content_type())))
         .insert_header((X_ACCEL_BUFFERING, HeaderValue::from_static("no")))
@@ -52,7 +52,7 @@ struct Answer {
     /// `None` when the last word was written.
     payloads: Option<BoxStream<'static, Payload>>,
     greeted: bool,
-    pulse: Pulse,
+    heartbeat: Heartbeat,
     limits: Limits,
     /// When the server drains, at the latest then.
     leave_by: Option<Instant>,
@@ -64,7 +64,7 @@ impl Answer {
             form,
             payloads: Some(payloads),
             greeted: false,
-            pulse: Pulse::new(&limits),
+            heartbeat: Heartbeat::new(&limits),
             limits,
             leave_by: None,
         }
@@ -97,7 +97,7 @@ impl Session for Answer {
         if !std::mem::replace(&mut self.greeted, true) {
             self.form.greet(out);
         }
-        if self.pulse.pulled() && self.payloads.is_some() {
+        if self.heartbeat.pulled() && self.payloads.is_some() {
             self.form.beat(out);
         }
         while let Some(payloads) = &mut self.payloads {
@@ -113,14 +113,14 @@ impl Session for Answer {
     }
 
     fn on_time(&mut self, now: Instant) -> Due {
-        if self.pulse.on_time(now, &self.limits).is_break() {
+        if self.heartbeat.on_time(now, &self.limits).is_break() {
             return Due::Cut;
         }
         if self.leave_by.is_some_and(|by| now >= by) {
             self.payloads = None;
             return Due::Write;
         }
-        match self.pulse.is_waiting() {
+        match self.heartbeat.is_waiting() {
             true => Due::Write,
             false => Due::Nothing,
         }

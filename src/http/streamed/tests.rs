@@ -44,14 +44,14 @@ async fn client(form: Form, payloads: fn() -> BoxStream<'static, Payload>) -> (T
     };
     let connections = Connections::new(connections::Limits::default(), Arc::clone(&metrics));
     let server = HttpServer::new(move || {
-        let keeper = Rc::new(Keeper::new(settings.clone()));
+        let live = Rc::new(LiveConnections::new(settings.clone()));
         let answer = move |request: HttpRequest| {
-            let keeper = Rc::clone(&keeper);
-            async move { respond(&request, form, &keeper, payloads()) }
+            let live = Rc::clone(&live);
+            async move { respond(&request, form, &live, payloads()) }
         };
         App::new().route("/", web::get().to(answer))
     })
-    .on_connect(connections.on_connect())
+    .on_connect(connections::on_connect(&connections))
     .workers(1)
     .disable_signals()
     .bind("127.0.0.1:0")

@@ -16,7 +16,7 @@ use self::input::Input;
 use self::socket::Socket;
 use super::connections::Connection;
 use super::error::HttpError;
-use super::session::Keeper;
+use super::session::LiveConnections;
 use crate::graphql::Operations;
 
 mod conversation;
@@ -43,7 +43,7 @@ pub fn upgrade<E: Operations>(
     speech: Speech,
     executor: E,
     data: Data,
-    keeper: &Keeper,
+    live: &LiveConnections,
 ) -> HttpResponse {
     let mut response = match ws::handshake(request.head()) {
         Ok(response) => response,
@@ -58,7 +58,7 @@ pub fn upgrade<E: Operations>(
     {
         response.insert_header((SEC_WEBSOCKET_PROTOCOL, name));
     }
-    let settings = keeper.settings.clone();
+    let settings = live.settings.clone();
     let limits = settings.limits;
     let spoken = dialect.unwrap_or(Dialect::TransportWs);
     let connection = Connection::of(request);
@@ -70,7 +70,7 @@ pub fn upgrade<E: Operations>(
     }
     let input = Input::new(payload, limits.message, connection);
     let socket = Socket::new(conversation, greeting, input, limits);
-    let body = keeper.body(request, spoken.transport(), socket);
+    let body = live.body(request, spoken.transport(), socket);
     match response.message_body(body) {
         Ok(response) => response.map_body(|_, body| body.boxed()).into(),
         Err(error) => HttpError::BadRequest.respond(&error.to_string()),

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::conversation::Conversation;
 use super::input::{Incoming, Input};
 use crate::graphql::Operations;
-use crate::http::session::{CHUNK, Due, Limits, Pulse, Session};
+use crate::http::session::{CHUNK, Due, Heartbeat, Limits, Session};
 
 pub struct Socket<E> {
     conversation: Conversation<E>,
@@ -19,7 +19,7 @@ pub struct Socket<E> {
     /// The client has to send something, for all we have read.
     awaits_more: bool,
     limits: Limits,
-    pulse: Pulse,
+    heartbeat: Heartbeat,
     opened: Instant,
     last_seen: Instant,
     /// When the server drains: with nothing running, and at the latest.
@@ -37,7 +37,7 @@ impl<E: Operations> Socket<E> {
             conversation,
             input,
             awaits_more: false,
-            pulse: Pulse::new(&limits),
+            heartbeat: Heartbeat::new(&limits),
             limits,
             opened: now,
             last_seen: now,
@@ -90,7 +90,7 @@ impl<E: Operations> Session for Socket<E> {
             *out = std::mem::take(&mut self.greeting);
         }
         self.conversation.close_if_due(out);
-        if self.pulse.pulled() && self.conversation.is_open() {
+        if self.heartbeat.pulled() && self.conversation.is_open() {
             self.conversation.ping(out);
         }
         self.read(cx, out);
@@ -103,7 +103,7 @@ impl<E: Operations> Session for Socket<E> {
 
     fn on_time(&mut self, now: Instant) -> Due {
         let limits = &self.limits;
-        let stuck = self.pulse.on_time(now, limits).is_break();
+        let stuck = self.heartbeat.on_time(now, limits).is_break();
         let ending = self.conversation.ending_since();
         let unanswered = ending.is_some_and(|since| now >= since + limits.close);
         if stuck || unanswered || now >= self.last_seen + limits.dead_after {
@@ -123,7 +123,7 @@ impl<E: Operations> Session for Socket<E> {
         {
             self.conversation.close_soon(1001, "Going away", now);
         }
-        if self.pulse.is_waiting() || self.conversation.is_closing() {
+        if self.heartbeat.is_waiting() || self.conversation.is_closing() {
             return Due::Write;
         }
         Due::Nothing

@@ -17,7 +17,7 @@ use super::*;
 use crate::graphql::Api;
 use crate::graphql::errors::Code;
 use crate::http::connections::{self, Connections};
-use crate::http::session::{Keeper, Limits, Settings};
+use crate::http::session::{Limits, LiveConnections, Settings};
 use crate::telemetry::Metrics;
 
 mod unfinished;
@@ -96,17 +96,17 @@ impl Server {
         let schema = Api::of(Schema::new(Query, EmptyMutation, Subscriptions));
         let connections = Connections::new(memory, Arc::clone(&metrics));
         let server = HttpServer::new(move || {
-            let keeper = Rc::new(Keeper::new(settings.clone()));
+            let live = Rc::new(LiveConnections::new(settings.clone()));
             let schema = schema.clone();
             let answer = move |req: HttpRequest, payload: web::Payload| {
-                let (schema, keeper): (TestSchema, _) = (schema.clone(), keeper.clone());
-                async move { upgrade(&req, payload, Speech::GraphQl, schema, Data::default(), &keeper) }
+                let (schema, live): (TestSchema, _) = (schema.clone(), live.clone());
+                async move { upgrade(&req, payload, Speech::GraphQl, schema, Data::default(), &live) }
             };
             App::new()
                 .wrap(from_fn(connections::watch))
                 .route("/", web::get().to(answer))
         })
-        .on_connect(connections.on_connect())
+        .on_connect(connections::on_connect(&connections))
         .workers(1)
         .disable_signals()
         .shutdown_timeout(0)

@@ -7,17 +7,17 @@ use crate::data::{Budget, ClientKey, Reserved};
 use crate::http::error::HttpError;
 
 #[derive(Debug)]
-pub struct Shares {
+pub struct ClientLimiter {
     all: Arc<Budget>,
     /// Of one client; 0 for no limit.
     most: usize,
     held: Mutex<HashMap<ClientKey, usize>>,
 }
 
-/// What one connection has of a client's share; dropping it gives it back.
+/// What one connection has taken of a client's part; dropping it gives it back.
 #[derive(Debug)]
-pub struct Share {
-    of: Arc<Shares>,
+pub struct ClientPermit {
+    of: Arc<ClientLimiter>,
     client: ClientKey,
     taken: Reserved,
 }
@@ -48,7 +48,7 @@ impl Full {
     }
 }
 
-impl Shares {
+impl ClientLimiter {
     /// `most` of one client (0 for no limit), `all` of all of them.
     pub fn new(most: usize, all: usize) -> Arc<Self> {
         Arc::new(Self {
@@ -68,14 +68,14 @@ impl Shares {
 
     /// # Errors
     /// The client, or all clients together, would have more than they may.
-    pub fn take(self: &Arc<Self>, client: ClientKey, amount: usize) -> Result<Share, Full> {
-        let mut share = Share {
+    pub fn take(self: &Arc<Self>, client: ClientKey, amount: usize) -> Result<ClientPermit, Full> {
+        let mut permit = ClientPermit {
             of: Arc::clone(self),
             client,
             taken: self.all.reserve(0).ok_or(Full::All)?,
         };
-        share.resize(amount)?;
-        Ok(share)
+        permit.resize(amount)?;
+        Ok(permit)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ClientKey, usize>> {
@@ -83,7 +83,7 @@ impl Shares {
     }
 }
 
-impl Share {
+impl ClientPermit {
     /// # Errors
     /// What it would grow by is not left; it stays as it was.
     pub fn resize(&mut self, amount: usize) -> Result<(), Full> {
@@ -109,7 +109,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for ClientPermit {
     fn drop(&mut self) {
         // Giving back is never refused.
         let _ = self.resize(0);
@@ -128,34 +128,34 @@ mod tests {
 
     #[test]
     fn each_client_has_so_much_and_all_have_no_more_than_there_is() {
-        let shares = Shares::new(3, 5);
+        let limiter = ClientLimiter::new(3, 5);
         let (a, b) = (at("10.0.0.1"), at("10.0.0.2"));
-        let mut first = shares.take(a, 2).unwrap();
-        let second = shares.take(a, 1).unwrap();
-        assert_eq!(shares.take(a, 1).unwrap_err(), Full::Client);
+        let mut first = limiter.take(a, 2).unwrap();
+        let second = limiter.take(a, 1).unwrap();
+        assert_eq!(limiter.take(a, 1).unwrap_err(), Full::Client);
         assert_eq!(first.resize(3), Err(Full::Client));
-        let _other = shares.take(b, 2).unwrap();
-        assert_eq!(shares.take(b, 1).unwrap_err(), Full::All);
+        let _other = limiter.take(b, 2).unwrap();
+        assert_eq!(limiter.take(b, 1).unwrap_err(), Full::All);
         drop(second);
         assert_eq!(first.resize(3), Ok(()));
         assert_eq!(first.resize(0), Ok(()));
-        assert_eq!(shares.all.used(), 2);
+        assert_eq!(limiter.all.used(), 2);
     }
 
     #[test]
     fn what_is_given_back_leaves_nothing() {
-        let shares = Shares::new(3, 5);
-        drop(shares.take(at("10.0.0.1"), 3).unwrap());
-        assert_eq!(shares.take(at("10.0.0.1"), 4).unwrap_err(), Full::Client);
-        assert!(shares.lock().is_empty());
-        assert_eq!(shares.all.used(), 0);
+        let limiter = ClientLimiter::new(3, 5);
+        drop(limiter.take(at("10.0.0.1"), 3).unwrap());
+        assert_eq!(limiter.take(at("10.0.0.1"), 4).unwrap_err(), Full::Client);
+        assert!(limiter.lock().is_empty());
+        assert_eq!(limiter.all.used(), 0);
     }
 
     #[test]
     fn without_a_limit_by_client_only_the_whole_counts() {
-        let shares = Shares::new(0, 5);
-        let _held: Vec<Share> = (0..5).map(|_| shares.take(at("10.0.0.1"), 1).unwrap()).collect();
-        assert!(shares.lock().is_empty());
-        assert_eq!(shares.take(at("10.0.0.1"), 1).unwrap_err(), Full::All);
+        let limiter = ClientLimiter::new(0, 5);
+        let _held: Vec<ClientPermit> = (0..5).map(|_| limiter.take(at("10.0.0.1"), 1).unwrap()).collect();
+        assert!(limiter.lock().is_empty());
+        assert_eq!(limiter.take(at("10.0.0.1"), 1).unwrap_err(), Full::All);
     }
 }

@@ -7,14 +7,14 @@ use tokio::time::Instant;
 use super::Limits;
 
 #[derive(Debug)]
-pub struct Pulse {
+pub struct Heartbeat {
     beat_at: Instant,
     /// Since when something has been waiting for the socket.
     waiting_since: Option<Instant>,
     beat: bool,
 }
 
-impl Pulse {
+impl Heartbeat {
     pub fn new(limits: &Limits) -> Self {
         Self {
             beat_at: Instant::now() + limits.beat,

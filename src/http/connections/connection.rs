@@ -1,0 +1,320 @@
+//! One connection: whether it is let in, what it holds in memory, and what it waits for.
+
+use std::cell::{Cell, RefCell};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::ConnectionType;
+use actix_web::rt::net::TcpStream;
+use actix_web::{HttpRequest, HttpResponse};
+use rustix::net::sockopt::set_socket_send_buffer_size;
+use rustix::net::{SendFlags, Shutdown};
+
+use super::limiter::{ClientLimiter, ClientPermit, Full};
+use crate::data::{Budget, ClientKey, Reserved};
+use crate::http::error::HttpError;
+use crate::telemetry::Metrics;
+
+/// Connections over the limit that are let in to be told so.
+pub(in crate::http) const DOORWAY: usize = 64;
+/// What a connection may hold without being counted: most requests and answers are smaller.
+const FREE: usize = 16 * 1024;
+/// What the system may hold of an answer, and twice that. More of it would hide from the clock for
+/// long that a slow client still reads.
+pub(super) const SEND_BUFFER: usize = 256 * 1024;
+/// A client has at most this part of the memory.
+const CLIENTS: usize = 4;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections in all, and of one client (0 for no limit).
+    pub all: usize,
+    pub per_client: usize,
+    /// Bytes of requests that are not complete and answers that are not sent, in all.
+    pub memory: usize,
+    /// How long a connection may be without a complete request.
+    pub idle: Duration,
+    /// How long a client may take nothing of its answer.
+    pub stall: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            all: 20_000,
+            per_client: 1_000,
+            memory: 256 << 20,
+            idle: Duration::from_secs(40),
+            stall: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The connections of all workers.
+#[derive(Debug)]
+pub struct Connections {
+    limits: Limits,
+    places: Arc<ClientLimiter>,
+    memory: Arc<ClientLimiter>,
+    doorway: Arc<Budget>,
+    metrics: Arc<Metrics>,
+}
+
+/// One connection, among the data that actix keeps for it.
+#[derive(Debug)]
+pub struct Connection {
+    of: Arc<Connections>,
+    client: ClientKey,
+    admission: Admission,
+    socket: RawFd,
+    /// Requests that are being answered.
+    busy: Cell<u32>,
+    /// Counts whatever shows that the connection goes on.
+    moves: Cell<u32>,
+    /// The socket has something to write.
+    offered: Cell<bool>,
+    /// A session keeps the time.
+    live: Cell<bool>,
+    held: RefCell<Option<ClientPermit>>,
+}
+
+#[derive(Debug)]
+enum Admission {
+    Admitted { _permit: ClientPermit },
+    Refused { why: Full, _doorway: Option<Reserved> },
+}
+
+/// A request is being answered, until this is dropped.
+#[derive(Debug)]
+pub(in crate::http) struct Busy(Rc<Connection>);
+
+/// What a connection waits for, as far as time is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// A request.
+    Request,
+    /// The client, to take more of an answer.
+    Reader,
+    /// Us, or a session that has a clock of its own.
+    Us,
+}
+
+impl Connections {
+    pub fn new(limits: Limits, metrics: Arc<Metrics>) -> Arc<Self> {
+        // Whatever there is, one client alone does not get all of it.
+        let per_client = limits.per_client.min(limits.all - limits.all / CLIENTS);
+        let memory_per_client = match limits.per_client {
+            0 => 0,
+            _ => limits.memory / CLIENTS,
+        };
+        Arc::new(Self {
+            places: ClientLimiter::new(per_client, limits.all),
+            memory: ClientLimiter::new(memory_per_client, limits.memory),
+            doorway: Budget::new(DOORWAY),
+            limits,
+            metrics,
+        })
+    }
+
+    pub fn admit(self: &Arc<Self>, stream: &TcpStream) -> Connection {
+        let peer = stream.peer_addr();
+        let client = peer.map_or(ClientKey::UNKNOWN, |peer| peer.ip().into());
+        let admission = match self.places.take(client, 1) {
+            Ok(permit) => Admission::Admitted { _permit: permit },
+            Err(why) => {
+                self.refused(match why {
+                    Full::Client => "connections_per_address",
+                    Full::All => "connections",
+                });
+                let doorway = self.doorway.reserve(1);
+                if doorway.is_none() {
+                    // Whether the client hears it is up to the network.
+                    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+                    let _ = rustix::net::send(stream, in_brief(why).as_bytes(), flags);
+                    let _ = rustix::net::shutdown(stream, Shutdown::Both);
+                }
+                Admission::Refused {
+                    why,
+                    _doorway: doorway,
+                }
+            }
+        };
+        expect_reading(stream.as_fd(), self.limits.stall);
+        let _ = set_socket_send_buffer_size(stream, SEND_BUFFER);
+        self.metrics.open_connections.inc();
+        Connection {
+            of: Arc::clone(self),
+            client,
+            admission,
+            socket: stream.as_fd().as_raw_fd(),
+            busy: Cell::new(0),
+            moves: Cell::new(0),
+            offered: Cell::new(false),
+            live: Cell::new(false),
+            held: RefCell::new(None),
+        }
+    }
+
+    fn refused(&self, reason: &str) {
+        self.metrics.add(&self.metrics.refused, &[("reason", reason)], 1);
+    }
+}
+
+/// The system ends a connection whose peer takes nothing for so long; only a hint, and not
+/// everywhere.
+pub(in crate::http) fn expect_reading(socket: BorrowedFd<'_>, patience: Duration) {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(
+        socket,
+        u32::try_from(patience.as_millis()).unwrap_or(u32::MAX),
+    );
+}
+
+impl Connection {
+    /// Of a request; `None` in tests without a server.
+    pub(in crate::http) fn of(request: &HttpRequest) -> Option<Rc<Self>> {
+        request.conn_data::<Rc<Self>>().cloned()
+    }
+
+    /// Sets what this request holds in memory, until it is answered.
+    ///
+    /// # Errors
+    /// The client or all clients together would hold too much.
+    pub(in crate::http) fn hold(&self, bytes: usize) -> Result<(), Full> {
+        let mut held = self.held.borrow_mut();
+        if bytes <= FREE && held.is_none() {
+            return Ok(());
+        }
+        // One that is larger than its share may come when nothing else is there.
+        let bytes = bytes.min(self.of.memory.most());
+        let taken = match &mut *held {
+            Some(permit) => permit.resize(bytes),
+            None => self
+                .of
+                .memory
+                .take(self.client, bytes)
+                .map(|permit| *held = Some(permit)),
+        };
+        taken.inspect_err(|_| self.of.refused("memory"))
+    }
+
+    /// Memory for what outlives a message, such as an operation of a WebSocket.
+    ///
+    /// # Errors
+    /// As [`hold`](Self::hold).
+    pub(in crate::http) fn reserve(&self, bytes: usize) -> Result<Option<ClientPermit>, Full> {
+        if bytes <= FREE {
+            return Ok(None);
+        }
+        let bytes = bytes.min(self.of.memory.most());
+        let taken = self.of.memory.take(self.client, bytes);
+        taken.map(Some).inspect_err(|_| self.of.refused("memory"))
+    }
+
+    /// From now on a session keeps the time.
+    pub(in crate::http) fn go_live(&self) {
+        self.live.set(true);
+    }
+
+    /// The socket, which is open as long as the connection is there.
+    pub(in crate::http) fn socket(&self) -> BorrowedFd<'_> {
+        // SAFETY: actix's dispatcher owns the socket and this connection's data, and drops the data
+        // first; all others that share the data are parts of the dispatcher or do not outlive a call.
+        // A test (the_data_of_a_connection_goes_before_its_socket) holds actix to it.
+        unsafe { BorrowedFd::borrow_raw(self.socket) }
+    }
+
+    /// The dispatcher finds the socket shut and lets go of the connection.
+    pub(in crate::http) fn shut(&self) {
+        // Already shut is as good.
+        let _ = rustix::net::shutdown(self.socket(), Shutdown::Both);
+    }
+
+    pub fn cut(&self, reason: &'static str) {
+        let metrics = &self.of.metrics;
+        metrics.add(&metrics.cut, &[("reason", reason)], 1);
+        self.shut();
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.of.limits
+    }
+
+    pub fn is_live(&self) -> bool {
+        self.live.get()
+    }
+
+    pub fn moves(&self) -> u32 {
+        self.moves.get()
+    }
+
+    pub fn moved(&self, offers: bool) {
+        self.moves.set(self.moves.get().wrapping_add(1));
+        self.offered.set(offers);
+    }
+
+    pub fn waits_for(&self) -> Wait {
+        match (self.busy.get(), self.offered.get() && !self.live.get()) {
+            (0, _) => Wait::Request,
+            (_, true) => Wait::Reader,
+            (_, false) => Wait::Us,
+        }
+    }
+
+    /// Why it is answered nothing else.
+    pub fn refusal(&self) -> Option<HttpResponse> {
+        let Admission::Refused { why, .. } = &self.admission else {
+            return None;
+        };
+        let mut answer = match why {
+            Full::Client => {
+                let most = self.of.places.most();
+                HttpError::TooManyConnections.respond(&format!("this address has {most} connections already"))
+            }
+            Full::All => HttpError::Overloaded.respond("there are as many connections as there may be"),
+        };
+        answer.head_mut().set_connection_type(ConnectionType::Close);
+        Some(answer)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.of.metrics.open_connections.dec();
+    }
+}
+
+impl Busy {
+    pub fn with(connection: Rc<Connection>) -> Self {
+        connection.busy.set(connection.busy.get() + 1);
+        connection.moved(false);
+        Self(connection)
+    }
+
+    pub fn connection(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let connection = &self.0;
+        connection.busy.set(connection.busy.get() - 1);
+        connection.moved(false);
+        if connection.busy.get() == 0 {
+            *connection.held.borrow_mut() = None;
+        }
+    }
+}
+
+/// The refusal of a connection that is closed before it has asked for anything.
+fn in_brief(why: Full) -> &'static str {
+    match why {
+        Full::Client => "HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        Full::All => {
+            "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+        }
+    }
+}

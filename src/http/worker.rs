@@ -1,0 +1,58 @@
+//! What belongs to one worker thread, and who asks.
+
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use async_graphql::Data;
+
+use super::session::LiveConnections;
+use crate::data::ClientKey;
+use crate::store::read::Reader;
+
+/// Makes the request data (the client, its `Reader` and whatever else belongs to one worker); called
+/// for each request and each WebSocket.
+pub type RequestData = Rc<dyn Fn(ClientKey) -> Data>;
+
+/// What belongs to one worker thread.
+#[derive(Clone)]
+pub struct PerWorker {
+    pub data: RequestData,
+    /// For what is no GraphQL.
+    pub reader: Option<Reader>,
+}
+
+impl fmt::Debug for PerWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PerWorker").finish_non_exhaustive()
+    }
+}
+
+/// What a worker's handlers share.
+pub(super) struct Worker<E> {
+    pub schema: E,
+    pub own: PerWorker,
+    pub live: LiveConnections,
+    pub body_limit: usize,
+    pub body_timeout: Duration,
+}
+
+impl<E> Worker<E> {
+    /// The data of GraphQL operations that come with this request.
+    pub fn data(&self, request: &HttpRequest) -> Data {
+        (self.own.data)(client(request))
+    }
+
+    /// The connections to Postgres, for the client of this request.
+    pub fn reader(&self, request: &HttpRequest) -> Option<Reader> {
+        let reader = self.own.reader.as_ref();
+        reader.map(|reader| reader.for_client(client(request)))
+    }
+}
+
+/// The one place that tells who asks.
+fn client(request: &HttpRequest) -> ClientKey {
+    let peer = request.peer_addr();
+    peer.map_or(ClientKey::UNKNOWN, |peer| peer.ip().into())
+}
