@@ -6,6 +6,7 @@
 mod computing;
 mod evaluate;
 mod expression;
+mod parse;
 mod selection;
 mod sums;
 mod text;

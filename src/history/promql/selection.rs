@@ -4,7 +4,7 @@ use promql_parser::label::{MatchOp as Op, Matcher};
 use promql_parser::parser::{Expr, Offset, VectorSelector};
 
 use super::PromqlError;
-use super::expression::{parsed, unsupported};
+use super::parse::{parsed, unsupported};
 use crate::data::{BadMatcher, LabelMatcher, METRIC_NAME, MatchOp, Selector};
 use crate::store::read::ReadError;
 
