@@ -20,7 +20,7 @@ use crate::cache::{Bus, LatestCache};
 use crate::data::{Credits, Installation};
 use crate::sources::{Broker, PollConfig, StreamSource, TopicSpec, ensure_topics};
 use crate::store::connect::DatabaseUrl;
-use crate::store::maintain::Keep;
+use crate::store::retention::Keep;
 use crate::store::rollups::RollupConfig;
 use crate::store::{self, Pace, WriteError, WriterConfig, migrate};
 use crate::telemetry::{Metrics, Status};

@@ -7,8 +7,8 @@ use tokio::sync::Mutex;
 
 use crate::cache::LatestCache;
 use crate::data::Micros;
-use crate::store::maintain::{self, Keep};
-use crate::store::retention::Dropped;
+use crate::store::maintain;
+use crate::store::retention::{Dropped, Keep};
 use crate::store::{DatabaseUrl, WriteError};
 use crate::telemetry::status::{Maintained, MaintenanceRun};
 use crate::telemetry::{Metrics, Status, caught};

@@ -4,8 +4,8 @@
 
 mod archive;
 mod file;
+mod locations;
 mod mapping;
-mod places;
 mod retention;
 mod settings;
 mod streams;
@@ -26,7 +26,8 @@ pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisCon
 pub use retention::Retention;
 pub use streams::{StartAt, StreamConfig};
 
-use places::{Mistake, Places};
+use locations::{Locations, Mistake};
+use text::Document;
 
 /// What the environment and the command line may say; a flag wins over its variable.
 #[derive(Args, Clone, Debug, Default)]
@@ -144,11 +145,11 @@ impl Config {
 
     pub fn from_text(text: &str, overrides: &Overrides) -> Result<Self, Mistakes> {
         let mut unread = Vec::new();
-        let (mut config, mut places) = text::parse(text, &mut unread);
-        config.override_with(overrides, &mut places);
+        let (mut config, mut locations) = Self::read(text, &mut unread);
+        config.override_with(overrides, &mut locations);
         let mut wrong = Vec::new();
         config.check(&mut wrong);
-        let wrong = wrong.iter().map(|mistake| places.locate(mistake));
+        let wrong = wrong.iter().map(|mistake| locations.locate(mistake));
         let mistakes = Mistake::in_order(unread, wrong);
         if mistakes.is_empty() {
             Ok(config)
@@ -157,12 +158,37 @@ impl Config {
         }
     }
 
-    fn override_with(&mut self, over: &Overrides, places: &mut Places) {
+    /// As far as it can be read; what cannot is its default.
+    fn read(text: &str, mistakes: &mut Vec<Mistake>) -> (Self, Locations) {
+        let Some((mut file, locations)) = Document::parse(text, mistakes) else {
+            return Default::default();
+        };
+        let sections = Self {
+            kafka: file.section("kafka"),
+            postgres: file.section("postgres"),
+            redis: file.section("redis"),
+            http: file.section("http"),
+            pipeline: file.section("pipeline"),
+            rollups: file.section("rollups"),
+            archive: file.section("archive"),
+            streams: file.sections("stream"),
+            ..Self::default()
+        };
+        let rest: Self = file.rest();
+        let config = Self {
+            data_dir: rest.data_dir,
+            log: rest.log,
+            ..sections
+        };
+        (config, locations)
+    }
+
+    fn override_with(&mut self, over: &Overrides, locations: &mut Locations) {
         let mut text = |setting: &mut Option<String>, over: &Option<String>, path, by| {
             // An empty variable says nothing.
             if over.as_ref().is_some_and(|text| !text.is_empty()) {
                 setting.clone_from(over);
-                places.outside(path, by);
+                locations.outside(path, by);
             }
         };
         text(
@@ -185,16 +211,16 @@ impl Config {
         );
         if let Some(listen) = over.listen {
             self.http.listen = listen;
-            places.outside("http.listen", "--listen or STREAMSYNC_LISTEN");
+            locations.outside("http.listen", "--listen or STREAMSYNC_LISTEN");
         }
         if let Some(dir) = &over.data_dir {
             self.data_dir = DataDir(dir.clone());
         }
         if override_list(&mut self.http.allowed_hosts, &over.allowed_hosts) {
-            places.outside("http.allowed_hosts", "--allowed-host or STREAMSYNC_ALLOWED_HOSTS");
+            locations.outside("http.allowed_hosts", "--allowed-host or STREAMSYNC_ALLOWED_HOSTS");
         }
         if override_list(&mut self.http.allowed_origins, &over.allowed_origins) {
-            places.outside(
+            locations.outside(
                 "http.allowed_origins",
                 "--allowed-origin or STREAMSYNC_ALLOWED_ORIGINS",
             );

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::streams::humantime_option;
-use crate::store::retention::{Ages, Level};
+use crate::store::level::Level;
+use crate::store::retention::Ages;
 use crate::transform::humantime_text;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// What is not set is kept for ever.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct Retention {
     #[serde(with = "humantime_option", skip_serializing_if = "Option::is_none")]
     pub raw: Option<Duration>,
@@ -64,6 +65,12 @@ impl Retention {
     }
 }
 
+impl Serialize for Retention {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
 impl<'de> Deserialize<'de> for Retention {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(TextOrTable)
@@ -71,19 +78,6 @@ impl<'de> Deserialize<'de> for Retention {
 }
 
 struct TextOrTable;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    #[serde(default, with = "humantime_option")]
-    raw: Option<Duration>,
-    #[serde(default, rename = "1m", with = "humantime_option")]
-    minute: Option<Duration>,
-    #[serde(default, rename = "1h", with = "humantime_option")]
-    hour: Option<Duration>,
-    #[serde(default, rename = "1d", with = "humantime_option")]
-    day: Option<Duration>,
-}
 
 impl<'de> Visitor<'de> for TextOrTable {
     type Value = Retention;
@@ -101,18 +95,26 @@ impl<'de> Visitor<'de> for TextOrTable {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Retention, A::Error> {
-        let Table {
-            raw,
-            minute,
-            hour,
-            day,
-        } = Table::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Retention {
-            raw,
-            minute,
-            hour,
-            day,
-        })
+        Retention::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+mod humantime_option {
+    use std::time::Duration;
+
+    use serde::{Deserializer, Serializer};
+
+    use crate::transform::humantime_text;
+
+    pub fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match span {
+            Some(span) => humantime_text::serialize(span, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        humantime_text::deserialize(deserializer).map(Some)
     }
 }
 

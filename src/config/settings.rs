@@ -6,7 +6,7 @@ use super::streams::StreamConfig;
 use crate::graphql::scalars::{Duration, Long};
 use crate::graphql::services::StreamTarget;
 use crate::graphql::types::{RetentionSetting, StreamSettings};
-use crate::store::retention::Level;
+use crate::store::level::Level;
 
 impl StreamConfig {
     /// Where what is published or sent again goes, by the stream's name.

@@ -226,22 +226,3 @@ impl Serialize for StartAt {
         }
     }
 }
-
-pub(super) mod humantime_option {
-    use std::time::Duration;
-
-    use serde::{Deserializer, Serializer};
-
-    use crate::transform::humantime_text;
-
-    pub fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-        match span {
-            Some(span) => humantime_text::serialize(span, serializer),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-        humantime_text::deserialize(deserializer).map(Some)
-    }
-}

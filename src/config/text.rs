@@ -1,74 +1,71 @@
-//! TOML text to [`Config`], going on after a mistake so that all of them are found.
+//! TOML text to values, going on after a mistake so that all of them are found.
 //!
 //! Each key is tried alone first: one that cannot be read is reported with its line and left out,
-//! and what remains makes the configuration.
+//! and what remains makes the value.
 
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 use toml::{Deserializer, Spanned};
 
-use super::Config;
-use super::places::{Mistake, Places};
+use super::locations::{Locations, Mistake, line_of};
 use super::words;
 
-type Section<'t> = Option<Spanned<DeValue<'t>>>;
-
-pub fn parse(text: &str, mistakes: &mut Vec<Mistake>) -> (Config, Places) {
-    let (mut document, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        // Not the error's own text: that shows the line, and the line may hold a password.
-        let line = error.span().map_or(1, |span| line_of(text, span.start));
-        mistakes.push(Mistake::at(line, format!("not TOML: {}", error.message())));
-    }
-    if !errors.is_empty() {
-        return (Config::default(), Places::default());
-    }
-    let places = Places::of(text, document.get_ref());
-    let table = document.get_mut();
-    let mut config = Config::default();
-    let mut section = |name: &str| table.remove(name);
-    let mut reader = SectionReader { text, mistakes };
-    config.kafka = reader.read("kafka", section("kafka"));
-    config.postgres = reader.read("postgres", section("postgres"));
-    config.redis = reader.read("redis", section("redis"));
-    config.http = reader.read("http", section("http"));
-    config.pipeline = reader.read("pipeline", section("pipeline"));
-    config.rollups = reader.read("rollups", section("rollups"));
-    config.archive = reader.read("archive", section("archive"));
-    config.streams = match section("stream").map(|stream| (stream.span(), stream.into_inner())) {
-        None => Vec::new(),
-        Some((_, DeValue::Array(streams))) => (1..)
-            .zip(streams)
-            .map(|(at, stream)| reader.read(&format!("stream #{at}"), Some(stream)))
-            .collect(),
-        Some((span, _)) => {
-            let line = line_of(text, span.start);
-            let why = "stream: write [[stream]] with two brackets".to_owned();
-            reader.mistakes.push(Mistake::at(line, why));
-            Vec::new()
-        }
-    };
-    let span = document.span();
-    let rest = Spanned::new(span, DeValue::Table(document.into_inner()));
-    let rest: Config = reader.read("", Some(rest));
-    let config = Config {
-        data_dir: rest.data_dir,
-        log: rest.log,
-        ..config
-    };
-    (config, places)
-}
-
-struct SectionReader<'t, 'm> {
+/// A document, taken apart section by section.
+pub struct Document<'t, 'm> {
     text: &'t str,
+    table: Spanned<DeTable<'t>>,
     mistakes: &'m mut Vec<Mistake>,
 }
 
-impl<'t> SectionReader<'t, '_> {
-    fn read<T: DeserializeOwned + Default>(&mut self, path: &str, value: Section<'t>) -> T {
-        let Some(value) = value else {
-            return T::default();
+impl<'t, 'm> Document<'t, 'm> {
+    /// `None` when it is not TOML.
+    pub fn parse(text: &'t str, mistakes: &'m mut Vec<Mistake>) -> Option<(Self, Locations)> {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            // Not the error's own text: that shows the line, and the line may hold a password.
+            let line = error.span().map_or(1, |span| line_of(text, span.start));
+            mistakes.push(Mistake::at(line, format!("not TOML: {}", error.message())));
+        }
+        let locations = Locations::of(text, table.get_ref());
+        let document = Self {
+            text,
+            table,
+            mistakes,
         };
+        errors.is_empty().then_some((document, locations))
+    }
+
+    /// What `[name]` holds.
+    pub fn section<T: DeserializeOwned + Default>(&mut self, name: &str) -> T {
+        let section = self.table.get_mut().remove(name);
+        section.map_or_else(T::default, |section| self.read(name, section))
+    }
+
+    /// What each `[[name]]` holds.
+    pub fn sections<T: DeserializeOwned + Default>(&mut self, name: &str) -> Vec<T> {
+        let Some(sections) = self.table.get_mut().remove(name) else {
+            return Vec::new();
+        };
+        let start = sections.span().start;
+        let DeValue::Array(sections) = sections.into_inner() else {
+            let why = format!("{name}: write [[{name}]] with two brackets");
+            self.mistakes.push(Mistake::at(line_of(self.text, start), why));
+            return Vec::new();
+        };
+        (1..)
+            .zip(sections)
+            .map(|(at, section)| self.read(&format!("{name} #{at}"), section))
+            .collect()
+    }
+
+    /// What no section was taken for.
+    pub fn rest<T: DeserializeOwned + Default>(mut self) -> T {
+        let span = self.table.span();
+        let rest = std::mem::take(self.table.get_mut());
+        self.read("", Spanned::new(span, DeValue::Table(rest)))
+    }
+
+    fn read<T: DeserializeOwned + Default>(&mut self, path: &str, value: Spanned<DeValue<'t>>) -> T {
         let span = value.span();
         let DeValue::Table(table) = value.into_inner() else {
             let line = line_of(self.text, span.start);
@@ -103,8 +100,4 @@ impl<'t> SectionReader<'t, '_> {
         let line = line_of(self.text, span.map_or(key, |span| span.start));
         self.mistakes.push(Mistake::of(line, path, &why));
     }
-}
-
-pub(super) fn line_of(text: &str, at: usize) -> usize {
-    text.get(..at).unwrap_or_default().matches('\n').count() + 1
 }

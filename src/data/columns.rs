@@ -4,14 +4,14 @@ use super::time::Micros;
 
 /// Columns of equal length. Of stored points there is one column.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Line {
+pub struct Columns {
     /// Ascending: the points' times, or the starts of buckets.
     pub times: Vec<Micros>,
     /// One column for each aggregate asked for, in that order; `None` where there is no value.
     pub columns: Vec<Vec<Option<f64>>>,
 }
 
-impl Line {
+impl Columns {
     /// Without rows, for `columns` columns.
     pub fn new(columns: usize) -> Self {
         Self {

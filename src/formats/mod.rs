@@ -18,13 +18,13 @@ use bytes::Bytes;
 
 pub use text::TimeText;
 
-use crate::data::{Line, Series};
+use crate::data::{Columns, Series};
 
 /// Rows of one series, ascending in time. The next block may continue the same series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Block {
     pub series: Arc<Series>,
-    pub line: Line,
+    pub line: Columns,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

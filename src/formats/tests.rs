@@ -17,7 +17,7 @@ use crate::data::Micros;
 type Row = (String, String, i64, Vec<Option<f64>>);
 
 fn block(labels: &[(&str, &str)], rows: &[(i64, Option<f64>)]) -> Block {
-    let mut line = Line::new(1);
+    let mut line = Columns::new(1);
     for (ts, value) in rows {
         line.push(Micros(*ts), [*value]);
     }

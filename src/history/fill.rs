@@ -1,13 +1,19 @@
 //! What stands in buckets without points.
 
 use super::question::Fill;
-use crate::data::{Grid, Line, Micros};
+use crate::data::{Columns, Grid, Micros};
 
 impl Fill {
     /// A row for each bucket of `grid` that overlaps `from..to`; at most `most`, else `None`.
     /// Nothing is made up before the first known value of a column, and with `Linear` none behind
     /// the last.
-    pub fn apply(self, line: Line, grid: &Grid, (from, to): (Micros, Micros), most: usize) -> Option<Line> {
+    pub fn apply(
+        self,
+        line: Columns,
+        grid: &Grid,
+        (from, to): (Micros, Micros),
+        most: usize,
+    ) -> Option<Columns> {
         if self == Self::None {
             return (line.len() <= most).then_some(line);
         }
@@ -23,7 +29,7 @@ impl Fill {
             .collect();
         let column = |column: &Vec<Option<f64>>| self.column(column, &starts, &rows);
         let columns = line.columns.iter().map(column).collect();
-        Some(Line {
+        Some(Columns {
             times: starts,
             columns,
         })
@@ -84,8 +90,8 @@ mod tests {
         Grid::Even(ladder::step(10).unwrap())
     }
 
-    fn line(points: &[(i64, Option<f64>)]) -> Line {
-        let mut line = Line::new(1);
+    fn line(points: &[(i64, Option<f64>)]) -> Columns {
+        let mut line = Columns::new(1);
         for (ts, value) in points {
             line.push(Micros(*ts), [*value]);
         }
@@ -136,7 +142,7 @@ mod tests {
     #[test]
     fn more_buckets_than_allowed_are_refused_before_they_are_made() {
         let span = (Micros(0), Micros(i64::MAX));
-        assert_eq!(Fill::Null.apply(Line::new(1), &grid(), span, 1_000), None);
+        assert_eq!(Fill::Null.apply(Columns::new(1), &grid(), span, 1_000), None);
         assert_eq!(
             Fill::None.apply(line(&[(0, None), (10, None)]), &grid(), span, 1),
             None

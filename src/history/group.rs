@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::question::{Across, Group};
-use crate::data::{Line, Micros, Series, StoredSeries, Sum};
+use crate::data::{Columns, Micros, Series, StoredSeries, Sum};
 
 impl Group {
     /// One line for each group that has any, in order of their keys; a row wherever one of its
     /// series has one.
     pub fn apply<'a>(
         &self,
-        lines: impl IntoIterator<Item = (&'a StoredSeries, Line)>,
-    ) -> Vec<(Series, Line)> {
-        let mut groups: BTreeMap<Vec<&str>, (Option<&str>, Vec<Line>)> = BTreeMap::new();
+        lines: impl IntoIterator<Item = (&'a StoredSeries, Columns)>,
+    ) -> Vec<(Series, Columns)> {
+        let mut groups: BTreeMap<Vec<&str>, (Option<&str>, Vec<Columns>)> = BTreeMap::new();
         for (of, line) in lines {
             let metric = &*of.series.metric;
             let labels = self
@@ -25,7 +25,7 @@ impl Group {
             *common = common.filter(|common| *common == metric);
             members.push(line);
         }
-        let named = |(values, (metric, members)): (Vec<&str>, (Option<&str>, Vec<Line>))| {
+        let named = |(values, (metric, members)): (Vec<&str>, (Option<&str>, Vec<Columns>))| {
             let labels = self.by.iter().map(String::as_str).zip(values);
             (
                 Series::new(metric.unwrap_or_default(), labels),
@@ -39,7 +39,7 @@ impl Group {
 }
 
 impl Across {
-    fn merge(self, lines: &[Line]) -> Line {
+    fn merge(self, lines: &[Columns]) -> Columns {
         let columns = lines.first().map_or(0, |line| line.columns.len());
         let mut rows: BTreeMap<Micros, Vec<Merged>> = BTreeMap::new();
         for line in lines {
@@ -54,7 +54,7 @@ impl Across {
                 }
             }
         }
-        let mut line = Line::new(columns);
+        let mut line = Columns::new(columns);
         for (ts, row) in rows {
             line.push(ts, row.iter().map(|merged| merged.value(self)));
         }
@@ -118,8 +118,8 @@ mod tests {
         }
     }
 
-    fn line(points: &[(i64, Option<f64>)]) -> Line {
-        let mut line = Line::new(1);
+    fn line(points: &[(i64, Option<f64>)]) -> Columns {
+        let mut line = Columns::new(1);
         for (ts, value) in points {
             line.push(Micros(*ts), [*value]);
         }

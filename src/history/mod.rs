@@ -17,7 +17,7 @@ pub use question::{
     Across, Answer, AnswerLine, BadQuestion, CalendarUnit, Fill, Group, Question, Step, Subject, What,
 };
 
-use crate::data::{Grid, Line, Micros, SeriesId, StoredSeries};
+use crate::data::{Columns, Grid, Micros, SeriesId, StoredSeries};
 use crate::store::read::{ReadError, Reader};
 
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -75,7 +75,7 @@ pub async fn answer_for(
 fn named(
     series: &HashMap<SeriesId, StoredSeries>,
     group: Option<&Group>,
-    lines: Vec<(SeriesId, Line)>,
+    lines: Vec<(SeriesId, Columns)>,
 ) -> Vec<AnswerLine> {
     let lines = lines
         .into_iter()

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use jiff::tz::TimeZone;
 
-use crate::data::{self, Aggregate, Line, Micros, Selector, StoredSeries};
+use crate::data::{self, Aggregate, Columns, Micros, Selector, StoredSeries};
 
 /// What `maxPoints` may be.
 const POINTS: RangeInclusive<usize> = 2..=100_000;
@@ -103,7 +103,7 @@ pub struct Answer {
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnswerLine {
     pub subject: Subject,
-    pub line: Line,
+    pub line: Columns,
 }
 
 /// Whose line it is.

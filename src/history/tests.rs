@@ -50,7 +50,7 @@ impl World {
         }
     }
 
-    async fn ask(&self, question: &Question) -> Vec<(String, Line)> {
+    async fn ask(&self, question: &Question) -> Vec<(String, Columns)> {
         let answer = answer(&self.reader, question).await.unwrap();
         let named = |line: AnswerLine| (line.subject.series().key.to_string(), line.line);
         answer.lines.into_iter().map(named).collect()

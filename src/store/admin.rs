@@ -7,10 +7,10 @@ use tokio_postgres::error::SqlState;
 
 use crate::data::{Selector, Series, SeriesId};
 
-use super::connect::{ConnectError, DatabaseUrl, connect_to_work};
-use super::error::describe;
+use super::connect::{DatabaseUrl, connect_to_work};
+use super::error::{ConnectError, describe};
+use super::level::Level;
 use super::locks;
-use super::rollups::TABLES;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
@@ -142,7 +142,7 @@ pub async fn delete_series(url: &DatabaseUrl, selector: &Selector) -> Result<Del
         deleted.points += transaction
             .execute("delete from points where series_id = any($1)", &[&ids])
             .await?;
-        for (rollup, _) in TABLES {
+        for rollup in Level::ROLLUPS.map(Level::table) {
             let delete = format!("delete from {rollup} where series_id = any($1)");
             transaction.execute(&delete, &[&ids]).await?;
         }

@@ -12,7 +12,8 @@ use tokio_postgres::{Client, GenericClient, Row};
 
 use crate::data::{Day, Micros, PartitionId, Series};
 
-use super::connect::{ConnectError, DatabaseUrl, connect};
+use super::connect::{DatabaseUrl, connect};
+use super::error::ConnectError;
 use super::error::{WriteError, describe};
 use super::locks;
 use super::timestamp::Timestamp;

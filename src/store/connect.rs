@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config};
 
+use super::error::ConnectError;
+
 mod tls;
 
 use tls::Tls;
@@ -42,17 +44,6 @@ pub struct DatabaseUrl {
 #[derive(Debug, thiserror::Error)]
 #[error("not a usable database url: {0}")]
 pub struct BadDatabaseUrl(String);
-
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    #[error("cannot set up tls for {url}: {why}")]
-    Tls { url: String, why: String },
-    #[error("cannot connect to {url}: {}", super::error::describe(.source))]
-    Postgres {
-        url: String,
-        source: tokio_postgres::Error,
-    },
-}
 
 /// Connects and drives the connection on the current tokio runtime, to which the client is bound.
 pub async fn connect(url: &DatabaseUrl) -> Result<Client, ConnectError> {

@@ -1,11 +1,22 @@
-//! What a failed statement means for the batch: try again, look for the bad record, or stop.
+//! What it means for a batch that there is no connection, or that a statement failed: try again, look
+//! for the bad record, or stop.
 
 use std::error::Error as _;
 use std::io;
 
 use tokio_postgres::error::SqlState;
 
-use super::connect::ConnectError;
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("cannot set up tls for {url}: {why}")]
+    Tls { url: String, why: String },
+    #[error("cannot connect to {url}: {}", describe(.source))]
+    Postgres {
+        url: String,
+        source: tokio_postgres::Error,
+    },
+}
 
 /// Why a batch was not stored. Every message says what happens next or what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

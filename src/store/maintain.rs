@@ -1,33 +1,17 @@
 //! What is done to the tables now and then, by one node at a time: time partitions are made ahead;
 //! old dead letters, commits beyond the resume horizon and what retention gives up are forgotten.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use tokio_postgres::Client;
 
 use crate::data::Micros;
 
 use super::connect::{DatabaseUrl, connect_to_work};
 use super::error::WriteError;
+use super::level::Level;
 use super::locks;
 use super::partitions::Partitions;
-use super::retention::{self, Ages, Dropped, Level, Swept};
+use super::retention::{self, Dropped, Keep, Swept};
 use super::timestamp::Timestamp;
-
-/// How long everything is kept.
-#[derive(Clone, Debug)]
-pub struct Keep {
-    pub dead_letters: Duration,
-    /// How far back a cursor can be resumed.
-    pub commits: Duration,
-    /// Of each stream; what another stream brought is kept for ever.
-    pub streams: BTreeMap<String, Ages>,
-    /// Points wait until rollups hold them.
-    pub rollups: bool,
-    /// Points wait until the archive holds them.
-    pub archive: bool,
-}
 
 /// The job, with what this node remembers of its last run.
 #[derive(Debug)]

@@ -13,7 +13,8 @@ use diesel_async::{AsyncMigrationHarness, AsyncPgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio_postgres::Client;
 
-use super::connect::{ConnectError, DatabaseUrl, connect};
+use super::connect::{DatabaseUrl, connect};
+use super::error::ConnectError;
 use super::locks;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!();

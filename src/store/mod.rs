@@ -19,6 +19,7 @@ pub mod rollups;
 pub mod maintain;
 pub mod cold;
 pub mod retention;
+pub mod level;
 
 mod catalogue;
 mod copy;
@@ -34,8 +35,8 @@ mod upsert;
 #[cfg(test)]
 pub mod testing;
 
-pub use connect::{ConnectError, DatabaseUrl, connect};
-pub use error::WriteError;
+pub use connect::{DatabaseUrl, connect};
+pub use error::{ConnectError, WriteError};
 pub use locks::PATIENCE;
 pub use migrate::MigrateError;
 pub use pace::Pace;

@@ -13,7 +13,7 @@ use tokio_postgres::Client;
 use crate::data::Micros;
 
 use super::error::WriteError;
-use super::maintain::Keep;
+use super::level::Level;
 use super::timestamp::Timestamp;
 
 mod floors;
@@ -21,17 +21,22 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
-/// What is kept of a stream, finest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    Raw,
-    Minute,
-    Hour,
-    Day,
-}
-
 /// How long each of [`Level::ALL`] is kept; `None` for ever. No level is kept longer than a coarser one.
 pub type Ages = [Option<Duration>; 4];
+
+/// How long everything is kept.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    pub dead_letters: Duration,
+    /// How far back a cursor can be resumed.
+    pub commits: Duration,
+    /// Of each stream; what another stream brought is kept for ever.
+    pub streams: BTreeMap<String, Ages>,
+    /// Points wait until rollups hold them.
+    pub rollups: bool,
+    /// Points wait until the archive holds them.
+    pub archive: bool,
+}
 
 /// Before which time a stream's rows of a level may be deleted, in whole days; what is not listed
 /// is kept.
@@ -62,56 +67,6 @@ impl Swept {
 
     pub const fn is_left_in_use(&self) -> bool {
         self.in_use
-    }
-}
-
-impl Level {
-    pub const ALL: [Self; 4] = [Self::Raw, Self::Minute, Self::Hour, Self::Day];
-
-    /// As `horizons` calls it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-            Self::Minute => "1m",
-            Self::Hour => "1h",
-            Self::Day => "1d",
-        }
-    }
-
-    pub const fn table(self) -> &'static str {
-        match self {
-            Self::Raw => "points",
-            Self::Minute => "rollup_1m",
-            Self::Hour => "rollup_1h",
-            Self::Day => "rollup_1d",
-        }
-    }
-
-    /// Days in a new time partition, for some hundred partitions of each table at most.
-    pub const fn partition_days(self) -> u32 {
-        match self {
-            Self::Raw => 1,
-            Self::Minute => 7,
-            Self::Hour => 30,
-            Self::Day => 360,
-        }
-    }
-
-    /// The same for times that are far from the present.
-    pub const fn far_days(self) -> u32 {
-        match self {
-            Self::Raw => 30,
-            Self::Minute => 112,
-            Self::Hour | Self::Day => 360,
-        }
-    }
-
-    /// Partitions that are made ahead beside the present one.
-    pub(super) const fn ahead(self) -> i64 {
-        match self {
-            Self::Raw => 2,
-            Self::Minute | Self::Hour | Self::Day => 1,
-        }
     }
 }
 

@@ -16,7 +16,8 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::connect::{ConnectError, DatabaseUrl, connect_to_read};
+use super::connect::{DatabaseUrl, connect_to_read};
+use super::error::ConnectError;
 use super::read::rows::stored_series;
 use crate::data::stored::Range;
 use crate::data::{Micros, PartitionId, Positions, Series, SeriesId, Stored};

@@ -6,7 +6,7 @@ use async_graphql::{Enum, Object, Result, SimpleObject};
 
 use super::Series;
 use super::series::Label;
-use crate::data::{self, Line};
+use crate::data::{self, Columns};
 use crate::graphql::errors::Code;
 use crate::graphql::scalars::{DateTime, Long};
 use crate::history::{self, AnswerLine, Subject};
@@ -142,7 +142,7 @@ pub struct HistoryPoint {
 struct AskedLine {
     /// What the columns are; empty for stored points.
     asked: Arc<[data::Aggregate]>,
-    line: Line,
+    line: Columns,
 }
 
 impl HistoryPoint {

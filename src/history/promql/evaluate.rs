@@ -8,7 +8,7 @@ use super::expression::{Across, Expression, Group, Source, Stage};
 use super::selection::Selection;
 use super::windows::Function;
 use super::{Instants, Labels, PromqlError, Sample, Sampled, labels_of, sums};
-use crate::data::{Line, METRIC_NAME, Micros};
+use crate::data::{Columns, METRIC_NAME, Micros};
 use crate::store::read::Reader;
 
 /// Points in all windows together, as long windows at a short step hold each point many times:
@@ -99,9 +99,9 @@ async fn points(
     distinct(named(&series, lines))
 }
 
-fn named(of: &[crate::data::StoredSeries], lines: Vec<(i32, Line)>) -> Vec<Sampled> {
+fn named(of: &[crate::data::StoredSeries], lines: Vec<(i32, Columns)>) -> Vec<Sampled> {
     let mut of = of.iter();
-    let line = |(id, line): (i32, Line)| {
+    let line = |(id, line): (i32, Columns)| {
         let series = &of.find(|s| s.id == id)?.series;
         let values = line.columns.into_iter().next()?;
         let sample = |(at, value): (Micros, Option<f64>)| Some((at, value?));

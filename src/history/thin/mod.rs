@@ -11,7 +11,7 @@ use std::collections::HashMap;
 pub use lttb::{lttb, min_max_lttb};
 
 use super::{BadQuestion, HistoryError, ladder};
-use crate::data::{Aggregate, Grid, Line, Micros, SeriesId, Step};
+use crate::data::{Aggregate, Columns, Grid, Micros, SeriesId, Step};
 use crate::store::read::{ReadError, Reader};
 
 /// A span is in about so many blocks, and fewer when a block would have fewer points than this.
@@ -72,7 +72,7 @@ impl Blocks {
     }
 
     /// Appends what is kept of a piece of whole blocks and lies within the span.
-    fn thin(&self, piece: &Line, kept: &mut Line) {
+    fn thin(&self, piece: &Columns, kept: &mut Columns) {
         let Some(values) = piece.columns.first() else {
             return;
         };
@@ -153,13 +153,13 @@ pub async fn read(
     ids: &[SeriesId],
     (from, to): (Micros, Micros),
     most: usize,
-) -> Result<Vec<(SeriesId, Line)>, HistoryError> {
+) -> Result<Vec<(SeriesId, Columns)>, HistoryError> {
     let blocks = Blocks::new(from, to, most)?;
     let whole = Grid::Calendar([from, to].into());
     let counts = reader
         .aggregated(ids, from, to, &whole, &[Aggregate::Count])
         .await?;
-    let is_short = |line: &Line| line.columns.iter().flatten().flatten().sum::<f64>() <= most as f64;
+    let is_short = |line: &Columns| line.columns.iter().flatten().flatten().sum::<f64>() <= most as f64;
     let (short, long): (Vec<_>, Vec<_>) = counts.iter().partition(|(_, count)| is_short(count));
     let [short, mut long] =
         [short, long].map(|some| -> Vec<SeriesId> { some.iter().map(|(id, _)| *id).collect() });
@@ -177,14 +177,14 @@ pub async fn read(
     let pieces: Vec<_> = pieces.collect();
     let mut rows: usize = lines.iter().map(|(_, line)| line.len()).sum();
     for some in long.chunks(at_once) {
-        let mut thinned: HashMap<SeriesId, Line> = HashMap::new();
+        let mut thinned: HashMap<SeriesId, Columns> = HashMap::new();
         for (start, end) in &pieces {
             for (id, piece) in reader.extremes(some, *start, *end, blocks.bucket).await? {
-                blocks.thin(&piece, thinned.entry(id).or_insert_with(|| Line::new(1)));
+                blocks.thin(&piece, thinned.entry(id).or_insert_with(|| Columns::new(1)));
             }
         }
         thinned.retain(|_, line| !line.is_empty());
-        rows += thinned.values().map(Line::len).sum::<usize>();
+        rows += thinned.values().map(Columns::len).sum::<usize>();
         if rows > limit {
             return Err(ReadError::TooManyRows { limit }.into());
         }

@@ -7,10 +7,10 @@ use crate::store::read::ReadLimits;
 use crate::store::testing::Database;
 
 /// Points at uneven times, mostly a second or two apart.
-fn points() -> impl Strategy<Value = Line> {
+fn points() -> impl Strategy<Value = Columns> {
     let gap = prop_oneof![9 => 1i64..2_000_000, 1 => 1i64..60_000_000];
     prop::collection::vec((gap, -100i32..100), 1..1_500).prop_map(|points| {
-        let mut line = Line::new(1);
+        let mut line = Columns::new(1);
         let mut now = -1_000_000_000;
         for (gap, value) in points {
             now += gap;
@@ -20,8 +20,8 @@ fn points() -> impl Strategy<Value = Line> {
     })
 }
 
-fn between(line: &Line, from: Micros, to: Micros) -> Line {
-    let mut inside = Line::new(1);
+fn between(line: &Columns, from: Micros, to: Micros) -> Columns {
+    let mut inside = Columns::new(1);
     for (ts, value) in line.times.iter().zip(&line.columns[0]) {
         if (from..to).contains(ts) {
             inside.push(*ts, [*value]);
@@ -30,8 +30,8 @@ fn between(line: &Line, from: Micros, to: Micros) -> Line {
     inside
 }
 
-fn thinned(blocks: &Blocks, line: &Line, limit: usize) -> Line {
-    let mut kept = Line::new(1);
+fn thinned(blocks: &Blocks, line: &Columns, limit: usize) -> Columns {
+    let mut kept = Columns::new(1);
     for (start, end) in blocks.pieces(limit).0 {
         blocks.thin(&between(line, start, end), &mut kept);
     }
@@ -74,7 +74,7 @@ proptest! {
             prop_assert!(between(&kept, start, end).len() <= blocks.each);
         }
         // What the store may give.
-        let (mut given, asked) = (Line::new(1), between(&line, first, last));
+        let (mut given, asked) = (Columns::new(1), between(&line, first, last));
         let extremes = blocks.extremes(&asked.times, &asked.columns[0]);
         for (ts, value) in asked.times.iter().zip(&asked.columns[0]) {
             let is_end = [asked.times.first(), asked.times.last()].contains(&Some(ts));

@@ -73,12 +73,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::data::{Line, Micros, Series};
+    use crate::data::{Columns, Micros, Series};
 
     #[test]
     fn a_page_in_parts_has_the_same_rows_in_the_same_order() {
         let block = |metric: &str, rows: usize| {
-            let mut line = Line::new(2);
+            let mut line = Columns::new(2);
             for row in 0..rows {
                 line.push(Micros(row as i64), [Some(row as f64), None]);
             }

@@ -5,7 +5,7 @@ use futures_util::stream::{self, StreamExt};
 
 use super::answer::{Blocks, Of, Shape, not_acceptable, or_failed, reader, respond};
 use super::params::{Asked, Params};
-use crate::data::Line;
+use crate::data::Columns;
 use crate::formats::Block;
 use crate::graphql::Operations;
 use crate::history::HistoryError;
@@ -75,7 +75,7 @@ fn blocks(rows: Vec<PointRow>) -> Vec<Block> {
     let mut of = None;
     for row in rows {
         if of.replace(row.series.id) != Some(row.series.id) {
-            let (series, line) = (row.series.series, Line::new(1));
+            let (series, line) = (row.series.series, Columns::new(1));
             blocks.push(Block { series, line });
         }
         if let Some(block) = blocks.last_mut() {

@@ -4,11 +4,8 @@ use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use super::EmbeddedError;
+use super::error::{EmbeddedError, OLDEST_MAJOR};
 use super::owner::Owner;
-
-/// The oldest PostgreSQL that the migrations are written for.
-pub const OLDEST_MAJOR: u32 = 15;
 
 /// Parents of `<major>/bin` (or of `postgresql@<major>/bin`).
 const USUAL_PLACES: [&str; 5] = [

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use super::binaries::Binaries;
+use super::directory::{Directory, Entry};
+use super::error::EmbeddedError;
 use super::owner::Owner;
-use super::place::{Entry, Place};
-use super::{EmbeddedError, NAME};
+use super::ownership::DATA;
 
-/// The cluster's directory inside the data directory.
-pub(super) const DATA: &str = "postgres";
+/// The role of the cluster; its database is the one that initdb makes, `postgres`.
+pub(super) const NAME: &str = "streamsync";
 /// The file in the data directory that names the socket's directory.
 const SOCKET: &str = "socket";
 
@@ -24,9 +25,9 @@ const LAST_WORDS: usize = 400;
 #[derive(Clone, Debug)]
 pub(super) struct Cluster {
     /// The data directory.
-    place: Place,
+    place: Directory,
     /// Where PGDATA and the log lie.
-    base: Place,
+    base: Directory,
     /// The name of PGDATA in it.
     name: String,
     /// PGDATA.
@@ -37,7 +38,7 @@ pub(super) struct Cluster {
 impl Cluster {
     /// Finds a place that `owner` can reach: the data directory itself, else a directory elsewhere to
     /// which `postgres` in it links.
-    pub fn locate(place: Place, owner: &Owner) -> Result<Self, EmbeddedError> {
+    pub fn locate(place: Directory, owner: &Owner) -> Result<Self, EmbeddedError> {
         let link = place.path.join(DATA);
         let linked = matches!(place.entry(DATA)?, Some(Entry::Link(_)));
         let (base, data) = if linked {
@@ -48,7 +49,7 @@ impl Cluster {
                 .canonicalize()
                 .map_err(EmbeddedError::io("cannot read", base))?;
             let (base, name) = (
-                Place::open(&base)?,
+                Directory::open(&base)?,
                 data.file_name().and_then(|name| name.to_str()),
             );
             // It may have been changed since it was looked at.
@@ -182,7 +183,7 @@ impl Cluster {
 }
 
 /// Where the server of this data directory can be asked, if one of this user's runs.
-pub(super) fn running(place: &Place, owner: &Owner) -> Result<Option<String>, EmbeddedError> {
+pub(super) fn running(place: &Directory, owner: &Owner) -> Result<Option<String>, EmbeddedError> {
     let dir = place.read(SOCKET, owner)?.and_then(|name| dir_named(name.trim()));
     Ok(dir
         .filter(|dir| UnixStream::connect(socket_in(dir)).is_ok())
@@ -204,7 +205,7 @@ fn dir_named(name: &str) -> Option<PathBuf> {
     is_ours.then(|| PathBuf::from(format!("/tmp/.streamsync-{name}")))
 }
 
-fn elsewhere(dir: &Path, owner: &Owner) -> Result<Place, EmbeddedError> {
+fn elsewhere(dir: &Path, owner: &Owner) -> Result<Directory, EmbeddedError> {
     let unique = format!(
         "streamsync-{}-{}",
         std::process::id(),
@@ -216,7 +217,7 @@ fn elsewhere(dir: &Path, owner: &Owner) -> Result<Place, EmbeddedError> {
         if fs::create_dir(&path).is_err() {
             continue;
         }
-        let place = Place::open(&path)?;
+        let place = Directory::open(&path)?;
         place.take()?;
         if owner.can_reach(&path) {
             return Ok(place);

@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 
 use super::binaries::Binaries;
-use super::cluster::{Cluster, socket_in, tail, url};
+use super::cluster::{Cluster, NAME, socket_in, tail, url};
+use super::error::EmbeddedError;
 use super::owner::Owner;
-use super::{EmbeddedError, NAME};
 
 /// How long a start may take, crash recovery and a dying predecessor included.
 const START_TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,5 +1,8 @@
 //! Forgetting on a real Postgres.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::*;
 use crate::store::testing::batches::{Input, Node};
 

@@ -12,7 +12,7 @@ use super::history::are_kept;
 use super::pool::Loan;
 use super::rows::{from_pg, to_pg};
 use super::{ReadError, Reader};
-use crate::data::{Class, Line, Micros, SeriesId, Step};
+use crate::data::{Class, Columns, Micros, SeriesId, Step};
 
 const STANDS: &str = "
 select s.id as series_id, t.at, p.value
@@ -43,7 +43,7 @@ impl Reader {
         last: Micros,
         step: Step,
         lookback: Duration,
-    ) -> Result<Vec<(SeriesId, Line)>, ReadError> {
+    ) -> Result<Vec<(SeriesId, Columns)>, ReadError> {
         if ids.is_empty() || first > last {
             return Ok(Vec::new());
         }
@@ -63,7 +63,7 @@ impl Reader {
             ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
         rows.sort_unstable_by_key(|row| (places.get(&row.series_id).copied(), row.at.0));
         let lines = rows.chunk_by(|a, b| a.series_id == b.series_id).map(|of| {
-            let mut line = Line::new(1);
+            let mut line = Columns::new(1);
             for row in of {
                 line.push(from_pg(row.at), [Some(row.value)]);
             }

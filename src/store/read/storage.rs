@@ -8,8 +8,8 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 use super::rows::from_pg;
 use super::{ReadError, Reader};
 use crate::data::{Class, Micros};
+use crate::store::level::Level;
 use crate::store::partitions::BOUNDS;
-use crate::store::retention::Level;
 
 const HORIZONS: &str = "select stream, level, floor from horizons
     order by stream, array_position(array['raw', '1m', '1h', '1d'], level)";

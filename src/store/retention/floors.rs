@@ -6,14 +6,12 @@ use tokio_postgres::{Client, GenericClient, Transaction};
 
 use crate::data::Micros;
 use crate::store::error::WriteError;
+use crate::store::level::{DAY, Level};
 use crate::store::locks;
-use crate::store::maintain::Keep;
 use crate::store::partitions::{Partition, list};
 use crate::store::timestamp::Timestamp;
 
-use super::{Floors, Level};
-
-const DAY: i64 = 86_400_000_000;
+use super::{Floors, Keep};
 
 const CAUGHT_UP: &str = "select least(edge, (select min(min_ts) from invalidations)) from rollup_edge";
 

@@ -7,11 +7,12 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Transaction};
 
 use crate::data::SeriesId;
+use crate::store::level::Level;
 use crate::store::locks;
 use crate::store::partitions::{Partition, list};
 use crate::store::timestamp::Timestamp;
 
-use super::{Dropped, Floors, Level, floors};
+use super::{Dropped, Floors, floors};
 
 /// What readers and the writer may have to wait because of us.
 const PATIENCE: &str = "set local lock_timeout = '300ms'";

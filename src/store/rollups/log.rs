@@ -5,9 +5,10 @@ use tokio_postgres::types::ToSql;
 
 use crate::data::{Micros, SeriesId};
 use crate::store::error::WriteError;
+use crate::store::level::MINUTE;
 use crate::store::timestamp::Timestamp;
 
-use super::ranges::{MINUTE, Range, ceil, floor};
+use super::ranges::{Range, ceil, floor};
 
 /// Rows, and ranges in them, that one pass takes.
 const ROWS: i64 = 500;

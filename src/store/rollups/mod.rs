@@ -15,22 +15,20 @@ use crate::telemetry::Metrics;
 
 use super::connect::{DatabaseUrl, connect};
 use super::error::WriteError;
+use super::level::{DAY, HOUR, Level, MINUTE};
 use super::locks;
 use super::pace::Pace;
 use super::partitions::{Far, Partitions};
-use super::retention;
 use super::timestamp::Timestamp;
 
-mod levels;
 mod log;
 mod ranges;
+mod tables;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::store) use levels::TABLES;
-
-use levels::Level;
-use ranges::{DAY, Floors, HOUR, MINUTE, Range};
+use ranges::{Floors, Range};
+use tables::Table;
 
 #[derive(Clone, Copy, Debug)]
 pub struct RollupConfig {
@@ -79,7 +77,7 @@ const BUMP: &str = "insert into days (day)
 pub struct Refresher {
     client: Client,
     config: RollupConfig,
-    levels: [Level; 3],
+    tables: [Table; 3],
     /// Minutes of series in one statement.
     at_once: i64,
     /// The newest row of the log when the last pass ended.
@@ -107,7 +105,7 @@ impl Refresher {
             )
             .await?;
         Ok(Self {
-            levels: Level::all(&client).await?,
+            tables: Table::all(&client).await?,
             client,
             config,
             at_once: FEWEST,
@@ -147,8 +145,8 @@ impl Refresher {
         log::forget(&self.client, &taken).await?;
         let (done, left, minutes) = self.minutes(dirty, begun).await?;
         fail::fail_point!("in-refresh", |_| std::process::abort());
-        let hours = self.coarser(1, HOUR, &done, edge, crossed[0]).await?;
-        let days = self.coarser(2, DAY, &done, edge, crossed[1]).await?;
+        let hours = self.coarser(1, &done, edge, crossed[0]).await?;
+        let days = self.coarser(2, &done, edge, crossed[1]).await?;
         log::put_back(&self.client, &left).await?;
         log::put_back(&self.client, &later).await?;
         let touched: Vec<Timestamp> = ranges::days(&done)
@@ -167,9 +165,12 @@ impl Refresher {
         self.metrics
             .refresh_seconds
             .observe(begun.elapsed().as_secs_f64());
-        for (level, buckets) in self.levels.iter().zip([minutes, hours, days]) {
-            self.metrics
-                .add(&self.metrics.rollup_buckets, &[("level", level.name)], buckets);
+        for (table, buckets) in self.tables.iter().zip([minutes, hours, days]) {
+            self.metrics.add(
+                &self.metrics.rollup_buckets,
+                &[("level", table.level.name())],
+                buckets,
+            );
         }
         Ok(minutes + hours + days)
     }
@@ -225,7 +226,7 @@ impl Refresher {
         if days.is_empty() {
             return Ok(());
         }
-        for level in retention::Level::ALL.into_iter().skip(1) {
+        for level in Level::ROLLUPS {
             let far = Far::new(level.far_days(), usize::MAX);
             let partitions = Partitions::of(&self.client, level.table(), level.partition_days()).await?;
             let days = days.iter().map(|day| (*day, Micros(*day)));
@@ -250,7 +251,7 @@ impl Refresher {
         while !left.is_empty() && (done.is_empty() || begun.elapsed() < self.config.budget) {
             let some = some(&mut left, self.at_once * MINUTE);
             let at = Instant::now();
-            buckets += self.levels[0].compute(&self.client, &some).await?;
+            buckets += self.tables[0].compute(&self.client, &some).await?;
             done.extend(some);
             self.at_once = at_once(self.at_once, at.elapsed());
             if at.elapsed() > STATEMENT * 4 {
@@ -267,20 +268,20 @@ impl Refresher {
     /// is rolled up does not cost a row of every level.
     async fn coarser(
         &mut self,
-        level: usize,
-        step: i64,
+        table: usize,
         done: &[Range],
         edge: i64,
         crossed: Option<Range>,
     ) -> Result<u64, WriteError> {
-        let level = &self.levels[level];
+        let table = &self.tables[table];
+        let step = table.level.width();
         let (mut left, mut buckets) = (ranges::widened(done, step, edge), 0);
         left.reverse();
         while !left.is_empty() {
             // Whole days, so no bucket is cut.
             let some = some(&mut left, self.at_once * MINUTE);
             let at = Instant::now();
-            buckets += level.compute(&self.client, &some).await?;
+            buckets += table.compute(&self.client, &some).await?;
             self.at_once = at_once(self.at_once, at.elapsed());
         }
         let Some(range) = crossed else {
@@ -294,7 +295,7 @@ impl Refresher {
             let series = SeriesId::try_from(self.at_once * MINUTE / step).unwrap_or(SeriesId::MAX);
             let end = first.saturating_add(series);
             let at = Instant::now();
-            buckets += level.compute_all(&self.client, range, first..end).await?;
+            buckets += table.compute_all(&self.client, range, first..end).await?;
             self.at_once = at_once(self.at_once, at.elapsed());
             first = end;
         }

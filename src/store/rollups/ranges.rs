@@ -3,10 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::data::SeriesId;
-
-pub(super) const MINUTE: i64 = 60_000_000;
-pub(super) const HOUR: i64 = 60 * MINUTE;
-pub(super) const DAY: i64 = 24 * HOUR;
+use crate::store::level::DAY;
 
 /// `from..to` of a series, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,6 +126,7 @@ pub(super) fn answerable(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::level::HOUR;
 
     fn range(from: i64, to: i64) -> Range {
         Range { series: 1, from, to }

@@ -10,10 +10,11 @@ use super::super::pool::Loan;
 use super::super::rows::from_pg;
 use super::super::{ReadError, Reader};
 use super::partial::{Part, joined};
-use super::plan::{self, Level};
+use super::plan;
 use super::statement::{Query, Statement};
 use super::{PointRow, points_query};
-use crate::data::{Grid, Line, Micros, SeriesId, Step};
+use crate::data::{Columns, Grid, Micros, SeriesId, Step};
+use crate::store::level::Level;
 
 const ENDS: &str = "
 select s.nr, p.ts, p.value
@@ -40,7 +41,7 @@ impl Reader {
         from: Micros,
         to: Micros,
         width: Step,
-    ) -> Result<Vec<(SeriesId, Line)>, ReadError> {
+    ) -> Result<Vec<(SeriesId, Columns)>, ReadError> {
         if ids.is_empty() || from >= to {
             return Ok(Vec::new());
         }
@@ -60,7 +61,7 @@ impl Reader {
         (from, to): (Micros, Micros),
         grid: &Grid,
         levels: &[Level],
-    ) -> Result<Vec<(SeriesId, Line)>, ReadError> {
+    ) -> Result<Vec<(SeriesId, Columns)>, ReadError> {
         let plan = super::plan(loan, ids, from, to, levels).await?;
         // Every seam between two pieces may cut one bucket in two.
         let limit = self
@@ -103,7 +104,7 @@ pub(super) fn query(statement: &Statement<'_>, explain: &str) -> Query {
     statement.bind_pieces(statement.bind_shared(text))
 }
 
-fn lines(ids: &[SeriesId], rows: &[(SeriesId, Row)], ends: &[PointRow]) -> Vec<(SeriesId, Line)> {
+fn lines(ids: &[SeriesId], rows: &[(SeriesId, Row)], ends: &[PointRow]) -> Vec<(SeriesId, Columns)> {
     let mut points: HashMap<SeriesId, BTreeMap<Micros, f64>> = HashMap::new();
     for (id, row) in rows {
         let of_series = points.entry(*id).or_default();
@@ -121,7 +122,7 @@ fn lines(ids: &[SeriesId], rows: &[(SeriesId, Row)], ends: &[PointRow]) -> Vec<(
         let (times, values): (Vec<_>, Vec<_>) = of_series.into_iter().map(|(ts, v)| (ts, Some(v))).unzip();
         Some((
             *id,
-            Line {
+            Columns {
                 times,
                 columns: vec![values],
             },

@@ -19,13 +19,14 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Timestamptz};
 
 use self::partial::Partial;
-use self::plan::{Level, Plan};
+use self::plan::Plan;
 use self::state::State;
 use self::statement::{Needs, Statement};
 use super::pool::Loan;
 use super::rows::{from_pg, to_pg};
 use super::{ReadError, Reader};
-use crate::data::{Aggregate, Class, Grid, Line, Micros, SeriesId};
+use crate::data::{Aggregate, Class, Columns, Grid, Micros, SeriesId};
+use crate::store::level::Level;
 
 const POINTS: &str = "
 select s.nr, p.ts, p.value
@@ -48,7 +49,7 @@ impl Reader {
         ids: &[SeriesId],
         from: Micros,
         to: Micros,
-    ) -> Result<Vec<(SeriesId, Line)>, ReadError> {
+    ) -> Result<Vec<(SeriesId, Columns)>, ReadError> {
         if ids.is_empty() || from >= to {
             return Ok(Vec::new());
         }
@@ -72,7 +73,7 @@ impl Reader {
         to: Micros,
         grid: &Grid,
         wanted: &[Aggregate],
-    ) -> Result<Vec<(SeriesId, Line)>, ReadError> {
+    ) -> Result<Vec<(SeriesId, Columns)>, ReadError> {
         if ids.is_empty() || from >= to {
             return Ok(Vec::new());
         }
@@ -95,7 +96,7 @@ impl Reader {
         ids: &[SeriesId],
         from: Micros,
         to: Micros,
-    ) -> Result<Vec<(SeriesId, Line)>, ReadError> {
+    ) -> Result<Vec<(SeriesId, Columns)>, ReadError> {
         are_kept(loan, ids, from, to).await?;
         let mut rows: Vec<PointRow> = loan
             .load(points_query(POINTS, ids, from, to, self.one_too_many()))
@@ -105,7 +106,7 @@ impl Reader {
         rows.sort_unstable_by_key(|row| (row.nr, row.ts.0));
         let points = rows.chunk_by(|a, b| a.nr == b.nr).filter_map(|rows| {
             let id = ids.get(usize::try_from(rows.first()?.nr).ok()?.checked_sub(1)?)?;
-            let line = Line {
+            let line = Columns {
                 times: rows.iter().map(|row| from_pg(row.ts)).collect(),
                 columns: vec![rows.iter().map(|row| Some(row.value)).collect()],
             };
@@ -122,7 +123,7 @@ impl Reader {
         grid: &Grid,
         wanted: &[Aggregate],
         levels: &[Level],
-    ) -> Result<Vec<(SeriesId, Line)>, ReadError> {
+    ) -> Result<Vec<(SeriesId, Columns)>, ReadError> {
         let needs = Needs::of(wanted);
         let plan = plan(loan, ids, from, to, levels).await?;
         // Every seam between two pieces may cut one bucket in two.

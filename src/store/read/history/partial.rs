@@ -9,7 +9,7 @@ use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, Timestamptz};
 use super::super::rows::from_pg;
 use super::plan::Piece;
 use super::statement::Needs;
-use crate::data::{Aggregate, Grid, Line, Micros, SeriesId};
+use crate::data::{Aggregate, Columns, Grid, Micros, SeriesId};
 
 /// A row of the statement.
 #[derive(Clone, Debug, PartialEq, QueryableByName)]
@@ -77,11 +77,11 @@ pub(super) fn lines(
     partials: &[(SeriesId, Partial)],
     grid: &Grid,
     wanted: &[Aggregate],
-) -> Vec<(SeriesId, Line)> {
+) -> Vec<(SeriesId, Columns)> {
     let of_series = partials.chunk_by(|(a, _), (b, _)| a == b);
     let line = |of: &[(SeriesId, Partial)]| {
         let (id, start) = of.first()?;
-        let mut line = Line::new(wanted.len());
+        let mut line = Columns::new(wanted.len());
         let mut before = start.before;
         for (_, partial) in of {
             line.push(partial.start(), partial.values(before, grid, wanted));

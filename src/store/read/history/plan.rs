@@ -6,55 +6,11 @@ use std::ops::Range;
 
 use super::state::{Floors, State};
 use crate::data::{Grid, Micros, SeriesId};
-
-pub(super) const MINUTE: i64 = 60_000_000;
-pub(super) const DAY: i64 = 1_440 * MINUTE;
+use crate::store::level::Level;
 
 /// A run of fewer rollup rows is left to the next finer level: one more piece to look up costs more
 /// than the few rows it would save.
 const SHORTEST_RUN: i64 = 2;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Level {
-    Raw,
-    Minute,
-    Hour,
-    Day,
-}
-
-impl Level {
-    pub const ALL: [Self; 4] = [Self::Raw, Self::Minute, Self::Hour, Self::Day];
-
-    pub fn table(self) -> &'static str {
-        match self {
-            Self::Raw => "points",
-            Self::Minute => "rollup_1m",
-            Self::Hour => "rollup_1h",
-            Self::Day => "rollup_1d",
-        }
-    }
-
-    /// As `horizons` calls it.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "raw" => Self::Raw,
-            "1m" => Self::Minute,
-            "1h" => Self::Hour,
-            "1d" => Self::Day,
-            _ => return None,
-        })
-    }
-
-    /// Of one row, in microseconds.
-    pub fn width(self) -> i64 {
-        match self {
-            Self::Raw => 1,
-            Self::Minute => MINUTE,
-            Self::Hour => 60 * MINUTE,
-            Self::Day => DAY,
-        }
-    }
-}
 
 /// What one level answers for one series.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{Array, Integer, Text, Timestamptz};
 
 use super::super::rows::{from_pg, to_pg};
-use super::plan::{DAY, Level};
 use crate::data::{Micros, SeriesId};
+use crate::store::level::{DAY, Level};
 
 // Dirty ranges come in whole minutes, so that a burst of late points is a few rows. Floors below the
 // span are of no interest; when there is none above, no series is looked up.
@@ -99,7 +99,7 @@ impl State {
                 }
             }
         }
-        state.soil(dirty);
+        state.mark_dirty(dirty);
         state
     }
 
@@ -131,7 +131,7 @@ impl State {
 
     /// Takes in ranges whose rollups are stale. Where the points are gone the rollups stay what they
     /// are: nobody can say better.
-    fn soil(&mut self, mut ranges: Vec<(SeriesId, Range<i64>)>) {
+    fn mark_dirty(&mut self, mut ranges: Vec<(SeriesId, Range<i64>)>) {
         ranges.sort_unstable_by_key(|(id, range)| (*id, range.start));
         for (id, range) in ranges {
             let floor = self.floors(id)[Level::Raw as usize];
@@ -167,7 +167,7 @@ pub(super) mod testing {
         for (level, floor) in floors {
             state.floors.entry(1).or_insert(ALL_KEPT)[*level as usize] = *floor;
         }
-        state.soil(dirty.to_vec());
+        state.mark_dirty(dirty.to_vec());
         state
     }
 }

@@ -1,7 +1,7 @@
 //! What the tables hold, beside what Postgres was told.
 
 use super::*;
-use crate::store::retention::Level;
+use crate::store::level::Level;
 
 #[tokio::test]
 async fn every_level_says_what_it_reaches_and_how_far_nothing_is_missing_ahead() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::ranges;
+use crate::store::level;
 use crate::store::testing::batches::Node;
 
 /// One bucket, or one row of a table.
@@ -46,9 +47,9 @@ pub async fn holds(node: &Node) {
     let points = format!("select series_id, {MICROS}, value from points order by 1, 2");
     let points: Vec<(i32, i64, f64)> = node.db.rows(&points).await.iter().map(|row| point(row)).collect();
     for (table, step) in [
-        ("rollup_1m", ranges::MINUTE),
-        ("rollup_1h", ranges::HOUR),
-        ("rollup_1d", ranges::DAY),
+        ("rollup_1m", level::MINUTE),
+        ("rollup_1h", level::HOUR),
+        ("rollup_1d", level::DAY),
     ] {
         let is_valid = |(series, start): (i32, i64)| {
             let touches = |d: &&(i32, i64, i64)| d.0 == series && d.1 < start + step && d.2 >= start;

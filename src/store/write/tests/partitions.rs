@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::data::{Batch, Micros};
+use crate::store::level::Level;
 use crate::store::locks;
 use crate::store::partitions::LOCK;
-use crate::store::retention::Level;
 use crate::store::testing::batches::{Input, Node, second};
 use crate::store::{Writer, WriterConfig};
 

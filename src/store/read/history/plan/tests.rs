@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::level::{DAY, HOUR, MINUTE};
 use crate::store::read::history::state::testing::state;
 
-const HOUR: i64 = 60 * MINUTE;
 const ALL: [Level; 4] = [Level::Day, Level::Hour, Level::Minute, Level::Raw];
 
 fn pieces(plan: &Plan) -> Vec<(Level, Range<i64>)> {

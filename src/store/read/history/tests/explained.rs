@@ -8,11 +8,12 @@ use diesel::prelude::*;
 use diesel::sql_types::Json;
 use serde_json::Value;
 
-use super::super::plan::{DAY, Level, MINUTE, Piece};
+use super::super::plan::Piece;
 use super::super::statement::{Needs, Query, Statement};
 use super::super::{POINTS, extremes, points_query, state};
 use super::model::*;
 use crate::data::{Aggregate, Grid, Micros, SeriesId, Step};
+use crate::store::level::{DAY, Level, MINUTE};
 
 const EXPLAIN: &str = "explain (analyze, format json) ";
 

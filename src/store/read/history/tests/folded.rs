@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::super::plan::{DAY, MINUTE};
 use super::model::*;
-use crate::data::{Aggregate, Grid, Line, Micros, SeriesId, Step};
+use crate::data::{Aggregate, Columns, Grid, Micros, SeriesId, Step};
+use crate::store::level::{DAY, MINUTE};
 use crate::store::read::{ReadError, ReadLimits};
 
 const IN_ROLLUPS: [Aggregate; 8] = [
@@ -136,7 +136,12 @@ async fn check(
     }
 }
 
-fn extremes(points: &Points, ids: &[SeriesId], (from, to): (i64, i64), grid: &Grid) -> Vec<(SeriesId, Line)> {
+fn extremes(
+    points: &Points,
+    ids: &[SeriesId],
+    (from, to): (i64, i64),
+    grid: &Grid,
+) -> Vec<(SeriesId, Columns)> {
     let of_series = |id: &SeriesId| {
         let all: Vec<(i64, f64)> = points
             .range((*id, from)..(*id, to))
@@ -151,7 +156,7 @@ fn extremes(points: &Points, ids: &[SeriesId], (from, to): (i64, i64), grid: &Gr
             chosen.extend(bucket.iter().rev().copied().max_by(|a, b| a.1.total_cmp(&b.1)));
         }
         let (times, values) = chosen.into_iter().map(|(ts, v)| (Micros(ts), Some(v))).unzip();
-        let line = Line {
+        let line = Columns {
             times,
             columns: vec![values],
         };
@@ -280,7 +285,7 @@ async fn too_many_rows_are_an_error_and_never_a_cut() {
     let step = Step::new(Duration::from_secs(60)).unwrap();
     for (minutes, wanted) in [(4, Ok(4)), (5, Err(ReadError::TooManyRows { limit: 4 }))] {
         let (from, to) = (Micros(FIRST), Micros(minute(minutes)));
-        let rows = |lines: Vec<(SeriesId, Line)>| lines.iter().map(|(_, line)| line.len()).sum::<usize>();
+        let rows = |lines: Vec<(SeriesId, Columns)>| lines.iter().map(|(_, line)| line.len()).sum::<usize>();
         assert_eq!(world.reader.stored(&[1], from, to).await.map(rows), wanted);
         let grid = Grid::Even(step);
         let lines = world.reader.aggregated(&[1], from, to, &grid, &IN_ROLLUPS).await;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::plan::{DAY, MINUTE};
 use super::model::*;
-use crate::data::{Aggregate, Grid, Line, Micros, SeriesId, Step};
+use crate::data::{Aggregate, Columns, Grid, Micros, SeriesId, Step};
+use crate::store::level::{DAY, MINUTE};
 use crate::store::read::ReadError;
 
 const HOURS: u64 = 3_600;
@@ -34,7 +34,7 @@ async fn counts(
         .reader
         .aggregated(ids, Micros(from), to, &grid, &[what])
         .await?;
-    let total = |(_, line): &(SeriesId, Line)| line.columns[0].iter().flatten().sum();
+    let total = |(_, line): &(SeriesId, Columns)| line.columns[0].iter().flatten().sum();
     Ok(lines.iter().map(total).collect())
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::plan::{DAY, MINUTE};
-use crate::data::{Aggregate, Grid, Line, Micros, SeriesId};
+use crate::data::{Aggregate, Columns, Grid, Micros, SeriesId};
+use crate::store::level::{DAY, MINUTE};
 use crate::store::read::{ReadLimits, Reader};
 use crate::store::testing::Database;
 
@@ -149,9 +149,9 @@ pub fn fold(
     (from, to): (i64, i64),
     grid: &Grid,
     wanted: &[Aggregate],
-) -> Vec<(SeriesId, Line)> {
+) -> Vec<(SeriesId, Columns)> {
     let of_series = |id: &SeriesId| {
-        let mut line = Line::new(wanted.len());
+        let mut line = Columns::new(wanted.len());
         let all: Vec<(i64, f64)> = points
             .range((*id, i64::MIN)..=(*id, i64::MAX))
             .map(|((_, ts), v)| (*ts, *v))
@@ -220,8 +220,8 @@ fn one(aggregate: Aggregate, values: &[f64], before: Option<f64>, width: f64) ->
 }
 
 /// Equal to 1e-12 of the values' size, which is at most `size`.
-pub fn assert_alike(got: &[(SeriesId, Line)], wanted: &[(SeriesId, Line)], exact: &[bool], size: f64) {
-    let shape = |lines: &[(SeriesId, Line)]| {
+pub fn assert_alike(got: &[(SeriesId, Columns)], wanted: &[(SeriesId, Columns)], exact: &[bool], size: f64) {
+    let shape = |lines: &[(SeriesId, Columns)]| {
         lines
             .iter()
             .map(|(id, line)| (*id, line.times.clone()))

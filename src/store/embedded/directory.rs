@@ -11,14 +11,14 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::EmbeddedError;
+use super::error::EmbeddedError;
 use super::owner::Owner;
 
 /// What is read of a small file, in bytes.
 const SMALL: u64 = 4096;
 
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct Directory {
     pub path: PathBuf,
     dir: Arc<File>,
 }
@@ -32,7 +32,7 @@ pub(super) enum Entry {
     Other,
 }
 
-impl Place {
+impl Directory {
     pub fn open(path: &Path) -> Result<Self, EmbeddedError> {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
         match rustix::fs::open(path, flags, Mode::empty()) {

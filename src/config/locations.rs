@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::text::line_of;
 use super::words::{is_secret, shorten};
 
 /// What is wrong with a setting, in the order of the file.
@@ -20,14 +19,14 @@ pub struct Mistake {
 
 /// The settings of a file by their paths, such as `http.workers` or `stream #2.labels`.
 #[derive(Debug, Default)]
-pub struct Places {
-    settings: BTreeMap<String, Place>,
+pub struct Locations {
+    settings: BTreeMap<String, Location>,
     /// The names of the streams, in order.
     streams: Vec<Option<String>>,
 }
 
 #[derive(Debug)]
-enum Place {
+enum Location {
     Line {
         line: usize,
         value: Option<String>,
@@ -77,16 +76,16 @@ fn is_told(why: &str, value: &str) -> bool {
     why.contains(&format!("'{plain}'")) || (plain.len() > 6 && why.contains(plain))
 }
 
-impl Places {
+impl Locations {
     pub fn of(text: &str, document: &DeTable<'_>) -> Self {
-        let mut places = Self::default();
-        places.add_table(text, "", document);
-        places
+        let mut locations = Self::default();
+        locations.add_table(text, "", document);
+        locations
     }
 
     /// The setting is not that of the file.
     pub fn outside(&mut self, path: &str, by: &'static str) {
-        self.settings.insert(path.to_owned(), Place::Outside(by));
+        self.settings.insert(path.to_owned(), Location::Outside(by));
     }
 
     /// A `path: why` with the line and the value that stand at the path.
@@ -99,8 +98,8 @@ impl Places {
         };
         let mut line = None;
         match self.nearest(path) {
-            Some((_, Place::Outside(by))) => said = format!("{said} (by {by})"),
-            Some((at, Place::Line { line: found, value })) => {
+            Some((_, Location::Outside(by))) => said = format!("{said} (by {by})"),
+            Some((at, Location::Line { line: found, value })) => {
                 line = Some(*found);
                 if let (true, Some(value)) = (at == path, value)
                     && !is_told(why, value)
@@ -118,11 +117,11 @@ impl Places {
     }
 
     /// The setting or, where it is not set, the table around it.
-    fn nearest<'p>(&self, path: &'p str) -> Option<(&'p str, &Place)> {
+    fn nearest<'p>(&self, path: &'p str) -> Option<(&'p str, &Location)> {
         let mut path = path;
         loop {
-            if let Some(place) = self.settings.get(path) {
-                return Some((path, place));
+            if let Some(location) = self.settings.get(path) {
+                return Some((path, location));
             }
             path = path.rsplit_once('.')?.0;
         }
@@ -176,10 +175,14 @@ impl Places {
     fn add(&mut self, text: &str, path: &str, key: Range<usize>, value: Range<usize>) {
         let shown = |value: &&str| !value.is_empty() && !value.contains('\n') && !is_secret(path);
         let value = text.get(value).filter(shown);
-        let place = Place::Line {
+        let location = Location::Line {
             line: line_of(text, key.start),
             value: value.map(shorten),
         };
-        self.settings.insert(path.to_owned(), place);
+        self.settings.insert(path.to_owned(), location);
     }
+}
+
+pub(super) fn line_of(text: &str, at: usize) -> usize {
+    text.get(..at).unwrap_or_default().matches('\n').count() + 1
 }

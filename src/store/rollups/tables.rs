@@ -8,27 +8,11 @@ use tokio_postgres::{Client, Statement};
 
 use crate::data::{Micros, SeriesId};
 use crate::store::error::WriteError;
-use crate::store::retention;
+use crate::store::level::Level;
 use crate::store::timestamp::Timestamp;
 
 use super::log::columns;
 use super::ranges::Range;
-
-/// Days in a partition of minutes, hours and days.
-pub(in crate::store) const TABLES: [(&str, u32); 3] = [
-    (
-        retention::Level::Minute.table(),
-        retention::Level::Minute.partition_days(),
-    ),
-    (
-        retention::Level::Hour.table(),
-        retention::Level::Hour.partition_days(),
-    ),
-    (
-        retention::Level::Day.table(),
-        retention::Level::Day.partition_days(),
-    ),
-];
 
 // Times begin with the year 1, so no bucket lies before the origin.
 const MINUTES: &str = "
@@ -98,28 +82,30 @@ const EVERYBODY: &str = "(
 
 /// Computes the rows of one table.
 #[derive(Debug)]
-pub(super) struct Level {
-    pub name: &'static str,
+pub(super) struct Table {
+    pub level: Level,
     given: Statement,
     everybody: Statement,
 }
 
-impl Level {
+impl Table {
     /// Minutes, hours and days.
     pub async fn all(client: &Client) -> Result<[Self; 3], WriteError> {
-        let coarser = |bucket, finer| COARSER.replace("BUCKET", bucket).replace("FINER", finer);
+        let coarser = |bucket, finer: Level| {
+            let select = COARSER.replace("BUCKET", bucket);
+            select.replace("FINER", finer.table())
+        };
         Ok([
-            Self::prepare(client, "1m", MINUTES).await?,
-            Self::prepare(client, "1h", &coarser("hour", "rollup_1m")).await?,
-            Self::prepare(client, "1d", &coarser("day", "rollup_1h")).await?,
+            Self::prepare(client, Level::Minute, MINUTES).await?,
+            Self::prepare(client, Level::Hour, &coarser("hour", Level::Minute)).await?,
+            Self::prepare(client, Level::Day, &coarser("day", Level::Hour)).await?,
         ])
     }
 
-    async fn prepare(client: &Client, name: &'static str, select: &str) -> Result<Self, WriteError> {
-        let table = format!("rollup_{name}");
-        let upsert = UPSERT.replace("TABLE", &table).replace("SELECT", select);
+    async fn prepare(client: &Client, level: Level, select: &str) -> Result<Self, WriteError> {
+        let upsert = UPSERT.replace("TABLE", level.table()).replace("SELECT", select);
         Ok(Self {
-            name,
+            level,
             given: client.prepare(&upsert.replace("RANGES", GIVEN)).await?,
             everybody: client.prepare(&upsert.replace("RANGES", EVERYBODY)).await?,
         })

@@ -1,0 +1,79 @@
+//! The levels on which points are kept: as they came, and rolled up.
+
+pub(super) const MINUTE: i64 = 60_000_000;
+pub(super) const HOUR: i64 = 60 * MINUTE;
+pub(super) const DAY: i64 = 24 * HOUR;
+
+/// What is kept of a stream, finest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    Raw,
+    Minute,
+    Hour,
+    Day,
+}
+
+impl Level {
+    pub const ALL: [Self; 4] = [Self::Raw, Self::Minute, Self::Hour, Self::Day];
+    pub const ROLLUPS: [Self; 3] = [Self::Minute, Self::Hour, Self::Day];
+
+    /// As `horizons` calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Minute => "1m",
+            Self::Hour => "1h",
+            Self::Day => "1d",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == name)
+    }
+
+    pub const fn table(self) -> &'static str {
+        match self {
+            Self::Raw => "points",
+            Self::Minute => "rollup_1m",
+            Self::Hour => "rollup_1h",
+            Self::Day => "rollup_1d",
+        }
+    }
+
+    /// Of one row, in microseconds.
+    pub(super) const fn width(self) -> i64 {
+        match self {
+            Self::Raw => 1,
+            Self::Minute => MINUTE,
+            Self::Hour => HOUR,
+            Self::Day => DAY,
+        }
+    }
+
+    /// Days in a new time partition, for some hundred partitions of each table at most.
+    pub const fn partition_days(self) -> u32 {
+        match self {
+            Self::Raw => 1,
+            Self::Minute => 7,
+            Self::Hour => 30,
+            Self::Day => 360,
+        }
+    }
+
+    /// The same for times that are far from the present.
+    pub const fn far_days(self) -> u32 {
+        match self {
+            Self::Raw => 30,
+            Self::Minute => 112,
+            Self::Hour | Self::Day => 360,
+        }
+    }
+
+    /// Partitions that are made ahead beside the present one.
+    pub(super) const fn ahead(self) -> i64 {
+        match self {
+            Self::Raw => 2,
+            Self::Minute | Self::Hour | Self::Day => 1,
+        }
+    }
+}
