@@ -1,9 +1,19 @@
 //! The code keeps its floors: a file imports only what lies below it, says at its head what it is
-//! for, and stays short enough to be read in one go.
+//! for, and stays short enough to be read in one go. No files use each other in a circle.
+//!
+//! A file uses another one when it imports an item that is defined there, or names its path in code. A
+//! name that a `mod.rs` passes on with `pub use` counts for the file that defines it. So a parent may
+//! declare its children, pass on their names and hold what they share; as soon as it also uses one of
+//! them, by a path, a private import or a name that it passes on, no child may use the parent.
+//! Methods are not seen: whoever has a value may call them, as across crates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use self::uses::Uses;
+
+mod uses;
 
 /// Top-level modules by floor; siblings of floor 1 do not import each other.
 const FLOORS: [&[&str]; 6] = [
@@ -68,74 +78,96 @@ fn sources() -> BTreeMap<String, String> {
         .collect()
 }
 
+/// Where circles are not open yet.
+const KNOWN_CIRCLES: [&str; 13] = [
+    "actors/",
+    "cache/",
+    "cold/",
+    "formats/",
+    "graphql/",
+    "history/",
+    "http/api/",
+    "http/prometheus/",
+    "http/websocket/",
+    "live/",
+    "store/cold",
+    "store/retention",
+    "store/tail",
+];
+
 fn module_of(path: &str) -> &str {
     let first = path.split('/').next().unwrap_or(path);
     first.strip_suffix(".rs").unwrap_or(first)
 }
 
-/// The top-level modules a file names by `crate::`; code only, not comments.
-fn imports(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
-        for rest in line.split("crate::").skip(1) {
-            let names = match rest.strip_prefix('{') {
-                Some(list) => list.split('}').next().unwrap_or(list),
-                None => rest
-                    .split([':', ';', ',', ' ', ')', '>', '('])
-                    .next()
-                    .unwrap_or(rest),
-            };
-            for name in names.split(',') {
-                let name = name.trim().split("::").next().unwrap_or_default();
-                if name.chars().next().is_some_and(char::is_lowercase) {
-                    found.push(name.trim_end_matches(';').to_owned());
-                }
-            }
-        }
-    }
-    found
+fn uses() -> Uses {
+    Uses::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
 }
 
 #[test]
 fn a_file_imports_only_lower_floors_and_no_sibling_of_floor_one() {
-    let mut wrong = Vec::new();
-    // A test may set its subject up with whatever it takes.
-    let is_test = |path: &str| path.ends_with("tests.rs") || path.contains("/tests/");
-    for (path, text) in sources().into_iter().filter(|(path, _)| !is_test(path)) {
-        let own = module_of(&path).to_owned();
-        for other in imports(&text).into_iter().filter(|other| *other != own) {
-            let (here, there) = (floor(&own), floor(&other));
-            let allowed = there < here || (there == here && here != 1);
-            if !allowed {
-                wrong.push(format!(
-                    "src/{path} (floor {here}) imports {other} (floor {there})"
-                ));
-            }
+    let uses = uses();
+    let modules: BTreeSet<&str> = uses.files().into_iter().map(module_of).collect();
+    let mut wrong = BTreeSet::new();
+    for (file, path) in uses.paths() {
+        let own = module_of(file);
+        let Some(other) = path.get(1).filter(|other| path[0] == "crate" && *other != own) else {
+            continue;
+        };
+        let other = if modules.contains(other.as_str()) {
+            other
+        } else {
+            "lib"
+        };
+        let (here, there) = (floor(own), floor(other));
+        if there > here || (there == here && here == 1) {
+            wrong.insert(format!(
+                "src/{file} (floor {here}) imports {other} (floor {there})"
+            ));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
+fn no_files_use_each_other_in_a_circle() {
+    let uses = uses();
+    let between = uses.between_files();
+    let mut reached: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for file in uses.files() {
+        let mut seen = BTreeSet::new();
+        let mut next = vec![file];
+        while let Some(from) = next.pop() {
+            let found = between.keys().filter(|(one, _)| *one == from).map(|(_, to)| *to);
+            next.extend(found.filter(|to| seen.insert(*to)));
+        }
+        reached.insert(file, seen);
+    }
+    let in_circle = |(from, to): (&str, &str)| reached[to].contains(from);
+    let is_known = |file: &str| KNOWN_CIRCLES.iter().any(|known| file.starts_with(known));
+    let wrong: Vec<String> = (between.iter())
+        .filter(|(pair, _)| in_circle(**pair) && !is_known(pair.0))
+        .map(|((from, to), paths)| format!("src/{from} uses src/{to}: {paths:?}"))
+        .collect();
+    assert!(wrong.is_empty(), "each of these closes a circle: {wrong:#?}");
+}
+
+#[test]
 fn actix_diesel_and_async_graphql_stay_in_their_parts() {
     let homes: [(&str, &[&str]); 3] = [
         ("diesel", &["store"]),
-        ("async_graphql::", &["graphql", "http", "app"]),
+        ("async_graphql", &["graphql", "http", "app"]),
         (
             "actix",
             &["actors", "http", "client", "app", "cli", "demo", "offline"],
         ),
     ];
-    let mut wrong = Vec::new();
-    for (path, text) in sources() {
+    let uses = uses();
+    let mut wrong = BTreeSet::new();
+    for (file, path) in uses.paths() {
         for (word, allowed) in homes {
-            let uses = text.lines().any(|line| {
-                let code = line.trim_start();
-                !code.starts_with("//")
-                    && (code.contains(&format!("use {word}")) || code.contains(&format!(" {word}::")))
-            });
-            if uses && !allowed.contains(&module_of(&path)) {
-                wrong.push(format!("src/{path} uses {word}"));
+            if path[0].starts_with(word) && !allowed.contains(&module_of(file)) {
+                wrong.insert(format!("src/{file} uses {word}"));
             }
         }
     }
