@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::client;
 use crate::config::{Config, StreamConfig};
-use crate::data::{Header, LabelMatcher, MatchOp, Micros, Selector, headers};
+use crate::data::{Header, LabelMatcher, MatchOp, Micros, Selector, Viewer, headers};
 use crate::demo;
 use crate::embedded_kafka;
 use crate::sources::{Broker, Outgoing, Pace, Producer, TopicSpec, ensure_topics, reach, resolve_time};
@@ -162,7 +162,7 @@ pub async fn delete_series(config: &Config, args: &DeleteArgs) -> Result<()> {
         labels,
     };
     let store = Store::of(config)?;
-    let deleted = admin::delete_series(&store.url, &selector).await?;
+    let deleted = admin::delete_series(&store.url, &Viewer::operator().select(selector)).await?;
     println!("deleted {} series and {} points", deleted.series, deleted.points);
     Ok(())
 }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use self::engine::{Engine, Join, Shared};
 use self::lengths::Lengths;
 use super::hub::{self, HubHandle, SubscribeError};
-use crate::data::{Bucket, ClientKey, Micros, Selector, SeriesId, Step};
+use crate::data::{Bucket, ClientKey, Matched, Micros, Scoped, Step};
 use crate::live::windows::{End, Receiver, Updates, Waiting, updates};
 use crate::live::{self, Options};
 use crate::store::DatabaseUrl;
@@ -52,7 +52,7 @@ pub struct AggregatesHandle {
 pub struct Request {
     /// Who asks; `None` where clients cannot be told apart.
     pub client: Option<ClientKey>,
-    pub selector: Selector,
+    pub scoped: Scoped,
     pub window: Step,
     /// Kept windows from here on come first, besides the current one of each series.
     pub since: Option<Micros>,
@@ -74,7 +74,7 @@ pub struct Subscription {
 #[derive(Clone, Debug)]
 struct Present {
     client: Option<ClientKey>,
-    selector: Selector,
+    scoped: Scoped,
 }
 
 /// A length in use.
@@ -142,7 +142,7 @@ impl AggregatesHandle {
         };
         let (sender, receiver) = updates(request.every, &self.waiting);
         let join = Join {
-            selector: request.selector,
+            scoped: request.scoped,
             since: request.since,
             updates: sender,
         };
@@ -163,8 +163,8 @@ impl AggregatesHandle {
 
 impl Subscription {
     /// The series that have windows, before anything was taken.
-    pub fn series(&self) -> Vec<SeriesId> {
-        self.receiver.series().into_iter().collect()
+    pub fn series(&self) -> Vec<Matched> {
+        self.receiver.series()
     }
 
     /// Windows of a backfill, to come before those that wait.
@@ -194,18 +194,18 @@ impl Present {
     /// Beside what was asked for it demands a metric that no series has. So the client's selectors
     /// are counted like those of others.
     fn of(request: &Request) -> Self {
-        let selector = &request.selector;
-        let metric = format!("\0{}", selector.metric.as_deref().unwrap_or_default());
+        let metric = request.scoped.selector().metric.as_deref();
+        let metric = format!("\0{}", metric.unwrap_or_default());
         Self {
             client: request.client,
-            selector: Selector::new(Some(metric), selector.labels.clone()),
+            scoped: request.scoped.with_metric(metric),
         }
     }
 
     /// A place among the hub's subscribers that is given nothing.
     async fn presence(&self, hub: &HubHandle) -> Result<hub::Subscription, End> {
         let options = Options::default();
-        let presence = hub.subscribe(self.client, self.selector.clone(), options);
+        let presence = hub.subscribe(self.client, self.scoped.clone(), options);
         presence.await.map_err(|error| match error {
             SubscribeError::GoingAway => End::GoingAway,
             SubscribeError::Unavailable => End::Unavailable,

@@ -22,7 +22,7 @@ use self::pages::Leaf;
 use crate::data::cursor::Backfill;
 use crate::data::shares::Limits;
 use crate::data::stored::Range;
-use crate::data::{Class, ClientKey, Cursor, Mark, Micros, Selector, Shares};
+use crate::data::{Class, ClientKey, Cursor, Mark, Micros, Scoped, Shares};
 use crate::store::DatabaseUrl;
 use crate::store::tail::{Horizon, Names, Tail, TailError};
 use crate::telemetry::Metrics;
@@ -143,15 +143,15 @@ impl Archive {
         self.ask(&self.horizons, |reply| reply).await
     }
 
-    /// Every series that the selector selects, by a statement that began after this call; `None`:
+    /// Every series that is selected, by a statement that began after this call; `None`:
     /// more than [`SERIES_MAX`].
-    pub async fn matching(&self, selector: &Selector) -> Result<Matching, Unanswered> {
-        let lane = match selector.metric {
+    pub async fn matching(&self, scoped: &Scoped) -> Result<Matching, Unanswered> {
+        let lane = match scoped.metric() {
             Some(_) => &self.series,
             None => &self.scans,
         };
         self.ask(lane, |reply| lookups::Question {
-            selector: selector.clone(),
+            scoped: scoped.clone(),
             client: self.client,
             reply,
         })
@@ -169,14 +169,14 @@ impl Archive {
     /// What is stored of the series from `backfill` on, below the seam; `None` at the end.
     pub async fn history(
         &self,
-        selector: &Selector,
+        scoped: &Scoped,
         names: &Arc<Names>,
         at: &Cursor,
         backfill: &Backfill,
     ) -> Result<Option<Arc<Chapter>>, Unanswered> {
         self.ask(&self.histories, |reply| histories::Question {
             key: histories::Key {
-                selector: selector.clone(),
+                scoped: scoped.clone(),
                 since: backfill.since,
                 done: backfill.done,
                 seam: at.positions.clone(),

@@ -90,6 +90,7 @@ impl Maintenance {
 mod tests {
     use super::*;
     use crate::cache::Latest;
+    use crate::data::Matched;
     use crate::store::testing::batches::{Input, Node, second};
     use std::collections::BTreeMap;
 
@@ -100,7 +101,7 @@ mod tests {
         node.write(Input::empty().share(&a, 0, 1).record(0, 1, &[("x", 1, 1.0)]))
             .await;
         let latest = LatestCache::local(10);
-        let lookup = latest.lookup(&[1]).await;
+        let lookup = latest.lookup(&Matched::of_ids([1])).await;
         let point = Latest {
             series: 1,
             ts: second(1),
@@ -109,7 +110,7 @@ mod tests {
             offset: 0,
         };
         latest.put_back(&lookup.epoch, vec![point]);
-        assert_eq!(latest.lookup(&[1]).await.found, [point]);
+        assert_eq!(latest.lookup(&Matched::of_ids([1])).await.found, [point]);
 
         let day = Duration::from_secs(86_400);
         let keep = Keep {
@@ -127,6 +128,6 @@ mod tests {
             matches!(run.outcome, Maintained::Done { partitions: 1, .. }),
             "{run:?}"
         );
-        assert_eq!(latest.lookup(&[1]).await.missing, [1]);
+        assert_eq!(latest.lookup(&Matched::of_ids([1])).await.missing, [1]);
     }
 }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub use bus::{Bus, BusEvent};
 pub use link::{CacheError, RedisConfig, check_url};
 
-use crate::data::{Micros, PartitionId, SeriesId, Stored};
+use crate::data::{Matched, Micros, PartitionId, SeriesId, Stored};
 use crate::telemetry::{Metrics, Status};
 
 /// The newest point of one series.
@@ -86,10 +86,11 @@ impl LatestCache {
     }
 
     /// Never fails: what cannot be asked is missing.
-    pub async fn lookup(&self, series: &[SeriesId]) -> Lookup {
+    pub async fn lookup(&self, of: &[Matched]) -> Lookup {
+        let ids: Vec<SeriesId> = of.iter().map(|series| series.id).collect();
         match &self.0 {
-            Kind::Local(cache) => cache.lookup(series),
-            Kind::Redis(cache) => cache.lookup(series).await,
+            Kind::Local(cache) => cache.lookup(&ids),
+            Kind::Redis(cache) => cache.lookup(&ids).await,
         }
     }
 

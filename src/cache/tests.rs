@@ -147,7 +147,7 @@ fn stored(points: &[Latest]) -> Arc<Stored> {
 /// Asks until the answer is `expected`; what is written arrives a little later.
 async fn becomes(cache: &LatestCache, id: SeriesId, expected: Option<Latest>) {
     eventually(&format!("{id} is {expected:?}"), async || {
-        cache.lookup(&[id]).await.found.first().copied() == expected
+        cache.lookup(&Matched::of_ids([id])).await.found.first().copied() == expected
     })
     .await;
 }
@@ -155,10 +155,10 @@ async fn becomes(cache: &LatestCache, id: SeriesId, expected: Option<Latest>) {
 /// Has the cache know `latest`, as after a first read from Postgres.
 async fn learn(cache: &LatestCache, latest: Latest) {
     eventually("the cache can be asked", async || {
-        cache.lookup(&[latest.series]).await.epoch != Epoch::default()
+        cache.lookup(&Matched::of_ids([latest.series])).await.epoch != Epoch::default()
     })
     .await;
-    let lookup = cache.lookup(&[latest.series]).await;
+    let lookup = cache.lookup(&Matched::of_ids([latest.series])).await;
     cache.put_back(&lookup.epoch, vec![latest]);
     becomes(cache, latest.series, Some(latest)).await;
 }
@@ -190,7 +190,7 @@ async fn a_series_nobody_asked_for_is_not_believed_from_a_write_alone() {
     on_both(|cache| async move {
         cache.offer(&stored(&[point(1, 20, 1, 8, 2.0)]));
         learn(&cache, point(2, 1, 1, 1, 1.0)).await;
-        let lookup = cache.lookup(&[1, 2]).await;
+        let lookup = cache.lookup(&Matched::of_ids([1, 2])).await;
         assert_eq!(lookup.missing, [1]);
         assert_eq!(lookup.found.len(), 1);
     })
@@ -201,7 +201,7 @@ async fn a_series_nobody_asked_for_is_not_believed_from_a_write_alone() {
 async fn a_commit_between_the_read_of_postgres_and_its_entry_is_not_lost() {
     on_both(|cache| async move {
         learn(&cache, point(9, 1, 1, 1, 1.0)).await;
-        let lookup = cache.lookup(&[1]).await;
+        let lookup = cache.lookup(&Matched::of_ids([1])).await;
         let read = point(1, 10, 1, 1, 1.0);
         cache.offer(&stored(&[point(1, 20, 1, 2, 2.0)]));
         cache.put_back(&lookup.epoch, vec![read]);
@@ -225,17 +225,17 @@ async fn two_partitions_at_one_time_are_for_postgres_to_judge() {
 async fn a_new_epoch_ignores_the_entries_and_the_answers_of_the_old_one() {
     on_both(|cache| async move {
         learn(&cache, point(1, 10, 1, 5, 1.0)).await;
-        let old = cache.lookup(&[2]).await;
+        let old = cache.lookup(&Matched::of_ids([2])).await;
         cache.invalidate();
         becomes(&cache, 1, None).await;
         eventually("the new epoch", async || {
-            let epoch = cache.lookup(&[2]).await.epoch;
+            let epoch = cache.lookup(&Matched::of_ids([2])).await.epoch;
             epoch != old.epoch && epoch != Epoch::default()
         })
         .await;
         cache.put_back(&old.epoch, vec![point(2, 1, 1, 1, 1.0)]);
         learn(&cache, point(3, 1, 1, 1, 1.0)).await;
-        assert_eq!(cache.lookup(&[2]).await.missing, [2]);
+        assert_eq!(cache.lookup(&Matched::of_ids([2])).await.missing, [2]);
     })
     .await;
 }
@@ -246,14 +246,14 @@ async fn a_full_cache_forgets_and_fills_anew() {
     for id in 0..50 {
         learn(&cache, point(id, 1, 1, 1, 1.0)).await;
     }
-    let known = cache.lookup(&(0..50).collect::<Vec<_>>()).await.found.len();
+    let known = cache.lookup(&Matched::of_ids(0..50)).await.found.len();
     assert!((1..=3).contains(&known), "{known}");
 
     let redis = Redis::start().await;
     let cache = redis.cache().0;
     learn(&cache, point(0, 1, 1, 1, 1.0)).await;
     for from in 0..11 {
-        let ids: Vec<_> = (from * 1_000..(from + 1) * 1_000).collect();
+        let ids = Matched::of_ids(from * 1_000..(from + 1) * 1_000);
         assert_ne!(cache.lookup(&ids).await.epoch, Epoch::default());
     }
     becomes(&cache, 0, None).await;
@@ -271,12 +271,12 @@ async fn a_restart_of_redis_heals_and_what_its_disk_brings_back_is_ignored() {
         status.snapshot().degraded.contains_key("redis")
     })
     .await;
-    assert_eq!(cache.lookup(&[1]).await.missing, [1]);
+    assert_eq!(cache.lookup(&Matched::of_ids([1])).await.missing, [1]);
     assert!(metrics.cache_errors.get() > 0);
 
     redis.run().await;
     eventually("it heals", async || status.snapshot().degraded.is_empty()).await;
-    assert_eq!(cache.lookup(&[1]).await.missing, [1]);
+    assert_eq!(cache.lookup(&Matched::of_ids([1])).await.missing, [1]);
     learn(&cache, point(1, 20, 1, 2, 2.0)).await;
 }
 
@@ -292,7 +292,7 @@ async fn a_redis_that_is_away_or_stands_still_blocks_nobody() {
         cache.offer(&stored(&[point(1, 100 + ts, 1, 2, 2.0)]));
     }
     assert!(began.elapsed() < Duration::from_secs(1));
-    assert_eq!(cache.lookup(&[1]).await.missing, [1]);
+    assert_eq!(cache.lookup(&Matched::of_ids([1])).await.missing, [1]);
     assert!(began.elapsed() < Duration::from_secs(2));
     rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
     learn(&cache, point(1, 2_000, 1, 2, 3.0)).await;
@@ -301,7 +301,7 @@ async fn a_redis_that_is_away_or_stands_still_blocks_nobody() {
     for ts in 0..1_000 {
         cache.offer(&stored(&[point(1, 5_000 + ts, 1, 2, 2.0)]));
     }
-    assert_eq!(cache.lookup(&[1]).await.missing, [1]);
+    assert_eq!(cache.lookup(&Matched::of_ids([1])).await.missing, [1]);
 }
 
 #[tokio::test]

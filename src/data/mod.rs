@@ -7,12 +7,13 @@ pub mod day;
 pub mod series;
 pub mod expression;
 pub mod pattern;
-pub mod selector;
+pub mod selection;
 pub mod shares;
 pub mod batch;
 pub mod budget;
 pub mod claim;
 pub mod client;
+pub mod problem;
 pub mod reject;
 pub mod stored;
 pub mod cursor;
@@ -38,8 +39,11 @@ pub use cursor::{Cursor, Mark, Positions};
 pub use day::Day;
 pub use grid::Grid;
 pub use installation::Installation;
+pub use problem::{Code, Problem};
 pub use reject::{Reason, Rejected};
-pub use selector::{BadMatcher, LabelMatcher, METRIC_NAME, MatchOp, Selector};
+pub use selection::{
+    BadSelector, LabelMatcher, METRIC_NAME, MatchOp, Matched, Scope, Scoped, Selector, Viewer,
+};
 pub use series::Series;
 pub use shares::{Class, Overloaded, Shares};
 pub use stored::{PartitionId, SeriesId, Stored, StoredPoint, StoredSeries};

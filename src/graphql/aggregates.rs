@@ -57,7 +57,7 @@ impl Aggregates {
         let since = backfill.map(|Duration(span)| step.bucket(Micros::now().minus(span).max(oldest)));
         let request = Request {
             client: ctx.data_opt::<ClientKey>().copied(),
-            selector: selector.into_live_selector()?,
+            scoped: selector.scoped_live(ctx)?,
             window: step,
             since,
             every: every.map_or(Span::ZERO, |Duration(every)| every),
@@ -70,8 +70,8 @@ impl Aggregates {
         let windows = handle.subscribe(request).await.map_err(error)?;
         if let Some(since) = since {
             // After the subscription, so that whatever comes later is an update.
-            let ids = windows.series();
-            let older = reader.buckets(&ids, since, Micros::LAST, step).await;
+            let series = windows.series();
+            let older = reader.buckets(&series, since, Micros::LAST, step).await;
             windows.fill(older.map_err(read_error)?);
         }
         Ok(unfold(Some(windows), move |windows| {
@@ -145,7 +145,7 @@ impl AggregateWindow {
                 .then(|| value(bucket, aggregate))?
         };
         Self {
-            series: Series(window.series.clone()),
+            series: Series(window.series.clone().into()),
             closed: window.closed,
             points: Long(bucket.count),
             // As `history` says it: nothing is before the first time there is.

@@ -7,9 +7,9 @@ use super::connection::{check_key, connection, cursor};
 use super::limits;
 use super::scalars::Long;
 use super::selector::SeriesSelector;
-use super::services::{read_error, reader};
+use super::services::{read_error, reader, viewer};
 use super::types::{LabelName, LabelValue, Metric, Series};
-use crate::data::StoredSeries;
+use crate::data::{Matched, Selector};
 use crate::store::read::{Counted, MetricFilter, Search};
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,7 +36,8 @@ impl Catalogue {
                 .map(|first| limits::page(Some(first), limits::NAMES_MAX))
                 .transpose()?,
         };
-        let rows = reader(ctx)?.metrics(&filter).await.map_err(read_error)?;
+        let all = viewer(ctx)?.select(Selector::default());
+        let rows = reader(ctx)?.metrics(&all, &filter).await.map_err(read_error)?;
         let metric = |Counted { text, series }| Metric {
             name: text,
             series: Long(series),
@@ -53,16 +54,16 @@ impl Catalogue {
         #[graphql(desc = "1 to 10000, 100 when left out.")] first: Option<i32>,
         #[graphql(desc = "`endCursor` of the page before.")] after: Option<String>,
     ) -> Result<Connection<KeyCursor, Series, EmptyFields, EmptyFields>> {
-        let selector = selector.into_selector()?;
+        let scoped = selector.scoped(ctx)?;
         let first = limits::page(first, limits::PAGE_MAX)?;
         let after = cursor::<KeyCursor>(after)?.map(|c| c.0);
         check_key(after.as_deref())?;
         let page = reader(ctx)?
-            .series(&selector, after.as_deref(), first)
+            .series(&scoped, after.as_deref(), first)
             .await
             .map_err(read_error)?;
-        let cursor = |s: &StoredSeries| OpaqueCursor(s.series.key.to_string());
-        Ok(connection(after.is_some(), page, cursor, Series))
+        let cursor = |s: &Matched| OpaqueCursor(s.series.key.to_string());
+        Ok(connection(after.is_some(), page, cursor, |s| Series(s.into())))
     }
 
     /// The label names of the matching series, sorted, and how many of these series carry each.
@@ -75,10 +76,10 @@ impl Catalogue {
         search: Option<String>,
         #[graphql(desc = "1 to 1000, 100 when left out.")] first: Option<i32>,
     ) -> Result<Vec<LabelName>> {
-        let selector = selector.into_selector()?;
+        let scoped = selector.scoped(ctx)?;
         let search = search_for(search)?;
         let first = limits::page(first, limits::NAMES_MAX)?;
-        let rows = reader(ctx)?.labels(&selector, search.as_ref(), Some(first)).await;
+        let rows = reader(ctx)?.labels(&scoped, search.as_ref(), Some(first)).await;
         let name = |Counted { text, series }| LabelName {
             name: text,
             series: Long(series),
@@ -99,11 +100,11 @@ impl Catalogue {
         #[graphql(desc = "1 to 1000, 100 when left out.")] first: Option<i32>,
     ) -> Result<Vec<LabelValue>> {
         limits::short("name", &name, limits::TEXT_MAX)?;
-        let selector = selector.into_selector()?;
+        let scoped = selector.scoped(ctx)?;
         let search = search_for(search)?;
         let first = limits::page(first, limits::NAMES_MAX)?;
         let rows = reader(ctx)?
-            .label_values(&name, &selector, search.as_ref(), Some(first))
+            .label_values(&name, &scoped, search.as_ref(), Some(first))
             .await;
         let value = |Counted { text, series }| LabelValue {
             value: text,

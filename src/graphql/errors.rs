@@ -1,66 +1,27 @@
 //! Errors a client can act on: each carries a code in `extensions.code`.
 
-use async_graphql::{Error, ErrorExtensionValues, ErrorExtensions, Response, ServerError};
+use async_graphql::{Error, ErrorExtensionValues, Response, ServerError, Value};
 
 use super::limits::{ERRORS_MAX, MESSAGE_MAX};
-
-/// The vocabulary of `extensions.code`, documented in the README.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
-    /// The document does not parse, does not fit the schema, or is too large, deep or complex.
-    GraphqlValidationFailed,
-    /// A variable or an argument has an unusable value.
-    BadUserInput,
-    /// The answer would have more rows than the limit; ask for less or page through it.
-    TooManyRows,
-    /// The query ran into the statement time-out.
-    QueryTimeout,
-    /// Retention has dropped what the answer needs; `extensions.earliest` says from when on it can
-    /// be given, `extensions.archived` whether the archive has the rest.
-    NotAvailableAtThisAge,
-    /// No such stream, dead letter, …
-    NotFound,
-    /// The cursor cannot be continued without a hole; `extensions.earliestCursor` can.
-    ResumeGap,
-    /// The subscriber could not keep up and chose (or left) `onOverflow: CLOSE`.
-    SlowClient,
-    /// The server is about to stop; resume elsewhere with the last cursor.
-    GoingAway,
-    /// A part this answer needs is away for the moment; retrying later helps.
-    Unavailable,
-    /// Others, or this client itself, ask for too much at the moment; `extensions.retryAfter` says
-    /// in how many seconds to come back.
-    Overloaded,
-    /// The stream is paused, because too many of its records failed: what is sent now would wait.
-    StreamPaused,
-    /// A dead letter whose payload was cut cannot be sent again.
-    PayloadTruncated,
-    /// Our own mistake; the logs have more.
-    Internal,
-}
+pub use crate::data::Code;
+use crate::data::Problem;
 
 impl Code {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
-            Self::BadUserInput => "BAD_USER_INPUT",
-            Self::TooManyRows => "TOO_MANY_ROWS",
-            Self::QueryTimeout => "QUERY_TIMEOUT",
-            Self::NotAvailableAtThisAge => "NOT_AVAILABLE_AT_THIS_AGE",
-            Self::NotFound => "NOT_FOUND",
-            Self::ResumeGap => "RESUME_GAP",
-            Self::SlowClient => "SLOW_CLIENT",
-            Self::GoingAway => "GOING_AWAY",
-            Self::Unavailable => "UNAVAILABLE",
-            Self::Overloaded => "OVERLOADED",
-            Self::StreamPaused => "STREAM_PAUSED",
-            Self::PayloadTruncated => "PAYLOAD_TRUNCATED",
-            Self::Internal => "INTERNAL",
-        }
-    }
-
     pub fn error(self, message: impl Into<String>) -> Error {
-        Error::new(message).extend_with(|_, extensions| extensions.set("code", self.as_str()))
+        Problem::new(self, message).into()
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        let mut extensions = ErrorExtensionValues::default();
+        for (name, value) in problem.extensions() {
+            extensions.set(name, Value::from_json(value).unwrap_or_default());
+        }
+        Self {
+            extensions: Some(extensions),
+            ..Self::new(problem.message)
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use self::live::{Event, Live};
 use super::errors::Code;
 use crate::actors::archive::Archive;
 use crate::actors::hub::{HubHandle, SubscribeError};
-use crate::data::{ClientKey, Cursor, Mark, Selector};
+use crate::data::{ClientKey, Cursor, Mark, Scoped};
 use crate::live::{Fold, Overflow, Pick};
 
 mod batches;
@@ -44,7 +44,7 @@ pub enum Start {
 pub struct Request {
     /// Who asks; `None` where clients cannot be told apart.
     pub client: Option<ClientKey>,
-    pub selector: Selector,
+    pub scoped: Scoped,
     pub start: Start,
     /// Conflates to one point of each series in this time.
     pub every: Option<Duration>,

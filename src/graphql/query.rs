@@ -1,6 +1,6 @@
 //! The questions about points, latest, past and page by page, and the state of the pipeline.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_graphql::connection::{Connection, EmptyFields, OpaqueCursor};
@@ -14,8 +14,8 @@ use super::selector::SeriesSelector;
 use super::services::{Services, read_error, reader, services};
 use super::types::{Across, Aggregate, Fill, LatestPoint, PipelineStatus, Point, Series, SeriesHistory};
 use crate::cache::Latest;
-use crate::data::{self, Micros, SeriesId, StoredSeries};
-use crate::history::{self, BadQuestion, HistoryError};
+use crate::data::{self, Matched, Micros, Problem, SeriesId};
+use crate::history;
 use crate::store::read::{self, PointKey, Reader};
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,14 +31,13 @@ impl Query {
     /// The newest point of each matching series, by key; a series without points is left out.
     #[graphql(complexity = "limits::WHOLE_ANSWER + child_complexity")]
     async fn latest(&self, ctx: &Context<'_>, selector: SeriesSelector) -> Result<Vec<LatestPoint>> {
-        let selector = selector.into_selector()?;
+        let scoped = selector.scoped(ctx)?;
         let reader = reader(ctx)?;
-        let series = reader.matching(&selector).await.map_err(read_error)?;
-        let ids: Vec<SeriesId> = series.iter().map(|s| s.id).collect();
-        let newest = newest(services(ctx)?, reader, &ids).await?;
-        let point = |series: StoredSeries| {
+        let series = reader.matching(&scoped).await.map_err(read_error)?;
+        let newest = newest(services(ctx)?, reader, &series).await?;
+        let point = |series: Matched| {
             newest.get(&series.id).map(|point| LatestPoint {
-                series: Series(series),
+                series: Series(series.into()),
                 ts: DateTime(point.ts),
                 value: point.value,
             })
@@ -101,23 +100,21 @@ impl Query {
         let step = step
             .map(|Step(text)| history::Step::parse(&text, time_zone.as_deref().unwrap_or(UTC)))
             .transpose()
-            .map_err(bad)?;
+            .map_err(told)?;
         // A negative number is out of range like 0.
         let most = max_points.map(|most| usize::try_from(most).unwrap_or_default());
         let question = history::Question {
-            selector: selector.into_selector()?,
+            scoped: selector.scoped(ctx)?,
             from: from.0,
             to: to.map_or_else(Micros::now, |to| to.0),
-            what: history::What::of(step, asked, most).map_err(bad)?,
+            what: history::What::of(step, asked, most).map_err(told)?,
             group: group_by.map(|by| history::Group {
                 by,
                 across: across.unwrap_or(Across::Avg).into(),
             }),
             fill: fill.unwrap_or_default().with(fill_value)?,
         };
-        let answer = history::answer(reader(ctx)?, &question)
-            .await
-            .map_err(history_error)?;
+        let answer = history::answer(reader(ctx)?, &question).await.map_err(told)?;
         let asked: Arc<[data::Aggregate]> = match question.what {
             history::What::Points { .. } => Arc::new([]),
             history::What::Buckets { aggregates, .. } => aggregates.into(),
@@ -138,7 +135,7 @@ impl Query {
         #[graphql(desc = "1 to 10000, 100 when left out.")] first: Option<i32>,
         #[graphql(desc = "`endCursor` of the page before.")] after: Option<String>,
     ) -> Result<Connection<PointCursor, Point, EmptyFields, EmptyFields>> {
-        let selector = selector.into_selector()?;
+        let scoped = selector.scoped(ctx)?;
         let to = span(from, to)?;
         let first = limits::page(first, limits::PAGE_MAX)?;
         let after = cursor::<PointCursor>(after)?.map(|c| PointKey {
@@ -147,7 +144,7 @@ impl Query {
         });
         check_key(after.as_ref().map(|key| key.series.as_str()))?;
         let page = reader(ctx)?
-            .points(&selector, from.0, to, after.as_ref(), first)
+            .points(&scoped, from.0, to, after.as_ref(), first)
             .await
             .map_err(read_error)?;
         let cursor = |p: &read::PointRow| OpaqueCursor((p.series.series.key.to_string(), p.ts.0));
@@ -166,9 +163,12 @@ impl Query {
 }
 
 /// From the cache, and from Postgres what the cache lacks.
-async fn newest(services: &Services, reader: &Reader, ids: &[SeriesId]) -> Result<HashMap<SeriesId, Latest>> {
-    let known = services.latest.lookup(ids).await;
-    let read = reader.latest(&known.missing).await.map_err(read_error)?;
+async fn newest(services: &Services, reader: &Reader, of: &[Matched]) -> Result<HashMap<SeriesId, Latest>> {
+    let known = services.latest.lookup(of).await;
+    let missing: HashSet<SeriesId> = known.missing.into_iter().collect();
+    let missing = of.iter().filter(|series| missing.contains(&series.id));
+    let missing: Vec<Matched> = missing.cloned().collect();
+    let read = reader.latest(&missing).await.map_err(read_error)?;
     let read: Vec<Latest> = read.into_iter().map(entry).collect();
     let all = known.found.iter().chain(&read);
     let newest = all.map(|latest| (latest.series, *latest)).collect();
@@ -206,13 +206,6 @@ fn aggregates(named: Option<Vec<Aggregate>>, percentiles: Option<Vec<f64>>) -> O
     Some(named.chain(percentiles).collect())
 }
 
-fn bad(question: BadQuestion) -> Error {
-    Code::BadUserInput.error(question.to_string())
-}
-
-fn history_error(error: HistoryError) -> Error {
-    match error {
-        HistoryError::Bad(question) => bad(question),
-        HistoryError::Read(error) => read_error(error),
-    }
+fn told(why: impl Into<Problem>) -> Error {
+    why.into().into()
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use async_graphql::{Context, Error, ErrorExtensions, Result};
+use async_graphql::{Context, Error, Result};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -15,7 +15,7 @@ use super::new_series::NewSeries;
 use super::types::StreamSettings;
 use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
-use crate::data::{Header, Micros};
+use crate::data::{Header, Micros, Problem, Viewer};
 use crate::sources::producer::{self, Placed, Producer};
 use crate::store::read::{ReadError, Reader};
 use crate::telemetry::{Metrics, Samples, Status};
@@ -147,62 +147,19 @@ pub fn reader<'a>(ctx: &Context<'a>) -> Result<&'a Reader> {
         .map_err(|_| Code::Internal.error("the request came without a reader"))
 }
 
-/// In seconds.
-const OVERLOADED_RETRY_AFTER: u32 = 1;
-
-/// The error a client sees. What only we can mend is logged here and not told.
-pub fn read_error(error: ReadError) -> Error {
-    match error {
-        ReadError::Timeout => Code::QueryTimeout
-            .error("the query took too long; ask for a shorter span, fewer series or a longer step"),
-        ReadError::Unavailable(why) => {
-            tracing::warn!(%why, "a query could not reach postgres");
-            Code::Unavailable.error("postgres is away; try again in a moment")
-        }
-        ReadError::Overloaded { own_share } => {
-            let why = match own_share {
-                true => "you have as many questions open as one client may; try again in a moment",
-                false => "too much is being read at once; try again in a moment",
-            };
-            overloaded(why).extend_with(|_, extensions| extensions.set("ownShare", own_share))
-        }
-        ReadError::TooManyInstants { limit } => Code::TooManyRows.error(format!(
-            "the series times the steps are more than {limit}; ask for fewer series, a shorter span or \
-             a longer step"
-        )),
-        ReadError::TooManyRows { limit } => Code::TooManyRows.error(format!(
-            "the answer has more than {limit} rows; ask for a shorter span, fewer series or a \
-             longer step, or page through points"
-        )),
-        ReadError::TooManySeries { limit } => Code::TooManyRows.error(format!(
-            "the selector matches more than {limit} series; narrow it, or page through series"
-        )),
-        ReadError::NotAvailable { earliest, archived } => {
-            let restore = if archived {
-                "; the archive has it, see `streamsync restore`"
-            } else {
-                ""
-            };
-            let error = Code::NotAvailableAtThisAge.error(format!(
-                "what this needs is kept only from {earliest} on{restore}"
-            ));
-            error.extend_with(|_, extensions| {
-                extensions.set("earliest", earliest.to_string());
-                extensions.set("archived", archived);
-            })
-        }
-        ReadError::Other(why) => {
-            tracing::error!(%why, "a query failed");
-            Code::Internal.error("the query failed; the server's log says why")
-        }
-    }
+/// Who asks; HTTP says so with each request.
+pub fn viewer<'a>(ctx: &Context<'a>) -> Result<&'a Viewer> {
+    ctx.data::<Viewer>()
+        .map_err(|_| Code::Internal.error("the request came without a viewer"))
 }
 
-/// `OVERLOADED` with the seconds after which to come back.
+/// The error a client sees.
+pub fn read_error(error: ReadError) -> Error {
+    Problem::from(error).into()
+}
+
 pub fn overloaded(why: &str) -> Error {
-    Code::Overloaded
-        .error(why)
-        .extend_with(|_, extensions| extensions.set("retryAfter", OVERLOADED_RETRY_AFTER))
+    Problem::overloaded(why).into()
 }
 
 pub fn publish_error(error: NotPublished) -> Error {

@@ -85,7 +85,7 @@ impl Subscription {
         }
         let request = Request {
             client: ctx.data_opt::<ClientKey>().copied(),
-            selector: selector.into_live_selector()?,
+            scoped: selector.scoped_live(ctx)?,
             start,
             every: every.map(|Duration(span)| span),
             fold: fold.unwrap_or_default().into(),

@@ -14,6 +14,7 @@ use super::{Api, sdl};
 use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
 use crate::config::StreamConfig;
+use crate::data::Viewer;
 use crate::sources::producer::Placed;
 use crate::store::DatabaseUrl;
 use crate::store::read::{ReadLimits, Reader};
@@ -127,7 +128,9 @@ impl World {
     }
 
     async fn ask(&self, query: &str) -> Value {
-        let request = Request::new(query).data(self.reader.clone());
+        let request = Request::new(query)
+            .data(self.reader.clone())
+            .data(Viewer::everyone());
         serde_json::to_value(self.api.execute(request).await).unwrap()
     }
 
@@ -270,6 +273,7 @@ async fn variables_of_another_operation_need_no_values() {
         Request::new(query)
             .operation_name(name)
             .data(world.reader.clone())
+            .data(Viewer::everyone())
     };
     assert_eq!(world.api.execute(request("A")).await.errors, []);
     // Their own operation needs them.

@@ -17,7 +17,7 @@ pub use question::{
     Across, Answer, AnswerLine, BadQuestion, CalendarUnit, Fill, Group, Question, Step, Subject, What,
 };
 
-use crate::data::{Columns, Grid, Micros, SeriesId, StoredSeries};
+use crate::data::{Code, Columns, Grid, Matched, Micros, Problem, SeriesId};
 use crate::store::read::{ReadError, Reader};
 
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -28,12 +28,27 @@ pub enum HistoryError {
     Read(#[from] ReadError),
 }
 
+impl From<HistoryError> for Problem {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::Bad(bad) => bad.into(),
+            HistoryError::Read(error) => error.into(),
+        }
+    }
+}
+
+impl From<BadQuestion> for Problem {
+    fn from(bad: BadQuestion) -> Self {
+        Self::new(Code::BadUserInput, bad.to_string())
+    }
+}
+
 /// The whole answer, or an error; never a cut one. One statement for the series, and one for the
 /// points of all of them, except where they are thinned.
 pub async fn answer(reader: &Reader, question: &Question) -> Result<Answer, HistoryError> {
     // Before anything is read.
     question.check()?;
-    let series = reader.matching(&question.selector).await?;
+    let series = reader.matching(&question.scoped).await?;
     answer_for(reader, question, series).await
 }
 
@@ -41,7 +56,7 @@ pub async fn answer(reader: &Reader, question: &Question) -> Result<Answer, Hist
 pub async fn answer_for(
     reader: &Reader,
     question: &Question,
-    series: Vec<StoredSeries>,
+    series: Vec<Matched>,
 ) -> Result<Answer, HistoryError> {
     question.check()?;
     // Nothing is stored beyond these.
@@ -54,17 +69,16 @@ pub async fn answer_for(
             lines: Vec::new(),
         });
     }
-    let ids: Vec<SeriesId> = series.iter().map(|s| s.id).collect();
     let (grid, read) = match &question.what {
         What::Buckets { step, aggregates } => {
             let grid = step.grid(from, to)?;
-            let read = reader.aggregated(&ids, from, to, &grid, aggregates).await?;
+            let read = reader.aggregated(&series, from, to, &grid, aggregates).await?;
             (Some(grid), read)
         }
-        What::Points { max: Some(most) } => (None, thin::read(reader, &ids, (from, to), *most).await?),
-        What::Points { max: None } => (None, reader.stored(&ids, from, to).await?),
+        What::Points { max: Some(most) } => (None, thin::read(reader, &series, (from, to), *most).await?),
+        What::Points { max: None } => (None, reader.stored(&series, from, to).await?),
     };
-    let by_id: HashMap<SeriesId, StoredSeries> = series.into_iter().map(|s| (s.id, s)).collect();
+    let by_id: HashMap<SeriesId, Matched> = series.into_iter().map(|s| (s.id, s)).collect();
     let mut lines = named(&by_id, question.group.as_ref(), read);
     if let Some(grid) = &grid {
         fill(question.fill, grid, (from, to), &mut lines, reader.limits().rows)?;
@@ -73,13 +87,13 @@ pub async fn answer_for(
 }
 
 fn named(
-    series: &HashMap<SeriesId, StoredSeries>,
+    series: &HashMap<SeriesId, Matched>,
     group: Option<&Group>,
     lines: Vec<(SeriesId, Columns)>,
 ) -> Vec<AnswerLine> {
     let lines = lines
         .into_iter()
-        .filter_map(|(id, line)| Some((series.get(&id)?, line)));
+        .filter_map(|(id, line)| Some((&**series.get(&id)?, line)));
     match group {
         None => lines
             .map(|(of, line)| AnswerLine {

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use jiff::tz::TimeZone;
 
-use crate::data::{self, Aggregate, Columns, Micros, Selector, StoredSeries};
+use crate::data::{self, Aggregate, Columns, Micros, Scoped, StoredSeries};
 
 /// What `maxPoints` may be.
 const POINTS: RangeInclusive<usize> = 2..=100_000;
@@ -13,7 +13,7 @@ const GROUP_BY_MAX: usize = 32;
 
 #[derive(Clone, Debug)]
 pub struct Question {
-    pub selector: Selector,
+    pub scoped: Scoped,
     /// `from <= ts < to`.
     pub from: Micros,
     pub to: Micros,

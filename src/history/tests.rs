@@ -1,7 +1,7 @@
 //! Questions to a real Postgres, from the series to the filled lines of groups.
 
 use super::*;
-use crate::data::{Aggregate, Selector};
+use crate::data::{Aggregate, Selector, Viewer};
 use crate::store::read::ReadLimits;
 use crate::store::testing::Database;
 
@@ -41,7 +41,7 @@ impl World {
 
     fn question(&self, what: What) -> Question {
         Question {
-            selector: Selector::new(Some("t".to_owned()), Vec::new()),
+            scoped: Viewer::everyone().select(Selector::new(Some("t".to_owned()), Vec::new())),
             from: self.from,
             to: Micros(self.from.0 + 72 * HOUR),
             what,

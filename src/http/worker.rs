@@ -8,7 +8,7 @@ use actix_web::HttpRequest;
 use async_graphql::Data;
 
 use super::session::LiveConnections;
-use crate::data::ClientKey;
+use crate::data::{ClientKey, Viewer};
 use crate::store::read::Reader;
 
 /// Makes the request data (the client, its `Reader` and whatever else belongs to one worker); called
@@ -41,18 +41,23 @@ pub(super) struct Worker<E> {
 impl<E> Worker<E> {
     /// The data of GraphQL operations that come with this request.
     pub fn data(&self, request: &HttpRequest) -> Data {
-        (self.own.data)(client(request))
+        let (client, viewer) = who(request);
+        let mut data = (self.own.data)(client);
+        data.insert(viewer);
+        data
     }
 
-    /// The connections to Postgres, for the client of this request.
-    pub fn reader(&self, request: &HttpRequest) -> Option<Reader> {
-        let reader = self.own.reader.as_ref();
-        reader.map(|reader| reader.for_client(client(request)))
+    /// The connections to Postgres, for the client of this request, and what it may see.
+    pub fn reader(&self, request: &HttpRequest) -> Option<(Reader, Viewer)> {
+        let (client, viewer) = who(request);
+        let reader = self.own.reader.as_ref()?;
+        Some((reader.for_client(client), viewer))
     }
 }
 
-/// The one place that tells who asks.
-fn client(request: &HttpRequest) -> ClientKey {
+/// The one place that tells who asks, and what they may see.
+fn who(request: &HttpRequest) -> (ClientKey, Viewer) {
     let peer = request.peer_addr();
-    peer.map_or(ClientKey::UNKNOWN, |peer| peer.ip().into())
+    let client = peer.map_or(ClientKey::UNKNOWN, |peer| peer.ip().into());
+    (client, Viewer::everyone())
 }

@@ -1,27 +1,27 @@
 //! Which subscriber wants which series: a batch goes in, picks go into outboxes.
 //!
-//! Subscribers with the same selector are one group. A selector is judged once for each pair of
-//! series and group: when the series is first seen, or when the group begins. After that a point
+//! Subscribers who ask the same are one group ([`Groups`]). A question is judged once for each pair
+//! of series and group: when the series is first seen, or when the group begins. After that a point
 //! costs one look-up by series id, and all subscribers of a group share one pick.
 //!
-//! A group is filed under one thing that its selector demands, so a new series is judged only for
-//! the groups it may belong to, and a new group only by the series that have what it demands. Where
-//! these are many, or a regular expression decides, the caller judges them elsewhere, a [`Slice`] at
-//! a time; nobody joins the group before that is done.
+//! A new series is judged for the groups that it may belong to, and a new group by the series that
+//! have what it demands. Where these are many, or a regular expression decides, the caller judges
+//! them elsewhere, a [`Slice`] at a time; nobody joins the group before that is done.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use self::judging::{JUDGING_MAX, SLICE};
-use self::known::{Key, Known, Place};
+use self::known::{Known, Place};
 use self::limits::Clients;
 use self::pressure::Pressure;
 use super::cut::cut;
+use super::groups::Groups;
 use super::outbox::{End, Sender};
 use super::page::{Page, Pick};
 use super::sequence::Accepted;
-use crate::data::{ClientKey, Selector, SeriesId, Stored};
+use crate::data::{ClientKey, Scoped, SeriesId, Stored};
 
 mod judging;
 mod known;
@@ -44,9 +44,8 @@ pub struct Index {
     limits: Limits,
     known: Known,
     groups: HashMap<GroupId, Group>,
-    by_selector: HashMap<Arc<Selector>, GroupId>,
-    /// The groups by what they demand; `None`: those that demand nothing.
-    filed: HashMap<Option<Key>, Vec<GroupId>>,
+    /// Those that can be found.
+    filed: Groups<GroupId>,
     /// Those who want everything: without pairs.
     everything: Option<GroupId>,
     subscribers: HashMap<SubscriberId, GroupId>,
@@ -62,11 +61,10 @@ pub struct Index {
     judging_max: Duration,
 }
 
-/// Everyone who asks with the same selector.
+/// Everyone who asks the same.
 #[derive(Debug)]
 struct Group {
-    selector: Arc<Selector>,
-    key: Option<Key>,
+    scoped: Arc<Scoped>,
     /// May name some twice, and some that have left.
     wants: Vec<SeriesId>,
     /// How many it wants now.
@@ -101,11 +99,11 @@ pub enum Opened {
 
 impl Index {
     pub fn new(limits: Limits) -> Self {
+        let filed = Groups::default();
         Self {
-            known: Known::default(),
+            known: Known::new(filed.keys().clone()),
             groups: HashMap::new(),
-            by_selector: HashMap::new(),
-            filed: HashMap::new(),
+            filed,
             everything: None,
             subscribers: HashMap::new(),
             clients: Clients::default(),
@@ -119,11 +117,11 @@ impl Index {
         }
     }
 
-    /// The group of this selector, to be joined, or left with [`Self::abandon`].
-    pub fn open(&mut self, selector: &Selector, client: Option<ClientKey>) -> Result<Opened, Full> {
-        let known = self.by_selector.get(selector).copied();
-        self.admit(client, selector, known)?;
-        let id = known.unwrap_or_else(|| self.begin(Arc::new(selector.clone())));
+    /// The group of this question, to be joined, or left with [`Self::abandon`].
+    pub fn open(&mut self, scoped: &Scoped, client: Option<ClientKey>) -> Result<Opened, Full> {
+        let known = self.filed.find(scoped);
+        self.admit(client, scoped, known)?;
+        let id = known.unwrap_or_else(|| self.begin(Arc::new(scoped.clone())));
         if known.is_none() && self.pairs > self.limits.pairs {
             self.take_off(id);
             self.groups.remove(&id);
@@ -257,30 +255,24 @@ impl Index {
         self.subscribers.is_empty()
     }
 
-    fn begin(&mut self, selector: Arc<Selector>) -> GroupId {
+    fn begin(&mut self, scoped: Arc<Scoped>) -> GroupId {
         while self.groups.contains_key(&self.next_group) {
             self.next_group = self.next_group.wrapping_add(1);
         }
         let id = self.next_group;
         self.next_group = id.wrapping_add(1);
-        let keys = self.known.keys_for(&selector);
-        // Where the fewest others are: a new series is judged for all of them.
-        let others = |key: &&Key| self.filed.get(&Some(**key)).map_or(0, Vec::len);
-        let key = keys.iter().min_by_key(others).copied();
-        let everything = selector.selects_all();
-        match everything {
-            true => self.everything = Some(id),
-            false => self.filed.entry(key).or_default().push(id),
+        let everything = scoped.selects_all();
+        if everything {
+            self.everything = Some(id);
         }
-        let at_once = match selector.expressions() {
-            0 => AT_ONCE.0,
-            _ => AT_ONCE.1,
+        let at_once = match scoped.expressions().next() {
+            None => AT_ONCE.0,
+            Some(_) => AT_ONCE.1,
         };
-        let (rarest, count) = self.known.rarest(&keys, at_once + 1);
+        let (rarest, count) = self.known.rarest(&scoped, at_once + 1);
         let judged = everything || count <= at_once;
         let group = Group {
-            selector: Arc::clone(&selector),
-            key,
+            scoped: Arc::clone(&scoped),
             wants: Vec::new(),
             pairs: 0,
             state: if judged {
@@ -296,12 +288,12 @@ impl Index {
         } else if !everything {
             for place in self.known.next(rarest, None, at_once) {
                 let entry = self.known.at(place);
-                if let Some(entry) = entry.filter(|entry| selector.matches(&entry.series)) {
+                if let Some(entry) = entry.filter(|entry| scoped.matches(&entry.series)) {
                     self.pair(id, entry.id);
                 }
             }
         }
-        self.by_selector.insert(selector, id);
+        self.filed.insert(id, scoped);
         id
     }
 
@@ -319,17 +311,9 @@ impl Index {
                 self.pairs -= 1;
             }
         }
-        if self.by_selector.get(&group.selector) == Some(&id) {
-            self.by_selector.remove(&group.selector);
-        }
+        self.filed.remove(id, &group.scoped);
         if self.everything == Some(id) {
             self.everything = None;
-        }
-        if let Some(filed) = self.filed.get_mut(&group.key) {
-            filed.retain(|other| *other != id);
-            if filed.is_empty() {
-                self.filed.remove(&group.key);
-            }
         }
     }
 

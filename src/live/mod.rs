@@ -7,6 +7,7 @@ pub mod sequence;
 pub mod index;
 pub mod page;
 mod cut;
+mod groups;
 mod picks;
 pub mod ring;
 pub mod fold;

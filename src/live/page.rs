@@ -13,7 +13,7 @@ use super::outbox::Delivery;
 use super::picks::Picks;
 use super::shape::{PointShape, Texts};
 use crate::data::stored::Range;
-use crate::data::{Selector, Stored, StoredPoint, StoredSeries};
+use crate::data::{Scoped, Stored, StoredPoint, StoredSeries};
 
 /// Points of one committed batch, or of one page from Postgres.
 #[derive(Debug, Default)]
@@ -43,10 +43,10 @@ impl Page {
         })
     }
 
-    /// The points of these ranges that the selector selects, shared by all who ask for the same; in
+    /// The points of these ranges that are selected, shared by all who ask for the same; in
     /// parts when they are too many for one message. A mark in them knows of these ranges alone.
-    pub fn parts(self: &Arc<Self>, selector: &Selector, ranges: &[Range]) -> Arc<[Delivery]> {
-        self.picks.get(self, selector, ranges)
+    pub fn parts(self: &Arc<Self>, scoped: &Scoped, ranges: &[Range]) -> Arc<[Delivery]> {
+        self.picks.get(self, scoped, ranges)
     }
 
     /// Bytes that it takes, but for its texts.

@@ -228,7 +228,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::data::{Micros, Selector, Series, StoredSeries};
+    use crate::data::{Micros, Selector, Series, StoredSeries, Viewer};
     use crate::live::Sequence;
 
     fn batch(ranges: &[(PartitionId, i64, i64)]) -> Arc<Page> {
@@ -300,6 +300,7 @@ mod tests {
             for (id, start) in (1..).zip(start) {
                 at.insert(id, start.min(sequence.position(id)));
             }
+            let all = Viewer::everyone().select(Selector::default());
             let mut seen: HashMap<PartitionId, Vec<i64>> = HashMap::new();
             let from = at.clone();
             let mut forgotten = false;
@@ -312,7 +313,7 @@ mod tests {
                         seen.insert(missing.partition_id, (from[&missing.partition_id]..missing.to).collect());
                     }
                     Recent::Page(page, ranges) => {
-                        for part in page.parts(&Selector::default(), &ranges).iter() {
+                        for part in page.parts(&all, &ranges).iter() {
                             for point in part.pick.points() {
                                 seen.entry(point.partition_id).or_default().push(point.offset);
                             }

@@ -15,16 +15,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 
-pub use audience::{Audience, GroupId};
+pub use audience::{Audience, GroupId, Wanted};
 pub use updates::{End, Receiver, Sender, Updates, Waiting, updates};
 
 use self::line::{Added, Line};
-use crate::data::{Bucket, Micros, Positions, SeriesId, Step, StoredPoint, StoredSeries};
+use crate::data::{Bucket, Matched, Micros, Positions, SeriesId, Step, StoredPoint};
 
 /// A window as it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {
-    pub series: StoredSeries,
+    pub series: Matched,
     pub bucket: Bucket,
     /// The series has a point after its end.
     pub closed: bool,
@@ -43,10 +43,10 @@ pub struct Windows {
 }
 
 /// What to read from Postgres next.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
-    pub newest_of: Vec<SeriesId>,
-    pub windows: Vec<(SeriesId, Micros)>,
+    pub newest_of: Vec<Matched>,
+    pub windows: Vec<(Matched, Micros)>,
 }
 
 impl Windows {
@@ -62,7 +62,7 @@ impl Windows {
     }
 
     /// From now on the series' windows are followed; false when they were already.
-    pub fn follow(&mut self, series: &StoredSeries) -> bool {
+    pub fn follow(&mut self, series: &Matched) -> bool {
         if self.lines.contains_key(&series.id) {
             return false;
         }
@@ -97,9 +97,12 @@ impl Windows {
     /// The first `most` of what has to be read, the series that wait for their first window before
     /// all others.
     pub fn reading(&self, most: usize) -> Reading {
-        let newest_of: Vec<_> = self.unread.iter().take(most).copied().collect();
+        let series = |id: &SeriesId| self.lines.get(id).map(|line| line.series.clone());
+        let newest_of: Vec<_> = self.unread.iter().filter_map(series).take(most).collect();
         let left = most - newest_of.len();
-        let windows = self.stale.iter().take(left).copied().collect();
+        let windows = self.stale.iter();
+        let windows = windows.filter_map(|(id, start)| Some((series(id)?, *start)));
+        let windows = windows.take(left).collect();
         Reading { newest_of, windows }
     }
 
@@ -121,7 +124,8 @@ impl Windows {
     /// added before and everything below `as_of`.
     pub fn install(&mut self, reading: &Reading, as_of: Positions, found: Vec<(Bucket, Micros)>) {
         let as_of = Arc::new(as_of);
-        let mut gone: BTreeSet<_> = reading.windows.iter().copied().collect();
+        let windows = reading.windows.iter();
+        let mut gone: BTreeSet<_> = windows.map(|(series, start)| (series.id, *start)).collect();
         for (bucket, last_ts) in found {
             let place = (bucket.series_id, bucket.ts);
             gone.remove(&place);
@@ -138,9 +142,9 @@ impl Windows {
                 line.drop_window(start);
             }
         }
-        for id in &reading.newest_of {
-            self.unread.remove(id);
-            if let Some(line) = self.lines.get_mut(id) {
+        for series in &reading.newest_of {
+            self.unread.remove(&series.id);
+            if let Some(line) = self.lines.get_mut(&series.id) {
                 line.was_read(&as_of);
             }
         }

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use crate::data::{Selector, Series, SeriesId};
+use crate::data::{Scoped, SeriesId};
 
 use super::connect::{DatabaseUrl, connect_to_work};
 use super::error::{ConnectError, describe};
 use super::level::Level;
 use super::locks;
+use super::tail::{Tail, TailError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
@@ -22,6 +22,8 @@ pub enum AdminError {
     Busy,
     #[error("nothing of the topic '{0}' has been read yet")]
     NeverRead(String),
+    #[error(transparent)]
+    Read(#[from] TailError),
     #[error("postgres: {}", describe(.0))]
     Postgres(tokio_postgres::Error),
 }
@@ -111,12 +113,14 @@ pub async fn rewind(
 
 /// Deletes the selected series and their points, some at a time; nodes may go on writing and wait
 /// only for the last few points. A series that still arrives is created anew, with another id.
-pub async fn delete_series(url: &DatabaseUrl, selector: &Selector) -> Result<Deleted, AdminError> {
+pub async fn delete_series(url: &DatabaseUrl, scoped: &Scoped) -> Result<Deleted, AdminError> {
     let mut client = connect_to_work(url).await?;
     client
         .batch_execute(&format!("set lock_timeout = {}", LOCK_PATIENCE.as_millis()))
         .await?;
-    let ids = matching(&client, selector).await?;
+    let found = Tail::new(url.clone(), 1).matching(scoped, usize::MAX).await?;
+    let mut ids: Vec<SeriesId> = found.unwrap_or_default().into_keys().collect();
+    ids.sort_unstable();
     let mut deleted = Deleted::default();
     for ids in ids.chunks(SERIES_AT_ONCE) {
         loop {
@@ -152,23 +156,6 @@ pub async fn delete_series(url: &DatabaseUrl, selector: &Selector) -> Result<Del
         transaction.commit().await?;
     }
     Ok(deleted)
-}
-
-async fn matching(client: &Client, selector: &Selector) -> Result<Vec<SeriesId>, AdminError> {
-    let query = "select id, metric, labels::text from series
-        where $1::text is null or metric = $1 order by id";
-    let rows = client.query(query, &[&selector.metric]).await?;
-    let mut ids = Vec::new();
-    for row in rows {
-        let (id, metric, labels): (SeriesId, String, String) = (row.get(0), row.get(1), row.get(2));
-        // Written by us as an object of texts.
-        let labels: std::collections::BTreeMap<String, String> =
-            serde_json::from_str(&labels).unwrap_or_default();
-        if selector.matches(&Series::new(metric, labels)) {
-            ids.push(id);
-        }
-    }
-    Ok(ids)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ mod pace;
 mod part;
 mod partitions;
 mod rows;
+mod selection;
 mod timestamp;
 mod upsert;
 

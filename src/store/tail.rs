@@ -9,16 +9,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::sql_types::{BigInt, Integer, Jsonb, Text};
+use diesel::sql_types::{BigInt, Integer};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::connect::{DatabaseUrl, connect_to_read};
 use super::error::ConnectError;
-use super::read::rows::stored_series;
 use crate::data::stored::Range;
 use crate::data::{Micros, PartitionId, Positions, Series, SeriesId, Stored};
 
@@ -290,22 +288,5 @@ impl GapRow {
             from: self.from_offset,
             to: self.to_offset,
         }
-    }
-}
-
-#[derive(QueryableByName)]
-struct SeriesRow {
-    #[diesel(sql_type = Integer)]
-    id: SeriesId,
-    #[diesel(sql_type = Text)]
-    metric: String,
-    #[diesel(sql_type = Jsonb)]
-    labels: Value,
-}
-
-impl SeriesRow {
-    fn into_series(self) -> (SeriesId, Arc<Series>) {
-        let stored = stored_series((self.id, self.metric, self.labels));
-        (stored.id, stored.series)
     }
 }

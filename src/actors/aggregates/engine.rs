@@ -18,8 +18,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::stored::Range;
-use crate::data::{Micros, Positions, Selector, Step, Stored, StoredPoint, StoredSeries};
-use crate::live::windows::{Audience, End, GroupId, Sender, Waiting, Windows};
+use crate::data::{Matched, Micros, Positions, Scoped, Selector, Step, Stored, StoredPoint, Viewer};
+use crate::live::windows::{Audience, End, GroupId, Sender, Waiting, Wanted, Windows};
 use crate::live::{self, Delivery, Options};
 use crate::store::read::{ReadError, Reader};
 use crate::store::tail::{Names, Tail, TailError, Want};
@@ -56,12 +56,12 @@ pub struct Shared {
 
 #[derive(Debug)]
 pub struct Join {
-    pub selector: Selector,
+    pub scoped: Scoped,
     pub since: Option<Micros>,
     pub updates: Sender,
 }
 
-type Matching = LocalBoxFuture<'static, (GroupId, Result<Vec<StoredSeries>, ReadError>)>;
+type Matching = LocalBoxFuture<'static, (GroupId, Result<Vec<Matched>, ReadError>)>;
 
 pub struct Engine {
     shared: Rc<Shared>,
@@ -130,15 +130,15 @@ impl Engine {
     }
 
     fn join(&mut self, join: Join) {
-        let Some((group, selector)) = self.audience.join(join.selector, join.since, join.updates) else {
+        let Some((group, scoped)) = self.audience.join(join.scoped, join.since, join.updates) else {
             return;
         };
         let reader = self.shared.reader.clone();
         self.matching
-            .push(Box::pin(async move { (group, reader.matching(&selector).await) }));
+            .push(Box::pin(async move { (group, reader.matching(&scoped).await) }));
     }
 
-    fn matched(&mut self, group: GroupId, found: Result<Vec<StoredSeries>, ReadError>) {
+    fn matched(&mut self, group: GroupId, found: Result<Vec<Matched>, ReadError>) {
         match found {
             Ok(found) => {
                 self.audience.matched(group, &found);
@@ -156,7 +156,7 @@ impl Engine {
         }
     }
 
-    fn follow(&mut self, series: &StoredSeries) {
+    fn follow(&mut self, series: &Matched) {
         if !self.windows.follow(series) {
             return;
         }
@@ -175,11 +175,11 @@ impl Engine {
     fn take<'a>(&mut self, stored: &Stored, points: impl Iterator<Item = &'a StoredPoint>, ranges: &[Range]) {
         let mut wanted = Vec::with_capacity(stored.series.len());
         for series in &stored.series {
-            let wants = self.audience.wants(series.id, &series.series);
-            if wants {
+            let wants = self.audience.wants(series);
+            if let Wanted::New(series) = &wants {
                 self.follow(series);
             }
-            wanted.push(wants.then_some(series.id));
+            wanted.push((wants != Wanted::No).then_some(series.id));
         }
         for point in points {
             if let Some(id) = wanted[point.series as usize] {
@@ -244,9 +244,9 @@ impl Engine {
             Err(error) => {
                 if many == 1 && self.timeouts >= TIMEOUTS {
                     tracing::warn!(?reading, "a window takes too long to read, its subscriptions end");
-                    let windows = reading.windows.iter().map(|(id, _)| id);
-                    for id in reading.newest_of.iter().chain(windows) {
-                        self.audience.end_series(*id, End::TooLong);
+                    let windows = reading.windows.iter().map(|(series, _)| series);
+                    for series in reading.newest_of.iter().chain(windows) {
+                        self.audience.end_series(series.id, End::TooLong);
                     }
                 } else {
                     tracing::warn!(%error, "windows could not be read, they are tried again");
@@ -258,7 +258,7 @@ impl Engine {
         }
     }
 
-    /// Subscribes to everything, and reads what was published since it last listened.
+    /// Subscribes to everything for all of its groups, and reads what was published since it last listened.
     async fn reconnect(&mut self) {
         self.subscription = None;
         loop {
@@ -266,7 +266,7 @@ impl Engine {
                 limit: OUTBOX_BYTES,
                 ..Options::default()
             };
-            let everything = Selector::default();
+            let everything = Viewer::operator().select(Selector::default());
             match self.shared.hub.subscribe(None, everything, options).await {
                 Ok(subscription) => {
                     let seam = Arc::clone(&subscription.seam);

@@ -4,7 +4,7 @@ use super::*;
 use crate::actors::hub::Hub;
 use crate::cache::LatestCache;
 use crate::data::stored::Range;
-use crate::data::{Series, Stored, StoredPoint, StoredSeries};
+use crate::data::{Selector, Series, Stored, StoredPoint, StoredSeries, Viewer};
 use crate::live::index::Limits;
 use crate::store::testing::Database;
 
@@ -86,7 +86,7 @@ impl World {
     async fn subscribe(&self, metric: Option<&str>) -> Result<Subscription, End> {
         let request = Request {
             client: None,
-            selector: Selector::new(metric.map(str::to_owned), Vec::new()),
+            scoped: Viewer::everyone().select(Selector::new(metric.map(str::to_owned), Vec::new())),
             window: Step::new(Duration::from_secs(10)).unwrap(),
             since: None,
             every: Duration::ZERO,

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::rounds::Rounds;
 use super::{Desk, Reply, WAITING_MAX, away};
-use crate::data::{ClientKey, Micros, Positions, Selector, SeriesId};
+use crate::data::{ClientKey, Micros, Positions, Scoped, SeriesId};
 use crate::live::Page;
 use crate::store::tail::{Names, TailError};
 
@@ -26,7 +26,7 @@ pub struct Chapter {
 /// Equal keys have the same answer: whatever was committed later lies behind the seam.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
-    pub selector: Selector,
+    pub scoped: Scoped,
     pub since: Micros,
     pub done: Option<(SeriesId, Micros)>,
     pub seam: Positions,

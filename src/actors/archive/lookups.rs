@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::rounds::Rounds;
 use super::{Desk, Reply, SERIES_MAX, Unanswered, WAITING_MAX, away};
-use crate::data::{ClientKey, Selector};
+use crate::data::{ClientKey, Scoped};
 use crate::store::tail::{Horizon, Names};
 
 /// Selectors that one statement looks up.
@@ -31,7 +31,7 @@ pub async fn horizons(desk: &Desk, asked: &mut mpsc::Receiver<Reply<Arc<Horizon>
 
 #[derive(Debug)]
 pub struct Question {
-    pub selector: Selector,
+    pub scoped: Scoped,
     pub client: ClientKey,
     pub reply: Reply<Matching>,
 }
@@ -42,18 +42,18 @@ pub async fn series(desk: &Desk, asked: &mut mpsc::Receiver<Question>, scans: &m
     let mut waiting = Vec::new();
     while asked.recv_many(&mut waiting, SELECTORS).await > 0 {
         #[allow(clippy::mutable_key_type, reason = "what is compiled is no part of the key")]
-        let mut selectors: HashMap<Selector, Vec<(ClientKey, Reply<Matching>)>> = HashMap::new();
+        let mut questions: HashMap<Scoped, Vec<(ClientKey, Reply<Matching>)>> = HashMap::new();
         for Question {
-            selector,
+            scoped,
             client,
             reply,
         } in waiting.drain(..)
         {
-            selectors.entry(selector).or_default().push((client, reply));
+            questions.entry(scoped).or_default().push((client, reply));
         }
-        let (selectors, replies): (Vec<_>, Vec<_>) = selectors.into_iter().unzip();
+        let (questions, replies): (Vec<_>, Vec<_>) = questions.into_iter().unzip();
         desk.count("series");
-        match desk.tail.matching_together(&selectors, SERIES_MAX).await {
+        match desk.tail.matching_together(&questions, SERIES_MAX).await {
             Ok(Some(found)) => {
                 for (replies, names) in replies.into_iter().zip(found) {
                     let replies = replies.into_iter().map(|(_, reply)| reply);
@@ -61,10 +61,10 @@ pub async fn series(desk: &Desk, asked: &mut mpsc::Receiver<Question>, scans: &m
                 }
             }
             Ok(None) => {
-                for (selector, replies) in selectors.into_iter().zip(replies) {
+                for (scoped, replies) in questions.into_iter().zip(replies) {
                     for (client, reply) in replies {
                         let question = Question {
-                            selector: selector.clone(),
+                            scoped: scoped.clone(),
                             client,
                             reply,
                         };
@@ -100,13 +100,13 @@ pub async fn scans(desk: &Desk, asked: &mut mpsc::Receiver<Question>) {
         let Some(next) = rounds.next(waiting.iter().map(|question| question.client)) else {
             continue;
         };
-        let selector = waiting[next].selector.clone();
+        let scoped = waiting[next].scoped.clone();
         desk.count("series");
-        let found = desk.tail.matching(&selector, SERIES_MAX).await;
+        let found = desk.tail.matching(&scoped, SERIES_MAX).await;
         let found = found
             .map(|names| names.map(Arc::new))
             .map_err(|error| away(&error));
-        let alike = waiting.extract_if(.., |question| question.selector == selector);
+        let alike = waiting.extract_if(.., |question| question.scoped == scoped);
         answer(alike.map(|question| question.reply), &found);
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::Hub;
 use crate::actors::messages::CatchUp;
-use crate::data::{ClientKey, Mark, Selector, Stored};
+use crate::data::{ClientKey, Mark, Scoped, Stored};
 use crate::live::index::Full;
 use crate::live::{Options, Receiver, Ring, SubscriberId};
 
@@ -57,13 +57,13 @@ impl HubHandle {
     pub async fn subscribe(
         &self,
         client: Option<ClientKey>,
-        selector: Selector,
+        scoped: Scoped,
         options: Options,
     ) -> Result<Subscription, SubscribeError> {
         let (reply, answer) = oneshot::channel();
         self.addr.do_send(Subscribe {
             client: self.told_apart(client),
-            selector,
+            scoped,
             options,
             reply,
         });
@@ -194,7 +194,7 @@ impl Shared {
 pub(super) struct Subscribe {
     /// `None`: the program itself.
     pub client: Option<ClientKey>,
-    pub selector: Selector,
+    pub scoped: Scoped,
     pub options: Options,
     pub reply: oneshot::Sender<Result<Subscription, SubscribeError>>,
 }

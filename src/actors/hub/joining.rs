@@ -22,7 +22,7 @@ impl Hub {
             let _ = request.reply.send(Err(SubscribeError::GoingAway));
             return;
         }
-        match self.index.open(&request.selector, request.client) {
+        match self.index.open(&request.scoped, request.client) {
             Ok(Opened::Ready(group)) => self.join(group, request, ctx),
             Ok(Opened::Unjudged(group)) => {
                 if self.unjudged.values().map(Vec::len).sum::<usize>() >= WAITING_MAX {

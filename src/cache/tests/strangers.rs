@@ -12,7 +12,7 @@ async fn nothing_is_written_to_redis_before_postgres_has_told_who_we_are() {
     };
     let cache = LatestCache::redis(&config, Arc::default(), Arc::default()).unwrap();
     cache.offer(&stored(&[point(1, 10, 1, 1, 1.0)]));
-    assert_eq!(cache.lookup(&[1]).await.missing, [1]);
+    assert_eq!(cache.lookup(&Matched::of_ids([1])).await.missing, [1]);
     assert_eq!(redis.ask(&[b"DBSIZE"]).await, Some(::redis::Value::Int(0)));
     tell.send_replace(Some(installation("one")));
     learn(&cache, point(1, 10, 1, 1, 1.0)).await;
@@ -32,7 +32,10 @@ async fn two_installations_that_share_a_redis_do_not_meet() {
     two.invalidate();
     two.offer(&stored(&[point(1, 30, 1, 3, 3.0)]));
     learn(&two, point(2, 30, 1, 3, 3.0)).await;
-    assert_eq!(one.lookup(&[1]).await.found, [point(1, 10, 1, 1, 1.0)]);
+    assert_eq!(
+        one.lookup(&Matched::of_ids([1])).await.found,
+        [point(1, 10, 1, 1, 1.0)]
+    );
 }
 
 #[tokio::test]
@@ -58,7 +61,7 @@ async fn an_entry_that_none_of_us_wrote_is_not_believed_and_the_cache_heals() {
             .ask(&[b"HSET", &entries, b"1", value.as_bytes()])
             .await
             .unwrap();
-        assert_eq!(cache.lookup(&[1]).await.missing, [1], "{value}");
+        assert_eq!(cache.lookup(&Matched::of_ids([1])).await.missing, [1], "{value}");
         assert!(metrics.cache_errors.get() > before);
     }
     // A tag holds for its own series alone.
@@ -72,12 +75,12 @@ async fn an_entry_that_none_of_us_wrote_is_not_believed_and_the_cache_heals() {
         panic!("no entry");
     };
     redis.ask(&[b"HSET", &entries, b"1", &of_two]).await.unwrap();
-    assert_eq!(cache.lookup(&[1]).await.missing, [1]);
+    assert_eq!(cache.lookup(&Matched::of_ids([1])).await.missing, [1]);
     // Something else altogether lies under our names.
     learn(&cache, point(1, 10, 1, 1, 1.0)).await;
     redis.ask(&[b"DEL", key]).await.unwrap();
     redis.ask(&[b"LPUSH", key, b"x"]).await.unwrap();
-    assert_eq!(cache.lookup(&[1]).await.missing, [1]);
+    assert_eq!(cache.lookup(&Matched::of_ids([1])).await.missing, [1]);
     learn(&cache, point(1, 10, 1, 1, 1.0)).await;
 }
 

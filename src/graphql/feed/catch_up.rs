@@ -19,7 +19,7 @@ use crate::actors::archive::{Archive, SERIES_MAX, Unanswered};
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
 use crate::data::cursor::Backfill;
 use crate::data::stored::Range;
-use crate::data::{ClientKey, Cursor, Mark, Positions, Selector};
+use crate::data::{ClientKey, Cursor, Mark, Positions, Scoped};
 use crate::graphql::errors::Code;
 use crate::graphql::services::overloaded;
 use crate::live::{Delivery, Fold, Options, Overflow, Recent};
@@ -30,7 +30,7 @@ pub struct Asked {
     pub hub: HubHandle,
     archive: Archive,
     client: Option<ClientKey>,
-    selector: Selector,
+    scoped: Scoped,
     pub every: Option<Duration>,
     fold: Fold,
     overflow: Overflow,
@@ -80,7 +80,7 @@ impl CatchUp {
                 hub,
                 archive,
                 client: request.client,
-                selector: request.selector,
+                scoped: request.scoped,
                 every: request.every,
                 fold: request.fold,
                 overflow: request.overflow,
@@ -165,10 +165,8 @@ impl CatchUp {
             Some(names) => names,
             None => self.matching().await?.ok_or_else(too_many)?,
         };
-        let Asked {
-            archive, selector, ..
-        } = &*self.asked;
-        let chapter = archive.history(selector, &names, &self.at, &backfill).await;
+        let Asked { archive, scoped, .. } = &*self.asked;
+        let chapter = archive.history(scoped, &names, &self.at, &backfill).await;
         let positions = self.at.positions.clone();
         let Some(chapter) = chapter.map_err(unavailable)? else {
             self.at = Mark::at(positions);
@@ -180,8 +178,8 @@ impl CatchUp {
             backfill: Some(backfill.clone()),
         });
         self.stage = Stage::Backfill(backfill, Some(names));
-        // All of it was selected, and no position moves.
-        self.parts = (chapter.page.parts(&Selector::default(), &[]), 0);
+        // No position moves.
+        self.parts = (chapter.page.parts(scoped, &[]), 0);
         Ok(())
     }
 
@@ -213,10 +211,10 @@ impl CatchUp {
     async fn read(&mut self, mut read: Read) -> Result<Option<Subscription>> {
         match self.asked.hub.recent().after(&self.at.positions, &read.upto) {
             Recent::Page(page, ranges) => {
-                self.parts = (page.parts(&self.asked.selector, &ranges), 0);
+                self.parts = (page.parts(&self.asked.scoped, &ranges), 0);
             }
             Recent::Forgotten(missing) => {
-                if !std::mem::replace(&mut read.looked_up, true) && !self.asked.selector.selects_all() {
+                if !std::mem::replace(&mut read.looked_up, true) && !self.asked.scoped.selects_all() {
                     read.names = self.matching().await?;
                 }
                 let leaf = self.asked.archive.page(missing, read.names.clone()).await;
@@ -230,7 +228,7 @@ impl CatchUp {
                     to: missing.to.min(leaf.range.to),
                     ..missing
                 });
-                self.parts = (leaf.page.parts(&self.asked.selector, &[range]), 0);
+                self.parts = (leaf.page.parts(&self.asked.scoped, &[range]), 0);
             }
             Recent::Level => match read.subscription {
                 Some(subscription) => {
@@ -272,13 +270,8 @@ impl CatchUp {
             fold: self.asked.fold,
             ..Options::default()
         };
-        let selector = self.asked.selector.clone();
-        match self
-            .asked
-            .hub
-            .subscribe(self.asked.client, selector, options)
-            .await
-        {
+        let scoped = self.asked.scoped.clone();
+        match self.asked.hub.subscribe(self.asked.client, scoped, options).await {
             Ok(subscription) => Ok(subscription),
             Err(SubscribeError::GoingAway) => Err(going_away()),
             Err(error @ SubscribeError::Unavailable) => Err(Code::Unavailable.error(error.to_string())),
@@ -293,7 +286,7 @@ impl CatchUp {
     }
 
     async fn matching(&self) -> Result<Option<Arc<Names>>> {
-        let names = self.asked.archive.matching(&self.asked.selector).await;
+        let names = self.asked.archive.matching(&self.asked.scoped).await;
         names.map_err(unavailable)
     }
 }

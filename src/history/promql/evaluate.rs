@@ -8,7 +8,7 @@ use super::expression::{Across, Expression, Group, Source, Stage};
 use super::selection::Selection;
 use super::windows::Function;
 use super::{Instants, Labels, PromqlError, Sample, Sampled, labels_of, sums};
-use crate::data::{Columns, METRIC_NAME, Micros};
+use crate::data::{Columns, METRIC_NAME, Matched, Micros, Viewer};
 use crate::store::read::Reader;
 
 /// Points in all windows together, as long windows at a short step hold each point many times:
@@ -19,6 +19,7 @@ const WINDOWED_MAX: usize = 50_000_000;
 /// series without labels.
 pub async fn answer(
     reader: &Reader,
+    viewer: &Viewer,
     expression: &Expression,
     instants: &Instants,
 ) -> Result<Vec<Sampled>, PromqlError> {
@@ -27,10 +28,10 @@ pub async fn answer(
             labels: Labels::new(),
             samples: instants.iter().map(|at| (at, *number)).collect(),
         }],
-        Source::Instant(selection) => at_instants(reader, selection, instants).await?,
-        Source::Points(selection, range) => points(reader, selection, instants, *range).await?,
+        Source::Instant(selection) => at_instants(reader, viewer, selection, instants).await?,
+        Source::Points(selection, range) => points(reader, viewer, selection, instants, *range).await?,
         Source::Window(selection, range, function) => {
-            let lines = points(reader, selection, instants, *range).await?;
+            let lines = points(reader, viewer, selection, instants, *range).await?;
             let windows = Windows {
                 instants: *instants,
                 offset_micros: selection.offset_micros,
@@ -65,15 +66,17 @@ pub async fn answer(
 
 async fn at_instants(
     reader: &Reader,
+    viewer: &Viewer,
     selection: &Selection,
     instants: &Instants,
 ) -> Result<Vec<Sampled>, PromqlError> {
-    let series = reader.matching(&selection.selector).await?;
-    let ids: Vec<_> = series.iter().map(|s| s.id).collect();
+    let series = reader
+        .matching(&viewer.select(selection.selector.clone()))
+        .await?;
     let shifted = |at: Micros| Micros(at.0.saturating_sub(selection.offset_micros));
     let (first, last) = (shifted(instants.first), shifted(instants.last));
     let lines = reader
-        .instants(&ids, first, last, instants.step, instants.lookback)
+        .instants(&series, first, last, instants.step, instants.lookback)
         .await?;
     let mut lines = named(&series, lines);
     for (at, _) in lines.iter_mut().flat_map(|line| &mut line.samples) {
@@ -85,21 +88,23 @@ async fn at_instants(
 /// All points of all windows.
 async fn points(
     reader: &Reader,
+    viewer: &Viewer,
     selection: &Selection,
     instants: &Instants,
     range: Duration,
 ) -> Result<Vec<Sampled>, PromqlError> {
-    let series = reader.matching(&selection.selector).await?;
-    let ids: Vec<_> = series.iter().map(|s| s.id).collect();
-    reader.instants_of(ids.len(), instants.first, instants.last, instants.step)?;
+    let series = reader
+        .matching(&viewer.select(selection.selector.clone()))
+        .await?;
+    reader.instants_of(series.len(), instants.first, instants.last, instants.step)?;
     // Half open on the left, where a read is so on the right.
     let shifted = |at: Micros| Micros(at.0.saturating_sub(selection.offset_micros).saturating_add(1));
     let (from, to) = (shifted(instants.first).minus(range), shifted(instants.last));
-    let lines = reader.stored(&ids, from, to).await?;
+    let lines = reader.stored(&series, from, to).await?;
     distinct(named(&series, lines))
 }
 
-fn named(of: &[crate::data::StoredSeries], lines: Vec<(i32, Columns)>) -> Vec<Sampled> {
+fn named(of: &[Matched], lines: Vec<(i32, Columns)>) -> Vec<Sampled> {
     let mut of = of.iter();
     let line = |(id, line): (i32, Columns)| {
         let series = &of.find(|s| s.id == id)?.series;

@@ -5,7 +5,7 @@ use promql_parser::parser::{Expr, Offset, VectorSelector};
 
 use super::PromqlError;
 use super::parse::{parsed, unsupported};
-use crate::data::{BadMatcher, LabelMatcher, METRIC_NAME, MatchOp, Selector};
+use crate::data::selection::{BadSelector, Condition, METRIC_NAME, MatchOp, REGEX_MAX, Selector};
 use crate::store::read::ReadError;
 
 /// Which series, and how long before the evaluation's time; negative: after it.
@@ -29,19 +29,19 @@ impl Selection {
             return Err(unsupported(&Expr::VectorSelector(vector.clone())));
         }
         let mut metric = vector.name.clone();
-        let mut labels = Vec::new();
+        let mut conditions = Vec::new();
         for matcher in &vector.matchers.matchers {
             let is_name = matcher.name == METRIC_NAME && matches!(matcher.op, Op::Equal);
             // The index on metrics is for one name; what else is demanded of it is looked at.
             if is_name && metric.is_none() {
                 metric = Some(matcher.value.clone());
             } else {
-                labels.push(label(matcher)?);
+                conditions.push(condition(matcher));
             }
         }
         let micros = |span: std::time::Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
         Ok(Self {
-            selector: Selector::new(metric, labels),
+            selector: Selector::checked(metric, conditions, REGEX_MAX).map_err(refused)?,
             offset_micros: match vector.offset {
                 None => 0,
                 Some(Offset::Pos(span)) => micros(span),
@@ -51,15 +51,22 @@ impl Selection {
     }
 }
 
-fn label(matcher: &Matcher) -> Result<LabelMatcher, PromqlError> {
-    let op = match matcher.op {
-        Op::Equal => MatchOp::Equal,
-        Op::NotEqual => MatchOp::NotEqual,
-        Op::Re(_) => MatchOp::Matches,
-        Op::NotRe(_) => MatchOp::NotMatches,
-    };
-    LabelMatcher::new(matcher.name.clone(), op, matcher.value.clone()).map_err(|bad| match bad {
-        BadMatcher::Unusable { .. } => PromqlError::Refused(bad.to_string()),
-        BadMatcher::Overloaded(_) => PromqlError::Read(ReadError::Overloaded { own_share: false }),
-    })
+fn condition(matcher: &Matcher) -> Condition {
+    Condition {
+        name: matcher.name.clone(),
+        op: match matcher.op {
+            Op::Equal => MatchOp::Equal,
+            Op::NotEqual => MatchOp::NotEqual,
+            Op::Re(_) => MatchOp::Matches,
+            Op::NotRe(_) => MatchOp::NotMatches,
+        },
+        value: matcher.value.clone(),
+    }
+}
+
+fn refused(bad: BadSelector) -> PromqlError {
+    match bad {
+        BadSelector::Overloaded(_) => PromqlError::Read(ReadError::Overloaded { own_share: false }),
+        bad => PromqlError::Refused(bad.to_string()),
+    }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::windows::Function;
 use super::*;
-use crate::data::Selector;
+use crate::data::{Selector, Viewer};
 use crate::store::read::{ReadLimits, Reader};
 use crate::store::testing::Database;
 
@@ -206,7 +206,7 @@ async fn ask(reader: &Reader, text: &str) -> Result<Vec<(Vec<String>, Vec<f64>)>
         step: Step::new(Duration::from_secs(60)).unwrap(),
         lookback: Duration::from_secs(300),
     };
-    let lines = answer(reader, &Expression::parse(text)?, &instants).await?;
+    let lines = answer(reader, &Viewer::everyone(), &Expression::parse(text)?, &instants).await?;
     let line = |line: Sampled| {
         let labels = line.labels.iter().map(|(name, value)| format!("{name}={value}"));
         (

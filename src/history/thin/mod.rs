@@ -11,7 +11,7 @@ use std::collections::HashMap;
 pub use lttb::{lttb, min_max_lttb};
 
 use super::{BadQuestion, HistoryError, ladder};
-use crate::data::{Aggregate, Columns, Grid, Micros, SeriesId, Step};
+use crate::data::{Aggregate, Columns, Grid, Matched, Micros, SeriesId, Step};
 use crate::store::read::{ReadError, Reader};
 
 /// A span is in about so many blocks, and fewer when a block would have fewer points than this.
@@ -146,23 +146,26 @@ fn too_long(from: Micros, to: Micros, most: usize, wanted: usize) -> BadQuestion
     ))
 }
 
-/// The points with `from <= ts < to` of each series that has any, in the order of `ids`; of one
+/// The points with `from <= ts < to` of each series that has any, in the order of `of`; of one
 /// with more than `most` points, `most` at most.
 pub async fn read(
     reader: &Reader,
-    ids: &[SeriesId],
+    of: &[Matched],
     (from, to): (Micros, Micros),
     most: usize,
 ) -> Result<Vec<(SeriesId, Columns)>, HistoryError> {
     let blocks = Blocks::new(from, to, most)?;
     let whole = Grid::Calendar([from, to].into());
     let counts = reader
-        .aggregated(ids, from, to, &whole, &[Aggregate::Count])
+        .aggregated(of, from, to, &whole, &[Aggregate::Count])
         .await?;
     let is_short = |line: &Columns| line.columns.iter().flatten().flatten().sum::<f64>() <= most as f64;
-    let (short, long): (Vec<_>, Vec<_>) = counts.iter().partition(|(_, count)| is_short(count));
-    let [short, mut long] =
-        [short, long].map(|some| -> Vec<SeriesId> { some.iter().map(|(id, _)| *id).collect() });
+    let short: HashMap<SeriesId, bool> = counts.iter().map(|(id, count)| (*id, is_short(count))).collect();
+    let some = |wanted: bool| -> Vec<Matched> {
+        let series = of.iter().filter(|s| short.get(&s.id) == Some(&wanted));
+        series.cloned().collect()
+    };
+    let [short, mut long] = [true, false].map(some);
     let mut lines = match reader.stored(&short, from, to).await {
         // What rollups remember of them is still a line.
         Err(ReadError::NotAvailable { .. }) => {
@@ -190,7 +193,7 @@ pub async fn read(
         }
         lines.extend(thinned);
     }
-    let places: HashMap<SeriesId, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+    let places: HashMap<SeriesId, usize> = of.iter().enumerate().map(|(at, s)| (s.id, at)).collect();
     lines.sort_by_key(|(id, _)| places.get(id).copied());
     Ok(lines)
 }

@@ -122,7 +122,9 @@ async fn a_short_series_comes_whole_and_of_a_long_one_come_stored_points() {
     let reader = Reader::new(db.url.clone(), ReadLimits::default()).unwrap();
     let from = Micros::from_rfc3339("2026-01-01T00:00:00Z").unwrap();
     let span = (from, Micros(from.0 + 18_000_000_000));
-    let lines = read(&reader, &[3, 2, 1], span, 200).await.unwrap();
+    let lines = read(&reader, &Matched::of_ids([3, 2, 1]), span, 200)
+        .await
+        .unwrap();
     let [(3, short), (1, long)] = &lines[..] else {
         panic!("two lines in the order asked for: {lines:?}")
     };

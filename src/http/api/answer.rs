@@ -1,8 +1,6 @@
 //! From blocks to a response: the tag that tells whether it has changed, the body that is pulled,
 //! the errors.
 
-use std::time::Duration;
-
 use actix_web::body::None as NoBody;
 use actix_web::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, ETAG, RETRY_AFTER,
@@ -13,10 +11,8 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::stream::{self, LocalBoxStream, Stream, StreamExt};
 use serde_json::json;
 
-use crate::data::Micros;
+use crate::data::{Code, Micros, Problem, Scope, Viewer};
 use crate::formats::{Block, Encode, EncodeError, Format, TimeText};
-use crate::graphql::errors::Code;
-use crate::graphql::services::read_error;
 use crate::history::HistoryError;
 use crate::http::api::memory;
 use crate::http::connections::Connection;
@@ -25,6 +21,8 @@ use crate::http::etag;
 use crate::http::worker::Worker;
 use crate::store::read::{ReadError, Reader};
 use crate::telemetry::Status;
+
+pub(super) type Result<T, E = Problem> = std::result::Result<T, E>;
 
 /// Pages of rows until there are no more; dropped when the client is gone.
 pub(super) type Blocks = LocalBoxStream<'static, Result<Vec<Block>, HistoryError>>;
@@ -47,15 +45,18 @@ enum Broken {
     Encode(#[from] EncodeError),
 }
 
-/// The worker's connections for who asks, unless Postgres is still starting.
+/// The worker's connections for who asks, and who it is; unless Postgres is still starting.
 pub(super) fn reader<E>(
     request: &HttpRequest,
     worker: &Worker<E>,
     status: &Status,
-) -> async_graphql::Result<Reader> {
+) -> Result<(Reader, Viewer)> {
     match worker.reader(request) {
-        Some(reader) if !status.is_without_tables() => Ok(reader),
-        _ => Err(Code::Unavailable.error("postgres is starting; try again in a moment")),
+        Some(asker) if !status.is_without_tables() => Ok(asker),
+        _ => Err(Problem::new(
+            Code::Unavailable,
+            "postgres is starting; try again in a moment",
+        )),
     }
 }
 
@@ -66,12 +67,12 @@ pub(super) fn not_acceptable() -> HttpResponse {
 
 pub(super) async fn respond(
     request: &HttpRequest,
-    reader: &Reader,
+    (reader, viewer): (&Reader, &Viewer),
     shape: Shape,
     blocks: Blocks,
-) -> async_graphql::Result<HttpResponse> {
-    let version = reader.version(shape.from, shape.to).await.map_err(read_error)?;
-    let tag = version.map(|version| tag(request, shape.format, &version));
+) -> Result<HttpResponse> {
+    let version = reader.version(shape.from, shape.to).await?;
+    let tag = version.map(|version| tag(request, shape.format, viewer.scope(), &version));
     let mut response = HttpResponse::Ok();
     // Whoever kept it asks again each time: a correction may come at any moment.
     match &tag {
@@ -90,9 +91,9 @@ pub(super) async fn respond(
     let encoder = shape
         .format
         .encoder(&shape.columns, shape.times)
-        .map_err(encode_error)?;
+        .map_err(|error| ReadError::Other(error.to_string()))?;
     let mut blocks = blocks;
-    let first = blocks.next().await.transpose().map_err(history_error)?;
+    let first = blocks.next().await.transpose()?;
     let held = first.as_ref().map_or(0, |page| memory::of(page));
     if let Some(connection) = Connection::of(request)
         && let Err(full) = connection.hold(held.max(memory::PAGE))
@@ -142,17 +143,20 @@ fn describe(response: &mut HttpResponseBuilder, request: &HttpRequest, format: F
 }
 
 /// Strong: the same bytes, so it depends on whatever shapes them.
-fn tag(request: &HttpRequest, format: Format, version: &str) -> String {
+fn tag(request: &HttpRequest, format: Format, scope: &Scope, version: &str) -> String {
     let encoding = request
         .headers()
         .get(ACCEPT_ENCODING)
         .map_or(&b""[..], |value| value.as_bytes());
+    // Nobody may be told that what another viewer sees has not changed.
+    let scope = format!("{scope:?}");
     let parts = [
         env!("CARGO_PKG_VERSION").as_bytes(),
         request.path().as_bytes(),
         request.query_string().as_bytes(),
         format.name().as_bytes(),
         encoding,
+        scope.as_bytes(),
         version.as_bytes(),
     ];
     let hash = openssl::sha::sha256(&parts.join(&0));
@@ -160,48 +164,27 @@ fn tag(request: &HttpRequest, format: Format, version: &str) -> String {
     format!("\"{hex}\"")
 }
 
-pub(super) fn history_error(error: HistoryError) -> async_graphql::Error {
-    match error {
-        HistoryError::Bad(bad) => Code::BadUserInput.error(bad.to_string()),
-        HistoryError::Read(error) => read_error(error),
-    }
-}
-
-fn encode_error(error: EncodeError) -> async_graphql::Error {
-    read_error(ReadError::Other(error.to_string()))
-}
-
-const RETRY: Duration = Duration::from_secs(1);
-
-/// The error in the shape of all others, with the status that belongs to its code.
-pub(super) fn failed(error: &async_graphql::Error) -> HttpResponse {
-    let extension = |name: &str| error.extensions.as_ref().and_then(|all| all.get(name));
-    let is = |other: Code| extension("code") == Some(&other.as_str().into());
-    let status = if is(Code::BadUserInput) {
-        StatusCode::BAD_REQUEST
-    } else if is(Code::NotAvailableAtThisAge) {
-        StatusCode::GONE
-    } else if is(Code::TooManyRows) {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else if is(Code::Overloaded) && extension("ownShare") == Some(&true.into()) {
-        StatusCode::TOO_MANY_REQUESTS
-    } else if is(Code::Unavailable) || is(Code::Overloaded) {
-        StatusCode::SERVICE_UNAVAILABLE
-    } else if is(Code::QueryTimeout) {
-        StatusCode::GATEWAY_TIMEOUT
-    } else {
-        StatusCode::INTERNAL_SERVER_ERROR
+/// The error in the shape of GraphQL's, with the status that belongs to its code.
+pub(super) fn failed(problem: &Problem) -> HttpResponse {
+    let status = match problem.code {
+        Code::BadUserInput => StatusCode::BAD_REQUEST,
+        Code::NotAvailableAtThisAge => StatusCode::GONE,
+        Code::TooManyRows => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::Overloaded if problem.fact("ownShare") == Some(&true.into()) => StatusCode::TOO_MANY_REQUESTS,
+        Code::Unavailable | Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        Code::QueryTimeout => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let mut response = HttpResponse::build(status);
-    if is(Code::Unavailable) || is(Code::Overloaded) {
-        response.insert_header((RETRY_AFTER, RETRY.as_secs()));
+    if matches!(problem.code, Code::Unavailable | Code::Overloaded) {
+        response.insert_header((RETRY_AFTER, Problem::RETRY_AFTER));
     }
-    response.json(json!({ "errors": [error] }))
+    response.json(json!({ "errors": [problem.to_json()] }))
 }
 
 /// Either is an answer.
-pub(super) fn or_failed(answer: async_graphql::Result<HttpResponse>) -> HttpResponse {
-    answer.unwrap_or_else(|error| failed(&error))
+pub(super) fn or_failed(answer: Result<HttpResponse>) -> HttpResponse {
+    answer.unwrap_or_else(|problem| failed(&problem))
 }
 
 pub(super) type Of<E> = web::Data<Worker<E>>;

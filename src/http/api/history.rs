@@ -7,12 +7,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use async_graphql::Result;
 use futures_util::stream::{self, StreamExt};
 
-use super::answer::{Blocks, Of, Shape, not_acceptable, or_failed, reader, respond};
+use super::answer::{Blocks, Of, Result, Shape, not_acceptable, or_failed, reader, respond};
 use super::params::{Asked, Params, bad};
-use crate::data::{Aggregate, Micros, StoredSeries};
+use crate::data::{Aggregate, Matched, Micros, Viewer};
 use crate::formats::Block;
 use crate::graphql::Operations;
 use crate::history::{self, Across, Answer, Fill, Group, HistoryError, Question, Step, Subject, What};
@@ -44,10 +43,12 @@ pub(super) async fn get<E: Operations>(
         let params = Params::of(&request, &OWN)?;
         let asked = params.asked(request.headers())?;
         let (format, times) = (asked.format, asked.times);
-        let question = question(&params, asked)?;
+        let ask = question(&params, asked)?;
         let Some(format) = format else {
             return Ok(not_acceptable());
         };
+        let (reader, viewer) = reader(&request, &worker, &status)?;
+        let question = ask(&viewer);
         let shape = Shape {
             format,
             times,
@@ -55,14 +56,14 @@ pub(super) async fn get<E: Operations>(
             from: depends_from(&question),
             to: question.to,
         };
-        let reader = reader(&request, &worker, &status)?;
         let blocks = Walk::new(reader.clone(), question).blocks();
-        respond(&request, &reader, shape, blocks).await
+        respond(&request, (&reader, &viewer), shape, blocks).await
     };
     or_failed(answer.await)
 }
 
-fn question(params: &Params, asked: Asked) -> Result<Question> {
+/// The question of whoever asks it.
+fn question(params: &Params, asked: Asked) -> Result<impl FnOnce(&Viewer) -> Question> {
     let step = params.one("step")?;
     let zone = params.one("timezone")?;
     let aggregates = params.list("aggregate")?;
@@ -93,8 +94,8 @@ fn question(params: &Params, asked: Asked) -> Result<Question> {
     if !is_buckets && (group.is_some() || fill != Fill::None) {
         return Err(bad("group_by and fill need buckets: give step or aggregate"));
     }
-    Ok(Question {
-        selector: asked.selector,
+    Ok(move |viewer: &Viewer| Question {
+        scoped: viewer.select(asked.selector),
         from: asked.from,
         to: asked.to,
         what,
@@ -186,7 +187,7 @@ struct Walk {
     reader: Reader,
     question: Question,
     /// Looked up, and not or not wholly answered yet.
-    waiting: VecDeque<StoredSeries>,
+    waiting: VecDeque<Matched>,
     /// The key of the last series looked up.
     after: Option<String>,
     all_known: bool,
@@ -278,8 +279,8 @@ impl Walk {
     /// False when there are no more.
     async fn look_up(&mut self) -> Result<bool, HistoryError> {
         while self.waiting.is_empty() && !self.all_known {
-            let (selector, after) = (&self.question.selector, self.after.as_deref());
-            let page = self.reader.series(selector, after, SERIES).await?;
+            let (scoped, after) = (&self.question.scoped, self.after.as_deref());
+            let page = self.reader.series(scoped, after, SERIES).await?;
             self.all_known = !page.more;
             self.after = page.rows.last().map(|last| last.series.key.to_string());
             self.waiting.extend(page.rows);

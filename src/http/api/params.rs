@@ -5,12 +5,11 @@ use std::collections::HashSet;
 use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT, HeaderMap};
 use actix_web::web::Query;
-use async_graphql::Result;
 
-use crate::data::{MatchOp, Micros, Selector};
+use super::answer::Result;
+use crate::data::selection::{Condition, REGEX_MAX};
+use crate::data::{Code, MatchOp, Micros, Problem, Selector};
 use crate::formats::{Format, TimeText};
-use crate::graphql::errors::Code;
-use crate::graphql::selector::{LabelMatcher, SeriesSelector};
 use crate::http::accept::weight;
 
 /// What both questions have.
@@ -43,11 +42,8 @@ impl Params {
     }
 
     pub fn asked(&self, headers: &HeaderMap) -> Result<Asked> {
-        let labels = self.all("label").map(matcher).collect::<Result<_>>()?;
-        let selector = SeriesSelector {
-            metric: self.one("metric")?.map(str::to_owned),
-            labels: Some(labels),
-        };
+        let conditions = self.all("label").map(condition).collect::<Result<_>>()?;
+        let metric = self.one("metric")?.map(str::to_owned);
         let from = self.one("from")?.ok_or_else(|| bad("from is missing"))?;
         let from = time("from", from)?;
         let to = self.one("to")?.map(|to| time("to", to)).transpose()?;
@@ -71,7 +67,7 @@ impl Params {
             ));
         }
         Ok(Asked {
-            selector: selector.into_selector()?,
+            selector: Selector::checked(metric, conditions, REGEX_MAX)?,
             from,
             to,
             format,
@@ -121,16 +117,16 @@ impl Params {
     }
 }
 
-pub(super) fn bad(why: impl Into<String>) -> async_graphql::Error {
-    Code::BadUserInput.error(why)
+pub(super) fn bad(why: impl Into<String>) -> Problem {
+    Problem::new(Code::BadUserInput, why)
 }
 
-fn matcher(text: &str) -> Result<LabelMatcher> {
+fn condition(text: &str) -> Result<Condition> {
     let (name, op, value) = MatchOp::split(text)
         .ok_or_else(|| bad("label must be name=value, name!=value, name=~regex or name!~regex"))?;
-    Ok(LabelMatcher {
+    Ok(Condition {
         name: name.to_owned(),
-        op: op.into(),
+        op,
         value: value.to_owned(),
     })
 }

@@ -4,8 +4,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream::{self, StreamExt};
 
 use super::answer::{Blocks, Of, Shape, not_acceptable, or_failed, reader, respond};
-use super::params::{Asked, Params};
-use crate::data::Columns;
+use super::params::Params;
+use crate::data::{Columns, Micros, Scoped};
 use crate::formats::Block;
 use crate::graphql::Operations;
 use crate::history::HistoryError;
@@ -37,36 +37,35 @@ pub(super) async fn get<E: Operations>(
             from: asked.from,
             to: asked.to,
         };
-        let reader = reader(&request, &worker, &status)?;
-        let blocks = pages(reader.clone(), asked, limit.unwrap_or(usize::MAX));
-        respond(&request, &reader, shape, blocks).await
+        let (reader, viewer) = reader(&request, &worker, &status)?;
+        let span = (asked.from, asked.to);
+        let scoped = viewer.select(asked.selector);
+        let blocks = pages(reader.clone(), scoped, span, limit.unwrap_or(usize::MAX));
+        respond(&request, (&reader, &viewer), shape, blocks).await
     };
     or_failed(answer.await)
 }
 
 /// Page by page behind the last row: nothing is held in Postgres while the client is slow.
-fn pages(reader: Reader, asked: Asked, limit: usize) -> Blocks {
+fn pages(reader: Reader, scoped: Scoped, (from, to): (Micros, Micros), limit: usize) -> Blocks {
     let start = Some((None::<PointKey>, limit));
-    stream::try_unfold((reader, asked, start), |(reader, asked, place)| async move {
-        let Some((after, left)) = place else {
-            return Ok(None);
-        };
-        let page = reader.points(
-            &asked.selector,
-            asked.from,
-            asked.to,
-            after.as_ref(),
-            left.min(PAGE),
-        );
-        let page = page.await.map_err(HistoryError::from)?;
-        let left = left - page.rows.len();
-        let after = page.rows.last().map(|last| PointKey {
-            series: last.series.series.key.to_string(),
-            ts: last.ts,
-        });
-        let next = (page.more && left > 0).then_some((after, left));
-        Ok(Some((blocks(page.rows), (reader, asked, next))))
-    })
+    stream::try_unfold(
+        (reader, scoped, start),
+        move |(reader, scoped, place)| async move {
+            let Some((after, left)) = place else {
+                return Ok(None);
+            };
+            let page = reader.points(&scoped, from, to, after.as_ref(), left.min(PAGE));
+            let page = page.await.map_err(HistoryError::from)?;
+            let left = left - page.rows.len();
+            let after = page.rows.last().map(|last| PointKey {
+                series: last.series.series.key.to_string(),
+                ts: last.ts,
+            });
+            let next = (page.more && left > 0).then_some((after, left));
+            Ok(Some((blocks(page.rows), (reader, scoped, next))))
+        },
+    )
     .boxed_local()
 }
 

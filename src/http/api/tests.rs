@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::*;
+use crate::data::Problem;
 use crate::formats::Format;
-use crate::graphql::services::read_error;
 use crate::store::read::ReadError;
 
 fn document() -> Value {
@@ -50,11 +50,11 @@ fn the_document_names_every_format() {
 #[test]
 fn whoever_must_wait_is_told_for_how_long_and_whose_doing_it_is() {
     for (own_share, status) in [(true, 429), (false, 503)] {
-        let error = read_error(ReadError::Overloaded { own_share });
-        let extensions = error.extensions.clone().unwrap();
-        assert_eq!(extensions.get("code"), Some(&"OVERLOADED".into()));
-        assert_eq!(extensions.get("retryAfter"), Some(&1.into()));
-        let answer = answer::failed(&error);
+        let problem = Problem::from(ReadError::Overloaded { own_share });
+        let extensions = &problem.to_json()["extensions"];
+        assert_eq!(extensions["code"], "OVERLOADED");
+        assert_eq!(extensions["retryAfter"], 1);
+        let answer = answer::failed(&problem);
         assert_eq!(answer.status(), status);
         assert_eq!(answer.headers().get("retry-after").unwrap(), "1");
     }

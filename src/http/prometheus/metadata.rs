@@ -11,7 +11,7 @@ use serde_json::json;
 use super::answer::{self, Failure};
 use super::asked;
 use super::params::{self, Params};
-use crate::data::{METRIC_NAME, Selector, SeriesId};
+use crate::data::{METRIC_NAME, Selector, SeriesId, Viewer};
 use crate::graphql::Operations;
 use crate::history::promql::{self, Labels, labels_of};
 use crate::http::worker::Worker;
@@ -24,8 +24,8 @@ pub(super) async fn series<E: Operations>(
     worker: web::Data<Worker<E>>,
     status: web::Data<Status>,
 ) -> Result<HttpResponse, Failure> {
-    let (params, reader) = asked(&request, body, &worker, &status).await?;
-    let Some(found) = matched(&params, &reader).await? else {
+    let (params, reader, viewer) = asked(&request, body, &worker, &status).await?;
+    let Some(found) = matched(&params, &reader, &viewer).await? else {
         return Err(Failure::BadData("no match[] parameter provided".to_owned()));
     };
     let mut found: Vec<Labels> = found.into_values().collect();
@@ -39,14 +39,15 @@ pub(super) async fn names<E: Operations>(
     worker: web::Data<Worker<E>>,
     status: web::Data<Status>,
 ) -> Result<HttpResponse, Failure> {
-    let (params, reader) = asked(&request, body, &worker, &status).await?;
-    let mut names: BTreeSet<String> = match matched(&params, &reader).await? {
+    let (params, reader, viewer) = asked(&request, body, &worker, &status).await?;
+    let mut names: BTreeSet<String> = match matched(&params, &reader, &viewer).await? {
         Some(found) => {
             let names = found.into_values().flat_map(Labels::into_keys);
             names.map(Into::into).collect()
         }
         None => {
-            let names = reader.labels(&Selector::default(), None, None).await?;
+            let all = viewer.select(Selector::default());
+            let names = reader.labels(&all, None, None).await?;
             let names = names.into_iter().map(|name| name.text);
             names.chain([METRIC_NAME.to_owned()]).collect()
         }
@@ -62,21 +63,18 @@ pub(super) async fn values<E: Operations>(
     worker: web::Data<Worker<E>>,
     status: web::Data<Status>,
 ) -> Result<HttpResponse, Failure> {
-    let (params, reader) = asked(&request, body, &worker, &status).await?;
+    let (params, reader, viewer) = asked(&request, body, &worker, &status).await?;
     let name = unescaped(&name).ok_or_else(|| params::wrong("name", "not an escaped name"))?;
-    let values: Vec<String> = match matched(&params, &reader).await? {
+    let values: Vec<String> = match matched(&params, &reader, &viewer).await? {
         Some(found) => {
             let values = found.into_values().filter_map(|mut labels| labels.remove(&*name));
             Vec::from_iter(values.map(String::from).collect::<BTreeSet<_>>())
         }
         None => {
+            let all = viewer.select(Selector::default());
             let values = match name == METRIC_NAME {
-                true => reader.metrics(&MetricFilter::default()).await?,
-                false => {
-                    reader
-                        .label_values(&name, &Selector::default(), None, None)
-                        .await?
-                }
+                true => reader.metrics(&all, &MetricFilter::default()).await?,
+                false => reader.label_values(&name, &all, None, None).await?,
             };
             values.into_iter().map(|value| value.text).collect()
         }
@@ -114,14 +112,18 @@ pub(super) async fn build() -> HttpResponse {
 }
 
 /// The series that any `match[]` selects; `None` without one.
-async fn matched(params: &Params, reader: &Reader) -> Result<Option<BTreeMap<SeriesId, Labels>>, Failure> {
+async fn matched(
+    params: &Params,
+    reader: &Reader,
+    viewer: &Viewer,
+) -> Result<Option<BTreeMap<SeriesId, Labels>>, Failure> {
     // Checked, as Prometheus does, though nothing is narrowed by them.
     params.time("start")?;
     params.time("end")?;
     let mut found = None;
     for text in params.texts("match[]") {
         let selector = promql::selector(text).map_err(|e| params::wrong("match[]", &e.to_string()))?;
-        let series = reader.matching(&selector).await?;
+        let series = reader.matching(&viewer.select(selector)).await?;
         let of = series.into_iter().map(|s| (s.id, labels_of(&s.series)));
         found.get_or_insert_with(BTreeMap::new).extend(of);
     }

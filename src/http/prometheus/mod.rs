@@ -17,7 +17,7 @@ use actix_web::{HttpRequest, HttpResponse, guard, web};
 use self::answer::Failure;
 use self::params::Params;
 use super::worker::Worker;
-use crate::data::{Micros, Step};
+use crate::data::{Micros, Step, Viewer};
 use crate::graphql::Operations;
 use crate::history::promql::{self, Expression, Instants, Kind};
 use crate::store::read::Reader;
@@ -47,16 +47,16 @@ pub(super) fn routes<E: Operations>() -> actix_web::Scope {
         .route("/status/buildinfo", web::get().to(metadata::build))
 }
 
-/// The parameters of a request and what answers it; or why there is no answer.
+/// The parameters of a request, what answers it and for whom; or why there is no answer.
 async fn asked<E>(
     request: &HttpRequest,
     body: web::Payload,
     worker: &Worker<E>,
     status: &Status,
-) -> Result<(Params, Reader), Failure> {
+) -> Result<(Params, Reader, Viewer), Failure> {
     let params = Params::read(request, body, worker.body_limit, worker.body_timeout).await?;
     match worker.reader(request) {
-        Some(reader) if !status.is_without_tables() => Ok((params, reader)),
+        Some((reader, viewer)) if !status.is_without_tables() => Ok((params, reader, viewer)),
         _ => Err(Failure::Unavailable("postgres is not up yet".to_owned())),
     }
 }
@@ -67,7 +67,7 @@ async fn query<E: Operations>(
     worker: web::Data<Worker<E>>,
     status: web::Data<Status>,
 ) -> Result<HttpResponse, Failure> {
-    let (params, reader) = asked(&request, body, &worker, &status).await?;
+    let (params, reader, viewer) = asked(&request, body, &worker, &status).await?;
     let at = match params.time("time")? {
         Some(at) => at,
         None => Micros::from_millis(Micros::now().as_millis()),
@@ -79,7 +79,7 @@ async fn query<E: Operations>(
         step: step(Duration::from_secs(1))?,
         lookback: lookback(&params)?,
     };
-    let lines = in_time(&params, promql::answer(&reader, &expression, &instants)).await??;
+    let lines = in_time(&params, promql::answer(&reader, &viewer, &expression, &instants)).await??;
     let limit = params.limit()?;
     Ok(match expression.kind() {
         Kind::Scalar => answer::scalar(&lines),
@@ -94,7 +94,7 @@ async fn query_range<E: Operations>(
     worker: web::Data<Worker<E>>,
     status: web::Data<Status>,
 ) -> Result<HttpResponse, Failure> {
-    let (params, reader) = asked(&request, body, &worker, &status).await?;
+    let (params, reader, viewer) = asked(&request, body, &worker, &status).await?;
     let first = params.needed("start", Params::time)?;
     let last = params.needed("end", Params::time)?;
     if last < first {
@@ -125,7 +125,7 @@ async fn query_range<E: Operations>(
         step,
         lookback: lookback(&params)?,
     };
-    let lines = in_time(&params, promql::answer(&reader, &expression, &instants)).await??;
+    let lines = in_time(&params, promql::answer(&reader, &viewer, &expression, &instants)).await??;
     Ok(answer::matrix(lines, params.limit()?))
 }
 

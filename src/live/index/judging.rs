@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::known::Place;
 use super::{Full, Group, GroupId, Index, State};
-use crate::data::{Selector, Series, SeriesId, StoredSeries};
+use crate::data::{Scoped, Series, SeriesId, StoredSeries};
 use crate::live::outbox::End;
 
 /// Series of one slice.
@@ -18,7 +18,7 @@ pub const JUDGING_MAX: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Slice {
     group: GroupId,
-    selector: Arc<Selector>,
+    scoped: Arc<Scoped>,
     series: Vec<(SeriesId, Arc<Series>)>,
     /// Where the next slice begins; `None`: this is the last.
     last: Option<Place>,
@@ -28,7 +28,7 @@ pub struct Slice {
 impl Slice {
     /// Leaves those that do belong to it. On any thread.
     pub fn judge(mut self) -> Self {
-        self.series.retain(|(_, series)| self.selector.matches(series));
+        self.series.retain(|(_, series)| self.scoped.matches(series));
         self
     }
 
@@ -48,12 +48,12 @@ impl Index {
             let Some(group) = self.groups.get(&id) else {
                 continue;
             };
-            let (key, _) = self.known.rarest(&self.known.keys_for(&group.selector), SLICE);
+            let (key, _) = self.known.rarest(&group.scoped, SLICE);
             let places = self.known.next(key, after, SLICE);
             let entries = places.iter().filter_map(|place| self.known.at(*place));
             return Some(Slice {
                 group: id,
-                selector: Arc::clone(&group.selector),
+                scoped: Arc::clone(&group.scoped),
                 series: entries.map(|e| (e.id, Arc::clone(&e.series))).collect(),
                 last: places.last().filter(|_| places.len() == SLICE).copied(),
                 forgotten: self.forgotten,
@@ -108,23 +108,21 @@ impl Index {
             if !new || self.filed.is_empty() {
                 continue;
             }
-            let keys = self.known.keys_of(&found.series).into_iter().map(Some);
-            let filed = keys.chain([None]).filter_map(|key| self.filed.get(&key));
             let mut wanted_by = Vec::new();
-            for id in filed.flatten() {
-                let Some(group) = self.groups.get(id) else {
+            for id in self.filed.candidates(&found.series) {
+                let Some(group) = self.groups.get(&id).filter(|_| self.everything != Some(id)) else {
                     continue;
                 };
-                let costly = group.selector.expressions() > 0;
+                let costly = group.scoped.expressions().next().is_some();
                 if costly {
                     let until = *until.get_or_insert_with(|| Instant::now() + self.judging_max);
                     if Instant::now() >= until {
-                        late.insert(*id);
+                        late.insert(id);
                         continue;
                     }
                 }
-                if group.selector.matches(&found.series) {
-                    wanted_by.push(*id);
+                if group.scoped.matches(&found.series) {
+                    wanted_by.push(id);
                 }
             }
             for id in wanted_by {

@@ -4,20 +4,18 @@
 //! ever was. One that comes back is new.
 
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{BuildHasher, RandomState};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use super::GroupId;
-use crate::data::{METRIC_NAME, Selector, Series, SeriesId, StoredSeries};
+use crate::data::{Scoped, Series, SeriesId, StoredSeries};
+use crate::live::groups::{Key, Keys};
 
 /// Seconds without a point after which a series leaves.
 const FORGET_AFTER: u32 = 3_600;
 /// Beyond so many series they leave whatever they had.
 const SERIES_MAX: usize = 1_000_000;
 
-/// A metric or a label, as a number; two may share one.
-pub type Key = u64;
 /// Where a series lies; another one may lie there later.
 pub type Place = u32;
 
@@ -27,8 +25,7 @@ pub struct Known {
     entries: Vec<Option<Entry>>,
     free: Vec<Place>,
     by_key: BTreeSet<(Key, Place)>,
-    /// Seeded, so that nobody can choose texts that share a key.
-    hasher: RandomState,
+    keys: Keys,
     swept: usize,
 }
 
@@ -43,6 +40,13 @@ pub struct Entry {
 }
 
 impl Known {
+    pub fn new(keys: Keys) -> Self {
+        Self {
+            keys,
+            ..Self::default()
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.places.len()
     }
@@ -86,7 +90,7 @@ impl Known {
             }
         };
         self.places.insert(found.id, place);
-        for key in self.keys_of(&found.series) {
+        for key in self.keys.of(&found.series) {
             self.by_key.insert((key, place));
         }
         (place, true)
@@ -105,30 +109,15 @@ impl Known {
         self.at_mut(place)
     }
 
-    /// One for the metric and one for each label.
-    pub fn keys_of(&self, series: &Series) -> Vec<Key> {
-        let labels = series.labels.iter().map(|(name, value)| (&**name, &**value));
-        let all = labels.chain([(METRIC_NAME, &*series.metric)]);
-        all.map(|pair| self.hasher.hash_one(pair)).collect()
-    }
-
-    /// One for each thing that the selector demands.
-    pub fn keys_for(&self, selector: &Selector) -> Vec<Key> {
-        selector
-            .demands()
-            .map(|pair| self.hasher.hash_one(pair))
-            .collect()
-    }
-
-    /// Of these keys the one that the fewest series have, and how many: as many as `most` at least
-    /// when it is that many or more.
-    pub fn rarest(&self, keys: &[Key], most: usize) -> (Option<Key>, usize) {
+    /// Of what the question demands the one thing that the fewest series have, and how many: as many
+    /// as `most` at least when it is that many or more.
+    pub fn rarest(&self, scoped: &Scoped, most: usize) -> (Option<Key>, usize) {
         let mut rarest = (None, self.len().min(most));
-        for key in keys {
+        for key in self.keys.demanded(scoped) {
             let upto = if rarest.0.is_none() { most } else { rarest.1 };
-            let count = self.range(*key, None).take(upto).count();
+            let count = self.range(key, None).take(upto).count();
             if rarest.0.is_none() || count < rarest.1 {
-                rarest = (Some(*key), count);
+                rarest = (Some(key), count);
             }
         }
         rarest
@@ -159,7 +148,7 @@ impl Known {
             };
             let place = self.swept as Place;
             self.places.remove(&entry.id);
-            for key in self.keys_of(&entry.series) {
+            for key in self.keys.of(&entry.series) {
                 self.by_key.remove(&(key, place));
             }
             self.free.push(place);
@@ -178,7 +167,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{LabelMatcher, MatchOp};
+    use crate::data::{LabelMatcher, MatchOp, Selector, Viewer};
 
     fn series(id: SeriesId) -> StoredSeries {
         let labels = [("site", (id % 10).to_string()), ("device", id.to_string())];
@@ -197,18 +186,17 @@ mod tests {
         let demand = |name: &str, value: &str| {
             LabelMatcher::new(name.to_owned(), MatchOp::Equal, value.to_owned()).unwrap()
         };
-        let selector = Selector::new(
-            Some("m".to_owned()),
-            vec![demand("site", "3"), demand("device", "13")],
-        );
-        let (key, count) = known.rarest(&known.keys_for(&selector), 100);
+        let select = |metric: Option<&str>, labels| {
+            Viewer::everyone().select(Selector::new(metric.map(str::to_owned), labels))
+        };
+        let both = select(Some("m"), vec![demand("site", "3"), demand("device", "13")]);
+        let (key, count) = known.rarest(&both, 100);
         assert_eq!(count, 1);
         let places = known.next(key, None, 100);
         let ids: Vec<_> = places.iter().map(|at| known.at(*at).unwrap().id).collect();
         assert_eq!(ids, [13]);
-        assert_eq!(known.rarest(&[], 100), (None, 100));
-        let metric = Selector::new(Some("m".to_owned()), Vec::new());
-        let (key, count) = known.rarest(&known.keys_for(&metric), 100);
+        assert_eq!(known.rarest(&select(None, Vec::new()), 100), (None, 100));
+        let (key, count) = known.rarest(&select(Some("m"), Vec::new()), 100);
         assert_eq!(count, 100);
         let (mut seen, mut after) = (0, None);
         while let Some(last) = known.next(key, after, 300).last() {

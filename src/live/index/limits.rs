@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{GroupId, Index};
-use crate::data::{ClientKey, Selector};
+use crate::data::{ClientKey, Scoped};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -86,11 +86,11 @@ impl Clients {
 }
 
 impl Index {
-    /// Whether there is room for a subscription of this client. `group`: the selector has one.
+    /// Whether there is room for a subscription of this client. `group`: that of the question, if it has one.
     pub(super) fn admit(
         &self,
         client: Option<ClientKey>,
-        selector: &Selector,
+        scoped: &Scoped,
         group: Option<GroupId>,
     ) -> Result<(), Full> {
         let limits = &self.limits;
@@ -110,9 +110,11 @@ impl Index {
             return Err(Full::Selectors(most.selectors));
         }
         let groups = || own.keys().filter_map(|id| self.groups.get(id));
-        let expressions = selector.expression_bytes();
+        let expressions = scoped.selector().expression_bytes();
         if expressions > 0 {
-            let held: usize = groups().map(|group| group.selector.expression_bytes()).sum();
+            let held: usize = groups()
+                .map(|group| group.scoped.selector().expression_bytes())
+                .sum();
             if held + expressions > most.expressions {
                 return Err(Full::Expressions(held));
             }

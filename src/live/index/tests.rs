@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::data::stored::Range;
-use crate::data::{LabelMatcher, MatchOp, Micros, Series, StoredPoint, StoredSeries};
+use crate::data::{LabelMatcher, MatchOp, Micros, Selector, Series, StoredPoint, StoredSeries, Viewer};
 use crate::live::outbox::outbox;
 use crate::live::{Options, Overflow, Receiver, Sequence};
 use crate::telemetry::Delivered;
@@ -72,7 +72,7 @@ impl World {
     fn subscribe(
         &mut self,
         client: u32,
-        selector: &Selector,
+        selector: &Scoped,
         options: Options,
     ) -> Result<(SubscriberId, Receiver), Full> {
         let client = Some(client_of(client));
@@ -110,21 +110,21 @@ fn series(id: SeriesId) -> StoredSeries {
     }
 }
 
-fn selector(metric: Option<&str>, labels: &[(&str, MatchOp, &str)]) -> Selector {
+fn selector(metric: Option<&str>, labels: &[(&str, MatchOp, &str)]) -> Scoped {
     let labels = labels
         .iter()
         .map(|(name, op, value)| LabelMatcher::new((*name).to_owned(), *op, (*value).to_owned()).unwrap());
-    Selector::new(metric.map(str::to_owned), labels.collect())
+    Viewer::everyone().select(Selector::new(metric.map(str::to_owned), labels.collect()))
 }
 
-fn of_device(id: SeriesId) -> Selector {
+fn of_device(id: SeriesId) -> Scoped {
     selector(None, &[("device", MatchOp::Equal, &format!("d{id}"))])
 }
 
-fn selectors() -> Vec<Selector> {
+fn selectors() -> Vec<Scoped> {
     use MatchOp::{Equal, Matches, NotEqual, NotMatches};
     vec![
-        Selector::default(),
+        selector(None, &[]),
         selector(Some("m0"), &[]),
         selector(Some("m1"), &[("site", Equal, "s2")]),
         selector(None, &[("__name__", Equal, "m1"), ("device", NotEqual, "d3")]),
@@ -172,7 +172,7 @@ proptest! {
     ) {
         let mut world = World::new(Limits::default());
         let selectors = selectors();
-        let mut listening: Vec<(SubscriberId, Receiver, Selector, u64)> = Vec::new();
+        let mut listening: Vec<(SubscriberId, Receiver, Scoped, u64)> = Vec::new();
         for step in steps {
             match step {
                 Step::Publish(ids) => {
@@ -204,7 +204,7 @@ proptest! {
             world.index.unsubscribe(id);
         }
         let index = world.index;
-        prop_assert_eq!((index.pairs, index.groups.len(), index.by_selector.len(), index.filed.len()), (0, 0, 0, 0));
+        prop_assert_eq!((index.pairs, index.groups.len(), index.filed.is_empty()), (0, 0, true));
         prop_assert!(index.everything.is_none());
     }
 }
@@ -286,9 +286,8 @@ fn a_client_has_so_many_selectors_and_all_together_have_so_many() {
     for id in 0..5 {
         held.push(world.subscribe(0, &of_device(id), Options::default()).unwrap());
     }
-    let open = |world: &mut World, client, selector: &Selector| {
-        world.subscribe(client, selector, Options::default())
-    };
+    let open =
+        |world: &mut World, client, selector: &Scoped| world.subscribe(client, selector, Options::default());
     assert_eq!(
         open(&mut world, 0, &of_device(9)).unwrap_err(),
         Full::Selectors(5)
@@ -365,7 +364,7 @@ fn beyond_the_bound_over_all_outboxes_the_client_that_holds_most_gives_way() {
         })
         .collect();
     let (_, small) = world.subscribe(1, &of_device(5), options(false)).unwrap();
-    let (_, mut quick) = world.subscribe(2, &Selector::default(), options(false)).unwrap();
+    let (_, mut quick) = world.subscribe(2, &selector(None, &[]), options(false)).unwrap();
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     let mut read = 0;
     for _ in 0..400 {

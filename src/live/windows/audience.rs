@@ -1,12 +1,13 @@
-//! Who wants which windows: subscribers with the same selector are one group, and a selector is
-//! judged once for each pair of series and group.
+//! Who wants which windows: subscribers who ask the same are one group, and a question is judged once
+//! for each pair of series and group.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::updates::{End, Sender, Waiting};
 use super::{Window, Windows};
-use crate::data::{Micros, Selector, Series, SeriesId, StoredSeries};
+use crate::data::{Matched, Micros, Scoped, SeriesId, StoredSeries};
+use crate::live::groups::Groups;
 
 pub type GroupId = u64;
 
@@ -22,7 +23,7 @@ const UNWANTED_MAX: usize = 2_000_000;
 pub struct Audience {
     /// By ids that only grow.
     groups: BTreeMap<GroupId, Group>,
-    by_selector: HashMap<Selector, GroupId>,
+    filed: Groups<GroupId>,
     /// Groups with subscribers that have not begun yet.
     waiting: BTreeSet<GroupId>,
     wanted_by: HashMap<SeriesId, Vec<GroupId>>,
@@ -34,7 +35,7 @@ pub struct Audience {
 
 #[derive(Debug)]
 struct Group {
-    selector: Selector,
+    scoped: Arc<Scoped>,
     series: Vec<SeriesId>,
     /// Postgres has told which series there are.
     matched: bool,
@@ -43,43 +44,52 @@ struct Group {
     waiting: Vec<(Option<Micros>, Sender)>,
 }
 
+/// Whether some group wants a series.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted {
+    No,
+    /// From now on: its windows must be followed.
+    New(Matched),
+    Already,
+}
+
 impl Audience {
-    /// A new subscriber; the group and selector of it when the group is new, for [`Self::matched`].
+    /// A new subscriber; the group and the question when the group is new, for [`Self::matched`].
     pub fn join(
         &mut self,
-        selector: Selector,
+        scoped: Scoped,
         since: Option<Micros>,
         updates: Sender,
-    ) -> Option<(GroupId, Selector)> {
-        let known = self.by_selector.get(&selector).copied();
+    ) -> Option<(GroupId, Arc<Scoped>)> {
+        let known = self.filed.find(&scoped);
         if let Some((id, group)) = known.and_then(|id| Some((id, self.groups.get_mut(&id)?))) {
             group.waiting.push((since, updates));
             self.waiting.insert(id);
             return None;
         }
-        let id = self.next_group;
+        let (id, scoped) = (self.next_group, Arc::new(scoped));
         self.next_group += 1;
         let group = Group {
-            selector: selector.clone(),
+            scoped: Arc::clone(&scoped),
             series: Vec::new(),
             matched: false,
             members: Vec::new(),
             waiting: vec![(since, updates)],
         };
         self.groups.insert(id, group);
-        self.by_selector.insert(selector.clone(), id);
+        self.filed.insert(id, Arc::clone(&scoped));
         self.waiting.insert(id);
-        Some((id, selector))
+        Some((id, scoped))
     }
 
     /// The series there were at a moment after the group began.
-    pub fn matched(&mut self, id: GroupId, series: &[StoredSeries]) {
+    pub fn matched(&mut self, id: GroupId, series: &[Matched]) {
         if !self.groups.contains_key(&id) {
             return;
         }
         for found in series {
             // Other groups may not have heard of it yet.
-            self.wants(found.id, &found.series);
+            self.wants(found);
         }
         let Some(group) = self.groups.get_mut(&id) else {
             return;
@@ -98,37 +108,44 @@ impl Audience {
         }
     }
 
-    /// A series that has points; whether some group wants it.
-    pub fn wants(&mut self, id: SeriesId, series: &Series) -> bool {
+    /// A series that has points.
+    pub fn wants(&mut self, found: &StoredSeries) -> Wanted {
+        let id = found.id;
         if self.wanted_by.contains_key(&id) {
-            return true;
+            return Wanted::Already;
         }
         // Only groups that began since it was last judged.
         let from = self.unwanted.get(&id).copied().unwrap_or_default();
         if from == self.next_group {
-            return false;
+            return Wanted::No;
         }
+        let mut new = None;
         let mut wanted_by = Vec::new();
-        for (group_id, group) in self.groups.range_mut(from..) {
-            if group.selector.matches(series) {
+        for group_id in self.filed.candidates(&found.series) {
+            if group_id >= from
+                && !wanted_by.contains(&group_id)
+                && let Some(group) = self.groups.get_mut(&group_id)
+                && let Some(matched) = group.scoped.pick(found.clone())
+            {
                 group.series.push(id);
-                wanted_by.push(*group_id);
+                wanted_by.push(group_id);
+                new = Some(matched);
             }
         }
-        if wanted_by.is_empty() {
+        let Some(new) = new else {
             if self.unwanted.len() >= UNWANTED_MAX {
                 self.unwanted.clear();
             }
             self.unwanted.insert(id, self.next_group);
-            return false;
-        }
+            return Wanted::No;
+        };
         self.unwanted.remove(&id);
         self.pairs += wanted_by.len();
         self.wanted_by.insert(id, wanted_by);
         if self.pairs > PAIRS_MAX {
             self.end_series(id, End::TooManySeries);
         }
-        true
+        Wanted::New(new)
     }
 
     /// Hands each group what it wants of these windows.
@@ -202,7 +219,7 @@ impl Audience {
             group.waiting.retain(|(_, member)| !member.is_over());
             let left = group.everyone().next().is_some();
             if !left {
-                self.by_selector.remove(&group.selector);
+                self.filed.remove(*id, &group.scoped);
                 dropped.push((*id, std::mem::take(&mut group.series)));
             }
             left

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::Window;
-use crate::data::{Bucket, Micros, Positions, Step, StoredPoint, StoredSeries, Sum};
+use crate::data::{Bucket, Matched, Micros, Positions, SeriesId, Step, StoredPoint, Sum};
 
 /// Windows kept for one series. Others are read again when a late point touches them.
 const KEPT: usize = 4;
 
 #[derive(Debug)]
 pub struct Line {
-    series: StoredSeries,
+    pub series: Matched,
     /// In the order in which they were begun or read.
     kept: Vec<Kept>,
     /// The time of the newest point.
@@ -38,7 +38,7 @@ pub enum Added {
 }
 
 impl Line {
-    pub fn new(series: StoredSeries) -> Self {
+    pub fn new(series: Matched) -> Self {
         Self {
             series,
             kept: Vec::new(),
@@ -55,7 +55,13 @@ impl Line {
         let Some(kept) = self.kept.iter_mut().find(|kept| kept.bucket.ts == start) else {
             return if self.newest.is_none_or(|newest| newest < start) {
                 let as_of = Arc::clone(read);
-                self.put(step, alone(&self.series, start, point), point.ts, &as_of, evicted);
+                self.put(
+                    step,
+                    alone(self.series.id, start, point),
+                    point.ts,
+                    &as_of,
+                    evicted,
+                );
                 Added::Changed
             } else if holds(read, point) {
                 Added::Nothing
@@ -183,9 +189,9 @@ fn holds(as_of: &Positions, point: &StoredPoint) -> bool {
     upto.is_some_and(|upto| point.offset < *upto)
 }
 
-fn alone(series: &StoredSeries, start: Micros, point: &StoredPoint) -> Bucket {
+fn alone(series_id: SeriesId, start: Micros, point: &StoredPoint) -> Bucket {
     Bucket {
-        series_id: series.id,
+        series_id,
         ts: start,
         count: 1,
         min: point.value,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::data::{LabelMatcher, MatchOp, PartitionId, Selector, Series, Sum};
+use crate::data::{LabelMatcher, MatchOp, PartitionId, Scoped, Selector, Sum, Viewer};
 
 const STEP: i64 = 10;
 
@@ -34,11 +34,12 @@ struct World {
     news: BTreeSet<(SeriesId, i64)>,
 }
 
-fn series(id: SeriesId) -> StoredSeries {
-    StoredSeries {
-        id,
-        series: Arc::new(Series::new(format!("m{id}"), Vec::<(&str, &str)>::new())),
-    }
+fn series(id: SeriesId) -> Matched {
+    Matched::of_ids([id]).remove(0)
+}
+
+fn select(metric: Option<&str>, labels: Vec<LabelMatcher>) -> Scoped {
+    Viewer::everyone().select(Selector::new(metric.map(str::to_owned), labels))
 }
 
 impl World {
@@ -92,11 +93,13 @@ impl World {
                 } else {
                     &self.delivered
                 };
-                let newest = reading.newest_of.iter().filter_map(|id| {
-                    let newest = self.rows.range((*id, i64::MIN)..=(*id, i64::MAX)).next_back();
-                    newest.map(|((id, ts), _)| (*id, step().bucket(Micros(*ts))))
+                let newest = reading.newest_of.iter().filter_map(|series| {
+                    let rows = self.rows.range((series.id, i64::MIN)..=(series.id, i64::MAX));
+                    let newest = rows.map(|((id, ts), _)| (*id, step().bucket(Micros(*ts))));
+                    newest.last()
                 });
-                let asked = newest.chain(reading.windows.iter().copied());
+                let windows = reading.windows.iter().map(|(series, start)| (series.id, *start));
+                let asked = newest.chain(windows);
                 let found = asked
                     .filter_map(|(id, start)| self.recompute(id, start))
                     .collect();
@@ -226,7 +229,7 @@ fn late_points_of_one_turn_cost_one_read() {
         world.act(Act::Commit(1, vec![(1, ts, 7)]));
         world.act(Act::Deliver(1));
     }
-    let places = vec![(1, Micros(0)), (1, Micros(20))];
+    let places = vec![(series(1), Micros(0)), (series(1), Micros(20))];
     assert_eq!(world.windows.reading(10).windows, places);
     world.act(Act::Read(10, true));
     world.act(Act::Take);
@@ -321,8 +324,7 @@ async fn a_series_that_one_group_found_in_postgres_is_judged_for_all_groups() {
     let mut windows = Windows::new(step());
     let mut join = |metric: Option<&str>| {
         let (sender, receiver) = updates(Duration::ZERO, &Waiting::default());
-        let selector = Selector::new(metric.map(str::to_owned), Vec::new());
-        (audience.join(selector, None, sender), receiver)
+        (audience.join(select(metric, Vec::new()), None, sender), receiver)
     };
     let ((all, mut early), (some, mut late)) = (join(None), join(Some("m1")));
     let (same, mut third) = join(Some("m1"));
@@ -332,8 +334,8 @@ async fn a_series_that_one_group_found_in_postgres_is_judged_for_all_groups() {
     audience.matched(some.unwrap().0, &[series(1)]);
     windows.follow(&series(1));
     audience.open(&windows);
-    assert!(audience.wants(1, &series(1).series));
-    assert!(audience.wants(2, &series(2).series));
+    assert_eq!(audience.wants(&series(1)), Wanted::Already);
+    assert_eq!(audience.wants(&series(2)), Wanted::New(series(2)));
     windows.install(
         &windows.reading(9),
         Positions::new(),
@@ -358,12 +360,11 @@ async fn a_series_nobody_wants_is_judged_for_those_who_come_later() {
     let mut audience = Audience::default();
     for metric in ["m1", "m2", "m3"] {
         let (sender, receiver) = updates(Duration::ZERO, &Waiting::default());
-        let selector = Selector::new(Some(metric.to_owned()), Vec::new());
-        audience.join(selector, None, sender);
-        assert_eq!(audience.wants(3, &series(3).series), metric == "m3");
+        audience.join(select(Some(metric), Vec::new()), None, sender);
+        assert_eq!(audience.wants(&series(3)) != Wanted::No, metric == "m3");
         drop(receiver);
         audience.sweep();
-        assert!(!audience.wants(3, &series(3).series));
+        assert_eq!(audience.wants(&series(3)), Wanted::No);
     }
 }
 
@@ -376,13 +377,12 @@ async fn when_too_many_windows_wait_those_who_hold_most_of_them_are_ended() {
         let (sender, receiver) = updates(Duration::ZERO, &waiting);
         // Fifteen groups that all want the same.
         let other = LabelMatcher::new("none".to_owned(), MatchOp::NotEqual, n.to_string()).unwrap();
-        let selector = Selector::new(None, vec![other]);
-        let (group, _) = audience.join(selector, None, sender).unwrap();
+        let (group, _) = audience.join(select(None, vec![other]), None, sender).unwrap();
         audience.matched(group, &[]);
         slow.push(receiver);
     }
     audience.open(&Windows::new(step()));
-    assert!(audience.wants(1, &series(1).series));
+    assert_eq!(audience.wants(&series(1)), Wanted::New(series(1)));
     let batch: Vec<_> = (0..80_000).map(|n| window(1, n, 1)).collect();
     audience.deliver(&batch);
     assert_eq!(waiting.get(), 15 * 80_000);

@@ -3,7 +3,7 @@
 //! A subscriber that keeps up gets the very batch that its whole group gets. One that lags holds one
 //! update for each window and counts those that a newer one replaced.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::Window;
-use crate::data::{Bucket, Micros, SeriesId};
+use crate::data::{Bucket, Matched, Micros, SeriesId};
 
 /// The most windows of one message.
 const BATCH_MAX: usize = 1_000;
@@ -179,11 +179,13 @@ impl Receiver {
     }
 
     /// The series whose windows are waiting.
-    pub fn series(&self) -> BTreeSet<SeriesId> {
+    pub fn series(&self) -> Vec<Matched> {
         let mut held = self.shared.lock();
         held.unpack();
         self.shared.count(&mut held);
-        held.windows.keys().map(|(id, _)| *id).collect()
+        let windows = held.windows.iter();
+        let series: BTreeMap<_, _> = windows.map(|((id, _), window)| (*id, &window.series)).collect();
+        series.into_values().cloned().collect()
     }
 
     /// Puts older windows before those that wait. A window that waits stays as it is, and one newer

@@ -1,7 +1,7 @@
 //! Rewinding and deleting on a real Postgres, with and without a node that runs.
 
 use super::*;
-use crate::data::{LabelMatcher, MatchOp};
+use crate::data::{LabelMatcher, MatchOp, Selector, Viewer};
 use crate::store::Writer;
 use crate::store::ledger::Ledger;
 use crate::store::testing::Database;
@@ -124,7 +124,9 @@ async fn only_the_selected_series_are_deleted_with_all_their_points() {
         metric: Some("m".to_owned()),
         labels: vec![LabelMatcher::new("site".to_owned(), MatchOp::Equal, "x".to_owned()).unwrap()],
     };
-    let deleted = delete_series(&node.db.url, &selector).await.unwrap();
+    let deleted = delete_series(&node.db.url, &Viewer::operator().select(selector))
+        .await
+        .unwrap();
     assert_eq!(
         deleted,
         Deleted {
@@ -154,7 +156,8 @@ async fn a_writer_works_on_while_many_points_are_deleted() {
         .await
         .unwrap();
     let url = node.db.url.clone();
-    let deletion = tokio::spawn(async move { delete_series(&url, &Selector::default()).await });
+    let all = Viewer::operator().select(Selector::default());
+    let deletion = tokio::spawn(async move { delete_series(&url, &all).await });
     while !node.points().await.is_empty() && !deletion.is_finished() {
         tokio::task::yield_now().await;
     }

@@ -7,10 +7,10 @@ use diesel::prelude::*;
 use serde_json::Value;
 
 use super::rows::from_pg;
-use super::series::storable;
 use super::{Page, ReadError, Reader, one_more};
 use crate::data::{Class, Header, Micros};
 use crate::store::schema::dead_letters;
+use crate::store::selection::storable;
 
 /// Which letters to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

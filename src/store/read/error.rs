@@ -1,6 +1,6 @@
 //! What can go wrong with a read, as far as a caller can do something about it.
 
-use crate::data::{Micros, Overloaded};
+use crate::data::{Code, Micros, Overloaded, Problem};
 use diesel::result::{DatabaseErrorKind, Error};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +35,55 @@ pub enum ReadError {
 impl From<Overloaded> for ReadError {
     fn from(Overloaded { own_share }: Overloaded) -> Self {
         Self::Overloaded { own_share }
+    }
+}
+
+/// What a client is told. What only we can mend is logged here and not told.
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        let too_many = |why: String| Self::new(Code::TooManyRows, why);
+        match error {
+            ReadError::Timeout => Self::new(
+                Code::QueryTimeout,
+                "the query took too long; ask for a shorter span, fewer series or a longer step",
+            ),
+            ReadError::Unavailable(why) => {
+                tracing::warn!(%why, "a query could not reach postgres");
+                Self::new(Code::Unavailable, "postgres is away; try again in a moment")
+            }
+            ReadError::Overloaded { own_share } => {
+                let why = match own_share {
+                    true => "you have as many questions open as one client may; try again in a moment",
+                    false => "too much is being read at once; try again in a moment",
+                };
+                Self::overloaded(why).with("ownShare", own_share)
+            }
+            ReadError::TooManyInstants { limit } => too_many(format!(
+                "the series times the steps are more than {limit}; ask for fewer series, a shorter span or \
+                 a longer step"
+            )),
+            ReadError::TooManyRows { limit } => too_many(format!(
+                "the answer has more than {limit} rows; ask for a shorter span, fewer series or a \
+                 longer step, or page through points"
+            )),
+            ReadError::TooManySeries { limit } => too_many(format!(
+                "the selector matches more than {limit} series; narrow it, or page through series"
+            )),
+            ReadError::NotAvailable { earliest, archived } => {
+                let restore = match archived {
+                    true => "; the archive has it, see `streamsync restore`",
+                    false => "",
+                };
+                let why = format!("what this needs is kept only from {earliest} on{restore}");
+                Self::new(Code::NotAvailableAtThisAge, why)
+                    .with("earliest", earliest.to_string())
+                    .with("archived", archived)
+            }
+            ReadError::Other(why) => {
+                tracing::error!(%why, "a query failed");
+                Self::new(Code::Internal, "the query failed; the server's log says why")
+            }
+        }
     }
 }
 

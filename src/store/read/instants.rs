@@ -11,8 +11,8 @@ use diesel::sql_types::{Array, BigInt, Double, Integer, Interval, Timestamptz};
 use super::history::are_kept;
 use super::pool::Loan;
 use super::rows::{from_pg, to_pg};
-use super::{ReadError, Reader};
-use crate::data::{Class, Columns, Micros, SeriesId, Step};
+use super::{ReadError, Reader, ids};
+use crate::data::{Class, Columns, Matched, Micros, SeriesId, Step};
 
 const STANDS: &str = "
 select s.id as series_id, t.at, p.value
@@ -30,7 +30,7 @@ const CHEAP: usize = 20_000;
 
 impl Reader {
     /// The newest value in `(at - lookback, at]` of each series at `first`, `first + step` … up to
-    /// `last`, in the order of `ids`; instants and series without one are left out.
+    /// `last`, in the order of `of`; instants and series without one are left out.
     ///
     /// # Errors
     /// `TooManyInstants` when there are more instants of all series together than the limit,
@@ -38,12 +38,13 @@ impl Reader {
     /// dropped points that may count.
     pub async fn instants(
         &self,
-        ids: &[SeriesId],
+        of: &[Matched],
         first: Micros,
         last: Micros,
         step: Step,
         lookback: Duration,
     ) -> Result<Vec<(SeriesId, Columns)>, ReadError> {
+        let ids = &ids(of);
         if ids.is_empty() || first > last {
             return Ok(Vec::new());
         }

@@ -1,9 +1,9 @@
 //! Which labels series have, and with which values: of the whole catalogue, or of those that match.
 
 use super::search::{Counted, Search};
-use super::series::storable;
 use super::{ReadError, Reader};
-use crate::data::{Class, Selector};
+use crate::data::{Class, Scoped};
+use crate::store::selection::storable;
 
 impl Reader {
     /// The first `first` label names of the matching series that contain `search`, or all of them,
@@ -13,11 +13,11 @@ impl Reader {
     /// `TooManyRows` beyond the row limit where all are asked for.
     pub async fn labels(
         &self,
-        selector: &Selector,
+        scoped: &Scoped,
         search: Option<&Search>,
         first: Option<usize>,
     ) -> Result<Vec<Counted>, ReadError> {
-        let Some(conditions) = self.conditions(selector).await? else {
+        let Some(conditions) = self.conditions(scoped).await? else {
             return Ok(Vec::new());
         };
         // Many series have the same names: those few lists are taken apart, not each series' labels.
@@ -45,11 +45,11 @@ impl Reader {
     pub async fn label_values(
         &self,
         name: &str,
-        selector: &Selector,
+        scoped: &Scoped,
         search: Option<&Search>,
         first: Option<usize>,
     ) -> Result<Vec<Counted>, ReadError> {
-        let Some(mut conditions) = self.conditions(selector).await?.filter(|_| storable(name)) else {
+        let Some(mut conditions) = self.conditions(scoped).await?.filter(|_| storable(name)) else {
             return Ok(Vec::new());
         };
         let name = conditions.text(name);

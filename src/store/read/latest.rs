@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Timestamptz};
 
 use super::rows::from_pg;
-use super::{ReadError, Reader};
-use crate::data::{Class, Micros, PartitionId, SeriesId};
+use super::{ReadError, Reader, ids};
+use crate::data::{Class, Matched, Micros, PartitionId, SeriesId};
 
 pub(super) const NEWEST: &str = r#"
 select s.id as series_id, p.ts, p.value, p.partition_id, p."offset" as record_offset
@@ -32,12 +32,12 @@ pub struct LatestPoint {
 
 impl Reader {
     /// In no particular order; a series without points is left out.
-    pub async fn latest(&self, ids: &[SeriesId]) -> Result<Vec<LatestPoint>, ReadError> {
-        if ids.is_empty() {
+    pub async fn latest(&self, of: &[Matched]) -> Result<Vec<LatestPoint>, ReadError> {
+        if of.is_empty() {
             return Ok(Vec::new());
         }
-        let query = diesel::sql_query(NEWEST).bind::<Array<Integer>, _>(ids.to_vec());
-        let class = match ids.len() > CHEAP {
+        let query = diesel::sql_query(NEWEST).bind::<Array<Integer>, _>(ids(of));
+        let class = match of.len() > CHEAP {
             true => Class::Heavy,
             false => Class::Cheap,
         };

@@ -1,9 +1,9 @@
 //! Which metrics there are, and how many series each has.
 
-use super::search::{Conditions, Counted, Search};
-use super::series::storable;
+use super::search::{Counted, Search};
 use super::{ReadError, Reader};
-use crate::data::Class;
+use crate::data::{Class, Scoped};
+use crate::store::selection::storable;
 
 /// Which metrics to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,20 +17,19 @@ pub struct MetricFilter {
 }
 
 impl Reader {
-    /// By name.
+    /// Those of the matching series, by name.
     ///
     /// # Errors
     /// `TooManyRows` beyond the row limit where all are asked for.
-    pub async fn metrics(&self, filter: &MetricFilter) -> Result<Vec<Counted>, ReadError> {
+    pub async fn metrics(&self, scoped: &Scoped, filter: &MetricFilter) -> Result<Vec<Counted>, ReadError> {
         let MetricFilter {
             prefix,
             search,
             first,
         } = filter;
-        if !storable(prefix) {
+        let Some(mut conditions) = self.conditions(scoped).await?.filter(|_| storable(prefix)) else {
             return Ok(Vec::new());
-        }
-        let mut conditions = Conditions::default();
+        };
         if !prefix.is_empty() {
             let prefix = conditions.text(prefix);
             conditions.push(format!("starts_with(metric, {prefix})"));

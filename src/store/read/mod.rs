@@ -6,7 +6,7 @@
 
 mod error;
 mod pool;
-pub(super) mod rows;
+mod rows;
 mod series;
 mod labels;
 mod known;
@@ -43,7 +43,7 @@ pub use storage::{LevelStorage, Progress, StreamHorizon};
 
 use self::pool::Loan;
 use super::connect::DatabaseUrl;
-use crate::data::{Class, ClientKey, Shares};
+use crate::data::{Class, ClientKey, Matched, SeriesId, Shares};
 
 /// What one read may cost.
 #[derive(Clone, Copy, Debug)]
@@ -180,6 +180,11 @@ impl Reader {
     fn one_too_many(&self) -> i64 {
         one_more(self.limits.rows)
     }
+}
+
+/// What the statements bind.
+fn ids(of: &[Matched]) -> Vec<SeriesId> {
+    of.iter().map(|series| series.id).collect()
 }
 
 fn one_more(rows: usize) -> i64 {

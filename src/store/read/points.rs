@@ -9,11 +9,10 @@ use diesel::sql_types::{Array, BigInt, Double, Integer, Timestamptz};
 
 use super::history::are_kept;
 use super::pool::Loan;
-use super::rows::{SeriesRow, from_pg, stored_series, to_pg};
-use super::series::SeriesWalk;
+use super::rows::{from_pg, to_pg};
 use super::{Page, ReadError, Reader, one_more};
-use crate::data::{Class, Micros, Selector, SeriesId, StoredSeries};
-use crate::store::schema::series;
+use crate::data::{Class, Matched, Micros, Scoped, SeriesId, StoredSeries};
+use crate::store::selection::Walk;
 
 const PAGE: &str = "
 select s.n, p.ts, p.value
@@ -52,7 +51,7 @@ impl Reader {
     /// `NotAvailable` where retention has dropped some of them.
     pub async fn points(
         &self,
-        selector: &Selector,
+        scoped: &Scoped,
         from: Micros,
         to: Micros,
         after: Option<&PointKey>,
@@ -63,14 +62,15 @@ impl Reader {
             return Ok(Page::cut(rows, first));
         }
         if let Some(after) = after {
-            let open = self.series_of(selector, &after.series).await?;
+            let mut open = Walk::at(scoped, &after.series);
+            let open = self.chunk(&mut open, 1).await?.unwrap_or_default();
             let since = from.max(Micros(after.ts.0.saturating_add(1)));
             rows = self.points_of(&open, since, to, first).await?;
         }
-        let mut walk = SeriesWalk::new(self, selector, after.map(|key| key.series.as_str()));
+        let mut walk = Walk::new(scoped, after.map(|key| key.series.as_str()));
         let mut width = WIDTH;
         while rows.len() <= first {
-            let Some(found) = walk.next(width.max(64)).await? else {
+            let Some(found) = self.chunk(&mut walk, width.max(64)).await? else {
                 break;
             };
             let mut rest = found.as_slice();
@@ -85,23 +85,10 @@ impl Reader {
         Ok(Page::cut(rows, first))
     }
 
-    /// The series with this very key if it still exists and matches.
-    async fn series_of(&self, selector: &Selector, key: &str) -> Result<Vec<StoredSeries>, ReadError> {
-        let rows: Vec<SeriesRow> = self
-            .load(series::table.filter(series::key.eq(key.to_owned())).select((
-                series::id,
-                series::metric,
-                series::labels,
-            )))
-            .await?;
-        let found = rows.into_iter().map(stored_series);
-        Ok(found.filter(|s| selector.matches(&s.series)).collect())
-    }
-
     /// Up to `first + 1` points of these series, in their order.
     async fn points_of(
         &self,
-        of: &[StoredSeries],
+        of: &[Matched],
         since: Micros,
         to: Micros,
         first: usize,
@@ -117,7 +104,7 @@ impl Reader {
         let point = |row: Row| {
             let at = usize::try_from(row.n - 1).ok()?;
             Some(PointRow {
-                series: of.get(at)?.clone(),
+                series: StoredSeries::clone(of.get(at)?),
                 ts: from_pg(row.ts),
                 value: row.value,
             })

@@ -6,7 +6,7 @@ use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, Timestamptz};
 
 use super::rows::{from_pg, to_pg};
 use super::{ReadError, Reader};
-use crate::data::{Bucket, Micros, Positions, SeriesId, Step, Sum};
+use crate::data::{Bucket, Matched, Micros, Positions, SeriesId, Step, Sum};
 
 // Large values are summed apart and scaled, since a sum that overflows would fail the statement for
 // all other windows as well.
@@ -31,15 +31,16 @@ impl Reader {
     pub async fn windows(
         &self,
         step: Step,
-        newest_of: &[SeriesId],
-        windows: &[(SeriesId, Micros)],
+        newest_of: &[Matched],
+        windows: &[(Matched, Micros)],
     ) -> Result<(Positions, Vec<(Bucket, Micros)>), ReadError> {
         // Read first: what is committed meanwhile may be in the windows, but nobody relies on it.
         let offsets = self.ingest_offsets().await?;
         let offsets = offsets.into_iter().map(|o| (o.partition_id, o.next_offset));
         let newest = self.latest(newest_of).await?;
         let newest = newest.into_iter().map(|p| (p.series_id, step.bucket(p.ts)));
-        let asked: Vec<(SeriesId, Micros)> = newest.chain(windows.iter().copied()).collect();
+        let windows = windows.iter().map(|(series, start)| (series.id, *start));
+        let asked: Vec<(SeriesId, Micros)> = newest.chain(windows).collect();
         let starts = asked.iter().map(|(_, start)| to_pg(*start)).collect();
         let ends = asked.iter().map(|(_, start)| to_pg(step.end(*start))).collect();
         let query = diesel::sql_query(WINDOWS)

@@ -224,7 +224,7 @@ async fn a_pass_beside_another_or_beside_a_deletion_does_nothing() {
     refresh(&mut refresher, DAY).await;
     assert_eq!(minutes(&node).await.len(), 1);
 
-    let all = crate::data::Selector::default();
+    let all = crate::data::Viewer::operator().select(crate::data::Selector::default());
     crate::store::admin::delete_series(&node.db.url, &all)
         .await
         .unwrap();

@@ -1,15 +1,14 @@
-//! Which series selectors select, up to a limit: Postgres looks up the metric and the labels that
-//! every match must carry, the selector decides the rest here.
+//! Which series are selected, up to a limit: one selection, or many by one statement.
 
 use std::sync::Arc;
 
-use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Jsonb, Text};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::RunQueryDsl;
-use serde_json::Value;
 
-use super::{Names, SeriesRow, Tail, TailError};
-use crate::data::{Selector, SeriesId};
+use super::{Names, Tail, TailError};
+use crate::data::{Scoped, StoredSeries};
+use crate::store::selection::{SeriesRow, Walk, demanded, storable};
 
 /// How many times the limit of one look-up those side by side may find together.
 const TOGETHER: usize = 5;
@@ -23,23 +22,24 @@ struct FoundRow {
 }
 
 impl Tail {
-    /// Every series that each of the selectors selects now, in their order, by one statement; `None`:
-    /// more than `limit`. Each must name a metric: without one it is a look at every series. Nothing
+    /// Every series that each of the selections selects now, in their order, by one statement; `None`:
+    /// more than `limit`. Each must demand a metric: without one it is a look at every series. Nothing
     /// at all comes back when they select so many together that they must be looked up one by one.
     pub async fn matching_together(
         &self,
-        selectors: &[Selector],
+        all: &[Scoped],
         limit: usize,
     ) -> Result<Option<Vec<Option<Names>>>, TailError> {
-        let mut names = vec![Some(Names::default()); selectors.len()];
+        let mut names = vec![Some(Names::default()); all.len()];
         let (mut places, mut metrics, mut required) = (Vec::new(), Vec::new(), Vec::new());
-        for (place, selector) in selectors.iter().enumerate() {
-            if let Some(metric) = &selector.metric
-                && selector.can_match()
+        for (place, scoped) in all.iter().enumerate() {
+            let mut demands = scoped.demands();
+            if demands.all(|(name, value)| storable(name) && storable(value))
+                && let Some((metric, labels)) = demanded(scoped)
             {
                 places.push(place);
-                metrics.push(metric.as_str());
-                required.push(required_labels(selector));
+                metrics.push(metric);
+                required.push(labels);
             }
         }
         if places.is_empty() {
@@ -70,15 +70,14 @@ impl Tail {
                 .ok()
                 .and_then(|nr| places.get(nr).copied());
             let Some(place) = place else { continue };
-            let (id, series) = match known.get(&row.series.id) {
-                Some(series) => (row.series.id, Arc::clone(series)),
-                None => row.series.into_series(),
-            };
-            known.insert(id, Arc::clone(&series));
-            if selectors[place].matches(&series)
+            let id = row.series.id;
+            let series = known
+                .entry(id)
+                .or_insert_with(|| StoredSeries::from(row.series).series);
+            if all[place].matches(series)
                 && let Some(found) = &mut names[place]
             {
-                found.insert(id, series);
+                found.insert(id, Arc::clone(series));
                 if found.len() > limit {
                     names[place] = None;
                 }
@@ -87,53 +86,19 @@ impl Tail {
         Ok(Some(names))
     }
 
-    /// Every series that the selector selects now, looked for in chunks, as many of which it may not
-    /// select; `None`: more than `limit`.
-    pub async fn matching(&self, selector: &Selector, limit: usize) -> Result<Option<Names>, TailError> {
+    /// Every series that is selected now; `None`: more than `limit`.
+    pub async fn matching(&self, scoped: &Scoped, limit: usize) -> Result<Option<Names>, TailError> {
         let mut names = Names::default();
-        let mut after = selector.can_match().then_some(SeriesId::MIN);
-        while let Some(last) = after {
-            let chunk = self.chunk(selector, last, one_more(limit)).await?;
-            after = chunk.last().filter(|_| chunk.len() > limit).map(|row| row.id);
-            let chunk = chunk.into_iter().map(SeriesRow::into_series);
-            names.extend(chunk.filter(|(_, series)| selector.matches(series)));
+        let mut walk = Walk::new(scoped, None);
+        while let Some(query) = walk.next(limit.saturating_add(1) - names.len()) {
+            let chunk = self.with(async |conn| query.load(conn).await).await?;
+            names.extend(walk.matched(chunk).iter().map(|m| (m.id, Arc::clone(&m.series))));
             if names.len() > limit {
                 return Ok(None);
             }
         }
         Ok(Some(names))
     }
-
-    /// The next series behind `after` that may be selected.
-    async fn chunk(
-        &self,
-        selector: &Selector,
-        after: SeriesId,
-        rows: i64,
-    ) -> Result<Vec<SeriesRow>, TailError> {
-        let required = required_labels(selector);
-        self.with(async |conn| {
-            sql_query(
-                "select id, metric, labels from series \
-                 where ($1 is null or metric = $1) and labels @> $2 and id > $3 \
-                 order by id limit $4",
-            )
-            .bind::<Nullable<Text>, _>(selector.metric.as_deref())
-            .bind::<Jsonb, _>(&required)
-            .bind::<Integer, _>(after)
-            .bind::<BigInt, _>(rows)
-            .load(conn)
-            .await
-        })
-        .await
-    }
-}
-
-/// The labels that a selected series must carry, for Postgres to look up.
-fn required_labels(selector: &Selector) -> Value {
-    let required = selector.required_labels();
-    let required = required.map(|(name, value)| (name.to_owned(), Value::from(value)));
-    Value::Object(required.collect())
 }
 
 /// One more than `rows` tells that there are more.

@@ -8,10 +8,11 @@ use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, Timestamptz};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::{Names, SeriesRow, Want, columns};
+use super::{Names, Want, columns};
 use crate::data::cursor::behind;
 use crate::data::stored::Range;
 use crate::data::{Micros, PartitionId, Positions, SeriesId, Stored, StoredPoint, StoredSeries};
+use crate::store::selection::SeriesRow;
 use crate::store::timestamp::POSTGRES_EPOCH;
 
 /// Commits looked at for one page, and how many of their points may be passed over for each
@@ -205,7 +206,8 @@ async fn name(conn: &mut AsyncPgConnection, rows: &[PointRow], names: &mut Names
         .bind::<Array<Integer>, _>(&unknown)
         .load(conn)
         .await?;
-    names.extend(found.into_iter().map(SeriesRow::into_series));
+    let found = found.into_iter().map(StoredSeries::from);
+    names.extend(found.map(|found| (found.id, found.series)));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The tail reader against a real Postgres, with rows as the writer leaves them.
 
 use super::*;
-use crate::data::{LabelMatcher, MatchOp, Selector};
+use crate::data::{LabelMatcher, MatchOp, Scoped, Selector, Viewer};
 use crate::store::testing::Database;
 
 /// Partition 1 has three commits of two series, with the record at offset 3 in two points.
@@ -26,6 +26,14 @@ async fn setup() -> (Database, Tail) {
     db.run(ROWS).await;
     let tail = Tail::new(db.url.clone(), 2);
     (db, tail)
+}
+
+fn select(metric: Option<&str>, labels: Vec<LabelMatcher>) -> Scoped {
+    Viewer::operator().select(Selector::new(metric.map(str::to_owned), labels))
+}
+
+fn everything() -> Scoped {
+    select(None, Vec::new())
 }
 
 async fn pages(tail: &Tail, from: i64, upto: i64, want: Want<'_>) -> Vec<(i64, Vec<i64>)> {
@@ -66,10 +74,7 @@ async fn pages_continue_each_other_up_to_the_seam_and_never_split_a_record() {
 async fn a_page_brings_only_the_series_that_are_wanted() {
     let (_db, tail) = setup().await;
     let site = LabelMatcher::new("site".to_owned(), MatchOp::Equal, "b".to_owned()).unwrap();
-    let selector = Selector {
-        metric: Some("m".to_owned()),
-        labels: vec![site],
-    };
+    let selector = select(Some("m"), vec![site]);
     let names = tail.matching(&selector, 10).await.unwrap().unwrap();
     assert_eq!(names.keys().copied().collect::<Vec<_>>(), [2]);
     let want = Want {
@@ -82,20 +87,13 @@ async fn a_page_brings_only_the_series_that_are_wanted() {
         .flat_map(|(_, o)| o)
         .collect();
     assert_eq!(offsets, [1, 3]);
-    assert_eq!(
-        tail.matching(&Selector::default(), 10)
-            .await
-            .unwrap()
-            .unwrap()
-            .len(),
-        2
-    );
+    assert_eq!(tail.matching(&everything(), 10).await.unwrap().unwrap().len(), 2);
 }
 
 #[tokio::test]
 async fn a_backfill_goes_by_series_and_time_and_stops_below_the_seam() {
     let (_db, tail) = setup().await;
-    let names = tail.matching(&Selector::default(), 10).await.unwrap().unwrap();
+    let names = tail.matching(&everything(), 10).await.unwrap().unwrap();
     let since = Micros::from_rfc3339("2026-01-01T00:00:01Z").unwrap();
     for rows in [1, 2, 100] {
         let seam = Positions::from([(1, 8)]);
@@ -151,12 +149,11 @@ async fn a_cursor_is_continued_only_when_nothing_can_be_missing() {
 async fn selectors_are_looked_up_side_by_side() {
     let (_db, tail) = setup().await;
     let site = |value: &str| LabelMatcher::new("site".to_owned(), MatchOp::Equal, value.to_owned()).unwrap();
-    let of = |metric: Option<&str>, labels| Selector::new(metric.map(str::to_owned), labels);
     let selectors = [
-        of(Some("m"), vec![site("b")]),
-        of(Some("other"), Vec::new()),
-        of(Some("m\0"), Vec::new()),
-        of(Some("m"), Vec::new()),
+        select(Some("m"), vec![site("b")]),
+        select(Some("other"), Vec::new()),
+        select(Some("m\0"), Vec::new()),
+        select(Some("m"), Vec::new()),
     ];
     let sorted = |names: &Option<Names>| {
         let mut ids: Vec<SeriesId> = names.as_ref()?.keys().copied().collect();
@@ -175,9 +172,9 @@ async fn selectors_are_looked_up_side_by_side() {
     for (selector, found) in selectors.iter().zip(&found) {
         assert_eq!(sorted(&tail.matching(selector, 10).await.unwrap()), *found);
     }
-    let all = tail.matching(&Selector::default(), 1).await.unwrap();
+    let all = tail.matching(&everything(), 1).await.unwrap();
     assert!(all.is_none(), "more than the limit");
-    let by_label = of(None, vec![site("a")]);
+    let by_label = select(None, vec![site("a")]);
     assert_eq!(
         sorted(&tail.matching(&by_label, 10).await.unwrap()),
         Some(vec![1])

@@ -187,7 +187,7 @@ async fn series_deleted_under_a_connected_writer_come_back_with_new_ids() {
     let both = [("x", 1, 1.0), ("y", 1, 1.0)];
     node.write(Input::empty().share(&a, 0, 1).record(0, 1, &both))
         .await;
-    let all = crate::data::Selector::default();
+    let all = crate::data::Viewer::operator().select(crate::data::Selector::default());
     let deleted = crate::store::admin::delete_series(&node.db.url, &all)
         .await
         .unwrap();

@@ -6,7 +6,7 @@ use crate::actors::archive::Archive;
 use crate::actors::hub::{Hub, HubHandle};
 use crate::cache::LatestCache;
 use crate::data::stored::Range;
-use crate::data::{Cursor, Micros, Selector, Series, Stored, StoredPoint, StoredSeries};
+use crate::data::{Cursor, Micros, Selector, Series, Stored, StoredPoint, StoredSeries, Viewer};
 use crate::graphql::feed::*;
 use crate::live::index::Limits;
 use crate::store::testing::Database;
@@ -157,7 +157,7 @@ impl World {
         let metric = series.map(|n| format!("m{n}"));
         let request = Request {
             client: None,
-            selector: Selector::new(metric, Vec::new()),
+            scoped: Viewer::everyone().select(Selector::new(metric, Vec::new())),
             start,
             every: None,
             fold: Fold::Newest,

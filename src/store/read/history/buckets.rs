@@ -1,7 +1,7 @@
 //! Buckets of equal width with all that live windows and `history` show of them.
 
 use super::super::{ReadError, Reader};
-use crate::data::{Aggregate, Bucket, Columns, Grid, Micros, SeriesId, Step, Sum};
+use crate::data::{Aggregate, Bucket, Columns, Grid, Matched, Micros, SeriesId, Step, Sum};
 
 /// In the order in which [`Reader::buckets`] picks them up.
 const SHOWN: [Aggregate; 7] = [
@@ -21,12 +21,12 @@ impl Reader {
     /// As [`stored`](Self::stored).
     pub async fn buckets(
         &self,
-        ids: &[SeriesId],
+        of: &[Matched],
         from: Micros,
         to: Micros,
         step: Step,
     ) -> Result<Vec<Bucket>, ReadError> {
-        let lines = self.aggregated(ids, from, to, &Grid::Even(step), &SHOWN).await?;
+        let lines = self.aggregated(of, from, to, &Grid::Even(step), &SHOWN).await?;
         let of_line = |(series_id, line): &(SeriesId, Columns)| {
             let value = |column: usize, row: usize| line.columns[column][row];
             let bucket = |row| {

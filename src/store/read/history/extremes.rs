@@ -8,12 +8,12 @@ use diesel::sql_types::{Double, Integer, Timestamptz};
 
 use super::super::pool::Loan;
 use super::super::rows::from_pg;
-use super::super::{ReadError, Reader};
+use super::super::{ReadError, Reader, ids};
 use super::partial::{Part, joined};
 use super::plan;
 use super::statement::{Query, Statement};
 use super::{PointRow, points_query};
-use crate::data::{Columns, Grid, Micros, SeriesId, Step};
+use crate::data::{Columns, Grid, Matched, Micros, SeriesId, Step};
 use crate::store::level::Level;
 
 const ENDS: &str = "
@@ -29,7 +29,7 @@ limit $4";
 impl Reader {
     /// Of the points with `from <= ts < to` of each series the first and the last, and of each
     /// bucket of `width` the lowest and the highest, each where it was first reached; in the order
-    /// of `ids`, then time, no time twice. All are stored points. Where retention has dropped
+    /// of `of`, then time, no time twice. All are stored points. Where retention has dropped
     /// points and only rollups know their extremes, the first and the last may be missing.
     ///
     /// # Errors
@@ -37,11 +37,12 @@ impl Reader {
     /// retention has dropped what the answer needs.
     pub async fn extremes(
         &self,
-        ids: &[SeriesId],
+        of: &[Matched],
         from: Micros,
         to: Micros,
         width: Step,
     ) -> Result<Vec<(SeriesId, Columns)>, ReadError> {
+        let ids = &ids(of);
         if ids.is_empty() || from >= to {
             return Ok(Vec::new());
         }

@@ -24,8 +24,8 @@ use self::state::State;
 use self::statement::{Needs, Statement};
 use super::pool::Loan;
 use super::rows::{from_pg, to_pg};
-use super::{ReadError, Reader};
-use crate::data::{Aggregate, Class, Columns, Grid, Micros, SeriesId};
+use super::{ReadError, Reader, ids};
+use crate::data::{Aggregate, Class, Columns, Grid, Matched, Micros, SeriesId};
 use crate::store::level::Level;
 
 const POINTS: &str = "
@@ -39,17 +39,18 @@ cross join lateral (
 limit $4";
 
 impl Reader {
-    /// The points with `from <= ts < to` of each series that has any, in the order of `ids`.
+    /// The points with `from <= ts < to` of each series that has any, in the order of `of`.
     ///
     /// # Errors
     /// `TooManyRows` when all series together have more rows than the limit; `NotAvailable` where
     /// retention has dropped some of them.
     pub async fn stored(
         &self,
-        ids: &[SeriesId],
+        of: &[Matched],
         from: Micros,
         to: Micros,
     ) -> Result<Vec<(SeriesId, Columns)>, ReadError> {
+        let ids = &ids(of);
         if ids.is_empty() || from >= to {
             return Ok(Vec::new());
         }
@@ -60,7 +61,7 @@ impl Reader {
     }
 
     /// The aggregates of the points with `from <= ts < to` over the buckets of `grid`, of each
-    /// series that has any, in the order of `ids`; buckets without points are left out. The first
+    /// series that has any, in the order of `of`; buckets without points are left out. The first
     /// and the last bucket may be cut by `from` and `to`. `None` stands where no double can hold a
     /// value, and for sums beyond 1e290 and deviations beyond 1e140 where only rollups are left.
     ///
@@ -68,12 +69,13 @@ impl Reader {
     /// As [`stored`](Self::stored).
     pub async fn aggregated(
         &self,
-        ids: &[SeriesId],
+        of: &[Matched],
         from: Micros,
         to: Micros,
         grid: &Grid,
         wanted: &[Aggregate],
     ) -> Result<Vec<(SeriesId, Columns)>, ReadError> {
+        let ids = &ids(of);
         if ids.is_empty() || from >= to {
             return Ok(Vec::new());
         }

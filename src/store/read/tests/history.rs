@@ -46,9 +46,10 @@ async fn the_first_bucket_there_is_begins_with_the_first_time_and_the_others_whe
     let points = [first + 1, first + 2 * DAY, first + 3 * DAY].map(|at| (1, at, 1.0));
     world.add_points(&points).await;
     let week = Step::new(Duration::from_secs(7 * 86_400)).unwrap();
+    let one = Matched::of_ids([1]);
     let buckets = world
         .reader
-        .buckets(&[1], Micros::FIRST, Micros(first + 9 * DAY), week);
+        .buckets(&one, Micros::FIRST, Micros(first + 9 * DAY), week);
     let counts: Vec<_> = buckets
         .await
         .unwrap()
@@ -80,7 +81,7 @@ async fn buckets_equal_a_plain_fold_over_the_points() {
                 let step = Step::new(Duration::from_micros(step.unsigned_abs())).unwrap();
                 let reader = &world.reader;
                 reader
-                    .buckets(&[1, 2, 3], Micros(from), Micros(to), step)
+                    .buckets(&Matched::of_ids(1..4), Micros(from), Micros(to), step)
                     .await
                     .unwrap()
             });

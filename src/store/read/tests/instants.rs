@@ -22,7 +22,7 @@ async fn an_instant_has_the_newest_point_of_its_lookback_open_on_the_left() {
     let answer = world
         .reader
         .instants(
-            &[2, 1, 3],
+            &Matched::of_ids([2, 1, 3]),
             Micros(0),
             Micros(4 * MINUTE),
             step,
@@ -77,7 +77,7 @@ async fn instants_of_random_points_are_those_of_a_look_through_all_of_them() {
         let answer = world
             .reader
             .instants(
-                &[1, 2, 3],
+                &Matched::of_ids(1..4),
                 Micros(first),
                 Micros(last),
                 width,
@@ -111,10 +111,11 @@ async fn more_values_than_rows_are_allowed_are_refused() {
         Step::new(Duration::from_micros(1)).unwrap(),
         Duration::from_secs(1),
     );
+    let one = Matched::of_ids([1]);
     let read = async |last| {
         let answer = world
             .reader
-            .instants(&[1], Micros(0), Micros(last), step, lookback);
+            .instants(&one, Micros(0), Micros(last), step, lookback);
         answer.await.map(|lines| lines[0].1.len())
     };
     assert_eq!(read(2).await, Ok(3));
@@ -137,7 +138,7 @@ async fn what_retention_has_dropped_is_not_available() {
     let read = async |at: i64| {
         world
             .reader
-            .instants(&[1], Micros(at), Micros(at), step, lookback)
+            .instants(&Matched::of_ids([1]), Micros(at), Micros(at), step, lookback)
             .await
     };
     assert_eq!(read(DAY + 1_000_000).await, Ok(Vec::new()));

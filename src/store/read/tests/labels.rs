@@ -28,7 +28,7 @@ fn shop() -> Vec<Series> {
     all
 }
 
-fn selectors() -> Vec<Selector> {
+fn selectors() -> Vec<Scoped> {
     use MatchOp::{Equal, Matches, NotEqual, NotMatches};
     vec![
         selector(None, &[]),
@@ -123,13 +123,13 @@ async fn metrics_are_searched_beside_their_prefix_and_cut_at_the_first_so_many()
                 search: search.map(Search::new),
                 first: None,
             };
-            let found = seen(world.reader.metrics(&filter).await.unwrap());
+            let found = seen(world.reader.metrics(&everything(), &filter).await.unwrap());
             assert_eq!(found, expected, "{prefix} {search:?}");
             let first = MetricFilter {
                 first: Some(1),
                 ..filter
             };
-            let found = seen(world.reader.metrics(&first).await.unwrap());
+            let found = seen(world.reader.metrics(&everything(), &first).await.unwrap());
             assert_eq!(found, expected.into_iter().take(1).collect::<Vec<_>>());
         }
     }
@@ -240,7 +240,7 @@ async fn what_is_looked_for_among_a_hundred_thousand_series_and_how_long_it_take
                 first: Some(100),
                 ..MetricFilter::default()
             };
-            reader.metrics(&filter).await.unwrap();
+            reader.metrics(&everything(), &filter).await.unwrap();
             note("metrics, searched", begun);
         }
         for (asked, mut took) in took {

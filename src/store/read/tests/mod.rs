@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{MetricFilter, ReadError, ReadLimits, Reader};
-use crate::data::{LabelMatcher, MatchOp, Micros, Selector, Series, SeriesId};
+use crate::data::{LabelMatcher, MatchOp, Matched, Micros, Scoped, Selector, Series, SeriesId, Viewer};
 use crate::store::testing::Database;
 
 /// A database with two time partitions, one before and one from 1970-01-02 on.
@@ -84,14 +84,18 @@ impl World {
     }
 }
 
-fn selector(metric: Option<&str>, labels: &[(&str, MatchOp, &str)]) -> Selector {
-    Selector {
+fn selector(metric: Option<&str>, labels: &[(&str, MatchOp, &str)]) -> Scoped {
+    let labels = labels
+        .iter()
+        .map(|(name, op, value)| LabelMatcher::new((*name).to_owned(), *op, (*value).to_owned()).unwrap());
+    Viewer::operator().select(Selector {
         metric: metric.map(str::to_owned),
-        labels: labels
-            .iter()
-            .map(|(name, op, value)| LabelMatcher::new((*name).to_owned(), *op, (*value).to_owned()).unwrap())
-            .collect(),
-    }
+        labels: labels.collect(),
+    })
+}
+
+fn everything() -> Scoped {
+    selector(None, &[])
 }
 
 #[tokio::test]
@@ -106,7 +110,10 @@ async fn a_statement_that_takes_too_long_is_a_timeout_and_the_pool_goes_on() {
     let answer = world.reader.load::<_, String>(slow).await;
     assert_eq!(answer, Err(ReadError::Timeout));
     assert_eq!(
-        world.reader.metrics(&MetricFilter::default()).await,
+        world
+            .reader
+            .metrics(&everything(), &MetricFilter::default())
+            .await,
         Ok(Vec::new())
     );
 }
@@ -128,7 +135,10 @@ async fn a_session_the_server_ends_is_unavailable_and_the_next_read_connects_ane
     let answer = world.reader.load::<_, String>(diesel::select(suicide)).await;
     assert!(matches!(answer, Err(ReadError::Unavailable(_))), "{answer:?}");
     assert_eq!(
-        world.reader.metrics(&MetricFilter::default()).await,
+        world
+            .reader
+            .metrics(&everything(), &MetricFilter::default())
+            .await,
         Ok(Vec::new())
     );
     world
@@ -136,7 +146,10 @@ async fn a_session_the_server_ends_is_unavailable_and_the_next_read_connects_ane
         .run("select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()")
         .await;
     assert_eq!(
-        world.reader.metrics(&MetricFilter::default()).await,
+        world
+            .reader
+            .metrics(&everything(), &MetricFilter::default())
+            .await,
         Ok(Vec::new())
     );
 }
@@ -145,7 +158,7 @@ async fn a_session_the_server_ends_is_unavailable_and_the_next_read_connects_ane
 async fn a_server_that_is_not_there_is_unavailable() {
     let url = "host=/nonexistent user=nobody dbname=none".parse().unwrap();
     let reader = Reader::new(url, ReadLimits::default()).unwrap();
-    let answer = reader.metrics(&MetricFilter::default()).await;
+    let answer = reader.metrics(&everything(), &MetricFilter::default()).await;
     assert!(matches!(answer, Err(ReadError::Unavailable(_))), "{answer:?}");
 }
 
@@ -165,7 +178,7 @@ async fn a_read_that_nobody_waits_for_any_more_does_not_hold_up_the_next() {
     );
     let next = tokio::time::timeout(
         Duration::from_secs(5),
-        world.reader.metrics(&MetricFilter::default()),
+        world.reader.metrics(&everything(), &MetricFilter::default()),
     )
     .await;
     assert_eq!(next.unwrap(), Ok(Vec::new()));
@@ -183,7 +196,7 @@ async fn the_newest_point_of_each_series_comes_from_whichever_partition_has_it()
             (4, 1, 4.0),
         ])
         .await;
-    let mut newest = world.reader.latest(&[1, 2, 3]).await.unwrap();
+    let mut newest = world.reader.latest(&Matched::of_ids(1..4)).await.unwrap();
     newest.sort_by_key(|point| point.series_id);
     let seen: Vec<_> = newest.iter().map(|p| (p.series_id, p.ts, p.value)).collect();
     assert_eq!(seen, [(1, Micros(DAY + 7), 1.5), (2, Micros(3), 2.5)]);

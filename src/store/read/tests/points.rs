@@ -29,7 +29,7 @@ async fn world_with_points() -> (World, Vec<(String, i64)>) {
     (world, expected)
 }
 
-async fn walk(world: &World, selector: &Selector, first: usize) -> Vec<(String, i64)> {
+async fn walk(world: &World, selector: &Scoped, first: usize) -> Vec<(String, i64)> {
     let mut seen: Vec<(String, i64)> = Vec::new();
     loop {
         let after = seen.last().map(|(series, ts)| PointKey {

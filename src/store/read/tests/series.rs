@@ -98,10 +98,13 @@ async fn metrics_are_found_by_prefix_whatever_it_contains() {
     let names = async |prefix: &str| -> Vec<(String, i64)> {
         let rows = world
             .reader
-            .metrics(&MetricFilter {
-                prefix: prefix.to_owned(),
-                ..MetricFilter::default()
-            })
+            .metrics(
+                &everything(),
+                &MetricFilter {
+                    prefix: prefix.to_owned(),
+                    ..MetricFilter::default()
+                },
+            )
             .await
             .unwrap();
         rows.into_iter().map(|m| (m.text, m.series)).collect()
@@ -133,7 +136,7 @@ async fn keys_are_sorted_by_their_bytes_whatever_the_collation_of_the_database()
     world
         .add_series(&["a", "aA", "B", "a_1"].map(|metric| Series::new(metric, none())))
         .await;
-    let (all, mut keys) = (Selector::default(), Vec::<String>::new());
+    let (all, mut keys) = (everything(), Vec::<String>::new());
     loop {
         let after = keys.last().cloned();
         let page = world.reader.series(&all, after.as_deref(), 1);

@@ -48,11 +48,14 @@ async fn one_clients_expensive_questions_leave_connections_to_the_others() {
         for client in 2..4 {
             let reader = world.of(client);
             // Cheap, and expensive.
-            assert_eq!(reader.latest(&[1]).await, Ok(Vec::new()));
-            assert_eq!(reader.metrics(&MetricFilter::default()).await, Ok(Vec::new()));
+            assert_eq!(reader.latest(&Matched::of_ids([1])).await, Ok(Vec::new()));
+            assert_eq!(
+                reader.metrics(&everything(), &MetricFilter::default()).await,
+                Ok(Vec::new())
+            );
         }
         assert_eq!(
-            greedy.latest(&[1]).await,
+            greedy.latest(&Matched::of_ids([1])).await,
             Ok(Vec::new()),
             "its own cheap ones pass"
         );
@@ -84,14 +87,14 @@ async fn more_instants_of_all_series_than_the_limit_are_refused_before_anything_
         ..ReadLimits::default()
     })
     .await;
-    let ids: Vec<SeriesId> = (1..=10).collect();
+    let of = Matched::of_ids(1..11);
     let ask = |last: i64| {
-        let (reader, ids) = (world.of(1), ids.clone());
+        let (reader, of) = (world.of(1), of.clone());
         async move {
             let second = Step::new(Duration::from_secs(1)).unwrap();
             let last = Micros(last * 1_000_000);
             reader
-                .instants(&ids, Micros(0), last, second, Duration::from_secs(5))
+                .instants(&of, Micros(0), last, second, Duration::from_secs(5))
                 .await
         }
     };
@@ -128,9 +131,10 @@ async fn what_is_dropped_between_the_look_and_the_read_is_still_in_the_answer() 
 
     world.db.run(restore).await;
     world.db.run(hold).await;
+    let one = Matched::of_ids([1]);
     let reading = world
         .reader
-        .instants(&[1], Micros(10), to, step, Duration::from_secs(3_600));
+        .instants(&one, Micros(10), to, step, Duration::from_secs(3_600));
     let dropping = async {
         world.somebody_waits().await;
         world.db.run(drop).await;

@@ -23,8 +23,13 @@ async fn the_newest_window_of_a_series_and_named_ones_come_whole_with_their_newe
         )
         .await;
     let step = Step::new(Duration::from_micros(10)).unwrap();
-    let windows = [(1, Micros(0)), (1, Micros(40)), (9, Micros(0))];
-    let (as_of, mut found) = world.reader.windows(step, &[1, 2, 3], &windows).await.unwrap();
+    let series = Matched::of_ids([1, 1, 9]).into_iter();
+    let windows: Vec<_> = series.zip([0, 40, 0].map(Micros)).collect();
+    let (as_of, mut found) = world
+        .reader
+        .windows(step, &Matched::of_ids(1..4), &windows)
+        .await
+        .unwrap();
     found.sort_by_key(|(bucket, _)| (bucket.series_id, bucket.ts));
     let bucket = |series_id, ts, values: [f64; 5], count| Bucket {
         series_id,
@@ -60,7 +65,11 @@ async fn a_sum_that_no_double_can_hold_spoils_no_other_window() {
     ];
     world.add_points(&points).await;
     let step = Step::new(Duration::from_secs(1)).unwrap();
-    let (_, mut found) = world.reader.windows(step, &[1, 2, 3], &[]).await.unwrap();
+    let (_, mut found) = world
+        .reader
+        .windows(step, &Matched::of_ids(1..4), &[])
+        .await
+        .unwrap();
     found.sort_by_key(|(bucket, _)| bucket.series_id);
     let sums: Vec<_> = found
         .iter()

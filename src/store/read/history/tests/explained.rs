@@ -12,7 +12,7 @@ use super::super::plan::Piece;
 use super::super::statement::{Needs, Query, Statement};
 use super::super::{POINTS, extremes, points_query, state};
 use super::model::*;
-use crate::data::{Aggregate, Grid, Micros, SeriesId, Step};
+use crate::data::{Aggregate, Grid, Matched, Micros, Step};
 use crate::store::level::{DAY, Level, MINUTE};
 
 const EXPLAIN: &str = "explain (analyze, format json) ";
@@ -181,27 +181,27 @@ async fn the_log_of_changes_is_read_by_time() {
 #[tokio::test]
 async fn a_question_is_the_same_few_statements_for_any_number_of_series() {
     let world = filled().await;
-    let ids: Vec<SeriesId> = (1..500).collect();
+    let all = Matched::of_ids(1..500);
     let (from, to) = (Micros(FIRST + 7 * MINUTE + 1), Micros(FIRST + 3 * DAY));
     let asked = world.reader.statements.clone();
-    for ids in [&ids[..1], &ids] {
+    for of in [&all[..1], &all] {
         let wanted = [Aggregate::Avg, Aggregate::First, Aggregate::Stddev];
         for wanted in [&wanted[..], &[Aggregate::Rate, Aggregate::Percentile(9.0)]] {
             asked.store(0, Ordering::Relaxed);
             world
                 .reader
-                .aggregated(ids, from, to, &hours(), wanted)
+                .aggregated(of, from, to, &hours(), wanted)
                 .await
                 .unwrap();
             // Begin, the state of the rollups, the answer, the end.
             assert_eq!(asked.load(Ordering::Relaxed), 4);
         }
         asked.store(0, Ordering::Relaxed);
-        world.reader.stored(ids, from, to).await.unwrap();
+        world.reader.stored(of, from, to).await.unwrap();
         assert_eq!(asked.load(Ordering::Relaxed), 4);
         let width = Step::new(Duration::from_secs(600)).unwrap();
         asked.store(0, Ordering::Relaxed);
-        world.reader.extremes(ids, from, to, width).await.unwrap();
+        world.reader.extremes(of, from, to, width).await.unwrap();
         assert_eq!(asked.load(Ordering::Relaxed), 5);
     }
 }

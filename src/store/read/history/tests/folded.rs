@@ -8,7 +8,7 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::model::*;
-use crate::data::{Aggregate, Columns, Grid, Micros, SeriesId, Step};
+use crate::data::{Aggregate, Columns, Grid, Matched, Micros, SeriesId, Step};
 use crate::store::level::{DAY, MINUTE};
 use crate::store::read::{ReadError, ReadLimits};
 
@@ -104,12 +104,13 @@ async fn check(
         points.extend(commit);
     }
     let ids = [3, 1, 2, 9];
+    let series = Matched::of_ids(ids);
     for (a, b, grid) in spans {
         let (from, to) = (a.min(b), a.max(b));
         for wanted in [IN_ROLLUPS, ONLY_IN_POINTS] {
             let got = world
                 .reader
-                .aggregated(&ids, Micros(from), Micros(to), &grid, &wanted)
+                .aggregated(&series, Micros(from), Micros(to), &grid, &wanted)
                 .await;
             let exact: Vec<bool> = wanted.iter().map(is_exact).collect();
             let fold = fold(&points, &ids, (from, to), &grid, &wanted);
@@ -118,12 +119,16 @@ async fn check(
         if let Grid::Even(width) = grid {
             let got = world
                 .reader
-                .extremes(&ids, Micros(from), Micros(to), width)
+                .extremes(&series, Micros(from), Micros(to), width)
                 .await
                 .unwrap();
             assert_eq!(got, extremes(&points, &ids, (from, to), &grid));
         }
-        let got = world.reader.stored(&ids, Micros(from), Micros(to)).await.unwrap();
+        let got = world
+            .reader
+            .stored(&series, Micros(from), Micros(to))
+            .await
+            .unwrap();
         assert_eq!(
             got,
             extremes(
@@ -195,6 +200,7 @@ async fn values_of_any_size_are_summed_up_wherever_a_double_can_hold_what_they_c
     let wanted = [IN_ROLLUPS, ONLY_IN_POINTS].concat();
     let day = Grid::Even(Step::new(Duration::from_secs(86_400)).unwrap());
     let ids = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+    let series = Matched::of_ids(ids);
     let span = (FIRST, FIRST + 2 * DAY);
     // From points, then from rollups.
     for edge in [FIRST, FIRST + 3 * DAY] {
@@ -202,7 +208,7 @@ async fn values_of_any_size_are_summed_up_wherever_a_double_can_hold_what_they_c
         for wanted in [&IN_ROLLUPS[..], &wanted] {
             let got = world
                 .reader
-                .aggregated(&ids, Micros(span.0), Micros(span.1), &day, wanted)
+                .aggregated(&series, Micros(span.0), Micros(span.1), &day, wanted)
                 .await;
             let exact: Vec<bool> = wanted.iter().map(is_exact).collect();
             assert_alike(
@@ -251,10 +257,9 @@ async fn means_sums_and_deviations_of_large_values_are_those_of_arithmetic() {
     world.add(&points).await;
     let day = Grid::Even(Step::new(Duration::from_secs(86_400)).unwrap());
     let (from, to) = (Micros(FIRST), Micros(FIRST + DAY));
-    let ids = [1, 2, 3, 4, 5];
     let lines = world
         .reader
-        .aggregated(&ids, from, to, &day, &wanted)
+        .aggregated(&Matched::of_ids(1..6), from, to, &day, &wanted)
         .await
         .unwrap();
     for ((id, line), (values, expected)) in lines.iter().zip(&cases) {
@@ -286,9 +291,19 @@ async fn too_many_rows_are_an_error_and_never_a_cut() {
     for (minutes, wanted) in [(4, Ok(4)), (5, Err(ReadError::TooManyRows { limit: 4 }))] {
         let (from, to) = (Micros(FIRST), Micros(minute(minutes)));
         let rows = |lines: Vec<(SeriesId, Columns)>| lines.iter().map(|(_, line)| line.len()).sum::<usize>();
-        assert_eq!(world.reader.stored(&[1], from, to).await.map(rows), wanted);
+        assert_eq!(
+            world
+                .reader
+                .stored(&Matched::of_ids([1]), from, to)
+                .await
+                .map(rows),
+            wanted
+        );
         let grid = Grid::Even(step);
-        let lines = world.reader.aggregated(&[1], from, to, &grid, &IN_ROLLUPS).await;
+        let lines = world
+            .reader
+            .aggregated(&Matched::of_ids([1]), from, to, &grid, &IN_ROLLUPS)
+            .await;
         assert_eq!(lines.map(rows), wanted);
     }
 }

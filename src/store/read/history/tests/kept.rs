@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::model::*;
-use crate::data::{Aggregate, Columns, Grid, Micros, SeriesId, Step};
+use crate::data::{Aggregate, Columns, Grid, Matched, Micros, SeriesId, Step};
 use crate::store::level::{DAY, MINUTE};
 use crate::store::read::ReadError;
 
@@ -32,7 +32,13 @@ async fn counts(
     let to = Micros(FIRST + DAYS * DAY);
     let lines = world
         .reader
-        .aggregated(ids, Micros(from), to, &grid, &[what])
+        .aggregated(
+            &Matched::of_ids(ids.iter().copied()),
+            Micros(from),
+            to,
+            &grid,
+            &[what],
+        )
         .await?;
     let total = |(_, line): &(SeriesId, Columns)| line.columns[0].iter().flatten().sum();
     Ok(lines.iter().map(total).collect())
@@ -71,7 +77,10 @@ async fn rollups_answer_for_points_that_are_gone_and_nothing_else_does() {
     );
     assert_eq!(percentile(vec![1], floor).await, Ok(()));
     assert_eq!(percentile(vec![2], FIRST).await, Ok(()));
-    let stored = world.reader.stored(&[1], Micros(FIRST), Micros(floor)).await;
+    let stored = world
+        .reader
+        .stored(&Matched::of_ids([1]), Micros(FIRST), Micros(floor))
+        .await;
     assert_eq!(stored, Err(not_available(floor, false)));
     // Not a whole minute: the rest of it is gone.
     let ragged = counts(&world, &[1], FIRST + 1, HOURS, Aggregate::Sum).await;
@@ -117,7 +126,7 @@ async fn what_the_archive_has_can_be_brought_back() {
     let stored = async |from| {
         world
             .reader
-            .stored(&[1], Micros(from), Micros(FIRST + DAYS * DAY))
+            .stored(&Matched::of_ids([1]), Micros(from), Micros(FIRST + DAYS * DAY))
             .await
             .map(|_| ())
     };

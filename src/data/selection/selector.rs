@@ -3,11 +3,13 @@
 //! Regular expressions are anchored and run here, in Rust, for history and live alike, so that
 //! both select the same series. A label that a series lacks counts as the empty string.
 
+use std::cmp::Ordering;
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::expression::{Expression, Unusable};
-use super::series::Series;
+use crate::data::expression::{Expression, Unusable};
+use crate::data::{Code, Problem, Series};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MatchOp {
@@ -41,7 +43,15 @@ impl MatchOp {
     }
 }
 
-#[derive(Clone, Debug)]
+/// A condition on one label as a client writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    pub name: String,
+    pub op: MatchOp,
+    pub value: String,
+}
+
+#[derive(Clone)]
 pub struct LabelMatcher {
     pub name: String,
     pub op: MatchOp,
@@ -52,8 +62,16 @@ pub struct LabelMatcher {
 /// A matcher of this name is about the metric, as in Prometheus.
 pub const METRIC_NAME: &str = "__name__";
 
+/// The most label matchers one selector may have, and how many of them may be regular expressions.
+const MATCHERS_MAX: usize = 32;
+pub const REGEX_MAX: usize = 8;
+/// The same for a subscription, whose expressions stay in memory.
+pub const LIVE_REGEX_MAX: usize = 4;
+/// Bytes of all its texts: no series has a longer key.
+const TEXT_MAX: usize = 4_096;
+
 /// All matchers must hold; an empty selector selects every series.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Selector {
     pub metric: Option<String>,
     pub labels: Vec<LabelMatcher>,
@@ -74,6 +92,24 @@ impl PartialEq for LabelMatcher {
 
 impl Eq for LabelMatcher {}
 
+impl PartialOrd for LabelMatcher {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for LabelMatcher {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.words().cmp(&other.words())
+    }
+}
+
+impl fmt::Debug for LabelMatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.words().fmt(f)
+    }
+}
+
 impl Hash for LabelMatcher {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.words().hash(state);
@@ -81,27 +117,42 @@ impl Hash for LabelMatcher {
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadMatcher {
+pub enum BadSelector {
+    #[error("more than {MATCHERS_MAX} label matchers")]
+    TooManyMatchers,
+    #[error("more than {0} regular expressions")]
+    TooManyExpressions(usize),
+    #[error("a selector of more than {TEXT_MAX} bytes")]
+    TooLong,
     #[error("the matcher for label '{label}' is not a usable regular expression: {why}")]
     Unusable { label: String, why: String },
     #[error(transparent)]
     Overloaded(Unusable),
 }
 
+impl From<BadSelector> for Problem {
+    fn from(bad: BadSelector) -> Self {
+        match bad {
+            BadSelector::Overloaded(_) => Self::overloaded(bad.to_string()),
+            bad => Self::new(Code::BadUserInput, bad.to_string()),
+        }
+    }
+}
+
 impl LabelMatcher {
     /// # Errors
     /// For a regular expression that is none or too costly, or when too many are in use.
-    pub fn new(name: String, op: MatchOp, value: String) -> Result<Self, BadMatcher> {
+    pub fn new(name: String, op: MatchOp, value: String) -> Result<Self, BadSelector> {
         let expression = match op {
             MatchOp::Equal | MatchOp::NotEqual => None,
             MatchOp::Matches | MatchOp::NotMatches => Some(Expression::shared(&value)),
         };
         let expression = expression.transpose().map_err(|unusable| match unusable {
-            Unusable::Refused(why) => BadMatcher::Unusable {
+            Unusable::Refused(why) => BadSelector::Unusable {
                 label: name.clone(),
                 why,
             },
-            Unusable::Overloaded => BadMatcher::Overloaded(unusable),
+            Unusable::Overloaded => BadSelector::Overloaded(unusable),
         })?;
         Ok(Self {
             name,
@@ -125,9 +176,35 @@ impl LabelMatcher {
 impl Selector {
     /// All of them must hold, so their order means nothing: equal selectors are written alike.
     pub fn new(metric: Option<String>, mut labels: Vec<LabelMatcher>) -> Self {
-        labels.sort_by(|a, b| a.words().cmp(&b.words()));
+        labels.sort();
         labels.dedup();
         Self { metric, labels }
+    }
+
+    /// As a client asks for it, with at most so many regular expressions.
+    ///
+    /// # Errors
+    /// Beyond the limits, before anything is compiled; and those of [`LabelMatcher::new`].
+    pub fn checked(
+        metric: Option<String>,
+        conditions: Vec<Condition>,
+        expressions: usize,
+    ) -> Result<Self, BadSelector> {
+        if conditions.len() > MATCHERS_MAX {
+            return Err(BadSelector::TooManyMatchers);
+        }
+        let is_regex = |c: &&Condition| matches!(c.op, MatchOp::Matches | MatchOp::NotMatches);
+        if conditions.iter().filter(is_regex).count() > expressions {
+            return Err(BadSelector::TooManyExpressions(expressions));
+        }
+        let texts = conditions.iter().map(|c| c.name.len() + c.value.len());
+        if texts.sum::<usize>() + metric.as_ref().map_or(0, String::len) > TEXT_MAX {
+            return Err(BadSelector::TooLong);
+        }
+        let matchers = conditions
+            .into_iter()
+            .map(|Condition { name, op, value }| LabelMatcher::new(name, op, value));
+        Ok(Self::new(metric, matchers.collect::<Result<_, _>>()?))
     }
 
     pub fn matches(&self, series: &Series) -> bool {
@@ -145,9 +222,9 @@ impl Selector {
         expressions.map(|expression| expression.weight()).sum()
     }
 
-    /// How many of its matchers are regular expressions.
-    pub fn expressions(&self) -> usize {
-        self.labels.iter().filter(|m| m.expression.is_some()).count()
+    /// Those of its matchers that are regular expressions.
+    pub fn expressions(&self) -> impl Iterator<Item = &LabelMatcher> {
+        self.labels.iter().filter(|m| m.expression.is_some())
     }
 
     /// What every selected series has: its metric as [`METRIC_NAME`], and labels.
@@ -160,24 +237,6 @@ impl Selector {
 
     pub fn selects_all(&self) -> bool {
         self.metric.is_none() && self.labels.is_empty()
-    }
-
-    /// False where no series can match: Postgres holds no text with a NUL in it, and refuses to look
-    /// for one.
-    pub fn can_match(&self) -> bool {
-        let storable = |text: &str| !text.contains('\0');
-        self.metric.as_deref().is_none_or(storable)
-            && self
-                .required_labels()
-                .all(|(name, value)| storable(name) && storable(value))
-    }
-
-    /// The label values that any selected series must carry: what a database can look up.
-    pub fn required_labels(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.labels
-            .iter()
-            .filter(|m| m.op == MatchOp::Equal && !m.value.is_empty() && m.name != METRIC_NAME)
-            .map(|m| (m.name.as_str(), m.value.as_str()))
     }
 }
 
@@ -220,6 +279,7 @@ mod tests {
         assert!(selector(MatchOp::Matches, "temp.*").matches(&series));
         assert!(selector(MatchOp::Equal, "temperature").matches(&series));
         assert!(!selector(MatchOp::Equal, "pressure").matches(&series));
-        assert_eq!(selector(MatchOp::Equal, "pressure").required_labels().count(), 0);
+        let equal = selector(MatchOp::Equal, "pressure");
+        assert_eq!(Vec::from_iter(equal.demands()), [(METRIC_NAME, "pressure")]);
     }
 }

@@ -1,0 +1,16 @@
+//! Which series, and for whom.
+//!
+//! A [`Selector`] is the question, a [`Scope`] is what a viewer may see, and a [`Scoped`] is both.
+//! Every read of series takes a `Scoped`, and only [`Viewer::select`] makes one: a read path that
+//! forgets the viewer does not compile. Reads of points take [`Matched`] series, which only a
+//! `Scoped` gives out.
+
+mod selector;
+#[cfg(test)]
+mod tests;
+mod viewer;
+
+pub use selector::{
+    BadSelector, Condition, LIVE_REGEX_MAX, LabelMatcher, METRIC_NAME, MatchOp, REGEX_MAX, Selector,
+};
+pub use viewer::{Matched, Scope, Scoped, Viewer};

@@ -1,0 +1,258 @@
+//! A [`Scoped`] in the words of Postgres: conditions on the table `series`, and pages of it by key.
+//!
+//! Regular expressions are Rust's. Either they are decided here, row by row, or somebody has looked
+//! up which values match and Postgres gets those ([`Conditions::of`]).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use diesel::QueryableByName;
+use diesel::pg::Pg;
+use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
+use diesel::sql_types::{Array, Integer, Jsonb, Text};
+use serde_json::{Map, Value, json};
+
+use crate::data::{
+    LabelMatcher, METRIC_NAME, MatchOp, Matched, Scoped, Selector, Series, SeriesId, StoredSeries,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// Series read at once where a regular expression decides, and at most.
+const CHUNK: usize = 2_000;
+const CHUNK_MAX: usize = 20_000;
+
+pub(super) type Statement = BoxedSqlQuery<'static, Pg, SqlQuery>;
+
+/// The values that match a regular expression, where they were looked up.
+pub(super) type Values<'a> = HashMap<&'a LabelMatcher, Vec<String>>;
+
+/// What of a statement's `where` is known so far, and its parameters.
+#[derive(Debug, Default)]
+pub(super) struct Conditions {
+    all: Vec<String>,
+    parameters: Vec<Parameter>,
+    /// A regular expression is left to be decided.
+    open: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Parameter {
+    Text(String),
+    Texts(Vec<String>),
+    Labels(Value),
+}
+
+impl Conditions {
+    /// What a series must meet; `None` if none can. Regular expressions without `values` are left out.
+    pub fn of(scoped: &Scoped, values: &Values<'_>) -> Option<Self> {
+        let mut conditions = Self::default();
+        conditions.all = conditions.all_of(scoped.selector(), values)?;
+        let scope = scoped.scope();
+        if !scope.is_everything() {
+            let selectors = scope.selectors().iter();
+            let any = selectors.filter_map(|selector| conditions.all_of(selector, values));
+            let any: Vec<String> = any.map(|all| conjunction(&all)).collect();
+            if any.is_empty() {
+                return None;
+            }
+            conditions.push(format!("({})", any.join(" or ")));
+        }
+        Some(conditions)
+    }
+
+    /// The place of a new parameter.
+    pub fn text(&mut self, text: &str) -> String {
+        self.parameter(Parameter::Text(text.to_owned()))
+    }
+
+    fn parameter(&mut self, parameter: Parameter) -> String {
+        self.parameters.push(parameter);
+        format!("${}", self.parameters.len())
+    }
+
+    pub fn push(&mut self, condition: String) {
+        self.all.push(condition);
+    }
+
+    /// The same parameters with no condition on them yet.
+    pub fn cleared(self) -> Self {
+        Self {
+            all: Vec::new(),
+            ..self
+        }
+    }
+
+    pub fn sql(&self) -> String {
+        conjunction(&self.all)
+    }
+
+    /// A statement with these parameters.
+    pub fn query(&self, sql: &str) -> Statement {
+        let query = diesel::sql_query(sql).into_boxed::<Pg>();
+        let parameters = self.parameters.iter().cloned();
+        parameters.fold(query, |query, parameter| match parameter {
+            Parameter::Text(text) => query.bind::<Text, _>(text),
+            Parameter::Texts(texts) => query.bind::<Array<Text>, _>(texts),
+            Parameter::Labels(labels) => query.bind::<Jsonb, _>(labels),
+        })
+    }
+
+    /// The metric or a label; one that a series lacks is empty.
+    pub fn value_of(&mut self, name: &str) -> String {
+        match name {
+            METRIC_NAME => "metric".to_owned(),
+            _ => format!("coalesce(labels ->> {}, '')", self.text(name)),
+        }
+    }
+
+    fn all_of(&mut self, selector: &Selector, values: &Values<'_>) -> Option<Vec<String>> {
+        let mut all = Vec::new();
+        if let Some(metric) = &selector.metric {
+            all.push(format!("metric = {}", self.storable_text(metric)?));
+        }
+        for matcher in &selector.labels {
+            let LabelMatcher { name, op, value, .. } = matcher;
+            if !storable(name) {
+                // Every series lacks it.
+                matcher.matches("").then_some(())?;
+                continue;
+            }
+            all.push(match op {
+                // Looked up by index.
+                MatchOp::Equal if name != METRIC_NAME && !value.is_empty() && storable(value) => {
+                    let labels = self.parameter(Parameter::Labels(json!({ name: value })));
+                    format!("labels @> {labels}")
+                }
+                MatchOp::Equal => format!("{} = {}", self.value_of(name), self.storable_text(value)?),
+                // No value that is stored has a NUL.
+                MatchOp::NotEqual if !storable(value) => continue,
+                MatchOp::NotEqual => format!("{} <> {}", self.value_of(name), self.text(value)),
+                MatchOp::Matches | MatchOp::NotMatches => {
+                    let Some(matching) = values.get(matcher) else {
+                        self.open = true;
+                        continue;
+                    };
+                    let matching = self.parameter(Parameter::Texts(matching.clone()));
+                    format!("{} = any({matching})", self.value_of(name))
+                }
+            });
+        }
+        Some(all)
+    }
+
+    fn storable_text(&mut self, text: &str) -> Option<String> {
+        storable(text).then(|| self.text(text))
+    }
+}
+
+fn conjunction(all: &[String]) -> String {
+    match all.is_empty() {
+        true => "true".to_owned(),
+        false => all.join(" and "),
+    }
+}
+
+/// Postgres has no text with a NUL in it, and refuses to look for one.
+pub(super) fn storable(text: &str) -> bool {
+    !text.contains('\0')
+}
+
+/// The metric and the labels to look up, as the object that `@>` wants; `None` without a metric. Of
+/// two values demanded for one label either will do: the selector itself refuses both.
+pub(super) fn demanded(scoped: &Scoped) -> Option<(&str, Value)> {
+    let metric = scoped.metric()?;
+    let labels = scoped.demands().filter(|(name, _)| *name != METRIC_NAME);
+    let labels: Map<_, _> = labels
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .collect();
+    Some((metric, Value::Object(labels)))
+}
+
+#[derive(Debug, QueryableByName)]
+pub(super) struct SeriesRow {
+    #[diesel(sql_type = Integer)]
+    pub id: SeriesId,
+    #[diesel(sql_type = Text)]
+    pub metric: String,
+    #[diesel(sql_type = Jsonb)]
+    pub labels: Value,
+}
+
+impl From<SeriesRow> for StoredSeries {
+    fn from(row: SeriesRow) -> Self {
+        let labels = match row.labels {
+            Value::Object(labels) => labels,
+            _ => Map::new(),
+        };
+        let labels = labels.into_iter().filter_map(|(name, value)| match value {
+            Value::String(value) => Some((name, value)),
+            _ => None,
+        });
+        Self {
+            id: row.id,
+            series: Arc::new(Series::new(row.metric, labels)),
+        }
+    }
+}
+
+/// A walk over the matching series in the order of their keys, chunk by chunk; so a regular expression
+/// that selects ten of a hundred thousand series never holds them all.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    scoped: &'a Scoped,
+    /// Where the next chunk begins: behind a key, or at it.
+    place: Option<(&'static str, String)>,
+    asked: usize,
+    done: bool,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(scoped: &'a Scoped, after: Option<&str>) -> Self {
+        Self {
+            scoped,
+            place: after.map(|key| (">", key.to_owned())),
+            asked: 0,
+            done: false,
+        }
+    }
+
+    /// The series with this very key, if it still exists and matches.
+    pub fn at(scoped: &'a Scoped, key: &str) -> Self {
+        Self {
+            place: Some(("=", key.to_owned())),
+            ..Self::new(scoped, None)
+        }
+    }
+
+    /// Reads the next chunk, of which `wanted` are needed; `None` at the end.
+    pub fn next(&mut self, wanted: usize) -> Option<Statement> {
+        let mut conditions = Conditions::of(self.scoped, &Values::new()).filter(|_| !self.done)?;
+        self.asked = match conditions.open {
+            true => wanted.clamp(CHUNK, CHUNK_MAX),
+            false => wanted.clamp(1, CHUNK_MAX),
+        };
+        if let Some((relation, key)) = &self.place {
+            let key = conditions.text(key);
+            conditions.push(format!("key {relation} {key}"));
+        }
+        let sql = format!(
+            "select id, metric, labels from series where {} order by key limit {}",
+            conditions.sql(),
+            self.asked
+        );
+        Some(conditions.query(&sql))
+    }
+
+    /// What of a chunk is selected, possibly nothing.
+    pub fn matched(&mut self, chunk: Vec<SeriesRow>) -> Vec<Matched> {
+        self.done = chunk.len() < self.asked;
+        let chunk: Vec<StoredSeries> = chunk.into_iter().map(StoredSeries::from).collect();
+        if let Some(last) = chunk.last() {
+            self.place = Some((">", last.series.key.to_string()));
+        }
+        let picked = chunk.into_iter().filter_map(|found| self.scoped.pick(found));
+        picked.collect()
+    }
+}
