@@ -19,6 +19,7 @@ mod prometheus;
 mod error;
 mod request;
 mod resume;
+pub mod routes;
 pub mod session;
 #[cfg(feature = "stock-websocket")]
 mod bench_websocket;

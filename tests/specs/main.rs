@@ -53,4 +53,5 @@ mod search;
 mod sharing;
 mod shutdown;
 mod slow;
+mod viewer_matrix;
 mod went_back;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::windows::Function;
 use super::*;
-use crate::data::{Selector, Viewer};
+use crate::data::{Scope, Selector, Viewer};
 use crate::store::read::{ReadLimits, Reader};
 use crate::store::testing::Database;
 
@@ -200,13 +200,21 @@ async fn world() -> (Database, Reader) {
 }
 
 async fn ask(reader: &Reader, text: &str) -> Result<Vec<(Vec<String>, Vec<f64>)>, PromqlError> {
+    ask_as(&Viewer::everyone(), reader, text).await
+}
+
+async fn ask_as(
+    viewer: &Viewer,
+    reader: &Reader,
+    text: &str,
+) -> Result<Vec<(Vec<String>, Vec<f64>)>, PromqlError> {
     let instants = Instants {
         first: at(60_000),
         last: at(180_000),
         step: Step::new(Duration::from_secs(60)).unwrap(),
         lookback: Duration::from_secs(300),
     };
-    let lines = answer(reader, &Viewer::everyone(), &Expression::parse(text)?, &instants).await?;
+    let lines = answer(reader, viewer, &Expression::parse(text)?, &instants).await?;
     let line = |line: Sampled| {
         let labels = line.labels.iter().map(|(name, value)| format!("{name}={value}"));
         (
@@ -265,6 +273,40 @@ async fn an_expression_is_read_and_taken_through_its_stages() {
         ("none", vec![]),
     ] {
         assert_eq!(ask(&reader, text).await, Ok(wanted), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_expression_is_answered_of_the_viewers_scope() {
+    let (_db, reader) = world().await;
+    let scope = [selector("d").unwrap(), selector("{site=\"b\"}").unwrap()];
+    let viewer = Viewer::of(Scope::any_of(scope));
+    for (text, wanted) in [
+        ("count({site=~\".+\"})", Some(2.0)),
+        ("count(c)", Some(1.0)),
+        ("count(c{site=\"a\"})", None),
+    ] {
+        let answer = ask_as(&viewer, &reader, text).await.unwrap();
+        assert_eq!(answer.first().map(|(_, values)| values[0]), wanted, "{text}");
+    }
+}
+
+#[test]
+fn a_selector_keeps_to_the_limits_of_all_others() {
+    let many = |n: usize, op: &str| -> String {
+        let matchers: Vec<String> = (0..n).map(|n| format!("l{n}{op}\"x\"")).collect();
+        format!("c{{{}}}", matchers.join(","))
+    };
+    assert!(selector(&many(32, "=")).is_ok() && selector(&many(8, "=~")).is_ok());
+    for (text, why) in [
+        (many(33, "="), "more than 32 label matchers"),
+        (many(9, "=~"), "more than 8 regular expressions"),
+        (
+            format!("c{{l=\"{}\"}}", "x".repeat(4_096)),
+            "a selector of more than 4096 bytes",
+        ),
+    ] {
+        assert_eq!(selector(&text), Err(PromqlError::Refused(why.to_owned())));
     }
 }
 

@@ -25,6 +25,7 @@ use self::fetch::Fetch;
 pub use self::origin::Origin;
 use self::origin::split_port;
 use super::error::HttpError;
+use super::routes;
 
 /// Whether the process answers, for whoever asks by whatever name; it tells nothing else.
 const LIVENESS: &str = "/livez";
@@ -139,8 +140,11 @@ impl Guard {
                 "web pages of this origin are not allowed here; start streamsync with --allowed-origin",
             ));
         }
-        (!is_utf8(request.uri()))
-            .then(|| HttpError::BadRequest.respond("what is escaped by % in the URL is not UTF-8"))
+        if !is_utf8(request.uri()) {
+            return Some(HttpError::BadRequest.respond("what is escaped by % in the URL is not UTF-8"));
+        }
+        (!routes::is_served(request.match_pattern().as_deref()))
+            .then(|| HttpError::NotFound.respond("this path is not in the table of paths"))
     }
 
     /// The name by which the request addresses us, if it is one of ours.

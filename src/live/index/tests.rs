@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::data::stored::Range;
-use crate::data::{LabelMatcher, MatchOp, Micros, Selector, Series, StoredPoint, StoredSeries, Viewer};
+use crate::data::{
+    LabelMatcher, MatchOp, Micros, Scope, Selector, Series, StoredPoint, StoredSeries, Viewer,
+};
 use crate::live::outbox::outbox;
 use crate::live::{Options, Overflow, Receiver, Sequence};
 use crate::telemetry::Delivered;
@@ -137,7 +139,24 @@ fn selectors() -> Vec<Scoped> {
         selector(None, &[("rack", Equal, "")]),
         of_device(4),
         selector(Some("gone"), &[("device", Matches, ".*")]),
+        scoped(None, &[selector(Some("m1"), &[])]),
+        scoped(
+            Some("m1"),
+            &[selector(None, &[("site", Equal, "s2")]), of_device(7)],
+        ),
+        scoped(
+            None,
+            &[selector(None, &[("site", Matches, "s[12]")]), of_device(9)],
+        ),
+        scoped(None, &[]),
     ]
+}
+
+/// Of a viewer who may see what any of these selects.
+fn scoped(metric: Option<&str>, scope: &[Scoped]) -> Scoped {
+    let scope = scope.iter().map(|scoped| scoped.selector().clone());
+    let selector = Selector::new(metric.map(str::to_owned), Vec::new());
+    Viewer::of(Scope::any_of(scope)).select(selector)
 }
 
 #[derive(Clone, Debug)]
