@@ -1,7 +1,8 @@
 //! Why there is no answer, as a client is told: a code it can act on, and the reason in words. GraphQL
 //! and REST write it alike.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// The vocabulary of `extensions.code`, documented in the README.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,12 +60,13 @@ impl Code {
     }
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Problem {
+    #[serde(skip)]
     pub code: Code,
     pub message: String,
-    /// What else stands in `extensions`.
-    facts: Vec<(&'static str, Value)>,
+    /// The code among them.
+    pub extensions: Map<String, Value>,
 }
 
 impl Problem {
@@ -72,11 +74,12 @@ impl Problem {
     pub const RETRY_AFTER: u32 = 1;
 
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
+        let problem = Self {
             code,
             message: message.into(),
-            facts: Vec::new(),
-        }
+            extensions: Map::new(),
+        };
+        problem.with("code", code.as_str())
     }
 
     /// `OVERLOADED` with the seconds after which to come back.
@@ -84,28 +87,8 @@ impl Problem {
         Self::new(Code::Overloaded, why).with("retryAfter", Self::RETRY_AFTER)
     }
 
-    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.facts.push((name, value.into()));
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.extensions.insert(name.to_owned(), value.into());
         self
-    }
-
-    pub fn fact(&self, name: &str) -> Option<&Value> {
-        self.facts
-            .iter()
-            .find_map(|(own, value)| (*own == name).then_some(value))
-    }
-
-    pub fn extensions(&self) -> impl Iterator<Item = (&'static str, Value)> {
-        let code = ("code", self.code.as_str().into());
-        std::iter::once(code).chain(self.facts.iter().cloned())
-    }
-
-    /// As it stands in a list of errors.
-    pub fn to_json(&self) -> Value {
-        let extensions: serde_json::Map<_, _> = self
-            .extensions()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
-        json!({ "message": self.message, "extensions": extensions })
     }
 }

@@ -15,7 +15,7 @@ impl Code {
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         let mut extensions = ErrorExtensionValues::default();
-        for (name, value) in problem.extensions() {
+        for (name, value) in problem.extensions {
             extensions.set(name, Value::from_json(value).unwrap_or_default());
         }
         Self {

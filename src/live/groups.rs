@@ -32,22 +32,12 @@ impl Keys {
 }
 
 /// By their ids.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Groups<I> {
     keys: Keys,
     by_question: HashMap<Arc<Scoped>, (I, Option<Key>)>,
     /// By what they demand; `None`: those that demand nothing.
     filed: HashMap<Option<Key>, Vec<I>>,
-}
-
-impl<I> Default for Groups<I> {
-    fn default() -> Self {
-        Self {
-            keys: Keys::default(),
-            by_question: HashMap::new(),
-            filed: HashMap::new(),
-        }
-    }
 }
 
 impl<I: Copy + Eq> Groups<I> {

@@ -170,7 +170,9 @@ pub(super) fn failed(problem: &Problem) -> HttpResponse {
         Code::BadUserInput => StatusCode::BAD_REQUEST,
         Code::NotAvailableAtThisAge => StatusCode::GONE,
         Code::TooManyRows => StatusCode::UNPROCESSABLE_ENTITY,
-        Code::Overloaded if problem.fact("ownShare") == Some(&true.into()) => StatusCode::TOO_MANY_REQUESTS,
+        Code::Overloaded if problem.extensions.get("ownShare") == Some(&true.into()) => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
         Code::Unavailable | Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         Code::QueryTimeout => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -179,7 +181,7 @@ pub(super) fn failed(problem: &Problem) -> HttpResponse {
     if matches!(problem.code, Code::Unavailable | Code::Overloaded) {
         response.insert_header((RETRY_AFTER, Problem::RETRY_AFTER));
     }
-    response.json(json!({ "errors": [problem.to_json()] }))
+    response.json(json!({ "errors": [problem] }))
 }
 
 /// Either is an answer.

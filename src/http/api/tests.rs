@@ -51,7 +51,7 @@ fn the_document_names_every_format() {
 fn whoever_must_wait_is_told_for_how_long_and_whose_doing_it_is() {
     for (own_share, status) in [(true, 429), (false, 503)] {
         let problem = Problem::from(ReadError::Overloaded { own_share });
-        let extensions = &problem.to_json()["extensions"];
+        let extensions = &problem.extensions;
         assert_eq!(extensions["code"], "OVERLOADED");
         assert_eq!(extensions["retryAfter"], 1);
         let answer = answer::failed(&problem);
