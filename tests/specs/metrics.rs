@@ -1,11 +1,43 @@
 //! What operators look at: `/livez`, `/readyz`, `/metrics`, and `pipeline` saying the same.
 
 use serde_json::{Value, json};
+use streamsync::telemetry::Metrics;
 
 use crate::live::after;
 use crate::support::kafka::{point, record};
 use crate::support::live::{Event, Subscriber};
 use crate::support::{StreamSync, eventually, seconds_ago};
+
+#[test]
+fn names_helps_and_buckets_are_those_that_dashboards_and_alerts_know() {
+    let metrics = Metrics::default();
+    for family in [
+        &metrics.records,
+        &metrics.points,
+        &metrics.skipped,
+        &metrics.dead_letters,
+        &metrics.rollup_buckets,
+        &metrics.went_back,
+        &metrics.panics,
+        &metrics.closed,
+        &metrics.catch_up_reads,
+        &metrics.refused,
+        &metrics.cut,
+    ] {
+        metrics.add(family, &[], 1);
+    }
+    for family in [&metrics.lag, &metrics.connections] {
+        family.get_or_create(&Vec::new()).set(1);
+    }
+    let text = metrics.text();
+    let declared = text
+        .lines()
+        .filter(|line| line.starts_with('#') || line.contains("_bucket{"));
+    assert_eq!(
+        declared.collect::<Vec<_>>(),
+        include_str!("metrics.txt").lines().collect::<Vec<_>>()
+    );
+}
 
 #[actix_web::test]
 async fn every_family_has_the_right_value_after_a_known_input() {

@@ -36,7 +36,7 @@ fn is_declared(text: &str, name: &str) -> bool {
         });
     let short = name.trim_start_matches("streamsync_").trim_end_matches("_total");
     let registered: String = REGISTERED.split_whitespace().collect();
-    is_in_text || registered.contains(&format!("register(\"{short}\""))
+    is_in_text || registered.contains(&format!(",\"{short}\","))
 }
 
 #[test]
