@@ -1,7 +1,7 @@
 //! `streamsync export`: an answer of `/api/v1` of any size into a file, whole or not at all.
 //!
-//! By reqwest, since awc takes a connection that breaks between two chunks for the end of the
-//! answer; here that is an error, and a file under its final name is a whole answer.
+//! A connection that breaks between two chunks is an error, so a file under its final name is a
+//! whole answer.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -10,13 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::Value;
-use tokio::time::timeout;
 
-use super::endpoint;
-use super::query::explain;
+use super::http;
 
-const CONNECT: Duration = Duration::from_secs(5);
 /// Longer than any statement may take.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -63,38 +59,25 @@ fn unfinished(file: &Path) -> Result<PathBuf> {
 }
 
 async fn receive(what: &Export, out: &mut impl Write) -> Result<u64> {
-    let base = endpoint::http(&what.url)?;
-    let mut url = reqwest::Url::parse(&base.to_string()).context("--url is not an address")?;
-    let path = url.path().trim_end_matches("graphql");
-    url.set_path(&format!("{path}api/v1/{}", what.resource));
+    let base = http::graphql(&what.url)?;
+    let mut url = base.join(&format!("api/v1/{}", what.resource))?;
     url.query_pairs_mut().extend_pairs(&what.parameters);
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .connect_timeout(CONNECT)
-        .build()?;
-    let mut response = timeout(SILENCE, client.get(url).send())
+    let request = http::client(SILENCE)?.get(url);
+    let mut response = request
+        .send()
         .await
-        .with_context(|| format!("no answer from {base} in time"))?
+        .map_err(reqwest::Error::without_url)
         .with_context(|| format!("no answer from {base}"))?;
-    let status = response.status();
-    if !status.is_success() {
-        let answer: Value =
-            serde_json::from_slice(&response.bytes().await.unwrap_or_default()).unwrap_or_default();
-        match answer["errors"].as_array() {
-            Some(errors) => bail!("{}", explain(errors)),
-            None => bail!("{base} answered {status}"),
-        }
+    if !response.status().is_success() {
+        bail!("{}", http::complaint(response).await);
     }
     let bar = bar(what.progress);
     let mut bytes = 0;
-    loop {
-        let chunk = timeout(SILENCE, response.chunk())
-            .await
-            .context("the server fell silent")?
-            .context("the answer broke off; nothing of it is kept, try again")?;
-        let Some(chunk) = chunk else {
-            break;
-        };
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .context("the answer broke off; nothing of it is kept, try again")?
+    {
         out.write_all(&chunk).context("cannot write the answer")?;
         bytes += chunk.len() as u64;
         bar.inc(chunk.len() as u64);

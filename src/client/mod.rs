@@ -3,8 +3,8 @@
 //! They talk to a running StreamSync from outside, as any other client would (`produce` to Kafka),
 //! write to what they are given, and know of the server's parts only how a record is read.
 
-mod endpoint;
 pub mod export;
+mod http;
 pub mod produce;
 pub mod query;
 mod table;

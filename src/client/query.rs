@@ -4,14 +4,10 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use awc::http::header::ACCEPT;
-use awc::{Client, Connector};
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use super::{endpoint, table};
-
-/// The largest answer taken, in bytes.
-const ANSWER_MAX: usize = 256 * 1024 * 1024;
+use super::{http, table};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -34,8 +30,8 @@ pub struct Query {
     pub timeout: Duration,
 }
 
-/// Prints the answer's data to `out`; the errors in it become the error of this call. Runs in an
-/// actix runtime.
+/// Prints the answer's data to `out`; the errors in it become the error of this call. Runs in a
+/// tokio runtime.
 pub async fn query(query: &Query, out: &mut impl Write) -> Result<()> {
     let variables: Option<serde_json::Map<String, Value>> = query
         .variables
@@ -48,33 +44,27 @@ pub async fn query(query: &Query, out: &mut impl Write) -> Result<()> {
         "variables": variables,
         "operationName": query.operation,
     });
-    let uri = endpoint::http(&query.url)?;
-    let client = Client::builder()
-        .connector(Connector::new().timeout(query.timeout.min(Duration::from_secs(5))))
-        .timeout(query.timeout)
-        .finish();
-    let mut response = client
-        .post(&uri)
-        .insert_header((
-            ACCEPT,
-            "application/graphql-response+json, application/json;q=0.9",
-        ))
-        .send_json(&body)
+    let url = http::graphql(&query.url)?;
+    let accept = "application/graphql-response+json, application/json;q=0.9";
+    let request = http::client(query.timeout)?
+        .post(url.clone())
+        .header(ACCEPT, accept)
+        .header(CONTENT_TYPE, "application/json")
+        .body(body.to_string());
+    let response = request
+        .send()
         .await
-        .map_err(|error| anyhow::anyhow!("no answer from {uri}: {error}"))?;
+        .map_err(reqwest::Error::without_url)
+        .with_context(|| format!("no answer from {url}"))?;
     let status = response.status();
-    let bytes = response
-        .body()
-        .limit(ANSWER_MAX)
-        .await
-        .map_err(|error| anyhow::anyhow!("the answer broke off: {error}"))?;
+    let bytes = response.bytes().await.context("the answer broke off")?;
     let answer: Value = serde_json::from_slice(&bytes)
-        .map_err(|_| anyhow::anyhow!("{uri} does not speak GraphQL (it answered {status})"))?;
+        .map_err(|_| anyhow::anyhow!("{url} does not speak GraphQL (it answered {status})"))?;
     if let Some(data) = answer.get("data").filter(|data| !data.is_null()) {
         print(query.format, data, out).context("cannot write the answer")?;
     }
     match answer["errors"].as_array() {
-        Some(errors) if !errors.is_empty() => bail!("{}", explain(errors)),
+        Some(errors) if !errors.is_empty() => bail!("{}", http::explain(errors)),
         _ => Ok(()),
     }
 }
@@ -85,20 +75,4 @@ fn print(format: Format, data: &Value, out: &mut impl Write) -> std::io::Result<
         _ => writeln!(out, "{data:#}")?,
     }
     out.flush()
-}
-
-/// One line for each error: its code, what it says, and where.
-pub(super) fn explain(errors: &[Value]) -> String {
-    let line = |error: &Value| {
-        let mut line = String::new();
-        if let Some(code) = error["extensions"]["code"].as_str() {
-            line = format!("{code}: ");
-        }
-        line.push_str(error["message"].as_str().unwrap_or("unknown error"));
-        if let Some(at) = error["locations"].get(0) {
-            line.push_str(&format!(" (line {}, column {})", at["line"], at["column"]));
-        }
-        line
-    };
-    errors.iter().map(line).collect::<Vec<_>>().join("\n")
 }

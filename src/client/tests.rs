@@ -3,11 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use actix_http::body::BodyStream;
-use actix_http::ws;
-use actix_web::web::{Bytes, BytesMut};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use futures_util::{Stream, StreamExt, stream};
+use actix_web::web::Bytes;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use futures_util::future::ready;
+use futures_util::stream;
 use serde_json::{Value, json};
 
 use super::produce::InputFormat;
@@ -223,17 +222,18 @@ async fn dropping() -> (String, Heard) {
     let told = Arc::clone(&heard);
     let server = HttpServer::new(move || {
         let heard = Arc::clone(&told);
-        let talk = move |request: HttpRequest, body: web::Payload| {
-            let heard = Arc::clone(&heard);
-            async move {
-                let mut response = ws::handshake(request.head())?;
-                response.insert_header(("sec-websocket-protocol", "graphql-transport-ws"));
-                let talk = Box::pin(conversation(body, heard));
-                let response = response.message_body(BodyStream::new(talk))?;
-                Ok::<_, actix_web::Error>(HttpResponse::from(response.map_into_boxed_body()))
-            }
+        let talk = move |asked: web::Json<Value>| {
+            let events = events(&asked["variables"], &mut heard.lock().unwrap());
+            // In pieces as a network may make them.
+            let pieces: Vec<_> = events.as_bytes().chunks(7).map(Bytes::copy_from_slice).collect();
+            let body = stream::iter(pieces.into_iter().map(Ok::<_, std::io::Error>));
+            ready(
+                HttpResponse::Ok()
+                    .content_type("text/event-stream")
+                    .streaming(body),
+            )
         };
-        App::new().route("/graphql", web::get().to(talk))
+        App::new().route("/graphql", web::post().to(talk))
     })
     .workers(1)
     .disable_signals()
@@ -244,46 +244,17 @@ async fn dropping() -> (String, Heard) {
     (url, heard)
 }
 
-fn conversation(mut body: web::Payload, heard: Heard) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
-    let answer = move |message: Value| {
-        if message["type"] == "connection_init" {
-            return (json!({ "type": "connection_ack" }), true);
-        }
-        let variables = &message["payload"]["variables"];
-        let mut heard = heard.lock().unwrap();
-        heard.push(json!([variables["after"], variables["backfill"]]));
-        let turn = heard.len();
-        if turn == 3 {
-            let error = json!({ "message": "gone", "extensions": { "code": "RESUME_GAP" } });
-            return (json!({ "type": "error", "id": "1", "payload": [error] }), true);
-        }
+fn events(variables: &Value, heard: &mut Vec<Value>) -> String {
+    heard.push(json!([variables["after"], variables["backfill"]]));
+    let turn = heard.len();
+    let answer = if turn == 3 {
+        json!({ "errors": [{ "message": "gone", "extensions": { "code": "RESUME_GAP" } }] })
+    } else {
         let point = json!({ "ts": "t", "value": turn, "series": { "key": "m{}" } });
         let batch = json!({ "cursor": format!("c{turn}"), "conflated": 0, "points": [point] });
-        let payload = json!({ "data": { "points": batch } });
-        (json!({ "type": "next", "id": "1", "payload": payload }), false)
+        json!({ "data": { "points": batch } })
     };
-    let (say, said) = tokio::sync::mpsc::channel(8);
-    actix_web::rt::spawn(async move {
-        let mut input = BytesMut::new();
-        while let Some(Ok(bytes)) = body.next().await {
-            input.extend(bytes);
-            while let Ok(Some((_, ws::OpCode::Text, Some(text)))) =
-                ws::Parser::parse(&mut input, true, 1 << 20)
-            {
-                let (message, more) = answer(serde_json::from_slice(&text).unwrap());
-                let mut out = BytesMut::new();
-                ws::Parser::write_message(&mut out, message.to_string(), ws::OpCode::Text, true, false);
-                say.send(Ok(out.freeze())).await.unwrap();
-                if !more {
-                    return;
-                }
-            }
-        }
-    });
-    stream::unfold(said, |mut said| async {
-        let next = said.recv().await?;
-        Some((next, said))
-    })
+    format!(":\n\nevent: next\ndata: {answer}\n\n")
 }
 
 fn follow(url: String) -> Tail {
