@@ -38,13 +38,9 @@ pub fn complete(response: &mut Response) {
 
 /// The response to what is not executed.
 pub fn refused(errors: Vec<ServerError>) -> Response {
-    Response::from_errors(complete_all(errors))
-}
-
-pub fn complete_all(mut errors: Vec<ServerError>) -> Vec<ServerError> {
-    errors.truncate(ERRORS_MAX);
-    errors.iter_mut().for_each(complete_one);
-    errors
+    let mut response = Response::from_errors(errors);
+    complete(&mut response);
+    response
 }
 
 fn complete_one(error: &mut ServerError) {

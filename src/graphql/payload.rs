@@ -7,7 +7,7 @@ use async_graphql::{Data, Executor, Response, ServerError, Value};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 
-use super::errors::{self, Code};
+use super::errors::Code;
 use super::guard::Checked;
 use crate::live::Json;
 
@@ -40,19 +40,19 @@ pub enum Then {
     GoAway,
 }
 
-/// What transports execute operations with: only such as the guard has checked.
+/// What transports execute operations with: only such as the guard has checked. What it refused is
+/// answered with its errors.
 pub trait Operations: Executor {
-    fn answer(&self, checked: Checked) -> impl Future<Output = Response> + Send;
+    fn answer(&self, checked: Result<Checked, Vec<ServerError>>) -> impl Future<Output = Response> + Send;
 
-    fn payloads(&self, checked: Checked, session: Option<Arc<Data>>) -> BoxStream<'static, Payload>;
+    fn payloads(
+        &self,
+        checked: Result<Checked, Vec<ServerError>>,
+        session: Option<Arc<Data>>,
+    ) -> BoxStream<'static, Payload>;
 }
 
 impl Payload {
-    /// The only payload of an operation that is refused for these.
-    pub fn refused(errors: Vec<ServerError>) -> BoxStream<'static, Self> {
-        stream::iter([Self::Refused(errors::complete_all(errors))]).boxed()
-    }
-
     /// A response of an operation that began.
     pub fn next(response: Response) -> Self {
         let then = then(&response);

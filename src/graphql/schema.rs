@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_graphql::{
     Data, Executor, MergedObject, MergedSubscription, ObjectType, Request, Response, SDLExportOptions,
-    SchemaBuilder, SubscriptionType,
+    SchemaBuilder, ServerError, SubscriptionType,
 };
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -63,8 +63,12 @@ where
         Self { schema, types }
     }
 
-    fn responses(&self, checked: Checked, session: Option<Arc<Data>>) -> BoxStream<'static, Response> {
-        match checked.into_request(&self.types) {
+    fn responses(
+        &self,
+        checked: Result<Checked, Vec<ServerError>>,
+        session: Option<Arc<Data>>,
+    ) -> BoxStream<'static, Response> {
+        match checked.and_then(|checked| checked.into_request(&self.types)) {
             Ok(request) => {
                 let responses = Executor::execute_stream(&self.schema, request, session);
                 responses.map(coded).boxed()
@@ -81,10 +85,7 @@ where
     S: SubscriptionType + 'static,
 {
     async fn execute(&self, request: Request) -> Response {
-        match Checked::of(request) {
-            Ok(checked) => self.answer(checked).await,
-            Err(errors) => refused(errors),
-        }
+        self.answer(Checked::of(request)).await
     }
 
     fn execute_stream(
@@ -92,10 +93,7 @@ where
         request: Request,
         session_data: Option<Arc<Data>>,
     ) -> BoxStream<'static, Response> {
-        match Checked::of(request) {
-            Ok(checked) => self.responses(checked, session_data),
-            Err(errors) => stream::iter([refused(errors)]).boxed(),
-        }
+        self.responses(Checked::of(request), session_data)
     }
 }
 
@@ -105,18 +103,22 @@ where
     M: ObjectType + 'static,
     S: SubscriptionType + 'static,
 {
-    async fn answer(&self, checked: Checked) -> Response {
-        match checked.into_request(&self.types) {
+    async fn answer(&self, checked: Result<Checked, Vec<ServerError>>) -> Response {
+        match checked.and_then(|checked| checked.into_request(&self.types)) {
             // Boxed: the state of a whole query is large.
             Ok(request) => coded(Box::pin(self.schema.execute(request)).await),
             Err(errors) => refused(errors),
         }
     }
 
-    fn payloads(&self, checked: Checked, session: Option<Arc<Data>>) -> BoxStream<'static, Payload> {
-        let live = checked.is_subscription();
+    fn payloads(
+        &self,
+        checked: Result<Checked, Vec<ServerError>>,
+        session: Option<Arc<Data>>,
+    ) -> BoxStream<'static, Payload> {
+        let live = checked.as_ref().is_ok_and(Checked::is_subscription);
         let slot = Slot::default();
-        let checked = checked.data(slot.clone());
+        let checked = checked.map(|checked| checked.data(slot.clone()));
         direct::payloads(slot, self.responses(checked, session), live)
     }
 }

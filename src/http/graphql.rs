@@ -17,9 +17,8 @@ use super::error::HttpError;
 use super::websocket::{self, Speech};
 use super::worker::Worker;
 use super::{body, request, resume, streamed};
-use crate::graphql::errors::refused;
 use crate::graphql::payload::never_executed;
-use crate::graphql::{Checked, Operations, Payload};
+use crate::graphql::{Checked, Operations};
 
 pub(super) async fn post<E: Operations>(
     request: HttpRequest,
@@ -115,10 +114,7 @@ async fn execute<E: Operations>(
     };
     match choice {
         Choice::Single(media) => {
-            let response = match checked {
-                Ok(checked) => worker.schema.answer(checked).await,
-                Err(errors) => refused(errors),
-            };
+            let response = worker.schema.answer(checked).await;
             respond(http, media, response)
         }
         Choice::Stream(form) => {
@@ -127,10 +123,7 @@ async fn execute<E: Operations>(
             {
                 checked = Err(vec![error]);
             }
-            let payloads = match checked {
-                Ok(checked) => worker.schema.payloads(checked, None),
-                Err(errors) => Payload::refused(errors),
-            };
+            let payloads = worker.schema.payloads(checked, None);
             streamed::respond(http, form, &worker.live, payloads)
         }
     }

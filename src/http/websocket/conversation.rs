@@ -229,10 +229,7 @@ impl<E: Operations> Conversation<E> {
                 return self.say(&ServerMessage::Error(id, &[error]), out);
             }
         };
-        let payloads = match Checked::of(request) {
-            Ok(checked) => self.executor.payloads(checked, Some(data)),
-            Err(errors) => Payload::refused(errors),
-        };
+        let payloads = self.executor.payloads(Checked::of(request), Some(data));
         let opening = self.dialect.opening(id);
         self.running.start(id, opening, payloads, held);
     }
