@@ -21,9 +21,11 @@ use crate::telemetry::Metrics;
 pub(in crate::http) const DOORWAY: usize = 64;
 /// What a connection may hold without being counted: most requests and answers are smaller.
 const FREE: usize = 16 * 1024;
-/// What the system may hold of an answer, and twice that. More of it would hide from the clock for
-/// long that a slow client still reads.
+/// What the system may hold of an answer; Linux takes twice as much. More would hide from the clock
+/// for long that a slow client still reads.
 pub(super) const SEND_BUFFER: usize = 256 * 1024;
+/// Of a live answer it is stale by the time a slow client reads it.
+const LIVE_SEND_BUFFER: usize = 128 * 1024;
 /// A client has at most this part of the memory.
 const CLIENTS: usize = 4;
 
@@ -141,8 +143,7 @@ impl Connections {
                 }
             }
         };
-        expect_reading(stream.as_fd(), self.limits.stall);
-        let _ = set_socket_send_buffer_size(stream, SEND_BUFFER);
+        limit_unread(stream.as_fd(), SEND_BUFFER, self.limits.stall);
         self.metrics.open_connections.inc();
         Connection {
             of: Arc::clone(self),
@@ -162,9 +163,10 @@ impl Connections {
     }
 }
 
-/// The system ends a connection whose peer takes nothing for so long; only a hint, and not
-/// everywhere.
-pub(in crate::http) fn expect_reading(socket: BorrowedFd<'_>, patience: Duration) {
+/// How much the system holds for a peer that reads slowly, and after what time it ends the connection
+/// of one that reads nothing. Only hints, and not everywhere.
+fn limit_unread(socket: BorrowedFd<'_>, bytes: usize, patience: Duration) {
+    let _ = set_socket_send_buffer_size(socket, bytes);
     #[cfg(target_os = "linux")]
     let _ = rustix::net::sockopt::set_tcp_user_timeout(
         socket,
@@ -213,13 +215,14 @@ impl Connection {
         taken.map(Some).inspect_err(|_| self.of.refused("memory"))
     }
 
-    /// From now on a session keeps the time.
-    pub(in crate::http) fn go_live(&self) {
+    /// From now on a session keeps the time, and its peer is gone when it reads nothing for so long.
+    pub(in crate::http) fn go_live(&self, patience: Duration) {
+        limit_unread(self.socket(), LIVE_SEND_BUFFER, patience);
         self.live.set(true);
     }
 
     /// The socket, which is open as long as the connection is there.
-    pub(in crate::http) fn socket(&self) -> BorrowedFd<'_> {
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
         // SAFETY: actix's dispatcher owns the socket and this connection's data, and drops the data
         // first; all others that share the data are parts of the dispatcher or do not outlive a call.
         // A test (the_data_of_a_connection_goes_before_its_socket) holds actix to it.

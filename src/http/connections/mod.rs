@@ -23,7 +23,7 @@ use actix_web::rt::net::TcpStream;
 
 use self::body::Paced;
 use self::connection::Busy;
-pub(super) use self::connection::{Connection, DOORWAY, expect_reading};
+pub(super) use self::connection::{Connection, DOORWAY};
 pub use self::connection::{Connections, Limits};
 pub(super) use self::limiter::{ClientPermit, Full};
 

@@ -4,7 +4,6 @@
 //! socket down; the dispatcher finds that out and lets go of the connection.
 
 use std::cell::{Cell, RefCell};
-use std::os::fd::BorrowedFd;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -14,13 +13,10 @@ use tokio::time::{Instant, sleep};
 
 use super::shared::Shared;
 use super::{Due, Limits, Session};
-use crate::http::connections::{self, expect_reading};
+use crate::http::connections;
 
 /// Ticks are a fraction of the shortest limit, in these bounds.
 const TICK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
-
-/// What the system holds for a client that reads slowly; Linux takes twice as much.
-const SEND_BUFFER: usize = 128 * 1024;
 
 pub struct Clock(Rc<Inner>);
 
@@ -49,11 +45,7 @@ impl Clock {
 
     /// Keeps time for a session that answers this request, until its body is dropped.
     pub fn add(&self, request: &HttpRequest, shared: Weak<Shared<dyn Session>>) {
-        let transport = connections::Connection::of(request);
-        if let Some(transport) = &transport {
-            prepare(transport.socket(), &self.0.limits);
-        }
-        let transport = transport.as_ref().map(Rc::downgrade);
+        let transport = connections::Connection::of(request).as_ref().map(Rc::downgrade);
         let connection = Connection { transport, shared };
         if *self.0.draining.borrow() {
             let now = Instant::now();
@@ -126,14 +118,6 @@ impl Inner {
             connection.with_session(|session| session.drain(now, now + step * nth));
         }
     }
-}
-
-/// Only hints: without them the system's defaults do.
-fn prepare(socket: BorrowedFd<'_>, limits: &Limits) {
-    // The system would take megabytes of what is stale by the time a slow client reads it.
-    let _ = rustix::net::sockopt::set_socket_send_buffer_size(socket, SEND_BUFFER);
-    // A peer that silently went away would take our signs of life for a quarter of an hour.
-    expect_reading(socket, limits.dead_after);
 }
 
 impl Connection {

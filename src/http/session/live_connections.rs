@@ -29,7 +29,7 @@ impl LiveConnections {
     /// The session as the body of a response to `request`. `transport` is for the metrics.
     pub fn body<S: Session>(&self, request: &HttpRequest, transport: &'static str, session: S) -> BoxBody {
         if let Some(connection) = Connection::of(request) {
-            connection.go_live();
+            connection.go_live(self.settings.limits.dead_after);
         }
         let gauge = &self.settings.metrics.connections;
         let presence = Presence::new(gauge.get_or_create(&owned(&[("transport", transport)])).clone());
