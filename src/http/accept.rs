@@ -1,10 +1,66 @@
-//! What a client accepts: one of the two media types of GraphQL over HTTP, or a stream.
+//! What a client accepts: the media type of an answer that it likes best, or a stream.
 
-use actix_web::http::header::{ACCEPT, HeaderMap};
+use std::cmp::Reverse;
+
+use actix_web::http::header::{ACCEPT, HeaderMap, Quality, QualityItem, from_comma_delimited};
+use actix_web::mime::{self, Mime};
 
 use super::streamed::Form;
 
-/// What the client accepts at its best.
+/// The ranges of media types in the order in which the client named them.
+pub(super) struct Accept(Vec<QualityItem<Mime>>);
+
+impl Accept {
+    pub fn of(headers: &HeaderMap) -> Self {
+        let ranges: Vec<_> = from_comma_delimited(headers.get_all(ACCEPT)).unwrap_or_default();
+        match ranges.is_empty() {
+            true => Self(vec![QualityItem::max(mime::STAR_STAR)]),
+            false => Self(ranges),
+        }
+    }
+
+    /// What it likes best; of equals what it names first, then what is offered first.
+    pub fn best<T: Copy>(&self, offered: &[(T, &str)]) -> Option<T> {
+        let liked = offered.iter().rev().filter_map(|(offer, name)| {
+            let named = self.0.iter().position(|range| range.item.essence_str() == *name);
+            Some((*offer, self.quality(name)?, named.map(Reverse)))
+        });
+        let best = liked.max_by_key(|(_, quality, named)| (*quality, *named));
+        best.map(|(offer, ..)| offer)
+    }
+
+    /// By the most specific range that covers it; `None` for not at all.
+    fn quality(&self, wanted: &str) -> Option<Quality> {
+        let ranges = self.0.iter().filter_map(|range| {
+            let name = range.item.essence_str();
+            let specificity = match name.strip_suffix('*') {
+                _ if name == wanted => 2,
+                Some("*/") => 0,
+                Some(all) if wanted.starts_with(all) => 1,
+                _ => return None,
+            };
+            Some((specificity, range.quality))
+        });
+        let (_, quality) = ranges.max_by_key(|(specificity, _)| *specificity)?;
+        (quality > Quality::ZERO).then_some(quality)
+    }
+
+    /// Streams are for those who name them.
+    fn stream(&self, form: Form) -> Option<Quality> {
+        let is_named = |range: &Mime| match form {
+            Form::Sse => range.essence_str() == "text/event-stream",
+            Form::Multipart => {
+                let spec = range.get_param("subscriptionspec");
+                range.essence_str() == "multipart/mixed" && spec.is_some_and(|spec| spec == "1.0")
+            }
+        };
+        let named = self.0.iter().filter(|range| is_named(&range.item));
+        let quality = named.map(|range| range.quality).max();
+        quality.filter(|quality| *quality > Quality::ZERO)
+    }
+}
+
+/// What the client accepts of GraphQL at its best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Accepted {
     pub media: Option<Media>,
@@ -22,9 +78,18 @@ pub(super) enum Choice {
 
 impl Accepted {
     pub fn of(headers: &HeaderMap) -> Self {
-        let lines = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
-        let lines: Vec<_> = lines.collect();
-        Self::among(&lines.join(","))
+        let accept = Accept::of(headers);
+        let (sse, multipart) = (accept.stream(Form::Sse), accept.stream(Form::Multipart));
+        let form = match multipart > sse {
+            true => Some(Form::Multipart),
+            false => sse.map(|_| Form::Sse),
+        };
+        let single = Media::ALL.map(|(_, name)| accept.quality(name));
+        Self {
+            media: accept.best(&Media::ALL),
+            form,
+            prefers_form: sse.max(multipart) > single.into_iter().max().flatten(),
+        }
     }
 
     /// `None` when it accepts nothing we have.
@@ -36,53 +101,6 @@ impl Accepted {
             false => single.or(stream),
         }
     }
-
-    /// Streams are for those who name them.
-    fn among(accept: &str) -> Self {
-        let media = Media::among(accept);
-        let most = |form| accept.split(',').filter_map(|entry| named(entry, form)).max();
-        let (sse, multipart) = (most(Form::Sse), most(Form::Multipart));
-        let form = match (sse, multipart) {
-            (None, None) => None,
-            (sse, multipart) if multipart > sse => Some(Form::Multipart),
-            _ => Some(Form::Sse),
-        };
-        let single =
-            weight(accept, "application/json").max(weight(accept, "application/graphql-response+json"));
-        Self {
-            media,
-            form,
-            prefers_form: sse.max(multipart) > single,
-        }
-    }
-}
-
-/// How much this entry likes a form of streams, if it names it.
-fn named(entry: &str, form: Form) -> Option<u32> {
-    let entry = entry.to_ascii_lowercase();
-    let mut parts = entry.split(';').map(str::trim);
-    let range = parts.next()?;
-    let is_named = match form {
-        Form::Sse => range == "text/event-stream",
-        Form::Multipart => {
-            let spec = parts
-                .clone()
-                .find_map(|part| part.strip_prefix("subscriptionspec="));
-            range == "multipart/mixed" && spec.is_some_and(|spec| spec.trim_matches('"') == "1.0")
-        }
-    };
-    is_named
-        .then(|| quality(parts))
-        .flatten()
-        .filter(|weight| *weight > 0)
-}
-
-/// The `q` among the parameters, in thousandths, as RFC 9110 has no more digits.
-fn quality<'a>(mut parameters: impl Iterator<Item = &'a str>) -> Option<u32> {
-    let quality: f32 = parameters
-        .find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")))
-        .map_or(Some(1.0), |q| q.trim().parse().ok())?;
-    Some((quality.clamp(0.0, 1.0) * 1_000.0).round() as u32)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,65 +112,28 @@ pub(super) enum Media {
 }
 
 impl Media {
+    const ALL: [(Self, &str); 2] = [
+        (Self::Json, "application/json"),
+        (Self::GraphQl, "application/graphql-response+json"),
+    ];
+
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json; charset=utf-8",
             Self::GraphQl => "application/graphql-response+json; charset=utf-8",
         }
     }
-
-    /// JSON when the client does not say.
-    fn among(accept: &str) -> Option<Self> {
-        if accept.trim().is_empty() {
-            return Some(Self::Json);
-        }
-        let json = weight(accept, "application/json");
-        let graphql = weight(accept, "application/graphql-response+json");
-        match (json, graphql) {
-            (None, None) => None,
-            (Some(json), Some(graphql)) if graphql > json => Some(Self::GraphQl),
-            (Some(json), Some(graphql)) if graphql == json && first_named(accept) => Some(Self::GraphQl),
-            (Some(_), _) => Some(Self::Json),
-            (None, Some(_)) => Some(Self::GraphQl),
-        }
-    }
-}
-
-/// How much `wanted` is liked, from the most specific range that covers it; `None` for not at all.
-pub(super) fn weight(accept: &str, wanted: &str) -> Option<u32> {
-    let ranges = accept.split(',').filter_map(|entry| {
-        let mut parts = entry.split(';').map(str::trim);
-        let range = parts.next()?.to_ascii_lowercase();
-        let specificity = match range.as_str() {
-            "*/*" => 0,
-            name if name == wanted => 2,
-            name if name
-                .strip_suffix('*')
-                .is_some_and(|all| all.ends_with('/') && wanted.starts_with(all)) =>
-            {
-                1
-            }
-            _ => return None,
-        };
-        Some((specificity, quality(parts)?))
-    });
-    let (_, weight) = ranges.max_by_key(|(specificity, _)| *specificity)?;
-    (weight > 0).then_some(weight)
-}
-
-/// Among equals the one named first counts, and a named one counts more than a wildcard.
-fn first_named(accept: &str) -> bool {
-    let accept = accept.to_ascii_lowercase();
-    let at = |name| accept.find(name);
-    match (at("application/graphql-response+json"), at("application/json")) {
-        (Some(graphql), Some(json)) => graphql < json,
-        (graphql, _) => graphql.is_some(),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn accepted(accept: &str) -> Accepted {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, accept.parse().unwrap());
+        Accepted::of(&headers)
+    }
 
     #[test]
     fn the_media_type_follows_what_the_client_likes_best() {
@@ -181,7 +162,7 @@ mod tests {
             ("*/*;q=0", None),
         ];
         for (accept, expected) in cases {
-            assert_eq!(Media::among(accept), expected, "{accept}");
+            assert_eq!(accepted(accept).media, expected, "{accept}");
         }
     }
 
@@ -216,7 +197,7 @@ mod tests {
             ),
         ];
         for (accept, subscription, query) in cases {
-            let accepted = Accepted::among(accept);
+            let accepted = accepted(accept);
             assert_eq!(accepted.choice(true), subscription, "{accept}");
             assert_eq!(accepted.choice(false), query, "{accept}");
         }

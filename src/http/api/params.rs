@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{ACCEPT, HeaderMap};
+use actix_web::http::header::HeaderMap;
 use actix_web::web::Query;
 
 use super::answer::Result;
 use crate::data::selection::{Condition, REGEX_MAX};
 use crate::data::{Code, MatchOp, Micros, Problem, Selector};
 use crate::formats::{Format, TimeText};
-use crate::http::accept::weight;
+use crate::http::accept::Accept;
 
 /// What both questions have.
 pub(super) const COMMON: [&str; 6] = ["metric", "label", "from", "to", "format", "ts"];
@@ -145,24 +145,13 @@ fn time(name: &str, text: &str) -> Result<Micros> {
 
 /// What the client likes best; of equals what it names first, JSON when it names none.
 fn accepted(headers: &HeaderMap) -> Option<Format> {
-    let lines = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
-    let accept = lines.collect::<Vec<_>>().join(",").to_ascii_lowercase();
-    if accept.trim().is_empty() {
-        return Some(Format::Json);
-    }
-    let liking = |format: &Format| {
-        let place = accept.find(format.media_type()).map(std::cmp::Reverse);
-        weight(&accept, format.media_type()).map(|weight| (weight, place))
-    };
-    let liked = Format::ALL
-        .into_iter()
-        .rev()
-        .filter(|format| liking(format).is_some());
-    liked.max_by_key(liking)
+    Accept::of(headers).best(&Format::ALL.map(|format| (format, format.media_type())))
 }
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::ACCEPT;
+
     use super::*;
 
     #[test]
