@@ -245,7 +245,9 @@ impl App {
         };
         let graceful = timeout(farewell, goodbye).await.is_ok() && stored;
         if !graceful {
-            tracing::warn!("stopped before everything had ended; the rest is read again at the next start");
+            tracing::warn!(
+                "the shutdown deadline passed; unfinished records are read again at the next start"
+            );
         }
         if let Some(embedded) = self.embedded
             && let Err(error) = embedded.stop()
@@ -273,7 +275,7 @@ fn database(config: &Config) -> Result<(DatabaseUrl, Option<Embedded>)> {
         if url.is_unverified() {
             tracing::warn!(
                 postgres = %url,
-                "nothing proves that this is the Postgres that is meant: whoever stands between can read and change everything; add sslmode=verify-full (and sslrootcert) to its URL"
+                "the identity of the Postgres server is not verified: anyone on the network path can read and change the data; add sslmode=verify-full (and sslrootcert) to its URL"
             );
         }
         return Ok((url, None));

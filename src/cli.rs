@@ -135,7 +135,7 @@ async fn until_stopped(mut app: App) -> Result<()> {
         _ = interrupt.recv() => None,
         why = app.failed() => Some(why),
     };
-    tracing::info!("stopping; a second signal ends at once");
+    tracing::info!("shutting down; a second signal exits at once");
     let insisted = async {
         // A shell and `timeout` signal the process and its group: both mean the first time.
         tokio::time::sleep(SAME_SIGNAL).await;
@@ -154,9 +154,9 @@ async fn until_stopped(mut app: App) -> Result<()> {
         () = insisted => false,
     };
     match failure {
-        Some(why) => bail!("the pipeline cannot go on: {why}"),
+        Some(why) => bail!("the pipeline failed: {why}"),
         None if graceful => Ok(()),
-        None => bail!("stopped before everything read had been stored; it is read again at the next start"),
+        None => bail!("stopped with records that are not stored yet; they are read again at the next start"),
     }
 }
 

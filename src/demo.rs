@@ -74,7 +74,7 @@ pub async fn replay(producer: Arc<Producer>, pace: Duration) {
         Err(error) => Err(error.to_string()),
     };
     if let Err(error) = ended {
-        tracing::error!(%error, "the demo replay ended");
+        tracing::error!(%error, "the demo producer stopped");
     }
 }
 

@@ -25,7 +25,7 @@ pub fn announce(broker: &Broker, data_dir: &Path) -> Option<Announcement> {
     match write(data_dir, broker.bootstrap_servers()) {
         Ok(path) => Some(Announcement(path)),
         Err(error) => {
-            tracing::warn!("the address of the embedded broker is not written down: {error:#}");
+            tracing::warn!("cannot write the address file of the embedded broker: {error:#}");
             None
         }
     }

@@ -236,7 +236,7 @@ impl Desk {
 /// everybody for as long as this process lives.
 async fn lane<Q>(name: &str, mut asked: mpsc::Receiver<Q>, serve: impl AsyncFn(&mut mpsc::Receiver<Q>)) {
     while AssertUnwindSafe(serve(&mut asked)).catch_unwind().await.is_err() {
-        tracing::error!(lane = name, "a lane of the archive failed, it begins anew");
+        tracing::error!(lane = name, "a catch-up lane failed and restarts");
     }
 }
 
@@ -248,7 +248,7 @@ async fn ask<Q, A>(lane: &mpsc::Sender<Q>, question: impl FnOnce(Reply<A>) -> Q)
 
 /// Logged here, once for all who asked.
 fn away(error: &TailError) -> Unanswered {
-    tracing::warn!(%error, "subscribers could not read from postgres");
+    tracing::warn!(%error, "cannot read from postgres for subscribers that catch up");
     Unanswered::Away
 }
 

@@ -37,7 +37,7 @@ impl Fenced {
             tracing::warn!(
                 partition_id,
                 owner_epoch,
-                "another owner has a partition that is still assigned to this node"
+                "another node owns a partition that is still assigned to this node"
             );
             now
         });

@@ -196,7 +196,7 @@ impl Hub {
     fn looked(&mut self, look: Look, ctx: &mut Context<Self>) -> bool {
         // Before the first look nobody was told that postgres is away.
         if std::mem::take(&mut self.away) && self.sequence.is_some() {
-            tracing::info!("the hub reads from postgres again");
+            tracing::info!("postgres is back; live delivery continues");
             self.status.well("postgres");
         }
         let next = look.horizon.next_offsets();
@@ -217,13 +217,13 @@ impl Hub {
                 self.metrics.add(counters, &[("noticed_by", "live")], 1);
                 tracing::warn!(
                     partitions = ?look.went_back,
-                    "postgres has less than was published: what is missing is published again to whom it is new"
+                    "postgres lost points that were already delivered; they are delivered again once Kafka replays them"
                 );
                 // The same ids may be other series now.
                 self.names.clear();
                 self.index.forget_series();
             } else if !self.index.is_empty() {
-                tracing::warn!("an epoch changed or offsets were lost: every subscriber checks its cursor");
+                tracing::warn!("an epoch changed or offsets were lost; every subscriber checks its cursor");
             }
             // Subscribers keep their own positions, so nobody sees a point twice.
             sequence.move_to(&next, &look.went_back);
@@ -253,7 +253,7 @@ impl Hub {
         if !std::mem::replace(&mut self.away, true) {
             // Before the first look there may be no tables yet.
             if self.sequence.is_some() {
-                tracing::warn!(%error, "the hub cannot read from postgres, it keeps trying");
+                tracing::warn!(%error, "live delivery cannot read from postgres; retrying");
                 // While no record comes, nobody else would notice.
                 self.status.trouble("postgres", error.to_string());
             }

@@ -76,7 +76,7 @@ impl Maintenance {
             }
             Ok(None) => Maintained::Elsewhere,
             Err(error) => {
-                tracing::warn!(%error, "maintenance failed and is tried again later");
+                tracing::warn!(%error, "maintenance failed; retrying later");
                 self.metrics.maintenance_errors.inc();
                 Maintained::Failed(error.to_string())
             }

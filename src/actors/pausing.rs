@@ -107,7 +107,7 @@ impl Pausing {
         loop {
             let looked = timeout(ANSWER_WITHIN, self.round(&mut pauses)).await;
             if !matches!(looked, Ok(Ok(()))) {
-                tracing::debug!(?looked, "paused streams could not be read");
+                tracing::debug!(?looked, "cannot read the paused streams");
                 pauses = None;
             }
             tokio::select! {

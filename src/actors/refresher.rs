@@ -27,7 +27,7 @@ pub async fn run(database: &DatabaseUrl, config: RollupConfig, metrics: &Arc<Met
         };
         let delay = RETRY_LONGEST.min(Duration::from_secs(1 << failures.min(6)));
         failures += 1;
-        tracing::warn!(why, retry_in = ?delay, "rollups were not refreshed");
+        tracing::warn!(why, retry_in = ?delay, "the rollup refresh failed");
         sleep(delay).await;
     }
 }

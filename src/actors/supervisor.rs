@@ -111,7 +111,7 @@ impl Supervisor {
         self.status.trouble("pipeline", why.clone());
         let ending = self.running.take().map(Generation::end);
         if failed.fatal {
-            tracing::error!(%why, "the pipeline cannot go on");
+            tracing::error!(%why, "the pipeline failed");
             // One reason is enough: a full channel holds an earlier one.
             let _ = self.fatal.try_send(why);
             return;
@@ -121,7 +121,7 @@ impl Supervisor {
         }
         let delay = RESTART_LONGEST.min(Duration::from_secs(1 << self.restarts.min(6)));
         self.restarts += 1;
-        tracing::warn!(%why, restart_in = ?delay, "generation ended");
+        tracing::warn!(%why, restart_in = ?delay, "pipeline restarting");
         let rest = async move {
             if let Some(ending) = ending {
                 ending.await;

@@ -166,7 +166,7 @@ impl Ear {
             let why = ended.map_or_else(|error| brief(&error), |()| "connection closed".to_owned());
             let before = self.status.update(|s| s.degraded.insert(BUS, why.clone()));
             if before.is_none() {
-                tracing::warn!(%why, "Redis is away; other nodes' batches come from Postgres until it is back");
+                tracing::warn!(%why, "Redis is unavailable; batches of other nodes come from Postgres until it is back");
             }
             if connected.into_inner() {
                 backoff = Backoff::new();
@@ -198,7 +198,7 @@ impl Ear {
                         self.metrics.cache_errors.inc();
                         if !std::mem::replace(&mut warned, true) {
                             tracing::warn!(
-                                "a message on the Redis bus is not of this installation or version, and is dropped"
+                                "dropped a message on the Redis bus: it is of another installation or version"
                             );
                         }
                     }

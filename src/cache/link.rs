@@ -116,6 +116,7 @@ pub(super) async fn connect(
 /// Redis' own text may quote keys and values; its category and code do not.
 pub(super) fn brief(error: &RedisError) -> String {
     match error.code() {
+        Some(code @ ("NOAUTH" | "WRONGPASS")) => format!("Redis refused the password ({code})"),
         Some(code) => format!("{} ({code})", error.category()),
         None => error.category().to_owned(),
     }

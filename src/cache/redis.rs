@@ -143,7 +143,7 @@ impl RedisLatest {
             Ok(Some(lookup)) => lookup,
             Ok(None) => {
                 self.shared.metrics.cache_errors.inc();
-                tracing::warn!("an entry in Redis is not of this installation: all entries are made anew");
+                tracing::warn!("an entry in Redis is of another installation; the cache starts afresh");
                 self.invalidate();
                 missed()
             }
@@ -174,7 +174,14 @@ async fn run(
                 backoff = Backoff::new();
                 set_link.send_replace(Some((lookups, Arc::clone(&ours))));
                 let well = shared.status.update(|s| s.degraded.remove(REDIS));
-                tracing::info!(again = well.is_some(), "connected to Redis");
+                tracing::info!(
+                    "{}",
+                    if well.is_some() {
+                        "Redis is back"
+                    } else {
+                        "connected to Redis"
+                    }
+                );
                 let ended = serve(&shared, &ours, &mut writes, &mut queue).await;
                 // Before anything else: whoever reads through it might read an old epoch.
                 shared.dirty.store(true, Ordering::Release);
@@ -190,7 +197,7 @@ async fn run(
         let why = brief(&error);
         let before = shared.status.update(|s| s.degraded.insert(REDIS, why.clone()));
         if before.is_none() {
-            tracing::warn!(%why, "Redis is away; latest values come from Postgres until it is back");
+            tracing::warn!(%why, "Redis is unavailable; latest values come from Postgres until it is back");
         }
         let wait = tokio::time::sleep(backoff.next_wait());
         if discard_until(wait, &mut queue).await.is_none() {

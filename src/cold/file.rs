@@ -81,7 +81,7 @@ impl Writer {
     /// Leaves no half upload behind, as far as the store still answers.
     pub async fn abort(self) {
         if let Err(error) = self.0.into_inner().abort().await {
-            tracing::debug!(%error, "a half upload stays in the archive's store");
+            tracing::debug!(%error, "cannot abort an unfinished upload in the archive");
         }
     }
 }

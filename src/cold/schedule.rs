@@ -55,7 +55,7 @@ impl Schedule {
                 },
                 Standing::Thinned => tracing::warn!(
                     day = %state.day,
-                    "late points of a day that is being dropped are not in the archive; restore the day to have them added"
+                    "late points of a dropped day are not in the archive; restore the day to add them"
                 ),
                 Standing::Archived | Standing::Open => {}
             }
@@ -65,6 +65,6 @@ impl Schedule {
 
     fn failed(&self, error: &ArchiveError) {
         self.metrics.archive_errors.inc();
-        tracing::warn!(%error, "archiving failed and is tried again later");
+        tracing::warn!(%error, "archiving failed; retrying later");
     }
 }

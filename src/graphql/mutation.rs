@@ -65,7 +65,7 @@ impl Mutation {
             return Err(Code::NotFound.error(format!("no stream is named '{stream}'")));
         }
         let was_paused = services.pausing.resume(&stream).await.map_err(|error| {
-            tracing::warn!(%error, "a stream could not be resumed");
+            tracing::warn!(%error, "cannot resume a stream");
             Code::Unavailable.error("postgres is away; try again in a moment")
         })?;
         Ok(ResumeReceipt { was_paused })

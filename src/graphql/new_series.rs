@@ -54,7 +54,7 @@ impl NewSeries {
             Ok(judged) => judged,
             // Postgres cannot tell: the writer's limit alone holds.
             Err(ReadError::Unavailable(why)) => {
-                tracing::debug!(%why, "new series are not counted");
+                tracing::debug!(%why, "cannot count new series");
                 return Ok(());
             }
             // Who overloads the reads does not get around the limit.

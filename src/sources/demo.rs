@@ -76,7 +76,7 @@ impl Replay {
             match self.round(producer, series, &headers, round).await {
                 Ok(()) => {}
                 Err(error @ (ProduceError::TimedOut | ProduceError::Lagging(_))) => {
-                    tracing::warn!(%error, "the demo waits");
+                    tracing::warn!(%error, "the demo producer waits");
                 }
                 Err(error) => return Err(error),
             }

@@ -253,7 +253,7 @@ impl Context {
         drop(ledger);
         self.show(place, claimed, marks, trouble.clone());
         if let Some(why) = trouble {
-            tracing::error!(topic = place.topic, partition, "partition stands still: {why}");
+            tracing::error!(topic = place.topic, partition, "partition stopped: {why}");
             return Ok(None);
         }
         Ok(Some(Owned {
@@ -317,7 +317,7 @@ impl ConsumerContext for Context {
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
         // Only a report for lag tools; the offsets that count are in Postgres.
         if let Err(error) = result {
-            tracing::debug!(%error, "kafka did not take the group's offsets");
+            tracing::debug!(%error, "cannot commit the group's offsets to Kafka");
         }
     }
 }
@@ -371,7 +371,7 @@ fn warn_of_jump(place: Place<'_>, claimed: Claimed, to: i64) {
         partition = place.partition,
         from = claimed.next_offset,
         to,
-        "OFFSET_LOST: going on with what Kafka has"
+        "OFFSET_LOST: skipping to the first offset that Kafka has"
     );
 }
 

@@ -97,14 +97,14 @@ impl<'c> Report<'c> {
         for ((topic, partition), offset) in std::mem::take(&mut self.unreported) {
             let offset = Offset::Offset(offset);
             if let Err(error) = list.add_partition_offset(&topic, partition, offset) {
-                tracing::debug!(%error, "an offset that cannot be reported");
+                tracing::debug!(%error, "cannot report an offset");
             }
         }
         if list.count() == 0 {
             return;
         }
         if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
-            tracing::debug!(%error, "kafka did not take the group's offsets");
+            tracing::debug!(%error, "cannot commit the group's offsets to Kafka");
         }
     }
 
@@ -176,7 +176,7 @@ impl<'c> Report<'c> {
         }
         topics.sort_unstable();
         self.checking = Describing::begin(self.consumer.client(), &topics, REQUEST_TIMEOUT)
-            .inspect_err(|error| tracing::debug!(%error, "topics cannot be asked for"))
+            .inspect_err(|error| tracing::debug!(%error, "cannot list topics"))
             .ok();
         Ok(())
     }

@@ -130,7 +130,7 @@ async fn missing_topics(broker: &Broker, wanted: &[TopicSpec]) -> Result<Vec<Str
                 topic = topic.name,
                 found = found.partitions,
                 configured = spec.partitions,
-                "the topic has another number of partitions; all that exist are read"
+                "the topic has another number of partitions than configured; all existing ones are read"
             ),
             (Ok(_), _) => {}
             (Err(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic), _) => {

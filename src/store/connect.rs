@@ -80,7 +80,7 @@ pub async fn connect_to_work(url: &DatabaseUrl) -> Result<Client, ConnectError> 
 async fn set(url: &DatabaseUrl, client: &Client, settings: &[&str]) -> Result<(), ConnectError> {
     let refused = |error: tokio_postgres::Error| match error.as_db_error() {
         Some(why) => {
-            tracing::debug!(%why, "a setting of the session is not known here");
+            tracing::debug!(%why, "this server does not know a session setting");
             Ok(())
         }
         None => Err(ConnectError::Postgres {

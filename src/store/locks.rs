@@ -38,7 +38,7 @@ pub(super) async fn acquire(
             return Ok(false);
         }
         if !told {
-            tracing::info!(at_most = ?patience, "another session of streamsync is at work on this database, or has just ended: waiting for it");
+            tracing::info!(at_most = ?patience, "waiting for another streamsync session on this database");
             told = true;
         }
         tokio::time::sleep(POLL).await;

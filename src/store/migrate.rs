@@ -123,7 +123,7 @@ async fn apply(harness: &mut AsyncMigrationHarness<AsyncPgConnection>) -> Result
             if attempt == ATTEMPTS || !error.contains("lock timeout") {
                 return Err(failed(error));
             }
-            tracing::info!(%error, migration = %migration.name(), "a migration waits for a lock and is tried again");
+            tracing::info!(%error, migration = %migration.name(), "a migration waits for a lock; retrying");
             tokio::time::sleep(RETRY * attempt).await;
             attempt += 1;
         }
@@ -162,7 +162,7 @@ fn refuse_newer(applied: &[MigrationVersion<'_>], needs: Option<String>) -> Resu
         Some(needs) if known.iter().any(|m| m.name().version().to_string() >= needs) => {
             tracing::warn!(
                 ?unknown,
-                "a newer streamsync has migrated the database; this one can work on it"
+                "a newer streamsync has migrated the database; this version is compatible with it"
             );
             Ok(())
         }

@@ -12,10 +12,7 @@ pub async fn caught<T>(metrics: &Metrics, part: &str, work: impl Future<Output =
     let done = AssertUnwindSafe(work).catch_unwind().await.ok();
     if done.is_none() {
         metrics.add(&metrics.panics, &[("part", part)], 1);
-        tracing::error!(
-            part,
-            "a part of the program panicked and is begun anew; this is a bug"
-        );
+        tracing::error!(part, "a task panicked and restarts; this is a bug");
     }
     done
 }

@@ -118,8 +118,7 @@ async fn an_archive_that_cannot_be_written_is_told_and_the_node_stays_ready() {
     .await;
     eventually("the failure is told", async || {
         let log = node.log();
-        log.contains("archiving failed and is tried again later")
-            .then_some(())
+        log.contains("archiving failed; retrying later").then_some(())
     })
     .await;
     node.ready().await;

@@ -54,7 +54,7 @@ async fn commits_that_an_idle_node_lost_are_read_again_and_subscribers_go_on_wit
     viewer.sees(&Input::of(0..140)).await;
     Input::of(0..140).is_stored_once(&plan).await;
     node.ready().await;
-    assert!(node.log().contains("lost commits that it had confirmed"));
+    assert!(node.log().contains("lost confirmed commits"));
 }
 
 #[actix_web::test]

@@ -71,7 +71,7 @@ impl Hub {
             let judged = match slice {
                 Ok(slice) => hub.index.judged(&slice),
                 Err(error) => {
-                    tracing::error!(%error, "series were not judged for a new subscription");
+                    tracing::error!(%error, "cannot match the series of a new subscription");
                     Some(hub.index.refuse(group))
                 }
             };

@@ -67,7 +67,7 @@ impl Session {
                     error.to_string()
                 }
             };
-            tracing::warn!(%why, retry_in = ?wait, "postgres does not take the batch");
+            tracing::warn!(%why, retry_in = ?wait, "cannot write the batch to postgres; retrying");
             status.trouble("postgres", why);
             self.store = None;
             tokio::time::sleep(wait).await;
@@ -85,7 +85,7 @@ impl Session {
                 metrics.add(&metrics.went_back, &[("noticed_by", "pipeline")], 1);
                 tracing::error!(
                     why,
-                    "postgres lost commits that it had confirmed; what is missing is read again"
+                    "postgres lost confirmed commits; reading the records again from Kafka"
                 );
                 false
             }

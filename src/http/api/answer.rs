@@ -120,7 +120,7 @@ fn bytes(blocks: Blocks, encoder: Box<dyn Encode>) -> impl Stream<Item = Result<
     };
     stream::try_unfold(Some((blocks, encoder)), next).inspect(|chunk: &Result<Bytes, Broken>| {
         if let Err(error) = chunk {
-            tracing::warn!(%error, "an answer broke off, and its connection with it");
+            tracing::warn!(%error, "a response failed; its connection is closed");
         }
     })
 }

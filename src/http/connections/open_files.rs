@@ -14,7 +14,7 @@ pub fn raise() -> usize {
         ..limit
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::debug!(%error, "the limit of open files stays as it is");
+        tracing::debug!(%error, "cannot raise the limit of open files");
     }
     let limit = getrlimit(Resource::Nofile).current;
     limit
@@ -30,7 +30,7 @@ pub fn connections(open_files: usize, wanted: usize, workers: usize) -> usize {
         tracing::info!(
             open_files,
             connections = left,
-            "the limit of open files leaves fewer connections than configured"
+            "the limit of open files allows fewer connections than configured"
         );
     }
     left.min(wanted)

@@ -59,7 +59,7 @@ fn send(request: &HttpRequest, file: &'static File, status: StatusCode) -> HttpR
     match file.plain() {
         Ok(plain) => response.body(plain),
         Err(error) => {
-            tracing::error!(%error, path = file.path, "a file of the dashboard is broken");
+            tracing::error!(%error, path = file.path, "an embedded file of the dashboard is corrupt");
             HttpResponse::InternalServerError().body(NoBody::new())
         }
     }

@@ -358,7 +358,7 @@ pub fn seek<C: ConsumerContext>(
         if !error.is_null() {
             let code = sys::rd_kafka_error_code(error);
             sys::rd_kafka_error_destroy(error);
-            tracing::debug!(code = ?RDKafkaErrorCode::from(code), "partitions were not moved yet");
+            tracing::debug!(code = ?RDKafkaErrorCode::from(code), "partitions are not moved yet");
             return Ok(wanted);
         }
         for (at, one) in wanted.into_iter().enumerate() {

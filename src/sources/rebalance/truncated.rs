@@ -31,7 +31,7 @@ impl Context {
         match subscribed.on_offset_lost {
             OnOffsetLost::Stop => {
                 let why = marks.cut(owned.next_offset, end);
-                tracing::error!(topic = &**topic, partition, "partition stands still: {why}");
+                tracing::error!(topic = &**topic, partition, "partition stopped: {why}");
                 let key = (topic.to_string(), *partition);
                 self.status.update(|snapshot| {
                     if let Some(shown) = snapshot.partitions.get_mut(&key) {

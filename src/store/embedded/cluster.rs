@@ -65,7 +65,7 @@ impl Cluster {
             place.link(DATA, &data)?;
             tracing::warn!(
                 wanted = %place.path.display(), used = %base.path.display(),
-                "PostgreSQL does not run as root and its user cannot reach the data directory; the database lies elsewhere"
+                "PostgreSQL does not run as root, and its user cannot access the data directory; the database is stored elsewhere"
             );
             (base, data)
         };

@@ -66,7 +66,7 @@ impl Owner {
     /// links into it for root to follow.
     pub fn take_back(&self, directory: &Directory, cluster: &str) -> Result<(), EmbeddedError> {
         if self.who == Who::Service && directory.owner()? == self.uid && directory.entry(cluster)?.is_some() {
-            tracing::info!(dir = %directory.path.display(), "the data directory is root's from now on; Postgres keeps what lies in its own");
+            tracing::info!(dir = %directory.path.display(), "the data directory now belongs to root; Postgres keeps its own subdirectory");
             directory.take()?;
         }
         Ok(())

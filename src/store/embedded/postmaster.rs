@@ -182,7 +182,7 @@ impl Drop for Postmaster {
         match self.stop() {
             // Empty by now, unless something else lies there that is not ours to remove.
             Ok(()) => drop(fs::remove_dir(&self.socket_dir)),
-            Err(error) => tracing::error!(%error, "private Postgres left running"),
+            Err(error) => tracing::error!(%error, "cannot stop the private Postgres; it keeps running"),
         }
     }
 }
@@ -257,7 +257,7 @@ fn end_leftover(cluster: &Cluster, owner: &Owner, deadline: Instant) -> Result<(
     let Some(pid) = listener(cluster, owner) else {
         return Ok(());
     };
-    tracing::info!(pid, "taking over the private Postgres of a former run");
+    tracing::info!(pid, "reusing the private Postgres of an earlier run");
     send(pid, Signal::INT);
     while listener(cluster, owner) == Some(pid) {
         if Instant::now() >= deadline {

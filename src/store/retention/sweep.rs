@@ -78,7 +78,7 @@ impl<'a> Sweep<'a> {
             match self.partition(level, partition).await {
                 Ok(()) => {}
                 Err(error) if is_busy(&error) => {
-                    tracing::debug!(partition = partition.name, "in use, to be dropped later");
+                    tracing::debug!(partition = partition.name, "partition in use; dropping it later");
                     self.left = Left::InUse;
                     return Ok(());
                 }
