@@ -63,7 +63,7 @@ type Begun = HashMap<Duration, (Instant, Arc<Mark>)>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unanswered {
     /// Postgres did not answer; the lane has logged why.
-    #[error("postgres is away")]
+    #[error("postgres is unavailable")]
     Away,
     /// Too many ask.
     #[error("too many subscribers are catching up at once")]

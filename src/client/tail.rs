@@ -186,7 +186,7 @@ fn check(errors: &Value) -> Result<(), Trouble> {
         .iter()
         .find_map(|error| error["extensions"]["earliestCursor"].as_str());
     Err(Trouble::Final(match earliest {
-        Some(cursor) => anyhow!("{why}\nthe earliest cursor there is: {cursor}"),
+        Some(cursor) => anyhow!("{why}\nthe earliest cursor is {cursor}"),
         None => anyhow!(why),
     }))
 }

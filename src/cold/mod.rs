@@ -32,7 +32,7 @@ pub enum ArchiveError {
     Parquet(#[from] parquet::errors::ParquetError),
     #[error(transparent)]
     Target(#[from] BadTarget),
-    #[error("{url} does not hold what was written: {found} instead of {expected}")]
+    #[error("{url} does not contain what was written: {found} instead of {expected}")]
     Differs {
         url: String,
         found: String,

@@ -23,7 +23,7 @@ pub struct S3 {
 pub enum BadTarget {
     #[error("write file:///folder or s3://bucket/prefix")]
     Form,
-    #[error("keys belong into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, not into the url")]
+    #[error("put keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, not in the url")]
     Credentials,
     #[error("{0}")]
     Store(#[from] object_store::Error),

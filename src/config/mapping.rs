@@ -15,17 +15,17 @@ pub(super) fn check(plan: &StreamPlan, say: &mut impl FnMut(String)) {
     let has_blanks = prefix.contains(char::is_whitespace);
     if (!names || has_blanks) && **prefix != *plan.name {
         say(format!(
-            "metric_prefix: '{prefix}' begins no name of a metric: it must be without blanks, control characters \
+            "metric_prefix: '{prefix}' cannot start a metric name: it must be without blanks, control characters \
              and {{}}\"=,"
         ));
     }
     if mapping.time.field.is_empty() {
-        say("time: the name of its field is empty".to_owned());
+        say("time: the field name is empty".to_owned());
     }
     let mut metrics: HashMap<String, &str> = HashMap::new();
     for field in &mapping.values {
         if field.is_empty() {
-            say("values: the name of a field is empty".to_owned());
+            say("values: a field name is empty".to_owned());
             continue;
         }
         let metric = mapping.metric(field);
@@ -39,14 +39,14 @@ pub(super) fn check(plan: &StreamPlan, say: &mut impl FnMut(String)) {
         match metrics.insert(metric.clone(), field) {
             Some(same) if same == field => say(format!("values: '{field}' is named twice")),
             Some(other) => say(format!(
-                "values: '{other}' and '{field}' would both become the metric '{metric}', one over the other"
+                "values: '{other}' and '{field}' would both become the metric '{metric}'"
             )),
             None => {}
         }
     }
     for (at, field) in mapping.labels.iter().enumerate() {
         if field.is_empty() {
-            say("labels: the name of a field is empty".to_owned());
+            say("labels: a field name is empty".to_owned());
         } else if let Err(error) = plan.limits.check_name("label", field) {
             say(format!("labels: {}", error.detail));
         }
@@ -59,10 +59,10 @@ pub(super) fn check(plan: &StreamPlan, say: &mut impl FnMut(String)) {
             say(format!("labels: '{field}' is named twice"));
         }
         if mapping.values.contains(field) {
-            say(format!("labels: '{field}' is one of the values as well"));
+            say(format!("labels: '{field}' is also one of the values"));
         }
         if *field == mapping.time.field {
-            say(format!("labels: '{field}' is the time as well"));
+            say(format!("labels: '{field}' is also the time"));
         }
     }
     if let Err(error) = plan.limits.check_label_count(mapping.labels.len()) {

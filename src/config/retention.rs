@@ -57,7 +57,7 @@ impl Retention {
             if age.is_some_and(|age| finer.1.is_none_or(|finer| age < finer)) {
                 let finer = finer.0.name();
                 say(format!(
-                    "retention.{name}: is shorter than that of {finer}, from which it is made"
+                    "retention.{name}: is shorter than {finer}, which it is computed from"
                 ));
             }
             finer = (level, age);

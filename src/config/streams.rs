@@ -144,13 +144,13 @@ pub fn check(streams: &[StreamConfig], mistakes: &mut Vec<String>) {
         // Without one of its own the name is the topic, and has been told.
         if other.topic() == stream.topic() {
             say(format!(
-                "topic: '{}' is read by stream '{}' as well; a topic has one stream",
+                "topic: '{}' is already read by stream '{}'; a topic has one stream",
                 stream.topic(),
                 other.name
             ));
         } else if stream.topic.is_some() || other.topic.is_some() {
             say(format!(
-                "topic: '{}' differs from '{}' in '.' and '_' alone, which Kafka refuses",
+                "topic: '{}' differs from '{}' only in '.' and '_', which Kafka refuses",
                 stream.topic(),
                 other.topic()
             ));
@@ -171,13 +171,13 @@ fn check_one(stream: &StreamConfig, say: &mut impl FnMut(String)) {
     }
     if stream.topic.is_some() && !is_kafka_name(stream.topic()) {
         say(format!(
-            "topic: '{}' is no valid Kafka topic name",
+            "topic: '{}' is not a valid Kafka topic name",
             stream.topic()
         ));
     }
     if stream.topic().starts_with(REDRIVE_PREFIX) {
         say(format!(
-            "topic: '{REDRIVE_PREFIX}…' is kept for dead letters sent again"
+            "topic: '{REDRIVE_PREFIX}…' is reserved for redriven dead letters"
         ));
     }
     if !(1..=10_000).contains(&stream.partitions) {

@@ -43,7 +43,7 @@ pub struct Turn(Option<(Arc<Shares>, ClientKey, Class)>);
 
 /// There is no turn to be had at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too much is asked for at once")]
+#[error("too many requests at once")]
 pub struct Overloaded {
     /// What stands in the way is what this client itself asked for.
     pub own_share: bool,

@@ -35,7 +35,7 @@ impl Mutation {
             .ok_or_else(|| Code::NotFound.error(format!("no stream is named '{stream}'")))?;
         if services.status.is_paused(&stream) {
             return Err(Code::StreamPaused.error(format!(
-                "stream '{stream}' is paused: its mapping is wrong, `pipeline` says since when; nothing was sent"
+                "stream '{stream}' is paused because too many of its records failed; see `pipeline`; nothing was sent"
             )));
         }
         let records = publish::records(&stream, target, &points, Micros::now())?;
@@ -66,7 +66,7 @@ impl Mutation {
         }
         let was_paused = services.pausing.resume(&stream).await.map_err(|error| {
             tracing::warn!(%error, "cannot resume a stream");
-            Code::Unavailable.error("postgres is away; try again in a moment")
+            Code::Unavailable.error("postgres is unavailable; try again in a moment")
         })?;
         Ok(ResumeReceipt { was_paused })
     }

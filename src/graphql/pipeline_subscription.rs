@@ -73,5 +73,5 @@ impl Watcher {
 }
 
 fn going_away() -> Error {
-    Code::GoingAway.error("this server is about to stop; subscribe again elsewhere")
+    Code::GoingAway.error("this server is shutting down; subscribe again elsewhere")
 }

@@ -26,7 +26,7 @@ pub enum Skipped {
     AlreadyResolved,
     #[error("not all of its payload was kept")]
     PayloadTruncated,
-    #[error("its stream is not configured any more")]
+    #[error("its stream is no longer configured")]
     UnknownStream,
 }
 

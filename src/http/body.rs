@@ -16,7 +16,7 @@ const STEP: usize = 64 * 1024;
 /// Why there is no body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BodyError {
-    #[error("the body broke off")]
+    #[error("the body ended early")]
     BrokeOff,
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),

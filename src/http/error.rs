@@ -64,5 +64,5 @@ impl HttpError {
 }
 
 pub(super) async fn nothing_here() -> HttpResponse {
-    HttpError::NotFound.respond("nothing here; the API is at /graphql and /api/v1/openapi.json")
+    HttpError::NotFound.respond("not found; the API is at /graphql and /api/v1/openapi.json")
 }

@@ -14,8 +14,7 @@ pub(super) async fn get<E: Operations>(
     worker: web::Data<Worker<E>>,
 ) -> HttpResponse {
     if !is_websocket(&request) {
-        return HttpError::UpgradeRequired
-            .respond("this is a WebSocket; docs/websocket.md tells what it speaks");
+        return HttpError::UpgradeRequired.respond("this is a WebSocket endpoint; see docs/websocket.md");
     }
     let (schema, data) = (worker.schema.clone(), worker.data(&request));
     websocket::upgrade(&request, body, Speech::Plain, schema, data, &worker.live)

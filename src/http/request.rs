@@ -55,7 +55,7 @@ pub(super) fn from_url(query: &str) -> Result<Request, String> {
             _ => continue,
         };
         if members.insert(name.clone(), value).is_some() {
-            return Err(format!("parameter '{name}' is there twice"));
+            return Err(format!("parameter '{name}' is given twice"));
         }
     }
     from_json(members.into())

@@ -42,7 +42,7 @@ pub struct Placed {
 #[derive(Debug, thiserror::Error)]
 pub enum ProduceError {
     /// The embedded broker has no room until ingest catches up.
-    #[error("ingest of topic {0} lags; the embedded broker takes no more for now")]
+    #[error("ingestion of topic {0} lags; the embedded broker accepts no more records for now")]
     Lagging(String),
     /// Kafka did not answer in time. The record may still have arrived.
     #[error("kafka did not confirm the record in time")]

@@ -16,11 +16,11 @@ use super::tail::{Tail, TailError};
 pub enum AdminError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    #[error("a streamsync runs on this database: stop it first")]
+    #[error("streamsync is running on this database: stop it first")]
     Running,
-    #[error("another session has held what this needs for {} s: run it again later", LOCK_PATIENCE.as_secs())]
+    #[error("another session has held the lock for {} s; try again later", LOCK_PATIENCE.as_secs())]
     Busy,
-    #[error("nothing of the topic '{0}' has been read yet")]
+    #[error("no record of the topic '{0}' has been read yet")]
     NeverRead(String),
     #[error(transparent)]
     Read(#[from] TailError),

@@ -30,9 +30,9 @@ pub enum ColdError {
     Connect(#[from] ConnectError),
     #[error("postgres: {}", describe(.0))]
     Postgres(#[from] tokio_postgres::Error),
-    #[error("rollups or retention have been at work for {} s: try again later", restore::PATIENCE.as_secs())]
+    #[error("rollups or retention have been running for {} s; try again later", restore::PATIENCE.as_secs())]
     Busy,
-    #[error("cannot make a time partition: {0}")]
+    #[error("cannot create a time partition: {0}")]
     Partition(#[from] WriteError),
     #[error("the labels of series {0} are not texts")]
     Labels(i32),

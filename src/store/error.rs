@@ -22,23 +22,23 @@ pub enum ConnectError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
     /// Postgres is away, busy or read-only: connect anew and write the same batch again.
-    #[error("postgres did not take the batch, it will be tried again: {0}")]
+    #[error("postgres cannot take the batch; retrying: {0}")]
     Retry(String),
     /// A statement or a lock took longer than Postgres lets it: the same, in smaller parts.
-    #[error("postgres was too slow for the batch, it will be tried again in smaller parts: {0}")]
+    #[error("postgres is too slow for the batch; retrying in smaller parts: {0}")]
     TooSlow(String),
     /// Postgres has less than it had confirmed. What is missing has to be read from Kafka again, so
     /// partitions have to be claimed anew.
-    #[error("postgres lost what it had confirmed: {0}")]
+    #[error("postgres lost confirmed data: {0}")]
     WentBack(String),
     /// An error of which it is not known whether trying again helps: try again for a while.
-    #[error("postgres refuses the batch, it will be tried again for some minutes: {0}")]
+    #[error("postgres refuses the batch; retrying for some minutes: {0}")]
     Unknown(String),
     /// The data itself is refused. The writer splits such a batch; callers of `Writer` never see it.
     #[error("postgres refuses the data: {0}")]
     Poisoned(String),
     /// Trying again cannot help: stop and say why.
-    #[error("postgres refuses to work with us: {0}")]
+    #[error("postgres refuses the request: {0}")]
     Fatal(String),
 }
 

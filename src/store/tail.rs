@@ -39,9 +39,9 @@ const GAPS: &str = "select g.partition_id, g.from_offset, g.to_offset
 pub enum TailError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    #[error("postgres did not answer the tail reader: {0}")]
+    #[error("postgres did not answer: {0}")]
     Statement(String),
-    #[error("postgres did not answer the tail reader within {} s", PATIENCE.as_secs())]
+    #[error("postgres did not answer within {} s", PATIENCE.as_secs())]
     Timeout,
 }
 

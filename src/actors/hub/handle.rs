@@ -38,7 +38,7 @@ pub struct Subscription {
 pub enum SubscribeError {
     #[error("live data is not available yet; try again in a moment")]
     Unavailable,
-    #[error("this server is about to stop; subscribe again elsewhere")]
+    #[error("this server is shutting down; subscribe again elsewhere")]
     GoingAway,
     #[error(transparent)]
     Full(Full),

@@ -57,7 +57,7 @@ retention = "1 fortnight"
             "line 11: stream #1.start: must be \"earliest\", \"latest\" or an RFC 3339 time, found \"soon\"",
             "line 15: stream 'two': labels: have no effect",
             "line 17: stream 'two': name: has the same name as stream #2",
-            "line 18: stream 'two': topic: 't' is read by stream 'two' as well",
+            "line 18: stream 'two': topic: 't' is already read by stream 'two'",
             "line 19: stream #3.retention: must be a length of time such as",
         ],
     );
@@ -174,7 +174,7 @@ fn a_mapping_that_collides_or_can_never_be_accepted_is_refused() {
             "line 3: stream 's': values: 'temp.c' and 'temp_c' would both become the metric 's_temp_c'",
         ),
         (r#"values = ["a", "a"]"#, "values: 'a' is named twice"),
-        (r#"values = ["a", ""]"#, "values: the name of a field is empty"),
+        (r#"values = ["a", ""]"#, "values: a field name is empty"),
         (
             r#"values = ["a{b"]"#,
             "values: 'a{b' would become the metric 's_a{b'",
@@ -193,23 +193,23 @@ fn a_mapping_that_collides_or_can_never_be_accepted_is_refused() {
         ),
         (
             "values = [\"a\"]\nlabels = [\"a\"]",
-            "labels: 'a' is one of the values as well",
+            "labels: 'a' is also one of the values",
         ),
         (
             "values = [\"a\"]\nlabels = [\"ts\"]",
-            "labels: 'ts' is the time as well",
+            "labels: 'ts' is also the time",
         ),
         (
             "values = [\"a\"]\nmetric_prefix = \"a b\"",
-            "line 4: stream 's': metric_prefix: 'a b' begins no name",
+            "line 4: stream 's': metric_prefix: 'a b' cannot start a metric name",
         ),
         (
             "values = [\"a\"]\nmetric_prefix = \"a{\"",
-            "metric_prefix: 'a{' begins no name",
+            "metric_prefix: 'a{' cannot start a metric name",
         ),
         (
             "values = [\"a\"]\ntime = { field = \"\" }",
-            "line 4: stream 's': time: the name of its field is empty",
+            "line 4: stream 's': time: the field name is empty",
         ),
     ] {
         let said = told(&format!("[[stream]]\nname = \"s\"\n{setting}\n"));

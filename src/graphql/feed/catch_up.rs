@@ -307,7 +307,7 @@ fn too_many() -> Error {
 fn unavailable(why: Unanswered) -> Error {
     match why {
         Unanswered::Away => {
-            Code::Unavailable.error("postgres is away; resume with the last cursor in a moment")
+            Code::Unavailable.error("postgres is unavailable; resume with the last cursor in a moment")
         }
         Unanswered::Overloaded => {
             overloaded("too many subscribers catch up at once; resume with the last cursor in a moment")

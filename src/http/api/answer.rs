@@ -62,7 +62,7 @@ pub(super) fn reader<E>(
 
 pub(super) fn not_acceptable() -> HttpResponse {
     let names = Format::ALL.map(Format::media_type).join(", ");
-    HttpError::NotAcceptable.respond(&format!("there is only {names}; or say format="))
+    HttpError::NotAcceptable.respond(&format!("available are {names}; or set format="))
 }
 
 pub(super) async fn respond(

@@ -274,9 +274,9 @@ impl Connection {
         let mut answer = match why {
             Full::Client => {
                 let most = self.of.places.most();
-                HttpError::TooManyConnections.respond(&format!("this address has {most} connections already"))
+                HttpError::TooManyConnections.respond(&format!("this address already has {most} connections"))
             }
-            Full::All => HttpError::Overloaded.respond("there are as many connections as there may be"),
+            Full::All => HttpError::Overloaded.respond("the server has too many connections"),
         };
         answer.head_mut().set_connection_type(ConnectionType::Close);
         Some(answer)

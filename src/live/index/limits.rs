@@ -29,9 +29,9 @@ pub struct ByClient {
 pub enum Full {
     #[error("too many different selectors are subscribed to at the moment")]
     All,
-    #[error("this address subscribes to {0} different selectors already")]
+    #[error("this address already subscribes to {0} different selectors")]
     Selectors(usize),
-    #[error("the regular expressions of this address's subscriptions take {0} bytes already")]
+    #[error("the regular expressions of this address's subscriptions already take {0} bytes")]
     Expressions(usize),
     #[error("the selectors of this address's subscriptions select too many series together")]
     Pairs,

@@ -40,7 +40,7 @@ pub enum End {
     TooLong,
     #[error("windows are not available now; subscribe again in a moment")]
     Unavailable,
-    #[error("this server is about to stop; subscribe again elsewhere")]
+    #[error("this server is shutting down; subscribe again elsewhere")]
     GoingAway,
 }
 

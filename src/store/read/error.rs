@@ -9,11 +9,11 @@ pub enum ReadError {
     #[error("the query took longer than the statement time-out")]
     Timeout,
     /// No connection, or it broke; trying again later helps.
-    #[error("postgres is away: {0}")]
+    #[error("postgres is unavailable: {0}")]
     Unavailable(String),
     /// Too many questions are before this one; Postgres is well, and trying again after a moment
     /// helps. `own_share`: they are of the same client.
-    #[error("too much is being read at once")]
+    #[error("too many reads are running")]
     Overloaded { own_share: bool },
     /// Series times instants, each a look into an index, are more than this.
     #[error("the series times the steps are more than {limit}")]
@@ -26,7 +26,7 @@ pub enum ReadError {
     TooManySeries { limit: usize },
     /// Retention has dropped what the answer needs; from `earliest` on it can be given. `archived`:
     /// all of it is in the archive and can be restored.
-    #[error("not available at this age; the earliest that is: {earliest}")]
+    #[error("not available at this age; the earliest available time is {earliest}")]
     NotAvailable { earliest: Micros, archived: bool },
     #[error("postgres refused the query: {0}")]
     Other(String),

@@ -188,7 +188,7 @@ impl Streamed {
                 .and_then(|n| n.parse().ok())
                 .expect("a number");
             while self.raw.len() < length {
-                assert!(self.fill().await, "the body broke off");
+                assert!(self.fill().await, "the body ended early");
             }
             self.text += std::str::from_utf8(&self.raw).expect("a text");
             return self.ended = true;
