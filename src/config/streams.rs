@@ -21,7 +21,7 @@ pub struct StreamConfig {
     pub name: String,
     /// Unset: the name.
     pub topic: Option<String>,
-    /// With how many partitions the topic is created if it is missing.
+    /// The number of partitions of the topic if it has to be created.
     pub partitions: i32,
     pub format: Format,
     pub time: TimeField,

@@ -5,7 +5,7 @@ use std::fmt;
 /// How the points of a bucket become one value. All are over the points of one series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Aggregate {
-    /// The mean of the values, each counted once however long it lasted.
+    /// The mean of the values, not weighted by time.
     Avg,
     Min,
     Max,

@@ -21,10 +21,11 @@ pub struct Aggregates;
 
 #[Subscription]
 impl Aggregates {
-    /// Aggregates over windows of event time, the same that `history` answers with `window` as its
-    /// `step`. First the current window of each matching series, then each window that changed, as a
-    /// whole: also one that had closed, when a late point or a correction comes. Of a window only the
-    /// newest state waits for a slow subscriber. To resume, subscribe again with `backfill`.
+    /// Aggregates over windows of event time, equal to those of `history` with `window` as its
+    /// `step`. The first message has the current window of each matching series; later ones have
+    /// each window that changed, also a closed one after a late point or a correction. A slow
+    /// subscriber gets only the newest state of a window. To resume, subscribe again with
+    /// `backfill`.
     async fn aggregates(
         &self,
         ctx: &Context<'_>,
@@ -35,8 +36,8 @@ impl Aggregates {
         #[graphql(desc = "What to compute for each window; the first is also `value`.")] aggregate: Vec<
             Aggregate,
         >,
-        #[graphql(desc = "All windows of this span come first.")] backfill: Option<Duration>,
-        #[graphql(desc = "At most one message in this time (10ms to 1h); 100ms when left out or shorter.")]
+        #[graphql(desc = "Start with all windows of this span.")] backfill: Option<Duration>,
+        #[graphql(desc = "At most one message in this time (10ms to 1h); 100ms if omitted or shorter.")]
         every: Option<Duration>,
     ) -> Result<impl Stream<Item = Result<AggregateBatch>>> {
         if aggregate.is_empty() {
@@ -98,24 +99,25 @@ fn is_live(aggregate: Aggregate) -> bool {
 /// Windows that changed.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct AggregateBatch {
-    /// Those of one series by time; each as it stands now.
+    /// The windows of one series in time order, each in its current state.
     windows: Vec<AggregateWindow>,
-    /// How many states were left out before these, each of a window that changed again before it
-    /// could be sent.
+    /// How many earlier states of these windows were skipped because the window changed again
+    /// before they were sent.
     conflated: Long,
 }
 
-/// One window of one series as it stands now. An aggregate that was not asked for is null.
+/// The current state of one window of one series. Aggregates that were not requested are null.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct AggregateWindow {
     series: Series,
-    /// The series has a point after the end of this window. A late one may still change it.
+    /// The series has a point after the end of this window. A late point may still change the
+    /// window.
     closed: bool,
-    /// How many points it has by now.
+    /// How many points the window has so far.
     points: Long,
     /// The start of the window.
     ts: DateTime,
-    /// The first of the aggregates asked for. Null where no double can hold it.
+    /// The first requested aggregate. Null if a double cannot hold it.
     value: Option<f64>,
     avg: Option<f64>,
     min: Option<f64>,

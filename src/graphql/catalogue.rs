@@ -19,15 +19,15 @@ type KeyCursor = OpaqueCursor<String>;
 
 #[Object]
 impl Catalogue {
-    /// The metric names, sorted, and how many series each has.
+    /// The metric names, sorted, with the number of series of each.
     #[graphql(complexity = "limits::WHOLE_ANSWER + child_complexity")]
     async fn metrics(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only names that start with this.")] prefix: Option<String>,
-        #[graphql(desc = "Only names that contain this, in upper or lower case; up to 256 bytes.")]
+        #[graphql(desc = "Only names that contain this text, ignoring case; up to 256 bytes.")]
         search: Option<String>,
-        #[graphql(desc = "1 to 1000, all when left out.")] first: Option<i32>,
+        #[graphql(desc = "1 to 1000, all if omitted.")] first: Option<i32>,
     ) -> Result<Vec<Metric>> {
         let filter = MetricFilter {
             prefix: prefix.unwrap_or_default(),
@@ -51,8 +51,8 @@ impl Catalogue {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which series.")] selector: SeriesSelector,
-        #[graphql(desc = "1 to 10000, 100 when left out.")] first: Option<i32>,
-        #[graphql(desc = "`endCursor` of the page before.")] after: Option<String>,
+        #[graphql(desc = "1 to 10000, 100 if omitted.")] first: Option<i32>,
+        #[graphql(desc = "`endCursor` of the previous page.")] after: Option<String>,
     ) -> Result<Connection<KeyCursor, Series, EmptyFields, EmptyFields>> {
         let scoped = selector.scoped(ctx)?;
         let first = limits::page(first, limits::PAGE_MAX)?;
@@ -66,15 +66,15 @@ impl Catalogue {
         Ok(connection(after.is_some(), page, cursor, |s| Series(s.into())))
     }
 
-    /// The label names of the matching series, sorted, and how many of these series carry each.
+    /// The label names of the matching series, sorted, with the number of series of each.
     #[graphql(complexity = "limits::WHOLE_ANSWER + child_complexity")]
     async fn labels(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which series.")] selector: SeriesSelector,
-        #[graphql(desc = "Only names that contain this, in upper or lower case; up to 256 bytes.")]
+        #[graphql(desc = "Only names that contain this text, ignoring case; up to 256 bytes.")]
         search: Option<String>,
-        #[graphql(desc = "1 to 1000, 100 when left out.")] first: Option<i32>,
+        #[graphql(desc = "1 to 1000, 100 if omitted.")] first: Option<i32>,
     ) -> Result<Vec<LabelName>> {
         let scoped = selector.scoped(ctx)?;
         let search = search_for(search)?;
@@ -87,17 +87,17 @@ impl Catalogue {
         Ok(rows.map_err(read_error)?.into_iter().map(name).collect())
     }
 
-    /// The values of one label among the matching series, sorted, and how many of these series
-    /// carry each.
+    /// The values of one label among the matching series, sorted, with the number of series of
+    /// each.
     #[graphql(complexity = "limits::WHOLE_ANSWER + child_complexity")]
     async fn label_values(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The name of the label.")] name: String,
         #[graphql(desc = "Which series.")] selector: SeriesSelector,
-        #[graphql(desc = "Only values that contain this, in upper or lower case; up to 256 bytes.")]
+        #[graphql(desc = "Only values that contain this text, ignoring case; up to 256 bytes.")]
         search: Option<String>,
-        #[graphql(desc = "1 to 1000, 100 when left out.")] first: Option<i32>,
+        #[graphql(desc = "1 to 1000, 100 if omitted.")] first: Option<i32>,
     ) -> Result<Vec<LabelValue>> {
         limits::short("name", &name, limits::TEXT_MAX)?;
         let scoped = selector.scoped(ctx)?;

@@ -26,12 +26,12 @@ impl DeadLetters {
         #[graphql(desc = "Only of this stream.")] stream: Option<String>,
         #[graphql(desc = "Only with this reason code.")] reason: Option<String>,
         #[graphql(
-            desc = "Also those that a redrive has stored since.",
+            desc = "Include those that a redrive has stored.",
             default_with = "Some(false)"
         )]
         include_resolved: Option<bool>,
-        #[graphql(desc = "1 to 500, 100 when left out.")] first: Option<i32>,
-        #[graphql(desc = "`endCursor` of the page before.")] after: Option<String>,
+        #[graphql(desc = "1 to 500, 100 if omitted.")] first: Option<i32>,
+        #[graphql(desc = "`endCursor` of the previous page.")] after: Option<String>,
     ) -> Result<Connection<IdCursor, DeadLetter, EmptyFields, EmptyFields>> {
         let first = limits::page(first, limits::DEAD_LETTERS_MAX)?;
         let after = cursor::<IdCursor>(after)?.map(|c| c.0);
@@ -49,7 +49,7 @@ impl DeadLetters {
         Ok(connection(after.is_some(), page, cursor, DeadLetter))
     }
 
-    /// How many dead letters wait, by stream, topic and reason, most first.
+    /// The number of unresolved dead letters by stream, topic and reason, largest first.
     #[graphql(complexity = "limits::WHOLE_ANSWER + child_complexity")]
     async fn dead_letter_reasons(&self, ctx: &Context<'_>) -> Result<Vec<DeadLetterCount>> {
         let rows = reader(ctx)?.dead_letter_counts().await.map_err(read_error)?;

@@ -52,8 +52,8 @@ impl Mutation {
         })
     }
 
-    /// Reads a paused stream again, on every node, and judges it anew. What came meanwhile was kept in
-    /// Kafka and is read then.
+    /// Resumes a paused stream on every node. Records that arrived meanwhile are still in Kafka and
+    /// are read now.
     #[graphql(complexity = "limits::MUTATION + child_complexity")]
     async fn resume_stream(
         &self,
@@ -71,8 +71,8 @@ impl Mutation {
         Ok(ResumeReceipt { was_paused })
     }
 
-    /// Sends dead letters through Kafka again, as they came. Their points never replace a stored
-    /// one; sending a letter twice changes nothing.
+    /// Sends dead letters through Kafka again, unchanged. Their points never replace a stored one;
+    /// redriving a dead letter twice changes nothing.
     #[graphql(complexity = "limits::MUTATION + child_complexity")]
     async fn redrive_dead_letters(
         &self,

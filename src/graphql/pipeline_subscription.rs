@@ -22,12 +22,12 @@ const EVERY_DEFAULT: Span = Span::from_secs(1);
 
 #[Subscription]
 impl PipelineSubscription {
-    /// This node's pipeline: at once, then each `every`. A slow client gets fewer states, each as it
-    /// is by then. Not counted among `subscribers`, which are those of points.
+    /// The pipeline of this node: immediately, then every `every`. A slow client gets fewer states,
+    /// always the current one. Not counted in `subscribers`, which counts point subscriptions.
     async fn pipeline(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "250ms to 1m; 1s when left out.")] every: Option<Duration>,
+        #[graphql(desc = "250ms to 1m; 1s if omitted.")] every: Option<Duration>,
     ) -> Result<impl Stream<Item = Result<PipelineStatus>>> {
         let every = every.map_or(EVERY_DEFAULT, |Duration(every)| every);
         if !EVERY.contains(&every) {

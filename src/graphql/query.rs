@@ -28,7 +28,7 @@ const UTC: &str = "UTC";
 // The root that `api` merges has the name.
 #[Object(name = "PointsQuery")]
 impl Query {
-    /// The newest point of each matching series, by key; a series without points is left out.
+    /// The newest point of each matching series, by key. Series without points are omitted.
     #[graphql(complexity = "limits::WHOLE_ANSWER + child_complexity")]
     async fn latest(&self, ctx: &Context<'_>, selector: SeriesSelector) -> Result<Vec<LatestPoint>> {
         let scoped = selector.scoped(ctx)?;
@@ -45,20 +45,20 @@ impl Query {
         Ok(series.into_iter().filter_map(point).collect())
     }
 
-    /// The points of all matching series with `from <= ts < to`, or aggregates of them over
-    /// buckets of `step`. Series without points are left out, and so are buckets without points
-    /// unless they are filled. The answer is whole or the error `TOO_MANY_ROWS`, never cut.
+    /// The points of all matching series with `from <= ts < to`, or their aggregates over buckets
+    /// of `step`. Series without points are omitted, and so are buckets without points unless they
+    /// are filled. The answer is complete or the error `TOO_MANY_ROWS`, never truncated.
     #[graphql(complexity = "limits::WHOLE_ANSWER + child_complexity")]
     #[allow(clippy::too_many_arguments, reason = "each is an argument of the field")]
     async fn history(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which series.")] selector: SeriesSelector,
-        #[graphql(desc = "The first moment of the span.")] from: DateTime,
-        #[graphql(desc = "The first moment after the span; now when left out.")] to: Option<DateTime>,
+        #[graphql(desc = "The start of the span.")] from: DateTime,
+        #[graphql(desc = "The end of the span, exclusive; now if omitted.")] to: Option<DateTime>,
         #[graphql(
-            desc = "How long a bucket is. The first and the last bucket hold only what is in the \
-                    span. Stored points when left out."
+            desc = "The length of a bucket. The first and the last bucket hold only points of the \
+                    span. Stored points if omitted."
         )]
         step: Option<Step>,
         #[graphql(
@@ -67,32 +67,35 @@ impl Query {
         )]
         time_zone: Option<String>,
         #[graphql(
-            desc = "What to compute for each bucket, `[AVG]` when neither this nor `percentiles` \
-                    is there; the first is also `value`. Needs `step` or `maxPoints`."
+            desc = "What to compute for each bucket; `[AVG]` if neither this nor `percentiles` is \
+                    given. The first is also `value`. Needs `step` or `maxPoints`."
         )]
         aggregate: Option<Vec<Aggregate>>,
-        #[graphql(desc = "The same: percentiles, 0 to 100, between the two nearest values linearly.")]
+        #[graphql(
+            desc = "Percentiles to compute for each bucket, 0 to 100, interpolated between the two \
+                    nearest values."
+        )]
         percentiles: Option<Vec<f64>>,
         #[graphql(
-            desc = "Series that agree in these labels become one line, `[]` makes it one of all; a \
-                    missing label counts as the empty string. Needs buckets."
+            desc = "Series with equal values of these labels become one line; `[]` makes one line of \
+                    all. A missing label counts as the empty string. Needs buckets."
         )]
         group_by: Option<Vec<String>>,
         #[graphql(
-            desc = "How series of a group become one value.",
+            desc = "How the series of a group become one value.",
             default_with = "Some(Across::Avg)"
         )]
         across: Option<Across>,
         #[graphql(
-            desc = "What stands in buckets without points, after grouping.",
+            desc = "The value of buckets without points, after grouping.",
             default_with = "Some(Fill::None)"
         )]
         fill: Option<Fill>,
         #[graphql(desc = "With `fill: VALUE`.")] fill_value: Option<f64>,
         #[graphql(
-            desc = "Of each series at most so many points (2 to 100000), chosen so that the line \
-                    looks the same and does not move while the span does. With aggregates \
-                    instead of `step`: the shortest round width of buckets that gives no more."
+            desc = "At most this many points per series (2 to 100000), chosen to keep the shape of the \
+                    line and to stay stable while the span moves. With aggregates instead of `step`: \
+                    the shortest round bucket width that gives no more buckets."
         )]
         max_points: Option<i32>,
     ) -> Result<Vec<SeriesHistory>> {
@@ -124,16 +127,16 @@ impl Query {
     }
 
     /// The points of all matching series with `from <= ts < to`, page by page, by series key and
-    /// time. Points that arrive meanwhile never repeat or hide another.
+    /// time. Points that arrive meanwhile never duplicate or hide others.
     #[graphql(complexity = "limits::page_weight(first) * child_complexity")]
     async fn points(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which series.")] selector: SeriesSelector,
-        #[graphql(desc = "The first moment of the span.")] from: DateTime,
-        #[graphql(desc = "The first moment after the span; now when left out.")] to: Option<DateTime>,
-        #[graphql(desc = "1 to 10000, 100 when left out.")] first: Option<i32>,
-        #[graphql(desc = "`endCursor` of the page before.")] after: Option<String>,
+        #[graphql(desc = "The start of the span.")] from: DateTime,
+        #[graphql(desc = "The end of the span, exclusive; now if omitted.")] to: Option<DateTime>,
+        #[graphql(desc = "1 to 10000, 100 if omitted.")] first: Option<i32>,
+        #[graphql(desc = "`endCursor` of the previous page.")] after: Option<String>,
     ) -> Result<Connection<PointCursor, Point, EmptyFields, EmptyFields>> {
         let scoped = selector.scoped(ctx)?;
         let to = span(from, to)?;
@@ -156,7 +159,7 @@ impl Query {
         Ok(connection(after.is_some(), page, cursor, point))
     }
 
-    /// How the pipeline is; answers also while Postgres or Kafka is away.
+    /// The state of the pipeline. Also answers while Postgres or Kafka is unavailable.
     async fn pipeline(&self, ctx: &Context<'_>) -> Result<PipelineStatus> {
         Ok(PipelineStatus::of(services(ctx)?))
     }

@@ -9,8 +9,6 @@ use async_graphql::{InputType, InputValueError, InputValueResult, Scalar, Scalar
 use crate::data;
 use crate::data::Micros;
 
-/// A moment in UTC as RFC 3339, exact to the microsecond: `"2026-01-31T12:00:00.000001Z"`.
-/// As input any offset is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DateTime(pub Micros);
 
@@ -32,11 +30,11 @@ impl ScalarType for DateTime {
     }
 }
 
-/// A length of time with its unit: `"250ms"`, `"15m"`, `"1h 30m"`, `"7d"`. Always longer than zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Duration(pub Span);
 
-/// A length of time with its unit: `"250ms"`, `"15m"`, `"1h 30m"`, `"7d"`. Always longer than zero.
+/// A length of time with its unit: `"250ms"`, `"15m"`, `"1h 30m"`, `"7d"`. Must be longer than
+/// zero.
 #[Scalar]
 impl ScalarType for Duration {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -66,9 +64,6 @@ impl ScalarType for Duration {
     }
 }
 
-/// How long a bucket is: a fixed length such as `"250ms"`, `"15m"`, `"12h"` or `"1d 12h"`, aligned to
-/// 1970-01-01T00:00Z; or so many days, weeks from Monday, months or years of `timeZone`, counted from
-/// January 1970: `"1d"`, `"2w"`, `"1mo"`, `"1y"`. Up to 100 years.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step(pub String);
 
@@ -89,7 +84,6 @@ impl ScalarType for Step {
     }
 }
 
-/// A whole number beyond 32 bits, such as a Kafka offset, as a JSON number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Long(pub i64);
 
@@ -111,11 +105,10 @@ impl ScalarType for Long {
     }
 }
 
-/// Where a subscriber stands: opaque, from `PointBatch.cursor`, for `after`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor(pub data::Cursor);
 
-/// Where a subscriber stands: opaque, from `PointBatch.cursor`, for `after`.
+/// The position of a subscriber: opaque, from `PointBatch.cursor`, for `after`.
 #[Scalar]
 impl ScalarType for Cursor {
     fn parse(value: Value) -> InputValueResult<Self> {

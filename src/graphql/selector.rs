@@ -14,7 +14,7 @@ pub struct SeriesSelector {
     pub labels: Option<Vec<LabelMatcher>>,
 }
 
-/// A condition on one label. A label that a series lacks counts as the empty string.
+/// A condition on one label. A missing label counts as the empty string.
 #[derive(Clone, Debug, InputObject)]
 pub struct LabelMatcher {
     pub name: String,

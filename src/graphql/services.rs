@@ -43,7 +43,7 @@ pub struct Services {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamTarget {
     pub topic: String,
-    /// Where its dead letters are sent to be tried again.
+    /// The topic to which its redriven dead letters are sent.
     pub redrive_topic: String,
     /// What its records are held to; a point beyond them is refused before it is sent.
     pub limits: Limits,

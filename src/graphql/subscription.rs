@@ -24,42 +24,43 @@ pub struct Subscription;
 /// Shorter would be a timer that never rests, longer is what rollups and aggregates are for.
 pub(super) const EVERY: RangeInclusive<Span> = Span::from_millis(10)..=Span::from_secs(3_600);
 
-/// What happens to a subscriber that does not keep up, so that its outbox overflows.
+/// What happens when a subscriber does not keep up and its outbox overflows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]
 #[graphql(remote = "Overflow")]
 pub enum OverflowPolicy {
-    /// It gets its last cursor, the error `SLOW_CLIENT`, and WebSocket close 1013.
+    /// The subscription ends with its last cursor, the error `SLOW_CLIENT` and WebSocket close code
+    /// 1013.
     #[default]
     Close,
-    /// Until it has caught up it gets one point of each series, as `fold` says.
+    /// Until it has caught up, it gets one point per series, chosen by `fold`.
     Conflate,
 }
 
-/// Which point stands for several of one series. When a time of the series comes again it is a
-/// correction: the value before it counts no more.
+/// Which point represents several points of one series. A point with the time of an earlier one is
+/// a correction and replaces its value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]
 #[graphql(name = "Fold", remote = "Fold")]
 pub enum FoldPolicy {
-    /// The one with the latest time.
+    /// The point with the latest time.
     #[default]
     Newest,
-    /// The one with the smallest value; of equal ones the newest.
+    /// The smallest value; the newest of equal ones.
     Min,
-    /// The one with the largest value; of equal ones the newest.
+    /// The largest value; the newest of equal ones.
     Max,
-    /// None of them: the mean of all values, at the latest time.
+    /// The mean of all values, at the latest time.
     Mean,
 }
 
 // The root that `api` merges has the name.
 #[Subscription(name = "Points")]
 impl Subscription {
-    /// Points in the order they were committed. The first message is empty and carries the cursor;
-    /// so does one every 15 s while nothing comes. With `after` everything since that cursor comes
-    /// first, without gap or duplicate, or the error `RESUME_GAP`; with `backfill` what is stored of
-    /// that span. `every` (10ms to 1h) leaves one point of each series in that time: live by the
-    /// clock, at most one batch in that time; in stored points by their own times, for each batch.
-    /// `fold` says which point.
+    /// Points in commit order. The first message is empty and carries the cursor; so does one every
+    /// 15 s while there are no points. `after` starts with everything since that cursor, without
+    /// gap or duplicate, or fails with `RESUME_GAP`; `backfill` starts with the stored points of
+    /// that span. `every` (10ms to 1h) keeps one point per series in that time: of live points by
+    /// the clock, with at most one batch; of stored points by their own times, within each batch.
+    /// `fold` selects the point.
     #[allow(clippy::too_many_arguments, reason = "they are those of the field")]
     async fn points(
         &self,
@@ -114,7 +115,7 @@ impl From<Batch> for PointBatch {
 
 #[Object]
 impl PointBatch {
-    /// For `after`: continues right behind this batch.
+    /// For `after`: continues right after this batch.
     async fn cursor(&self) -> Cursor {
         Cursor(data::Cursor::clone(&self.0.cursor))
     }
@@ -129,7 +130,7 @@ impl PointBatch {
         pick.points().enumerate().map(live).collect()
     }
 
-    /// How many other points these stand for: the sum of their `folded`.
+    /// How many other points these represent: the sum of their `folded`.
     async fn conflated(&self) -> Long {
         Long(self.0.conflated.cast_signed())
     }
@@ -162,8 +163,8 @@ impl LivePoint {
         self.point.value
     }
 
-    /// How many other points of its series this one stands for, corrected ones included; 0 but for
-    /// `every`, and `CONFLATE` while it does.
+    /// How many other points of its series this point represents, including corrected ones. Only
+    /// `every` and `CONFLATE` make it more than 0.
     async fn folded(&self) -> Long {
         Long(self.folded.cast_signed())
     }

@@ -1,4 +1,4 @@
-//! What stands in buckets without points.
+//! The value of buckets without points.
 
 use super::question::Fill;
 use crate::data::{Columns, Grid, Micros};

@@ -67,8 +67,8 @@ pub struct Group {
     pub across: Across,
 }
 
-/// How the series of a group become one value in each bucket. A series without a value in a
-/// bucket does not count there.
+/// How the series of a group become one value in each bucket. A series without a value in a bucket
+/// is ignored there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Across {
     Sum,

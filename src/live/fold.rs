@@ -24,9 +24,9 @@ mod values;
 pub enum Fold {
     #[default]
     Newest,
-    /// The one with the smallest value; of equal ones the newest.
+    /// The smallest value; the newest of equal ones.
     Min,
-    /// The one with the largest value; of equal ones the newest.
+    /// The largest value; the newest of equal ones.
     Max,
     /// None of them: the mean of their values, at the newest time.
     Mean,

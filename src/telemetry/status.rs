@@ -46,7 +46,7 @@ pub enum Maintained {
         /// Rows that were deleted from partitions that stay.
         rows: u64,
     },
-    /// Another node was at it.
+    /// Another node was running it.
     Elsewhere,
     Failed(String),
 }
@@ -68,7 +68,7 @@ pub struct PartitionStatus {
     pub next_offset: i64,
     /// Kafka's end of the partition, as last seen.
     pub end_offset: i64,
-    /// Why it stands still, such as `OFFSET_LOST`.
+    /// Why it is stopped, such as `OFFSET_LOST`.
     pub trouble: Option<String>,
 }
 

@@ -7,11 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use crate::graphql::scalars::{DateTime, Long};
 use crate::store::read;
 
-/// A Kafka record that could not be stored, with its origin and what is kept of it.
 #[derive(Clone, Debug)]
 pub struct DeadLetter(pub read::DeadLetter);
 
-/// A Kafka record that could not be stored, with its origin and what is kept of it.
+/// A Kafka record that could not be stored, with its origin and its payload as far as it was kept.
 #[Object]
 impl DeadLetter {
     async fn id(&self) -> ID {
@@ -32,7 +31,7 @@ impl DeadLetter {
         &self.0.detail
     }
 
-    /// Which element failed, from 0, where the record is an array of objects.
+    /// The index of the failed element, from 0, if the record is an array of objects.
     async fn element(&self) -> Option<i32> {
         self.0.element
     }
@@ -49,7 +48,7 @@ impl DeadLetter {
         Long(self.0.offset)
     }
 
-    /// The Kafka record's own time.
+    /// The timestamp of the Kafka record.
     async fn timestamp(&self) -> DateTime {
         DateTime(self.0.recorded_at)
     }
@@ -69,17 +68,18 @@ impl DeadLetter {
         self.0.payload.as_ref().map(|bytes| STANDARD.encode(bytes))
     }
 
-    /// Bytes of the whole payload.
+    /// The size of the complete payload in bytes.
     async fn payload_size(&self) -> Long {
         Long(self.0.payload_size)
     }
 
-    /// True where not all of the payload was kept, as of one beyond 64 KiB: such a letter cannot be redriven.
+    /// True if only part of the payload was kept, for example of one larger than 64 KiB. Such a
+    /// dead letter cannot be redriven.
     async fn payload_truncated(&self) -> bool {
         self.0.truncated()
     }
 
-    /// In the record's order; a name may occur more than once.
+    /// In the order of the record; a name may occur more than once.
     async fn headers(&self) -> Vec<HeaderText> {
         let headers = self.0.headers.iter();
         headers
@@ -90,7 +90,7 @@ impl DeadLetter {
             .collect()
     }
 
-    /// How often it was tried, the first time included.
+    /// How many attempts failed, including the first.
     async fn attempts(&self) -> i32 {
         self.0.attempts
     }
@@ -99,13 +99,13 @@ impl DeadLetter {
         DateTime(self.0.last_failed_at)
     }
 
-    /// When a redrive stored it; null while it waits.
+    /// When a redrive stored it; null while unresolved.
     async fn resolved_at(&self) -> Option<DateTime> {
         self.0.resolved_at.map(DateTime)
     }
 }
 
-/// How many dead letters of one stream and topic wait for one reason.
+/// The number of unresolved dead letters of one stream, topic and reason.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct DeadLetterCount {
     pub stream: String,
@@ -113,7 +113,7 @@ pub struct DeadLetterCount {
     /// The reason code, such as `not_json` or `missing_field`.
     pub reason: String,
     pub count: Long,
-    /// When the newest of them failed last.
+    /// When the newest of them last failed.
     pub newest: DateTime,
 }
 

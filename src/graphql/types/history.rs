@@ -14,7 +14,7 @@ use crate::history::{self, AnswerLine, Subject};
 /// How the points of a bucket become one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum Aggregate {
-    /// The mean of the values, each counted once however long it lasted.
+    /// The mean of the values, not weighted by time.
     Avg,
     Min,
     Max,
@@ -25,15 +25,15 @@ pub enum Aggregate {
     First,
     /// The value with the latest time.
     Last,
-    /// The standard deviation of the whole population (divided by n, not n - 1). Not of live windows.
+    /// The population standard deviation (divided by n, not n - 1). Not for live windows.
     Stddev,
-    /// `INCREASE` per second of the bucket's length. Not of live windows.
+    /// `INCREASE` per second of the bucket's length. Not for live windows.
     Rate,
-    /// What a counter rose by since the point before the bucket; a fall counts as a start from 0.
-    /// Not of live windows.
+    /// The increase of a counter since the point before the bucket; a decrease counts as a restart
+    /// from 0. Not for live windows.
     Increase,
-    /// The last value minus that of the point before the bucket, or minus the first value where
-    /// there is none. Not of live windows.
+    /// The last value minus that of the point before the bucket, or minus the first value if there
+    /// is none. Not for live windows.
     Delta,
 }
 
@@ -56,7 +56,7 @@ impl From<Aggregate> for data::Aggregate {
 }
 
 /// How the series of a group become one value in each bucket. A series without a value in a bucket
-/// does not count there.
+/// is ignored there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::history::Across")]
 pub enum Across {
@@ -68,16 +68,16 @@ pub enum Across {
     Count,
 }
 
-/// What stands in buckets without points.
+/// The value of buckets without points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]
 pub enum Fill {
-    /// Such buckets are left out.
+    /// Buckets without points are omitted.
     #[default]
     None,
     Null,
-    /// The value before; null before the first.
+    /// The previous value; null before the first.
     Previous,
-    /// On the line between the values before and after; null before the first and after the last.
+    /// Interpolated between the values before and after; null before the first and after the last.
     Linear,
     /// `fillValue`.
     Value,
@@ -107,14 +107,14 @@ pub struct SeriesHistory {
     pub points: Vec<HistoryPoint>,
 }
 
-/// Series that agree in the labels they were grouped by.
 #[derive(Clone, Debug)]
 pub struct SeriesGroup(data::Series);
 
-/// Series that agree in the labels they were grouped by.
+/// The series with equal values of the labels in `groupBy`.
 #[Object]
 impl SeriesGroup {
-    /// As that of a series, with the labels of `groupBy`; without a metric if theirs differ.
+    /// Like the key of a series, with the labels of `groupBy`; without a metric if the series have
+    /// different ones.
     async fn key(&self) -> &str {
         &self.0.key
     }
@@ -124,14 +124,12 @@ impl SeriesGroup {
         Some(&*self.0.metric).filter(|metric| !metric.is_empty())
     }
 
-    /// Those of `groupBy`, sorted by name; the value is empty where the series lack it.
+    /// The labels of `groupBy`, sorted by name; the value is empty if the series do not have it.
     async fn labels(&self) -> Vec<Label> {
         Label::all(&self.0)
     }
 }
 
-/// A stored point or, with `step` or aggregates, a bucket. An aggregate that was not asked for is
-/// null; for a stored point all are.
 #[derive(Clone, Debug)]
 pub struct HistoryPoint {
     row: usize,
@@ -155,7 +153,7 @@ impl HistoryPoint {
     }
 }
 
-/// A stored point or, with `step` or aggregates, a bucket. An aggregate that was not asked for is
+/// A stored point or, with `step` or aggregates, a bucket. Aggregates that were not requested are
 /// null; for a stored point all are.
 #[Object]
 impl HistoryPoint {
@@ -164,8 +162,8 @@ impl HistoryPoint {
         DateTime(self.line.line.times[self.row])
     }
 
-    /// The point's value, or the first of the aggregates asked for (`AVG` if none was named). Null
-    /// where a bucket has none.
+    /// The value of the point, or the first requested aggregate (`AVG` by default). Null if the
+    /// bucket has none.
     async fn value(&self) -> Option<f64> {
         self.column(0)
     }
@@ -186,7 +184,7 @@ impl HistoryPoint {
         self.of(data::Aggregate::Sum)
     }
 
-    /// Rounded to a whole number, which only the mean over a group and `LINEAR` can change.
+    /// Rounded to a whole number; only a mean over a group or `LINEAR` can be fractional.
     async fn count(&self) -> Option<Long> {
         self.of(data::Aggregate::Count)
             .map(|count| Long(count.round() as i64))
@@ -216,7 +214,7 @@ impl HistoryPoint {
         self.of(data::Aggregate::Delta)
     }
 
-    /// In the order of the argument `percentiles`; null without it.
+    /// In the order of the argument `percentiles`; null without the argument.
     async fn percentiles(&self) -> Option<Vec<Option<f64>>> {
         let asked = self.line.asked.iter().enumerate();
         let values = asked.filter(|(_, asked)| matches!(asked, data::Aggregate::Percentile(_)));

@@ -25,11 +25,11 @@ pub struct PipelineStatus {
     pub state: PipelineState,
     /// True when nothing is missing; the same answer as `/readyz`.
     pub ready: bool,
-    /// What keeps the node from being ready, as sentences.
+    /// Why the node is not ready, one sentence each.
     pub missing: Vec<String>,
-    /// What is away without harm, such as Redis, as sentences.
+    /// Optional parts that are unavailable, such as Redis, one sentence each.
     pub degraded: Vec<String>,
-    /// Raised by each restart of the pipeline.
+    /// Increases with each restart of the pipeline.
     pub generation: Long,
     /// The partitions this node reads.
     pub partitions: Vec<PartitionStatus>,
@@ -46,9 +46,9 @@ pub struct PipelineStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum PipelineState {
     Running,
-    /// Running, with something away that it can do without.
+    /// Running, but something optional is unavailable.
     Degraded,
-    /// Starting, waiting for what is `missing`, or standing still because of it.
+    /// Starting, or stopped until what is `missing` is available.
     NotReady,
     Stopping,
 }
@@ -65,16 +65,16 @@ pub struct PartitionStatus {
     pub end_offset: Long,
     /// Records not yet committed to Postgres.
     pub lag: Long,
-    /// Why it stands still, such as `OFFSET_LOST`.
+    /// Why it is stopped, such as `OFFSET_LOST`.
     pub trouble: Option<String>,
 }
 
-/// A stream and what this node did for it since it started.
+/// A stream and its counters on this node since the node started.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
 pub struct StreamStatus {
     pub name: String,
     pub settings: StreamSettings,
-    /// True when too many of its records failed.
+    /// True if it was paused because too many of its records failed.
     pub paused: bool,
     pub paused_why: Option<String>,
     /// Kafka records read.
@@ -83,13 +83,13 @@ pub struct StreamStatus {
     pub stored: Long,
     /// Points that replaced an older value of the same time.
     pub replaced: Long,
-    /// Points that a newer value of the same time had preceded.
+    /// Points that were dropped because a newer value for the same time was already stored.
     pub lost: Long,
     /// Records that became dead letters.
     pub dead_letters: Long,
 }
 
-/// The memory budget of records between Kafka and Postgres.
+/// The memory budget for records between Kafka and Postgres.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
 pub struct Credits {
     /// Bytes in use.
@@ -98,41 +98,41 @@ pub struct Credits {
     pub total: Long,
 }
 
-/// How far a partition is stored, whichever node reads it.
+/// How far a partition is stored, on whichever node reads it.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
 pub struct IngestOffset {
     pub stream: String,
     pub topic: String,
     pub partition: i32,
-    /// Raised when the topic was created anew and by a rewind.
+    /// Raised when the topic is recreated and by a rewind.
     pub epoch: i32,
-    /// Everything below is stored, left out by a rule, or a dead letter.
+    /// Every record below this offset is stored, skipped by a rule, or a dead letter.
     pub next_offset: Long,
 }
 
-/// Offsets that Kafka no longer had when they were due: lost for good.
+/// Offsets that Kafka had already deleted when they were due. Their records are lost.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
 pub struct Gap {
     pub topic: String,
     pub partition: i32,
     pub epoch: i32,
-    /// The first offset that is lost.
+    /// The first lost offset.
     pub from_offset: Long,
-    /// The first one after it that is not.
+    /// The first offset after the gap.
     pub to_offset: Long,
     pub noticed_at: DateTime,
 }
 
 #[ComplexObject]
 impl PipelineStatus {
-    /// One of each second of the last five minutes, oldest first.
+    /// One per second of the last five minutes, oldest first.
     #[graphql(complexity = "limits::SAMPLES * child_complexity")]
     async fn samples(&self, ctx: &Context<'_>) -> Result<Vec<Sample>> {
         let samples = services(ctx)?.samples.all();
         Ok(samples.into_iter().map(Sample::from).collect())
     }
 
-    /// Null, with an error, while Postgres is away.
+    /// Null, with an error, while Postgres is unavailable.
     async fn offsets(&self, ctx: &Context<'_>) -> Result<Option<Vec<IngestOffset>>> {
         let rows = reader(ctx)?.ingest_offsets().await.map_err(read_error)?;
         let rows = rows.into_iter().map(|row| IngestOffset {
@@ -145,7 +145,7 @@ impl PipelineStatus {
         Ok(Some(rows.collect()))
     }
 
-    /// The newest hundred, newest first. Null, with an error, while Postgres is away.
+    /// The newest hundred, newest first. Null, with an error, while Postgres is unavailable.
     async fn gaps(&self, ctx: &Context<'_>) -> Result<Option<Vec<Gap>>> {
         let rows = reader(ctx)?.gaps().await.map_err(read_error)?;
         let rows = rows.into_iter().map(|row| Gap {
@@ -159,7 +159,7 @@ impl PipelineStatus {
         Ok(Some(rows.collect()))
     }
 
-    /// Null, with an error, while Postgres is away.
+    /// Null, with an error, while Postgres is unavailable.
     async fn storage(&self, ctx: &Context<'_>) -> Result<Option<Storage>> {
         let last = services(ctx)?.status.snapshot().maintenance;
         let storage = Storage::read(reader(ctx)?, last).await.map_err(read_error)?;

@@ -8,12 +8,12 @@ use crate::graphql::scalars::{DateTime, Long, PointValue};
 #[derive(Clone, Debug, InputObject)]
 pub struct PointInput {
     pub metric: String,
-    /// Each name at most once; an empty value means that the series lacks the label.
+    /// Each name at most once; an empty value means that the series does not have the label.
     #[graphql(default)]
     pub labels: Vec<LabelInput>,
-    /// Now when left out.
+    /// Now if omitted.
     pub ts: Option<DateTime>,
-    /// Finite; a whole number up to 2^53, beyond which it would lose digits.
+    /// Finite; whole numbers up to 2^53, as larger ones would lose digits.
     pub value: PointValue,
 }
 
@@ -28,7 +28,8 @@ pub struct LabelInput {
 pub struct PublishReceipt {
     /// How many points were sent, each as one Kafka record.
     pub accepted: i32,
-    /// False with the embedded broker: what is not stored yet when the program dies is lost.
+    /// False with the embedded broker: points that are not stored yet are lost when the process
+    /// dies.
     pub durable: bool,
     /// Where they went; once `pipeline` shows a higher next offset, all of them are history.
     pub offsets: Vec<PublishedOffset>,
@@ -42,17 +43,18 @@ pub struct PublishedOffset {
     pub last_offset: Long,
 }
 
-/// A stream is read.
+/// The stream is being read.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct ResumeReceipt {
-    /// False when it was read already.
+    /// False if it was not paused.
     pub was_paused: bool,
 }
 
-/// Which dead letters are on their way again.
+/// Which dead letters were sent again.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct RedriveReceipt {
-    /// Acknowledged by Kafka. Each ends as resolved, or as the same dead letter with one attempt more.
+    /// Acknowledged by Kafka. Each becomes resolved, or stays the same dead letter with one more
+    /// attempt.
     pub sent: Vec<ID>,
     pub skipped: Vec<SkippedLetter>,
 }

@@ -13,7 +13,7 @@ pub struct Sample {
     pub at: DateTime,
     /// Records read from Kafka.
     pub records: Long,
-    /// Points stored, those that replaced an older value included.
+    /// Points stored, including those that replaced an older value.
     pub points: Long,
     /// Points sent to subscribers.
     pub delivered: Long,
@@ -25,20 +25,20 @@ pub struct Sample {
     pub subscribers: Long,
     /// Bytes of the memory budget in use at the end of the second.
     pub credits_held: Long,
-    /// From a record's own Kafka timestamp to the commit that makes it history and live: records
-    /// that are read long after they were written, as at a first start or after a rewind, make it
-    /// large. Without redriven records; null without any.
+    /// From a record's Kafka timestamp to its commit, which makes it queryable and live. It is
+    /// large for old records, as at a first start or after a rewind. Excludes redriven records;
+    /// null without records.
     pub latency: Option<Latency>,
 }
 
 /// Seconds, over the records of one second.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Latency {
-    /// Half of the records took no longer; at most a sixteenth too large.
+    /// The median; at most a sixteenth too large.
     pub p50: f64,
-    /// Of a hundred records 99 took no longer; at most a sixteenth too large.
+    /// The 99th percentile; at most a sixteenth too large.
     pub p99: f64,
-    /// What the slowest record took.
+    /// The slowest record.
     pub max: f64,
 }
 

@@ -5,7 +5,7 @@ use async_graphql::{ID, Object, SimpleObject};
 use crate::data::{self, StoredSeries};
 use crate::graphql::scalars::{DateTime, Long};
 
-/// A metric name and how many series carry it.
+/// A metric name and its number of series.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Metric {
     pub name: String,
@@ -13,28 +13,27 @@ pub struct Metric {
     pub series: Long,
 }
 
-/// A label name and how many of the series asked for carry it.
+/// A label name and how many of the matching series have it.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct LabelName {
     pub name: String,
     pub series: Long,
 }
 
-/// A value of a label and how many of the series asked for carry it.
+/// A label value and how many of the matching series have it.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct LabelValue {
     pub value: String,
     pub series: Long,
 }
 
-/// A metric together with one set of labels: what a point belongs to.
 #[derive(Clone, Debug)]
 pub struct Series(pub StoredSeries);
 
-/// A metric together with one set of labels: what a point belongs to.
+/// A metric with one set of labels. Every point belongs to one series.
 #[Object]
 impl Series {
-    /// Stable as long as the series exists.
+    /// Stable while the series exists.
     async fn id(&self) -> ID {
         self.0.id.into()
     }
@@ -53,7 +52,7 @@ impl Series {
         Label::all(&self.0.series)
     }
 
-    /// The value of one label; null where the series lacks it.
+    /// The value of one label; null if the series does not have it.
     async fn label(&self, #[graphql(desc = "The name of the label.")] name: String) -> Option<&str> {
         self.0.series.label(&name)
     }

@@ -25,13 +25,13 @@ pub enum StageName {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum StageState {
-    /// Nothing comes.
+    /// No records arriving.
     Idle,
     /// It has work, or had some in the last ten seconds.
     Running,
-    /// It is held up by the stage behind it, or by slow subscribers.
+    /// It waits for the next stage or for slow subscribers.
     Waiting,
-    /// It stands still: `why`.
+    /// It is stopped; `why` says why.
     Stopped,
 }
 
@@ -40,15 +40,15 @@ pub enum StageState {
 pub struct Stage {
     pub name: StageName,
     pub state: StageState,
-    /// Why it waits or stands still, or why a part of it does, as a sentence.
+    /// Why it, or a part of it, waits or is stopped, as a sentence.
     pub why: Option<String>,
     /// Since the node started: records read, records transformed, points stored, points delivered.
     pub total: Long,
     /// The same per second, over the last ten seconds.
     pub rate: f64,
-    /// How full what it works against is, 0 to 1. `SOURCE`: the memory budget. `TRANSFORM` and
-    /// `STORE`: the part of the budget that waits for the stage or is in its hands; near 1 the stage
-    /// is what holds up the others. `LIVE`: the fullest outbox of a subscriber.
+    /// How full its buffer is, 0 to 1. `SOURCE`: the memory budget. `TRANSFORM` and `STORE`: the
+    /// part of the budget that the stage holds or that waits for it; near 1 the stage is the
+    /// bottleneck. `LIVE`: the fullest outbox of a subscriber.
     pub pressure: f64,
 }
 

@@ -7,44 +7,44 @@ use crate::graphql::scalars::{DateTime, Long};
 use crate::store::read::{ReadError, Reader};
 use crate::telemetry::status::{Maintained, MaintenanceRun};
 
-/// The tables of all nodes, from Postgres; `maintenance` is this node's.
+/// The tables, shared by all nodes, as Postgres reports them; `maintenance` is of this node.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Storage {
     /// Points and their rollups, finest first.
     pub levels: Vec<StorageLevel>,
-    /// By stream, finest level first; a stream and level that is not listed has lost nothing.
+    /// By stream, finest level first. A stream and level that is not listed has lost nothing.
     pub horizons: Vec<RetentionHorizon>,
-    /// Rollups hold everything before it but for what is pending.
+    /// Rollups are complete before this time, except for what is pending.
     pub rollup_edge: DateTime,
-    /// Commits whose changes rollups have yet to take in.
+    /// Commits whose changes the rollups have not processed yet.
     pub pending_invalidations: Long,
-    /// The oldest time that rollups have yet to take in.
+    /// The oldest time whose changes the rollups have not processed yet.
     pub oldest_pending: Option<DateTime>,
     pub archived_days: Long,
-    /// Where the newest archived day begins.
+    /// The start of the newest archived day.
     pub newest_archived_day: Option<DateTime>,
     /// This node's last run; null before the first.
     pub maintenance: Option<Maintenance>,
 }
 
-/// The table of points or of one of their rollups, in time partitions.
+/// The time-partitioned table of points or of one rollup.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct StorageLevel {
     /// `raw`, `1m`, `1h` or `1d`.
     pub level: &'static str,
     pub table: &'static str,
     pub partitions: Long,
-    /// With indexes.
+    /// Including indexes.
     pub bytes: Long,
-    /// Where the first partition begins.
+    /// The start of the first partition.
     pub oldest: Option<DateTime>,
-    /// Where the last partition ends.
+    /// The end of the last partition.
     pub newest: Option<DateTime>,
-    /// From now to this moment no partition is missing; null when that of the present is.
+    /// Partitions exist from now to this time; null if the current one is missing.
     pub made_ahead_until: Option<DateTime>,
 }
 
-/// What is older than `floor` was given up by retention.
+/// Retention has dropped everything older than `floor`.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct RetentionHorizon {
     pub stream: String,
@@ -53,12 +53,12 @@ pub struct RetentionHorizon {
     pub floor: DateTime,
 }
 
-/// Time partitions made ahead, and what is too old dropped: every ten minutes.
+/// A maintenance run: creates time partitions in advance and drops expired data, every ten minutes.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Maintenance {
     pub at: DateTime,
     pub outcome: MaintenanceOutcome,
-    /// Why it failed; it is tried again.
+    /// Why it failed; it is retried.
     pub error: Option<String>,
     /// Time partitions that were dropped.
     pub dropped_partitions: Long,
@@ -69,7 +69,7 @@ pub struct Maintenance {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub enum MaintenanceOutcome {
     Done,
-    /// Another node was at it.
+    /// Another node was running it.
     Elsewhere,
     Failed,
 }

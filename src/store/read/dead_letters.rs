@@ -18,7 +18,7 @@ pub struct DeadLetterFilter {
     pub topic: Option<String>,
     pub stream: Option<String>,
     pub reason: Option<String>,
-    /// Also those that a redrive has stored since.
+    /// Include those that a redrive has stored.
     pub resolved_too: bool,
 }
 
@@ -34,7 +34,7 @@ pub struct DeadLetter {
     pub topic: String,
     pub partition: i32,
     pub offset: i64,
-    /// The Kafka record's own time.
+    /// The timestamp of the Kafka record.
     pub recorded_at: Micros,
     pub key: Option<Vec<u8>>,
     /// Cut at 64 KiB, and absent beyond the quota; `payload_size` is that of the whole in bytes.
@@ -53,7 +53,7 @@ pub struct DeadLetterCount {
     pub topic: String,
     pub reason: String,
     pub count: i64,
-    /// When the newest of them failed last.
+    /// When the newest of them last failed.
     pub newest: Micros,
 }
 

@@ -24,7 +24,7 @@ const PROGRESS: &str = "select r.edge, i.pending, i.oldest, a.days, a.newest
 pub struct LevelStorage {
     pub level: Level,
     pub partitions: u64,
-    /// With indexes.
+    /// Including indexes.
     pub bytes: i64,
     /// What the first and the last partition reach from and to; `None` without partitions.
     pub since: Option<Micros>,
@@ -44,12 +44,12 @@ pub struct StreamHorizon {
 /// How far rollups and the archive have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Rollups hold everything before it but for what is pending.
+    /// Rollups are complete before this time, except for what is pending.
     pub edge: Micros,
     pub pending: i64,
     pub oldest_pending: Option<Micros>,
     pub archived_days: i64,
-    /// Where the newest archived day begins.
+    /// The start of the newest archived day.
     pub newest_archived: Option<Micros>,
 }
 
