@@ -52,7 +52,7 @@ impl World {
         };
         match Checked::of(request) {
             Ok(checked) if checked.is_subscription() => {
-                match crate::graphql::Operations::payloads(&self.api, checked, None)
+                match crate::graphql::Operations::payloads(&self.api, Ok(checked), None)
                     .next()
                     .now_or_never()
                 {
@@ -61,7 +61,7 @@ impl World {
                 }
             }
             Ok(checked) => {
-                let response = crate::graphql::Operations::answer(&self.api, checked).now_or_never()?;
+                let response = crate::graphql::Operations::answer(&self.api, Ok(checked)).now_or_never()?;
                 code(&response.errors)
             }
             Err(errors) => code(&errors).or(Some("uncoded".to_owned())),
