@@ -76,8 +76,8 @@ function Card({ panel, controller, actions, isNew }: Omit<Props, 'views'> & { co
             <Choice onClick={() => setEditing(!editing)}>{editing ? 'Close the editor' : 'Edit'}</Choice>
             <Choice onClick={() => setTable(!table)}>{table ? 'Hide the table' : 'Show as a table'}</Choice>
             {state.kind !== 'blank' && <Choice onClick={download}>Download as CSV</Choice>}
-            <Choice onClick={() => actions.move(-1)}>Move forward</Choice>
-            <Choice onClick={() => actions.move(1)}>Move back</Choice>
+            <Choice onClick={() => actions.move(-1)}>Move up</Choice>
+            <Choice onClick={() => actions.move(1)}>Move down</Choice>
             <Choice onClick={actions.duplicate}>Duplicate</Choice>
             <Choice onClick={actions.remove}>Remove</Choice>
           </Choices>

@@ -17,7 +17,7 @@ const METHOD_TITLES: Partial<Record<Method, string>> = {
 };
 const FILL_TITLES = {
   none: 'A gap',
-  null: 'A gap, told',
+  null: 'Show nulls',
   previous: 'The value before',
   linear: 'A straight line',
 } as const;
@@ -43,19 +43,19 @@ export function PanelEditor({ panel, onChange }: Props) {
         {isBuckets && (
           <>
             <Select
-              label="For each"
+              label="Resolution"
               value={panel.step ?? 'auto'}
-              options={[{ value: 'auto', title: 'pixel or two' }, ...STEP_CHOICES]}
+              options={[{ value: 'auto', title: 'auto' }, ...STEP_CHOICES]}
               onChange={(step) => set({ step: step === 'auto' ? undefined : step } as Partial<Panel>)}
             />
             <Select
-              label="Where no points are"
+              label="Gaps"
               value={panel.fill}
               options={FILLS.map((value) => ({ value, title: FILL_TITLES[value] }))}
               onChange={(fill) => set({ fill })}
             />
             <Grouping panel={panel} set={set} />
-            <Check label="Least and greatest as a band" checked={panel.band} onChange={(band) => set({ band })} />
+            <Check label="Min–max band" checked={panel.band} onChange={(band) => set({ band })} />
           </>
         )}
         <Row>
@@ -88,9 +88,9 @@ function Grouping({ panel: { group }, set }: { panel: Panel; set(change: Partial
   return (
     <Row>
       <Select
-        label="Join series"
+        label="Combine"
         value={across}
-        options={[{ value: 'none', title: 'not' }, ...ACROSS]}
+        options={[{ value: 'none', title: 'none' }, ...ACROSS]}
         onChange={(value) =>
           set({ group: value === 'none' ? undefined : { across: value, by: group?.by ?? [] } } as Partial<Panel>)
         }

@@ -28,7 +28,7 @@ export function TimeBar({ views }: { views: Views }) {
       <Button onClick={() => views.back()} aria-label="Back to the time shown before">
         ↶
       </Button>
-      <Menu title={isLive ? 'From – to' : `${time(view.from)} – ${time(view.to)}`}>
+      <Menu title={isLive ? 'Custom range' : `${time(view.from)} – ${time(view.to)}`}>
         <AbsoluteRange
           key={JSON.stringify(view)}
           view={view}

@@ -13,7 +13,7 @@ export function Home() {
   return (
     <div className="flex flex-col gap-4">
       <div className="flex items-baseline justify-between gap-3">
-        <h1 className="font-semibold text-lg">What flows right now</h1>
+        <h1 className="font-semibold text-lg">Overview</h1>
         <AsOf stale={stale} at={status?.at} />
       </div>
       {error && <Trouble error={error} onRetry={again} />}

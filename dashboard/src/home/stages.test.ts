@@ -3,12 +3,12 @@ import { flowInto, sentence, why } from './stages';
 
 test('the reason of the server goes before our own words', () => {
   expect(why({ name: 'STORE', state: 'STOPPED', why: 'Postgres is away.' })).toBe('Postgres is away.');
-  expect(why({ name: 'STORE', state: 'IDLE', why: null })).toBe('Nothing comes.');
-  expect(why({ name: 'STORE', state: 'RUNNING', why: null })).toBe('It keeps up.');
+  expect(why({ name: 'STORE', state: 'IDLE', why: null })).toBe('No records arriving.');
+  expect(why({ name: 'STORE', state: 'RUNNING', why: null })).toBe('Keeping up.');
 });
 
 test('without a subscriber nothing is to be delivered', () => {
-  expect(why({ name: 'LIVE', state: 'IDLE', why: null })).toBe('Nothing comes, or nobody listens.');
+  expect(why({ name: 'LIVE', state: 'IDLE', why: null })).toBe('No subscribers.');
 });
 
 test('only what flows moves', () => {

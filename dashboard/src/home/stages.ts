@@ -11,16 +11,16 @@ interface Words {
 
 export const STAGES: Record<StageName, Words> = {
   SOURCE: { title: 'Source', does: 'Reads records from Kafka', unit: 'records' },
-  TRANSFORM: { title: 'Transform', does: 'Makes points of records', unit: 'records' },
+  TRANSFORM: { title: 'Transform', does: 'Turns records into points', unit: 'records' },
   STORE: { title: 'Store', does: 'Commits points to Postgres', unit: 'points' },
   LIVE: { title: 'Live', does: 'Sends points to subscribers', unit: 'points' },
 };
 
 export const STAGE_STATES: Record<StageState, { tone: Tone; title: string; otherwise: string }> = {
-  IDLE: { tone: 'quiet', title: 'Idle', otherwise: 'Nothing comes.' },
-  RUNNING: { tone: 'good', title: 'Running', otherwise: 'It keeps up.' },
-  WAITING: { tone: 'warn', title: 'Waiting', otherwise: 'The stage behind it holds it up.' },
-  STOPPED: { tone: 'bad', title: 'Stopped', otherwise: 'It stands still.' },
+  IDLE: { tone: 'quiet', title: 'Idle', otherwise: 'No records arriving.' },
+  RUNNING: { tone: 'good', title: 'Running', otherwise: 'Keeping up.' },
+  WAITING: { tone: 'warn', title: 'Waiting', otherwise: 'The next stage is slower.' },
+  STOPPED: { tone: 'bad', title: 'Stopped', otherwise: 'Stopped.' },
 };
 
 export const PIPELINE_STATES: Record<PipelineState, { tone: Tone; title: string }> = {
@@ -33,7 +33,7 @@ export const PIPELINE_STATES: Record<PipelineState, { tone: Tone; title: string 
 /** Why a stage is as it is. */
 export function why({ name, state, why }: Pick<Stage, 'name' | 'why' | 'state'>): string {
   if (why) return why;
-  return name === 'LIVE' && state === 'IDLE' ? 'Nothing comes, or nobody listens.' : STAGE_STATES[state].otherwise;
+  return name === 'LIVE' && state === 'IDLE' ? 'No subscribers.' : STAGE_STATES[state].otherwise;
 }
 
 export type Flow = 'moving' | 'still' | 'blocked';

@@ -27,7 +27,7 @@ function Waiting() {
   const waiting = data?.deadLetterReasons.reduce((sum, reason) => sum + reason.count, 0);
   return (
     <Link href="/dead-letters" className="text-accent underline underline-offset-2">
-      {waiting === undefined ? 'see those that wait' : waiting === 0 ? 'none waits' : `${count(waiting)} wait`}
+      {waiting === undefined ? 'see waiting' : waiting === 0 ? 'none waiting' : `${count(waiting)} waiting`}
     </Link>
   );
 }

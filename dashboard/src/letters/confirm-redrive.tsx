@@ -48,7 +48,7 @@ function Question({ target, onAnswer }: { target: Target; onAnswer: Props['onAns
               value && <li key={part}>{`Only of the ${part} ${part === 'reason' ? explain(value).title : value}`}</li>
             );
           })}
-          {PARTS.every((part) => !target.filter[part]) && <li>Everything that waits, of all streams</li>}
+          {PARTS.every((part) => !target.filter[part]) && <li>All waiting, of all streams</li>}
         </ul>
       )}
       <p className="mb-4 text-muted">

@@ -42,7 +42,7 @@ export function FilterBar({ filter, counts, onChange }: Props) {
           checked={filter.resolved}
           onChange={(event) => onChange({ ...filter, resolved: event.target.checked })}
         />
-        Also resolved ones
+        Include resolved
       </label>
       {isNarrow(filter) && (
         <Button look="bare" onClick={() => onChange({ ...filter, stream: null, topic: null, reason: null })}>

@@ -49,7 +49,7 @@ export function LetterList({ letters, everything, isStale, more, onRedrive }: Pr
           Redrive selected ({count(chosen.length)})
         </Button>
         <Button disabled={everything.waiting === 0} onClick={() => onRedrive(everything)}>
-          Redrive all that wait ({count(everything.waiting)})
+          Redrive all waiting ({count(everything.waiting)})
         </Button>
       </div>
       <ul className="overflow-hidden rounded-lg border border-line bg-card">

@@ -6,7 +6,7 @@ type Gap = NonNullable<KeptQuery['pipeline']['gaps']>[number];
 
 export function Gaps({ gaps }: { gaps: readonly Gap[] }) {
   if (gaps.length === 0) {
-    return <p className="text-muted">None. Kafka has had every offset when it was due.</p>;
+    return <p className="text-muted">No offsets lost.</p>;
   }
   return (
     <table className="w-full">

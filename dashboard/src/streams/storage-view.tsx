@@ -31,7 +31,7 @@ function Levels({ levels }: Pick<Storage, 'levels'>) {
           <th className="py-1 pl-3 text-right font-normal">Partitions</th>
           <th className={`${WIDE} font-normal`}>From</th>
           <th className={`${WIDE} font-normal`}>To</th>
-          <th className={`${WIDE} font-normal`}>Made ahead until</th>
+          <th className={`${WIDE} font-normal`}>Created until</th>
         </tr>
       </thead>
       <tbody>

@@ -14,14 +14,14 @@ export function storageSentences(storage: Storage): string[] {
 
 function partitions({ levels }: Storage): string[] {
   const without = levels.filter(({ madeAheadUntil }) => madeAheadUntil == null);
-  return without.map(({ level }) => `${levelTitle(level)}: the partition for now is missing.`);
+  return without.map(({ level }) => `${levelTitle(level)}: the current partition is missing.`);
 }
 
 function rollups({ rollupEdge, pendingInvalidations: pending, oldestPending }: Storage): string {
   const edge = `Rollups are complete up to ${moment(rollupEdge)}`;
   if (pending === 0) return `${edge}.`;
   const since = oldestPending == null ? '' : `, from ${moment(oldestPending)} on`;
-  return `${edge}, but for ${some(pending, 'commit that they have', 'commits that they have')} yet to take in${since}.`;
+  return `${edge}, except for ${some(pending, 'pending commit', 'pending commits')}${since}.`;
 }
 
 function archive({ archivedDays, newestArchivedDay }: Storage): string {
@@ -31,14 +31,14 @@ function archive({ archivedDays, newestArchivedDay }: Storage): string {
 }
 
 function maintenance(run: Storage['maintenance']): string {
-  if (!run) return 'This node has not looked after the partitions yet.';
+  if (!run) return 'No maintenance on this node yet.';
   const at = moment(run.at);
   switch (run.outcome) {
     case 'DONE':
-      return `Looked after at ${at}: ${some(run.droppedPartitions, 'partition', 'partitions')} dropped, ${some(run.expiredRows, 'row', 'rows')} deleted.`;
+      return `Last maintenance at ${at}: ${some(run.droppedPartitions, 'partition', 'partitions')} dropped, ${some(run.expiredRows, 'row', 'rows')} deleted.`;
     case 'ELSEWHERE':
-      return `Looked after by another node at ${at}.`;
+      return `Last maintenance by another node at ${at}.`;
     case 'FAILED':
-      return `Looking after it failed at ${at}, and is tried again: ${run.error ?? 'no reason is known'}.`;
+      return `Maintenance failed at ${at} and will be retried: ${run.error ?? 'unknown reason'}.`;
   }
 }

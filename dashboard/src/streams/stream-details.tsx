@@ -30,8 +30,8 @@ export function StreamDetails({ row, settings }: Props) {
           pairs={[
             ['Records read', `${count(stream.records)}${perSecond(rates?.records)}`],
             ['Points stored', `${count(stream.stored)}${perSecond(rates?.stored)}`],
-            ['Of them in place of an older value', count(stream.replaced)],
-            ['Left out, a newer value was there', count(stream.lost)],
+            ['Replaced', count(stream.replaced)],
+            ['Superseded', count(stream.lost)],
             ['Dead letters', `${count(stream.deadLetters)}${perSecond(rates?.deadLetters)}`],
           ]}
         >
@@ -45,7 +45,7 @@ export function StreamDetails({ row, settings }: Props) {
         {settings ? (
           <Pairs title="Settings" pairs={settingsInWords(settings)} />
         ) : (
-          <Loading label="The settings are on their way" className="h-56" />
+          <Loading label="Loading settings" className="h-56" />
         )}
       </div>
       <Partitions stream={stream.name} partitions={partitions} />

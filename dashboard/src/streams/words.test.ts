@@ -30,26 +30,23 @@ test('settings are told in words', () => {
   expect(said(settings, 'Time')).toBe('when, numbers in milliseconds');
   expect(said(settings, 'Labels')).toBe('site, device');
   expect(said(settings, 'When a field is missing')).toBe('the record becomes a dead letter');
-  expect(said(settings, 'Size of a record at most')).toBe('1 MiB');
+  expect(said(settings, 'Maximum record size')).toBe('1 MiB');
 });
 
 test('values are told by the names of their metrics', () => {
   expect(said(settings, 'Values')).toBe('plant_temperature, plant_vibration');
 });
 
-test('what is kept for ever is told only where something is not', () => {
+test('what is kept forever is told only where something is not', () => {
   const ages = (...retention: SettingsFragment['retention']) => said({ ...settings, retention }, 'Keeps');
-  expect(said(settings, 'Keeps')).toBe('Points: 90d; the rest for ever');
-  expect(ages({ level: 'raw', keep: '90d' })).toBe('Points: 90d');
-  expect(ages({ level: 'raw', keep: null })).toBe('everything, for ever');
+  expect(said(settings, 'Keeps')).toBe('Points: 90 d; the rest forever');
+  expect(ages({ level: 'raw', keep: '90d' })).toBe('Points: 90 d');
+  expect(ages({ level: 'raw', keep: null })).toBe('everything, forever');
 });
 
 test('a stream without a mapping takes what the records say', () => {
   const bare = { ...settings, labels: [], values: [] };
-  expect(['Labels', 'Values'].map((title) => said(bare, title))).toEqual([
-    'those of the record',
-    'those of the record',
-  ]);
+  expect(['Labels', 'Values'].map((title) => said(bare, title))).toEqual(['from the record', 'from the record']);
 });
 
 test('words that are not known here are passed on', () => {

@@ -13,13 +13,16 @@ export const levelTitle = (level: string): string => LEVELS[level] ?? level;
 
 const UNITS: Record<string, string> = { s: 'seconds', ms: 'milliseconds', us: 'microseconds', ns: 'nanoseconds' };
 const ON_OFFSET_LOST: Record<string, string> = {
-  stop: 'the partition stands still',
-  jump: 'it goes on behind the gap',
+  stop: 'the partition stops',
+  jump: 'skips the gap',
 };
 const ON_MISSING: Record<string, string> = {
   dead_letter: 'the record becomes a dead letter',
-  skip: 'that value or label is left out',
+  skip: 'that value or label is omitted',
 };
+
+/** `1day` as `1 day`. */
+const spaced = (span: string): string => span.replace(/(\d)([a-z])/g, '$1 $2');
 
 /** Pairs of a title and what is set. */
 export function settingsInWords(settings: SettingsFragment): [string, string][] {
@@ -28,29 +31,26 @@ export function settingsInWords(settings: SettingsFragment): [string, string][] 
   const { onMissing, onOffsetLost, acceptPast, acceptFuture, retention } = settings;
   return [
     ['Topic', topic],
-    ['Topic of redriven dead letters', redriveTopic],
+    ['Redrive topic', redriveTopic],
     ['Partitions when created', String(partitions)],
     ['Format', format],
     ['Time', `${timeField}, numbers in ${UNITS[timeUnit] ?? timeUnit}`],
-    ['Accepted times', `up to ${acceptPast} before the record's, ${acceptFuture} after it`],
-    ['Labels', labels.length > 0 ? labels.join(', ') : 'those of the record'],
-    [
-      'Values',
-      values.length > 0 ? values.map((value) => `${metricPrefix}_${value}`).join(', ') : 'those of the record',
-    ],
+    ['Accepted times', `up to ${spaced(acceptPast)} before the record's, ${spaced(acceptFuture)} after it`],
+    ['Labels', labels.length > 0 ? labels.join(', ') : 'from the record'],
+    ['Values', values.length > 0 ? values.map((value) => `${metricPrefix}_${value}`).join(', ') : 'from the record'],
     ['When a field is missing', ON_MISSING[onMissing] ?? onMissing],
     ['Starts at', start],
     ['When an offset is lost', ON_OFFSET_LOST[onOffsetLost] ?? onOffsetLost],
     ['Keeps', keeps(retention)],
-    ['Series at most', count(maxSeries)],
-    ['Size of a record at most', bytes(maxRecordBytes)],
+    ['Maximum series', count(maxSeries)],
+    ['Maximum record size', bytes(maxRecordBytes)],
   ];
 }
 
 function keeps(retention: SettingsFragment['retention']): string {
-  const limited = retention.flatMap(({ level, keep }) => (keep ? [`${levelTitle(level)}: ${keep}`] : []));
-  if (limited.length === 0) return 'everything, for ever';
-  return [...limited, ...(limited.length < retention.length ? ['the rest for ever'] : [])].join('; ');
+  const limited = retention.flatMap(({ level, keep }) => (keep ? [`${levelTitle(level)}: ${spaced(keep)}`] : []));
+  if (limited.length === 0) return 'everything, forever';
+  return [...limited, ...(limited.length < retention.length ? ['the rest forever'] : [])].join('; ');
 }
 
 export const offsetsLost = (gap: { fromOffset: number; toOffset: number }): number => gap.toOffset - gap.fromOffset;
