@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::series::Series;
 use super::time::Micros;
 
@@ -18,7 +20,7 @@ pub struct StoredSeries {
 }
 
 /// One committed point with the position that put it there.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoredPoint {
     /// Index into [`Stored::series`].
     pub series: u32,
@@ -29,7 +31,7 @@ pub struct StoredPoint {
 }
 
 /// A committed range of one partition: exactly the compare-and-set pair of its commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Range {
     pub partition_id: PartitionId,
     pub from: i64,
