@@ -1,7 +1,8 @@
 //! Errors of which nobody knows whether they pass are waited out for a while, then they are final.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -20,7 +21,7 @@ impl Doubt {
     /// It happened (again); true when it has for too long. One that comes long after the last is a
     /// first one, also where nothing was stored in between.
     pub fn is_over(&self, now: Instant) -> bool {
-        let mut streak = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut streak = self.0.lock();
         let before = streak
             .take()
             .filter(|streak| now.duration_since(streak.last) <= PATIENCE);
@@ -31,7 +32,7 @@ impl Doubt {
 
     /// Something was stored.
     pub fn settled(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.0.lock() = None;
     }
 }
 

@@ -5,10 +5,11 @@
 //! which the poll thread follows. While Postgres is away the state stays as it is.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 
@@ -78,7 +79,7 @@ impl Pausing {
 
     /// Too many records of this stream fail.
     pub fn pause(&self, stream: &str, why: String) {
-        self.fresh().insert(stream.to_owned(), why.clone());
+        self.0.fresh.lock().insert(stream.to_owned(), why.clone());
         self.0.status.update(|snapshot| {
             snapshot
                 .streams
@@ -92,7 +93,7 @@ impl Pausing {
         let resumed = timeout(ANSWER_WITHIN, async {
             let _one = self.0.resuming.acquire().await;
             let pauses = Pauses::connect(&self.0.database).await?;
-            let here = self.fresh().remove(stream).is_some();
+            let here = self.0.fresh.lock().remove(stream).is_some();
             let resumed = pauses.resume(stream).await? || here;
             self.look(&pauses).await?;
             Ok(resumed)
@@ -122,12 +123,12 @@ impl Pausing {
             Some(pauses) => pauses,
             none => none.insert(Pauses::connect(&self.0.database).await?),
         };
-        let fresh = self.fresh().clone();
+        let fresh = self.0.fresh.lock().clone();
         for (stream, why) in fresh {
             if let Some(plan) = self.0.plans.iter().find(|(name, _)| *name == stream) {
                 pauses.begin(plan, &why, self.0.first).await?;
             }
-            let mut fresh = self.fresh();
+            let mut fresh = self.0.fresh.lock();
             if fresh.get(&stream) == Some(&why) {
                 fresh.remove(&stream);
             }
@@ -137,7 +138,7 @@ impl Pausing {
 
     async fn look(&self, pauses: &Pauses) -> Result<(), WriteError> {
         let current = pauses.current(&self.0.plans).await?;
-        let fresh = self.fresh();
+        let fresh = self.0.fresh.lock();
         self.0.status.update(|snapshot| {
             for (stream, _) in &self.0.plans {
                 if fresh.contains_key(stream) {
@@ -150,10 +151,6 @@ impl Pausing {
             }
         });
         Ok(())
-    }
-
-    fn fresh(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
-        self.0.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The cache in this process: one bounded map.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::{Epoch, Latest, Lookup, Verdict, judge, newest};
 use crate::data::{SeriesId, Stored};
@@ -34,7 +35,7 @@ impl LocalLatest {
     }
 
     pub fn offer(&self, stored: &Stored) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         if inner.entries.is_empty() {
             return;
         }
@@ -44,7 +45,7 @@ impl LocalLatest {
     }
 
     pub fn lookup(&self, series: &[SeriesId]) -> Lookup {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let mut lookup = Lookup::default();
         for id in series {
             match inner.entries.get(id) {
@@ -66,7 +67,7 @@ impl LocalLatest {
     }
 
     pub fn put_back(&self, epoch: &Epoch, entries: &[Latest]) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         if epoch.0 != inner.epoch.to_string() {
             return;
         }
@@ -76,11 +77,7 @@ impl LocalLatest {
     }
 
     pub fn invalidate(&self) {
-        self.lock().renew();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().renew();
     }
 }
 

@@ -3,8 +3,10 @@
 //! An actix mailbox does not push back; this does. Only the poll thread waits here, so a plain
 //! condition variable serves.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 #[derive(Debug)]
 pub struct Credits {
@@ -67,12 +69,10 @@ impl Credits {
     /// large batch can pass alone.
     pub fn acquire(self: &Arc<Self>, bytes: usize, patience: Duration) -> Option<Permit> {
         let bytes = bytes.clamp(1, self.total);
-        let mut held = self.lock();
+        let mut held = self.held.lock();
         held.wanted = bytes;
-        let (mut held, _) = self
-            .returned
-            .wait_timeout_while(held, patience, |held| held.all() + bytes > self.total)
-            .unwrap_or_else(PoisonError::into_inner);
+        let is_full = |held: &mut Held| held.all() + bytes > self.total;
+        self.returned.wait_while_for(&mut held, is_full, patience);
         if held.all() + bytes > self.total {
             return None;
         }
@@ -86,11 +86,11 @@ impl Credits {
     }
 
     pub fn held(&self) -> usize {
-        self.lock().all()
+        self.held.lock().all()
     }
 
     pub fn by_stage(&self) -> Held {
-        *self.lock()
+        *self.held.lock()
     }
 
     pub fn total(&self) -> usize {
@@ -99,22 +99,17 @@ impl Credits {
 
     /// Waits up to `patience` until nothing is held; tells whether that came true.
     pub fn wait_idle(&self, patience: Duration) -> bool {
-        let (held, _) = self
-            .returned
-            .wait_timeout_while(self.lock(), patience, |held| held.all() > 0)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.held.lock();
+        self.returned
+            .wait_while_for(&mut held, |held| held.all() > 0, patience);
         held.all() == 0
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Permit {
     /// The batch is transformed: from now on the store holds its bytes.
     pub fn pass_to_store(&mut self) {
-        let mut held = self.from.lock();
+        let mut held = self.from.held.lock();
         *held.of(self.stage) -= self.bytes;
         self.stage = Stage::Store;
         *held.of(self.stage) += self.bytes;
@@ -123,7 +118,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        *self.from.lock().of(self.stage) -= self.bytes;
+        *self.from.held.lock().of(self.stage) -= self.bytes;
         self.from.returned.notify_all();
     }
 }

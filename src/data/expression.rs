@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock};
 
+use parking_lot::Mutex;
 use regex_automata::dfa::{Automaton, StartKind, dense, sparse};
 use regex_automata::nfa::thompson;
 use regex_automata::{Anchored, Input, MatchKind};
@@ -107,7 +108,7 @@ impl Expressions {
         if text.len() > TEXT_MAX {
             return Err(Unusable::Refused(format!("longer than {TEXT_MAX} bytes")));
         }
-        if let Some(known) = self.lock().get(text) {
+        if let Some(known) = self.known.lock().get(text) {
             return known.get();
         }
         // Without the lock: others go on meanwhile.
@@ -122,19 +123,15 @@ impl Expressions {
                 None => return Err(Unusable::Refused(why)),
             },
         };
-        self.lock().entry(text.into()).or_insert(new).get()
+        self.known.lock().entry(text.into()).or_insert(new).get()
     }
 
     /// Forgets those that nobody uses when there is no room.
     fn reserve(&self, weight: usize) -> Option<Reserved> {
         self.budget.reserve(weight).or_else(|| {
-            self.lock().retain(|_, known| known.is_in_use());
+            self.known.lock().retain(|_, known| known.is_in_use());
             self.budget.reserve(weight)
         })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -381,7 +378,7 @@ mod tests {
             all.get(&format!("({n}")).unwrap_err();
         }
         // What was refused is remembered as well.
-        assert!(matches!(all.lock().get("(19"), Some(Known::Refused { .. })));
+        assert!(matches!(all.known.lock().get("(19"), Some(Known::Refused { .. })));
         assert!(all.budget.used() <= all.budget.limit());
         assert!(Arc::ptr_eq(&first, &all.get("abc").unwrap()));
         let mut held = Vec::new();

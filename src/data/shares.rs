@@ -4,9 +4,10 @@
 //! cheap ones always pass. Nobody waits longer than the patience, and only so many wait.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::client::ClientKey;
@@ -81,7 +82,7 @@ impl Shares {
     /// When too many wait already, or the wait was too long.
     pub async fn turn(self: &Arc<Self>, client: ClientKey, class: Class) -> Result<Turn, Overloaded> {
         let turn = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             // Whoever waits could not begin either: nobody is overtaken.
             if state.may_begin(&self.limits, client, class) {
                 state.begin(client, class);
@@ -92,13 +93,13 @@ impl Shares {
         match tokio::time::timeout(self.limits.patience, turn).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => Err(Overloaded {
-                own_share: self.lock().has_any(client),
+                own_share: self.state.lock().has_any(client),
             }),
         }
     }
 
     fn end(self: &Arc<Self>, client: ClientKey, class: Class) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.end(client, class);
         while state.waiting > 0
             && let Some((next, class)) = state.next(&self.limits)
@@ -114,10 +115,6 @@ impl Shares {
                 state.end(next, class);
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -353,8 +350,8 @@ mod tests {
         let other = shares.turn(client(2), Class::Cheap).await.unwrap_err();
         assert_eq!((own.own_share, other.own_share), (true, false));
         drop(all);
-        assert!(shares.lock().clients.is_empty());
-        assert_eq!(shares.lock().waiting, 0);
+        assert!(shares.state.lock().clients.is_empty());
+        assert_eq!(shares.state.lock().waiting, 0);
     }
 
     #[tokio::test]
@@ -374,6 +371,6 @@ mod tests {
         drop(is_ready(&mut next).expect("a turn"));
         drop(given);
         drop(turn(&shares, 5, Class::Cheap));
-        assert!(shares.lock().clients.is_empty());
+        assert!(shares.state.lock().clients.is_empty());
     }
 }

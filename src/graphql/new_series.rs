@@ -5,10 +5,11 @@
 //! cannot fill the catalogue faster than somebody would notice.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_graphql::Error;
+use parking_lot::Mutex;
 
 use super::errors::Code;
 use super::services::{overloaded, read_error};
@@ -44,7 +45,7 @@ impl NewSeries {
         max: u64,
     ) -> Result<(), Error> {
         let keys: Vec<String> = {
-            let mut minute = self.lock();
+            let mut minute = self.0.lock();
             minute.turn(Instant::now());
             keys.into_iter()
                 .filter(|key| !minute.knows(stream, key))
@@ -66,7 +67,7 @@ impl NewSeries {
         if all > max {
             return Err(too_many(stream, max, new.len()));
         }
-        let mut minute = self.lock();
+        let mut minute = self.0.lock();
         let (count, bytes) = (new.len(), new.iter().map(String::len).sum::<usize>());
         if minute.count + count > PER_MINUTE || minute.bytes + bytes > BYTES_PER_MINUTE {
             return Err(overloaded(
@@ -91,7 +92,7 @@ impl NewSeries {
         if new.is_empty() {
             return Ok((new, 0));
         }
-        let waiting = self.lock().waiting(stream);
+        let waiting = self.0.lock().waiting(stream);
         let stored = reader.stream_series(stream, max).await?;
         let all = |waiting: usize| stored + (waiting + new.len()) as u64;
         if all(waiting.len()) <= max {
@@ -101,10 +102,6 @@ impl NewSeries {
         // Most of them are stored by now, and counted already.
         let all = all(reader.unknown_series(waiting).await?.len());
         Ok((new, all))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Minute> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

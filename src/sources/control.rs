@@ -2,9 +2,10 @@
 //! up nor block the caller.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::data::Share;
@@ -42,18 +43,18 @@ impl Control {
     }
 
     pub fn take(&self) -> Requests {
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut requests = self.requests.lock();
         self.waiting.store(false, Ordering::Relaxed);
         requests.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The thread ended. Whoever still waits for a drain learns by this that there is none.
     pub fn end(&self) {
-        *self.requests.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.requests.lock() = None;
     }
 
     pub fn ask(&self, change: impl FnOnce(&mut Requests)) {
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut requests = self.requests.lock();
         let Some(requests) = requests.as_mut() else {
             return;
         };

@@ -8,9 +8,10 @@
 //! the status, while the others run.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
@@ -99,7 +100,7 @@ impl Context {
 
     pub fn take_changes(&self) -> Vec<Change> {
         self.changed.store(false, Ordering::Relaxed);
-        std::mem::take(&mut lock(&self.changes))
+        std::mem::take(&mut self.changes.lock())
     }
 
     /// Takes every partition of these topics out of status and metrics.
@@ -123,7 +124,7 @@ impl Context {
     }
 
     fn tell(&self, change: Change) {
-        lock(&self.changes).push(change);
+        self.changes.lock().push(change);
         self.changed.store(true, Ordering::Relaxed);
     }
 
@@ -136,7 +137,7 @@ impl Context {
         });
         match outcome {
             Ok(owned) => {
-                let mut reading = lock(&self.reading);
+                let mut reading = self.reading.lock();
                 if !cooperative {
                     reading.clear();
                 }
@@ -162,7 +163,7 @@ impl Context {
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, gone: &TopicPartitionList) {
         let gone: Vec<(String, i32)> = places(gone);
-        let mut reading = lock(&self.reading);
+        let mut reading = self.reading.lock();
         let mut list = TopicPartitionList::new();
         for (topic, partition) in gone.iter().filter(|place| reading.contains(place)) {
             list.add_partition(topic, *partition);
@@ -212,7 +213,7 @@ impl Context {
         marks: Watermarks,
     ) -> Result<Option<Owned>, Failure> {
         let place = topic.place(partition, &found.id);
-        let mut ledger = lock(&self.ledger);
+        let mut ledger = self.ledger.lock();
         let mut claim = ledger.claim(place)?;
         if claim == Claim::New {
             let first = offsets::first_offsets(
@@ -373,8 +374,4 @@ fn warn_of_jump(place: Place<'_>, claimed: Claimed, to: i64) {
         to,
         "OFFSET_LOST: skipping to the first offset that Kafka has"
     );
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

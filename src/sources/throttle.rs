@@ -6,8 +6,8 @@
 //! applied to the whole topic, because the partition is not known before the send.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// Two fifths of what a partition of the in-process cluster keeps (5 MiB, 100,000 records): the
@@ -69,7 +69,7 @@ impl Throttle {
 
     /// Everything below `to` is in Postgres.
     pub fn committed(&self, topic: &str, partition: i32, to: i64) {
-        let mut topics = self.lock();
+        let mut topics = self.topics.lock();
         let Some(topic) = topics.get_mut(topic) else {
             return;
         };
@@ -84,7 +84,7 @@ impl Throttle {
     }
 
     fn try_take(&self, topic: &str, bytes: usize) -> bool {
-        let mut topics = self.lock();
+        let mut topics = self.topics.lock();
         // The entry of a topic is made once; asking by &str first saves an allocation per record.
         if !topics.contains_key(topic) {
             topics.insert(topic.to_owned(), Topic::default());
@@ -100,16 +100,12 @@ impl Throttle {
         topic.bytes += bytes;
         true
     }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Topic>> {
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Reservation<'_> {
     /// The record stands at `offset`: the room is taken until a commit passes it.
     pub fn placed(mut self, partition: i32, offset: i64) {
-        let mut topics = self.throttle.lock();
+        let mut topics = self.throttle.topics.lock();
         let Some(topic) = topics.get_mut(&self.topic) else {
             return;
         };
@@ -127,7 +123,7 @@ impl Drop for Reservation<'_> {
         if !self.open {
             return;
         }
-        if let Some(topic) = self.throttle.lock().get_mut(&self.topic) {
+        if let Some(topic) = self.throttle.topics.lock().get_mut(&self.topic) {
             topic.records -= 1;
             topic.bytes -= self.bytes;
         }

@@ -6,8 +6,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -54,7 +55,7 @@ pub struct Place {
 
 impl Delivered {
     pub fn join(&self, subscription: Arc<dyn Counted>) -> Place {
-        let mut sums = self.lock();
+        let mut sums = self.0.lock();
         let id = sums.next_id;
         sums.next_id += 1;
         sums.running.insert(id, subscription);
@@ -64,25 +65,21 @@ impl Delivered {
 
     /// Over all subscriptions there ever were.
     pub fn counts(&self) -> Counts {
-        let sums = self.lock();
+        let sums = self.0.lock();
         let running = sums.running.values().map(|one| one.counts());
         running.fold(sums.gone, Counts::plus)
     }
 
     /// How full the fullest outbox is, 0 to 1.
     pub fn fullest(&self) -> f64 {
-        let sums = self.lock();
+        let sums = self.0.lock();
         sums.running.values().map(|one| one.fill()).fold(0.0, f64::max)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Sums> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut sums = self.delivered.lock();
+        let mut sums = self.delivered.0.lock();
         if let Some(one) = sums.running.remove(&self.id) {
             sums.gone = sums.gone.plus(one.counts());
         }

@@ -4,8 +4,9 @@
 //! sixteenth too large, and a record costs an addition under a lock that is taken once a batch.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -52,7 +53,7 @@ pub struct Latency {
 impl EndToEnd {
     /// Counts records by their timestamps; one from the future took no time.
     pub fn note(&self, committed: Micros, recorded: impl Iterator<Item = Micros>) {
-        let second = &mut self.lock().second;
+        let second = &mut self.0.lock().second;
         for recorded in recorded {
             second.add(u64::try_from(committed.0.saturating_sub(recorded.0)).unwrap_or(0));
         }
@@ -60,14 +61,10 @@ impl EndToEnd {
 
     /// Of the records since the last call; `None` without records.
     pub fn take(&self) -> Option<Latency> {
-        let mut counted = self.lock();
+        let mut counted = self.0.lock();
         let second = std::mem::take(&mut counted.second);
         counted.before.merge(&second);
         second.latency()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Counted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -153,7 +150,7 @@ impl Collector for EndToEnd {
 impl EncodeMetric for EndToEnd {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         let all = {
-            let counted = self.lock();
+            let counted = self.0.lock();
             let mut all = counted.before.clone();
             all.merge(&counted.second);
             all

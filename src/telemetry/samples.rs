@@ -2,7 +2,9 @@
 //! minutes.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::{Latency, Metrics, Status};
 use crate::data::Micros;
@@ -84,7 +86,7 @@ impl Samples {
         sample.outboxes = self.metrics.delivered.fullest();
         let dead_letters = self.metrics.flow.dead_letters.get();
 
-        let mut kept = self.lock();
+        let mut kept = self.kept.lock();
         sample.flow = flow.minus(kept.flow);
         sample.dead_letters = dead_letters - kept.dead_letters;
         (kept.flow, kept.dead_letters) = (flow, dead_letters);
@@ -96,27 +98,27 @@ impl Samples {
 
     /// The last second.
     pub fn last(&self) -> Sample {
-        let last = self.lock().samples.back().copied();
+        let last = self.kept.lock().samples.back().copied();
         last.unwrap_or_else(|| self.at_rest(Micros::now()))
     }
 
     /// Oldest first.
     pub fn all(&self) -> Vec<Sample> {
-        self.lock().samples.iter().copied().collect()
+        self.kept.lock().samples.iter().copied().collect()
     }
 
     /// Since the node started. What was delivered is a second old at most: to add it up, every
     /// subscriber is asked.
     pub fn totals(&self) -> Flow {
         Flow {
-            delivered: self.lock().flow.delivered,
+            delivered: self.kept.lock().flow.delivered,
             ..self.passed()
         }
     }
 
     /// Over the last ten seconds.
     pub fn rates(&self) -> Rates {
-        let kept = self.lock();
+        let kept = self.kept.lock();
         let recent = kept.samples.iter().rev().take(RECENT);
         let seconds = recent.len().max(1) as f64;
         let rate = |count: fn(&Flow) -> u64| {
@@ -154,10 +156,6 @@ impl Samples {
             stored: flow.stored.get(),
             delivered: 0,
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

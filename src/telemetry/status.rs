@@ -1,7 +1,9 @@
 //! What runs now and what is missing: read by `/readyz`, the `pipeline` query and the supervisor.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::data::{Credits, Micros};
 
@@ -119,36 +121,32 @@ impl Snapshot {
 
 impl Status {
     pub fn snapshot(&self) -> Snapshot {
-        self.lock().clone()
+        self.0.lock().clone()
     }
 
     pub fn update<T>(&self, change: impl FnOnce(&mut Snapshot) -> T) -> T {
-        change(&mut self.lock())
+        change(&mut self.0.lock())
     }
 
     /// Declares a need before it is met.
     pub fn expect(&self, need: &'static str) {
-        self.lock().needs.insert(need, Some(STARTING.to_owned()));
+        self.0.lock().needs.insert(need, Some(STARTING.to_owned()));
     }
 
     /// Until then nothing can be read from Postgres, whether it is there or not.
     pub fn is_without_tables(&self) -> bool {
-        self.lock().without_tables
+        self.0.lock().without_tables
     }
 
     pub fn is_paused(&self, stream: &str) -> bool {
-        matches!(self.lock().streams.get(stream), Some(StreamState::Paused(_)))
+        matches!(self.0.lock().streams.get(stream), Some(StreamState::Paused(_)))
     }
 
     pub fn well(&self, need: &'static str) {
-        self.lock().needs.insert(need, None);
+        self.0.lock().needs.insert(need, None);
     }
 
     pub fn trouble(&self, need: &'static str, why: impl Into<String>) {
-        self.lock().needs.insert(need, Some(why.into()));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Snapshot> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().needs.insert(need, Some(why.into()));
     }
 }

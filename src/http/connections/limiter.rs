@@ -1,7 +1,9 @@
 //! A bound for each client and one over all, in connections or in bytes.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::data::{Budget, ClientKey, Reserved};
 use crate::http::error::HttpError;
@@ -77,10 +79,6 @@ impl ClientLimiter {
         permit.resize(amount)?;
         Ok(permit)
     }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<ClientKey, usize>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl ClientPermit {
@@ -88,7 +86,7 @@ impl ClientPermit {
     /// What it would grow by is not left; it stays as it was.
     pub fn resize(&mut self, amount: usize) -> Result<(), Full> {
         let before = self.taken.amount();
-        let mut held = (self.of.most > 0).then(|| self.of.lock());
+        let mut held = (self.of.most > 0).then(|| self.of.held.lock());
         let others = match &held {
             Some(held) => held.get(&self.client).copied().unwrap_or(0) - before,
             None => 0,
@@ -147,7 +145,7 @@ mod tests {
         let limiter = ClientLimiter::new(3, 5);
         drop(limiter.take(at("10.0.0.1"), 3).unwrap());
         assert_eq!(limiter.take(at("10.0.0.1"), 4).unwrap_err(), Full::Client);
-        assert!(limiter.lock().is_empty());
+        assert!(limiter.held.lock().is_empty());
         assert_eq!(limiter.all.used(), 0);
     }
 
@@ -155,7 +153,7 @@ mod tests {
     fn without_a_limit_by_client_only_the_whole_counts() {
         let limiter = ClientLimiter::new(0, 5);
         let _held: Vec<ClientPermit> = (0..5).map(|_| limiter.take(at("10.0.0.1"), 1).unwrap()).collect();
-        assert!(limiter.lock().is_empty());
+        assert!(limiter.held.lock().is_empty());
         assert_eq!(limiter.take(at("10.0.0.1"), 1).unwrap_err(), Full::All);
     }
 }

@@ -11,10 +11,11 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use rustix::process::{Pid, Signal};
 
 use super::binaries::Binaries;
@@ -189,16 +190,13 @@ impl Drop for Postmaster {
 
 impl Ended {
     fn set(&self) {
-        *self.flag.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.flag.lock() = true;
         self.changed.notify_all();
     }
 
     fn within(&self, patience: Duration) -> bool {
-        let flag = self.flag.lock().unwrap_or_else(PoisonError::into_inner);
-        let (flag, _) = self
-            .changed
-            .wait_timeout_while(flag, patience, |ended| !*ended)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut flag = self.flag.lock();
+        self.changed.wait_while_for(&mut flag, |ended| !*ended, patience);
         *flag
     }
 }
