@@ -233,7 +233,7 @@ impl App {
             // At whatever it is: a copy that was not recorded is made again.
             archiver.stop();
         }
-        // Those who listen hear of it even if Postgres is away and nothing more can be stored.
+        // Subscribers are notified even if Postgres is unavailable and nothing more can be stored.
         let farewell = self.drain + FAREWELL;
         let stopped = stage("the pipeline", self.supervisor.send(Stop));
         let stored = timeout(STOP_WITHIN.saturating_sub(farewell), stopped)

@@ -139,7 +139,7 @@ async fn until_stopped(mut app: App) -> Result<()> {
     let insisted = async {
         // A shell and `timeout` signal the process and its group: both mean the first time.
         tokio::time::sleep(SAME_SIGNAL).await;
-        // Made anew: the first ones remember what came meanwhile.
+        // New ones, since the first ones remember signals that arrived meanwhile.
         let again = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
         let (Ok(mut terminate), Ok(mut interrupt)) = again else {
             return std::future::pending().await;

@@ -55,7 +55,7 @@ pub fn configure(mut config: Config) -> Config {
     config
 }
 
-/// Sends for ever; a failure ends the replay, not the program.
+/// Sends forever; a failure ends the replay, not the program.
 pub async fn replay(producer: Arc<Producer>, pace: Duration) {
     let parsed: Result<Vec<_>, _> = RECORDINGS
         .iter()

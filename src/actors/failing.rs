@@ -30,7 +30,8 @@ impl FailingStreams {
         }
     }
 
-    /// Takes in one batch's outcome; says why when the stream is over the limit, and then judges anew.
+    /// Counts the outcome of one batch; returns why when the stream exceeds the limit, and then
+    /// starts counting again.
     pub fn note(&mut self, stream: &Arc<str>, records: usize, failed: usize) -> Option<String> {
         let recent = self.streams.entry(Arc::clone(stream)).or_default();
         recent.batches.push_back((records, failed));
@@ -70,7 +71,7 @@ mod tests {
         assert_eq!(failing.note(&stream, 50, 50), None);
         let why = failing.note(&stream, 10, 1).unwrap();
         assert!(why.starts_with("51 of its last 60 records"), "{why}");
-        // From then on it is judged anew.
+        // Counting starts again from here.
         assert_eq!(failing.note(&stream, 50, 50), None);
         failing.forget(&stream);
         assert_eq!(failing.note(&stream, 50, 50), None);

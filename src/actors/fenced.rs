@@ -25,7 +25,7 @@ impl Fenced {
         }
     }
 
-    /// Forgets those that Kafka has taken away, or that were claimed anew.
+    /// Forgets those that Kafka revoked or that were claimed again.
     pub fn retain(&mut self, still: impl Fn(&Claimed) -> bool) {
         self.since.retain(|claimed, _| still(claimed));
     }

@@ -45,7 +45,7 @@ pub struct Pipeline {
     pub cache: LatestCache,
     pub doubt: Arc<Doubt>,
     pub bus: Option<Arc<Bus>>,
-    /// Told to whoever speaks to Redis, once the tables are there.
+    /// Sent to the users of Redis once the tables exist.
     pub installation: watch::Sender<Option<Installation>>,
     pub pausing: Pausing,
     pub metrics: Arc<Metrics>,

@@ -1,4 +1,4 @@
-//! The ledger as the poll thread needs it: synchronous, connected on first use, made anew after a
+//! The ledger as the poll thread needs it: synchronous, connected on first use, reconnected after a
 //! failure.
 //!
 //! The connection lives on a small runtime of the poll thread's own; its calls come from inside the

@@ -1,8 +1,8 @@
-//! Streams that stand still because too many of their records failed: decided on one node, known to
+//! Streams that are paused because too many of their records failed: decided on one node, known to
 //! all with the same mapping through Postgres, and ended by a time, a person or a restart.
 //!
 //! In come the writer's decisions and a person's; out goes the state of each stream in [`Status`],
-//! which the poll thread follows. While Postgres is away the state stays as it is.
+//! which the poll thread follows. While Postgres is unavailable the state does not change.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl Pausing {
         }))
     }
 
-    /// Before the first generation reads: a restart judges anew.
+    /// Before the first generation reads: a restart ends pauses.
     pub async fn begin(&self) -> Result<(), WriteError> {
         if !self.0.begun.load(Ordering::Relaxed) {
             let pauses = Pauses::connect(&self.0.database).await?;

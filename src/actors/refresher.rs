@@ -1,5 +1,5 @@
-//! Keeps the rollups up to date beside the pipeline, on a thread of its own, for as long as the
-//! program runs; while Postgres is away it waits.
+//! Keeps the rollups up to date, on its own thread, as long as the program runs; waits while
+//! Postgres is unavailable.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

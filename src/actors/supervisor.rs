@@ -1,5 +1,5 @@
 //! Runs the pipeline as generations: builds the stages from the sink backwards, watches them, and
-//! when one fails, panics or stalls ends them all and begins anew from the offsets in Postgres.
+//! when one fails, panics or stalls it stops them all and restarts from the offsets in Postgres.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

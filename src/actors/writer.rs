@@ -1,6 +1,6 @@
 //! Stores batches one after the other and, once they are history, tells everybody who waits.
 //!
-//! A lost Postgres is waited out with the batch in hand; offsets stand still meanwhile, and the
+//! The writer keeps the batch while Postgres is unavailable; offsets do not move meanwhile, and the
 //! credits the batch holds keep the source from reading on.
 
 use std::collections::{HashMap, HashSet};
@@ -28,7 +28,7 @@ pub use session::Session;
 /// How often it is checked that Postgres still has what it confirmed, while there is nothing to write.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 
-/// Who is told what.
+/// Who is notified.
 #[derive(Debug)]
 pub struct Outlets {
     pub hub: HubHandle,

@@ -1,9 +1,9 @@
 //! The bus between nodes: what one commits the others hear through Redis, sooner than they would
 //! find it in Postgres.
 //!
-//! Nothing rests on it. A batch that is not delivered (Redis away, queue full, batch too large) is a
-//! hole that the hub fills from Postgres; after each (re)connect it is told to look. Whoever else can
-//! write to this Redis is not believed: a message without our tag is dropped and counted.
+//! Correctness does not depend on it. A batch that is not delivered (Redis unavailable, queue full,
+//! batch too large) is a gap that the hub fills from Postgres; it checks after each (re)connect.
+//! Messages without our tag are dropped and counted, as others may write to this Redis.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::telemetry::{Metrics, Status};
 /// Batches on their way to Redis.
 const QUEUE: usize = 64;
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(3);
-/// A connection that fell silent is found out by this; in between Redis owes us nothing.
+/// Detects a silent connection; Redis sends nothing in between.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const BUS: &str = "redis bus";
 const STORED: &str = "stored";
@@ -119,7 +119,7 @@ async fn publish(
                 Err(_) => not_before = tokio::time::Instant::now() + backoff.next_wait(),
             }
         }
-        // Whoever commits has been told by Postgres who we are.
+        // A committed batch implies that Postgres has told the installation.
         let (Some(connection), Some(installation)) = (&mut link, names.installation()) else {
             metrics.cache_errors.inc();
             continue;

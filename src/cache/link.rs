@@ -21,9 +21,9 @@ pub struct RedisConfig {
     pub url: String,
     /// Followed by the installation's id, so that others who use this Redis are not in the way.
     pub prefix: String,
-    /// `None` until Postgres has told; nothing is read or written in Redis before.
+    /// `None` until Postgres has told it; nothing is read or written in Redis before.
     pub installation: watch::Receiver<Option<Installation>>,
-    /// The most series cached; beyond, all entries are forgotten and the cache fills anew.
+    /// The maximum number of cached series; beyond it the cache is cleared.
     pub capacity: usize,
 }
 
@@ -85,7 +85,7 @@ impl Names {
         self.installation.borrow().clone()
     }
 
-    /// Waits for Postgres to tell; for ever when it never will.
+    /// Waits until Postgres has told it, possibly forever.
     pub async fn known(&mut self) -> Installation {
         loop {
             if let Ok(told) = self.installation.wait_for(Option::is_some).await

@@ -1,11 +1,11 @@
 //! The latest point of each series: committed batches come in, answers to `latest` go out.
 //!
-//! The rule that keeps it honest: **an entry exists only for a series somebody asked for, and is
-//! believed only after Postgres was asked once.** [`LatestCache::lookup`] leaves a mark for what it
+//! The rule that keeps it correct: **an entry exists only for a series that was requested, and is
+//! used only after Postgres was asked once.** [`LatestCache::lookup`] leaves a mark for what it
 //! does not know; commits that come after the mark are merged into it, and
 //! [`LatestCache::put_back`] merges in what Postgres said and makes the entry known. So a late old
 //! point after a restart can never pass for the latest one, and no commit falls between the read
-//! and the entry. Whatever is lost on the way (a full queue, a broken connection, a crash before the
+//! and the entry. Whatever is lost (a full queue, a broken connection, a crash before the
 //! hand-over) begins a new *epoch*: all entries of the older one are ignored.
 //!
 //! Between two points of one time and partition the higher offset wins. When the partitions differ,
@@ -67,7 +67,7 @@ impl LatestCache {
     }
 
     /// In Redis. Returns at once, connected or not, and connects (again) in a task on the tokio
-    /// runtime it is called from; while Redis is away every lookup is a miss and
+    /// runtime it is called from; while Redis is unavailable every lookup is a miss and
     /// `status.degraded` says so.
     pub fn redis(
         config: &RedisConfig,
@@ -102,8 +102,8 @@ impl LatestCache {
         }
     }
 
-    /// Begins a new epoch: for whoever knows that commits may have passed the cache by, as after a
-    /// generation that ended between a commit and its hand-over. Never waits.
+    /// Begins a new epoch. Needed when the cache may have missed commits, as after a generation
+    /// that ended between a commit and its hand-over. Never waits.
     pub fn invalidate(&self) {
         match &self.0 {
             Kind::Local(cache) => cache.invalidate(),

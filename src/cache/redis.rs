@@ -47,7 +47,7 @@ enum Job {
     FromPostgres(Epoch, Vec<Latest>),
 }
 
-/// Where our entries are, and how they are told from those of others.
+/// Where our entries are, and how they are distinguished from those of others.
 struct Ours {
     key: String,
     installation: Installation,
@@ -183,7 +183,7 @@ async fn run(
                     }
                 );
                 let ended = serve(&shared, &ours, &mut writes, &mut queue).await;
-                // Before anything else: whoever reads through it might read an old epoch.
+                // First of all: a reader might otherwise read an old epoch.
                 shared.dirty.store(true, Ordering::Release);
                 set_link.send_replace(None);
                 match ended {
@@ -206,8 +206,8 @@ async fn run(
     }
 }
 
-/// Connects at once, so that a wrong password shows, and goes on when Postgres has told who we are.
-/// `None` when all handles are gone.
+/// Connects immediately, so that a wrong password is reported, and continues when Postgres has told
+/// the installation. `None` when all handles are gone.
 async fn open(
     client: &Client,
     shared: &Shared,
@@ -274,7 +274,7 @@ async fn discard_until<T>(until: impl Future<Output = T>, queue: &mut mpsc::Rece
 
 impl Shared {
     async fn renew(&self, link: &mut MultiplexedConnection, ours: &Ours) -> Result<(), RedisError> {
-        // First the flag, then the deed: what is lost in between sets it again.
+        // The flag is cleared first: a loss in between sets it again.
         self.dirty.store(false, Ordering::Release);
         let done: Result<(), _> = self
             .renew

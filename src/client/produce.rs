@@ -2,7 +2,7 @@
 //!
 //! In come CSV rows (the first row names the columns) or lines of JSON; out go records in groups to
 //! a callback that sends them and returns when they are acknowledged. NDJSON lines go as they are:
-//! what is wrong with one is for the pipeline to say, as a dead letter.
+//! the pipeline reports an invalid one as a dead letter.
 
 use std::borrow::Cow;
 use std::fs::File;

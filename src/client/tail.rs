@@ -218,7 +218,7 @@ struct Events {
 }
 
 impl Events {
-    /// `None` when the server has told that there will be no more.
+    /// `None` when the server has completed the subscription.
     async fn next(&mut self) -> Result<Option<Value>, Trouble> {
         loop {
             while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {

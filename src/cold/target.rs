@@ -10,8 +10,8 @@ use object_store::path::Path;
 
 use crate::data::Day;
 
-/// What the configuration says of S3 beside the URL. Keys come from the usual `AWS_*` variables
-/// only, or from the machine's role.
+/// The S3 settings besides the URL. Keys come from the usual `AWS_*` variables only, or from the
+/// machine's role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct S3 {
     /// `https://…`, or `http://…` where the network may be trusted; unset means Amazon's.

@@ -1,4 +1,4 @@
-//! The sections of `streamsync.toml` beside the streams, with their defaults.
+//! The sections of `streamsync.toml` other than the streams, with their defaults.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -56,7 +56,7 @@ pub struct HttpConfig {
     pub workers: usize,
     /// Needed to listen beyond loopback, as there is no authentication yet.
     pub allow_anonymous: bool,
-    /// Names by which clients may call this server, beside loopback ones.
+    /// Host names of this server, in addition to loopback names.
     pub allowed_hosts: Vec<String>,
     /// Pages of other origins that may use it, such as `https://example.org`.
     pub allowed_origins: Vec<String>,
@@ -67,8 +67,8 @@ pub struct HttpConfig {
     pub connections: usize,
     /// Connections of one address; 0 for no limit, as behind a proxy.
     pub connections_per_address: usize,
-    /// What requests on their way in and answers on their way out may take in all, in MiB; one
-    /// address has at most a quarter.
+    /// Memory for incoming requests and outgoing responses, in MiB; one address has at most a
+    /// quarter.
     pub memory_mib: usize,
     /// A client that takes nothing of its answer for this long is cut off.
     #[serde(with = "humantime_text")]
@@ -90,12 +90,13 @@ pub struct PipelineConfig {
     /// A stream is paused when more than this share of its last `dead_letter_window` records failed.
     pub dead_letter_limit: f64,
     pub dead_letter_window: usize,
-    /// After this time it is read again and judged anew; twice as long each time it is paused again soon.
+    /// After this time it resumes; the time doubles when it is soon paused again.
     #[serde(with = "humantime_text")]
     pub dead_letter_pause: Duration,
     #[serde(with = "humantime_text")]
     pub dead_letter_retention: Duration,
-    /// What of payloads, keys and headers is kept of one stream's dead letters, and of all, in MiB.
+    /// How much of payloads, keys and headers is kept of the dead letters of one stream, and of
+    /// all, in MiB.
     pub dead_letter_stream_mib: u64,
     pub dead_letter_mib: u64,
     /// Time partitions of 30 days that may exist for points far from the present; one stream may open

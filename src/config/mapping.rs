@@ -1,4 +1,5 @@
-//! A mapping that could only make dead letters, or points over points, is a mistake.
+//! A mapping that could only produce dead letters, or points that overwrite each other, is a
+//! mistake.
 //!
 //! Names are held to the rules that the transform holds records to.
 

@@ -50,7 +50,7 @@ pub struct Overrides {
     /// Serve everybody who can reach the address, also beyond this machine
     #[arg(long, env = "STREAMSYNC_ALLOW_ANONYMOUS", global = true)]
     pub allow_anonymous: bool,
-    /// A name of this server that clients may call it by, beside loopback ones; may be repeated
+    /// An additional host name of this server; may be repeated
     #[arg(
         long = "allowed-host",
         env = "STREAMSYNC_ALLOWED_HOSTS",

@@ -13,7 +13,7 @@ use crate::transform::humantime_text;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What is not set is kept for ever.
+/// Levels that are not set are kept forever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct Retention {

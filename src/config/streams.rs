@@ -12,7 +12,7 @@ use crate::decode::Format;
 use crate::sources::{OnOffsetLost, Start, StreamSource};
 use crate::transform::{AcceptedTime, Limits, Mapping, OnMissing, StreamPlan, TimeField};
 
-/// The topics on which dead letters come back; no stream may read one as its own.
+/// The topics of redriven dead letters; no stream may have one as its topic.
 const REDRIVE_PREFIX: &str = "streamsync.redrive.";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

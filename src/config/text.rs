@@ -1,4 +1,4 @@
-//! TOML text to values, going on after a mistake so that all of them are found.
+//! TOML text to values; continues after a mistake, to report all of them.
 //!
 //! Each key is tried alone first: one that cannot be read is reported with its line and left out,
 //! and what remains makes the value.

@@ -1,4 +1,4 @@
-//! What is wrong with a setting, in the words of whoever wrote it.
+//! Error messages for settings, in the terms of the configuration file.
 
 /// What must not be repeated even where it is wrong.
 pub(super) fn is_secret(path: &str) -> bool {

@@ -27,7 +27,7 @@ pub struct Claimed {
 pub enum Claim {
     /// Nothing of the topic was ever claimed: the stream's `start` decides, once for all partitions.
     New,
-    /// The topic was created anew, or got this partition after it was first claimed: it is read from
+    /// The topic was recreated, or got this partition after it was first claimed: it is read from
     /// offset 0.
     Unread,
     /// The current epoch's row, its owner epoch raised by this claim.

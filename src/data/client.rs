@@ -14,7 +14,7 @@ impl ClientKey {
 }
 
 impl From<IpAddr> for ClientKey {
-    /// Whoever has one address of IPv6 has the 2^64 beside it as well.
+    /// A client with one IPv6 address usually has all 2^64 of its network.
     fn from(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),

@@ -1,4 +1,4 @@
-//! An answer as a chart needs it: times, and the values of each thing asked for beside them.
+//! An answer as a chart needs it: times, and one column of values for each aggregate.
 
 use super::time::Micros;
 

@@ -32,7 +32,7 @@ const DENSE_MAX: usize = 512 << 10;
 pub const ALL_MAX: usize = 32 << 20;
 /// Character classes of one that ignores case: each costs a look at all of Unicode.
 const FOLDED_CLASSES_MAX: usize = 10;
-/// What it takes beside its automaton and text: a guess.
+/// An estimate of its memory besides automaton and text.
 const ENTRY_BYTES: usize = 512;
 
 static EXPRESSIONS: LazyLock<Expressions> = LazyLock::new(|| Expressions::new(ALL_MAX));

@@ -11,7 +11,7 @@ use sha2::Sha256;
 pub struct Installation {
     /// Part of every name in Redis.
     pub id: String,
-    /// With the secret already taken in.
+    /// Already keyed with the secret.
     key: Hmac<Sha256>,
 }
 

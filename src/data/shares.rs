@@ -1,4 +1,4 @@
-//! Turns at something scarce, shared out among clients: whoever has the fewest gets the next one.
+//! Turns at a scarce resource, shared among clients: the client with the fewest gets the next one.
 //!
 //! No client has all of them, however long its own last. Expensive turns are only part of all, so that
 //! cheap ones always pass. Nobody waits longer than the patience, and only so many wait.

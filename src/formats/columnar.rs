@@ -19,7 +19,7 @@ use super::text::labels;
 use super::{Block, Encode, EncodeError};
 use crate::data::Series;
 
-/// What is held of a Parquet file before it leaves.
+/// Rows of a row group of Parquet, which is held in memory.
 const ROW_GROUP: usize = 100_000;
 
 pub(super) struct Arrow {
@@ -66,7 +66,7 @@ impl Parquet {
         Ok(Self { schema, writer })
     }
 
-    /// The writer counts what it has written and never looks back, so that it can be taken away.
+    /// The writer counts what it has written and never seeks back, so the bytes can be taken.
     fn written(&mut self) -> Bytes {
         std::mem::take(self.writer.inner_mut()).into()
     }

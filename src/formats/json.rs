@@ -1,5 +1,5 @@
 //! One JSON object: `{"columns": ["ts", ..], "series": [{"series", "metric", "labels", "points":
-//! [[ts, ..], ..]}, ..]}`. A series stands there once, in however many blocks it came.
+//! [[ts, ..], ..]}, ..]}`. Each series occurs once, in however many blocks it comes.
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! What leaves for scripts: lines as JSON, NDJSON, CSV, an Arrow IPC stream or Parquet.
+//! Export formats: JSON, NDJSON, CSV, an Arrow IPC stream and Parquet.
 //!
 //! Blocks go in, bytes come out; an encoder holds no more than one block, or one row group of
 //! Parquet. Every format has the columns `series` (the canonical key), `metric`, `labels`, `ts`
@@ -41,10 +41,9 @@ pub enum Format {
 pub struct EncodeError(String);
 
 pub trait Encode: Send {
-    /// The next bytes, perhaps none; what goes before all rows comes with the first ones.
+    /// The next bytes, perhaps none; a header comes with the first ones.
     ///
-    /// # Errors
-    /// When the format's library refuses; what came out so far is worth nothing then.
+    /// # Errors When the format's library fails; the output so far is then invalid.
     fn encode(&mut self, blocks: &[Block]) -> Result<Bytes, EncodeError>;
 
     /// The last bytes.
@@ -90,8 +89,7 @@ impl Format {
     /// `columns`: the names of the values in each line. `times` counts for texts only: Arrow and
     /// Parquet have a type for it.
     ///
-    /// # Errors
-    /// When the format's library refuses the columns.
+    /// # Errors When the format's library rejects the columns.
     pub fn encoder(self, columns: &[String], times: TimeText) -> Result<Box<dyn Encode>, EncodeError> {
         Ok(match self {
             Self::Json => Box::new(json::Json::new(columns, times)),

@@ -1,7 +1,7 @@
 //! What `publish` may add to the catalogue: no stream gets more series than `max_series`, and all
 //! clients together only so many a minute.
 //!
-//! What comes by Kafka is held to `max_series` by the writer. A client is told before it sends, and
+//! The writer applies `max_series` to records from Kafka. A client is told before it sends, and
 //! cannot fill the catalogue faster than somebody would notice.
 
 use std::collections::{HashMap, HashSet};

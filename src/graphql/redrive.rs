@@ -1,5 +1,5 @@
-//! Dead letters as Kafka records again: key, time, payload and headers as they came, and three
-//! headers by which the writer knows which letter is being tried.
+//! Dead letters as Kafka records again: key, time, payload and headers unchanged, and three headers
+//! that identify the dead letter for the writer.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::store::read::DeadLetter;
 #[derive(Debug, Default)]
 pub struct Plan {
     pub records: Vec<Record>,
-    /// The letter of each record.
+    /// The dead letter of each record.
     pub sent: Vec<i64>,
     pub skipped: Vec<(i64, Skipped)>,
 }
@@ -41,7 +41,7 @@ impl Skipped {
     }
 }
 
-/// `letters` are those of `ids` that exist; `topic` is where a stream's letters are sent.
+/// `letters` are the existing ones of `ids`; `topic` is the redrive topic of a stream.
 pub fn plan<'a>(
     ids: &BTreeSet<i64>,
     letters: Vec<DeadLetter>,
@@ -77,7 +77,7 @@ fn record<'a>(letter: DeadLetter, topic: &impl Fn(&str) -> Option<&'a str>) -> R
     let origin = format!("{}/{}/{}", letter.topic, letter.partition, letter.offset);
     let attempt = letter.attempts.saturating_add(1);
     let mut headers = letter.headers;
-    // A record someone else sent may carry our words; they would name another letter.
+    // A record of another producer may have our headers; they would name another dead letter.
     headers.retain(|header| !ours.contains(&header.name.as_str()));
     headers.extend([
         header(headers::DEAD_LETTER, letter.id.to_string()),

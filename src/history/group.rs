@@ -89,7 +89,7 @@ impl Merged {
         self.max = self.max.max(value);
     }
 
-    /// `None` without values, but for the count, and for a sum beyond what a double can hold.
+    /// `None` without values, except for the count, and for a sum that a double cannot hold.
     fn value(&self, across: Across) -> Option<f64> {
         let value = match across {
             Across::Sum => self.sum.total()?,

@@ -1,7 +1,7 @@
 //! The HTTP server: a listener and the parts to serve come in, a running server goes out.
 //!
-//! It never installs signal handlers and never decides to stop: whoever started it does, through
-//! the `ServerHandle`. Each worker thread makes its own connections to Postgres, in the factory.
+//! It never installs signal handlers and never decides to stop: its owner does, through the
+//! `ServerHandle`. Each worker thread makes its own connections to Postgres, in the factory.
 
 mod accept;
 mod api;
@@ -144,7 +144,7 @@ pub fn serve<E: Operations>(
     })
     .on_connect(connections::on_connect(&all))
     .workers(workers)
-    // More than are let in: those who are not are told, and do not wait for the others to go.
+    // More than the limit, so that excess connections get an error instead of waiting.
     .max_connections(config.max_connections.div_ceil(workers) + connections::DOORWAY)
     .keep_alive(config.keep_alive)
     .client_request_timeout(config.request_timeout)
@@ -164,7 +164,7 @@ fn limits(config: &HttpConfig) -> connections::Limits {
         all: config.max_connections,
         per_client: config.connections_per_address,
         memory: config.memory,
-        // The first is actix's own; whoever begins a second request has as long as for a first one.
+        // The first is actix's own; later requests have the same time as the first.
         idle: config.keep_alive + config.request_timeout,
         stall: config.stall_timeout,
     }

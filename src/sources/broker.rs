@@ -105,7 +105,7 @@ pub(super) struct Embedded {
 }
 
 impl Broker {
-    /// A cluster at `brokers` (`host:port,…`), with any librdkafka property beside it.
+    /// A cluster at `brokers` (`host:port,…`), with any librdkafka properties.
     pub fn remote(brokers: &str, properties: BTreeMap<String, String>) -> Self {
         let mut properties = properties;
         properties.insert("bootstrap.servers".to_owned(), brokers.to_owned());

@@ -87,7 +87,7 @@ impl Builder {
         }
     }
 
-    /// Where the partitions that are held must be read from, but for those of some streams.
+    /// Where the held partitions must be read from, except for those of some streams.
     pub fn held(&self, but: impl Fn(&Assigned) -> bool) -> Vec<Seek> {
         let held = self.readings.iter().filter(|reading| reading.held);
         held.filter(|reading| !but(&reading.of))

@@ -61,7 +61,7 @@ pub enum Start {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnOffsetLost {
-    /// The partition stands still until a person decides.
+    /// The partition is stopped until an operator decides.
     #[default]
     Stop,
     /// It goes on with what there is; the loss is written down.
@@ -76,7 +76,7 @@ pub struct StreamSource {
     pub partitions: i32,
     pub start: Start,
     pub on_offset_lost: OnOffsetLost,
-    /// Dead letters come back here; always read from its beginning.
+    /// The topic of redriven dead letters; always read from its beginning.
     pub redrive_topic: Option<Arc<str>>,
 }
 
@@ -111,7 +111,7 @@ impl Default for PollConfig {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
-    /// Worth another generation: the database is away or busy.
+    /// Worth a restart: the database is unavailable or busy.
     #[error("{0}")]
     Retry(String),
     /// No restart can help.
@@ -122,7 +122,7 @@ pub enum LedgerError {
 /// The offsets in Postgres. Called synchronously on the poll thread while it is assigned
 /// partitions, so each call should answer or fail within seconds.
 pub trait Ledger: Send {
-    /// Takes the partition over: whoever held it before can no longer commit.
+    /// Takes the partition over: its previous owner can no longer commit.
     fn claim(&mut self, place: Place<'_>) -> Result<Claim, LedgerError>;
 
     /// Sets where each partition (number, offset) of a topic begins that was never claimed; where

@@ -17,7 +17,7 @@ use rdkafka_sys as sys;
 pub mod events;
 
 /// What stands for the id of a topic on a broker without topic ids (before Kafka 2.8). There a
-/// topic created anew is noticed only by its offsets.
+/// recreated topic is noticed only by its offsets.
 pub const NO_TOPIC_ID: &str = "without-id";
 
 /// A topic of this prefix marks one start of an in-process cluster.

@@ -39,13 +39,13 @@ impl Watermarks {
         Verdict::Available
     }
 
-    /// What the status says of a partition that stands still.
+    /// The status of a stopped partition.
     pub fn lost(self, next_offset: i64) -> String {
         let Self { low, high } = self;
         format!("OFFSET_LOST: offset {next_offset} is next, Kafka has {low} to {high}")
     }
 
-    /// The same where Kafka has lost the end of its log and may have written it anew.
+    /// The same if Kafka has lost the end of its log and may have rewritten it.
     pub fn cut(self, next_offset: i64, end: Option<i64>) -> String {
         let lost = self.lost(next_offset);
         match end {

@@ -332,7 +332,8 @@ impl<'c> Reader<'c> {
         list
     }
 
-    /// Ends the generation for what cannot heal by itself; librdkafka retries the rest for ever.
+    /// Ends the generation for errors that do not recover by themselves; librdkafka retries the
+    /// rest forever.
     fn judge(&mut self, trouble: &Trouble) -> Result<(), Failure> {
         let code = trouble.code;
         if trouble.is_fatal {

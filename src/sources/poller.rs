@@ -133,7 +133,7 @@ impl Drop for Poller {
     }
 }
 
-/// Whatever ends the reading but a request is told to the sink, a panic included.
+/// The sink is notified of whatever ends the reading except a request, including a panic.
 fn read(sink: &dyn Sink, reading: impl FnOnce() -> Result<(), Failure>) {
     let outcome = catch_unwind(AssertUnwindSafe(reading))
         .unwrap_or_else(|_| Err(Failure::retry("the poll thread panicked")));
@@ -149,7 +149,8 @@ pub(super) fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientCon
     let (strategy, fetch_wait) = if broker.is_embedded() {
         ("range", "20")
     } else {
-        // An end is told by a fetch that found nothing: soon, so that a stop leaves no markers unread.
+        // An end is reported by a fetch that found nothing: soon, so that a stop leaves no markers
+        // unread.
         ("cooperative-sticky", "100")
     };
     let session = config.session_timeout.as_millis();

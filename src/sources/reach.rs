@@ -1,5 +1,5 @@
-//! Why Kafka does not answer, in words that name its address: asked by opening a connection, as
-//! librdkafka tells nobody for as long as a request may take.
+//! Why Kafka does not answer, with its address: found by opening a connection, as librdkafka tells
+//! nobody for as long as a request may take.
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;

@@ -56,7 +56,8 @@ pub(super) struct Context {
     embedded: bool,
     pub status: Arc<Status>,
     pub metrics: Arc<Metrics>,
-    /// What librdkafka was told to read: a partition left out must not be unassigned either.
+    /// What librdkafka was told to read: a partition that is not in it must not be unassigned
+    /// either.
     reading: Mutex<BTreeSet<(String, i32)>>,
     changes: Mutex<Vec<Change>>,
     changed: AtomicBool,
@@ -203,7 +204,7 @@ impl Context {
         Ok(owned)
     }
 
-    /// `None` when the partition must stand still.
+    /// `None` when the partition must stop.
     fn claim(
         &self,
         consumer: &BaseConsumer<Self>,

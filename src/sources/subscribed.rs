@@ -26,7 +26,7 @@ impl Subscribed {
     }
 }
 
-/// By topic: the stream's own and the one on which its dead letters come back.
+/// By topic: that of the stream and its redrive topic.
 pub(super) fn subscriptions(stream: &StreamSource) -> Vec<(Arc<str>, Subscribed)> {
     let of = |topic: &Arc<str>, start, redrive| {
         let subscribed = Subscribed {

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 const MAX_BYTES: usize = 2 << 20;
 const MAX_RECORDS: usize = 40_000;
 
-/// What a record costs beside key, payload and headers, in bytes, at most.
+/// The maximum overhead of a record besides key, payload and headers, in bytes.
 const RECORD_OVERHEAD: usize = 64;
 
 #[derive(Debug, Default)]

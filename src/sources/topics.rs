@@ -43,8 +43,8 @@ impl TopicSpec {
     }
 }
 
-/// Returns when all topics exist. Retries with backoff while the broker is away; fails only for
-/// what waiting cannot cure: a refused name, setting or permission.
+/// Returns when all topics exist. Retries with backoff while the broker is unavailable; fails only
+/// for what waiting cannot cure: a refused name, setting or permission.
 pub async fn ensure_topics(
     broker: &Broker,
     wanted: &[TopicSpec],
@@ -144,7 +144,7 @@ async fn missing_topics(broker: &Broker, wanted: &[TopicSpec]) -> Result<Vec<Str
     Ok(missing)
 }
 
-/// A topic that is created anew then looks like the one before, until its offsets disagree.
+/// A recreated topic then looks like the previous one, until its offsets disagree.
 fn warn_without_ids(topics: &[Topic]) {
     let lacks = |topic: &&Topic| {
         let found = topic.found.as_ref();

@@ -47,8 +47,8 @@ pub(super) const INSERT: &str = "insert into series (key, metric, labels, stream
     on conflict (key) do nothing
     returning stream";
 
-/// Beyond this many series, or bytes of their keys, the cache is emptied and filled anew: a bound,
-/// not a tuning knob.
+/// Beyond this many series, or bytes of their keys, the cache is cleared: a bound, not a tuning
+/// knob.
 const SERIES_MAX: usize = 1_000_000;
 const KEY_BYTES_MAX: usize = 128 << 20;
 /// Series that one statement finds.
@@ -108,7 +108,7 @@ impl Catalogue {
             self.find(client, &unknown, pace).await?;
             let (new, refused) = self.new_series(batch, points, rejects);
             self.insert(client, batch, new, pace).await?;
-            // Only now: what Postgres refuses is tried again in smaller parts, which are judged anew.
+            // Only now: what Postgres rejects is retried in smaller parts.
             rejects.extend(refused);
         }
         Ok((0..batch.series.len())
@@ -116,7 +116,7 @@ impl Catalogue {
             .collect())
     }
 
-    /// Begins anew: series were deleted.
+    /// Clears the cache: series were deleted.
     pub async fn reload(&mut self, client: &Client) -> Result<(), WriteError> {
         *self = Self::load(client, std::mem::take(&mut self.max_series)).await?;
         Ok(())
@@ -135,7 +135,7 @@ impl Catalogue {
         }
     }
 
-    /// Reads anew how far the series of these rows, ordered by series, are stored.
+    /// Reads again how far the series of these rows, ordered by series, are stored.
     pub async fn look_again(
         &mut self,
         client: &Client,

@@ -1,8 +1,8 @@
 //! What the archive needs of Postgres: which days are due, their points, and a place to put them
 //! back.
 //!
-//! A day is closed when everything that happened in it has been taken in by the rollups: then
-//! `days.version` says which state of it a copy is of.
+//! A day is closed when the rollups have processed all its changes: then `days.version` says which
+//! state of it a copy is of.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,7 +74,7 @@ pub enum Standing {
     Due,
     /// The archive holds it as it is.
     Archived,
-    /// Not over, or changes are still to be taken in.
+    /// Not over, or changes are still pending.
     Open,
     /// It changed after its archived copy was made and retention had begun to drop it. A new copy
     /// would lack what was dropped, so it has to be restored first.
@@ -88,8 +88,8 @@ pub struct DayState {
     pub standing: Standing,
 }
 
-// Every closed day has a row in `days`: whoever took its points in made it. The lateral join looks
-// into the day's own partition and stops at the first row.
+// Every closed day has a row in `days`, created with its rollups. The lateral join looks into the
+// day's own partition and stops at the first row.
 const DAYS: &str = "select s.start, d.version, a.version,
         s.stop <= e.edge and not exists (
             select from invalidations i where i.min_ts < s.stop and i.max_ts >= s.start),

@@ -17,7 +17,7 @@ mod tls;
 use tls::Tls;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A peer that answers nothing for this long is gone; the connection then fails and is made anew.
+/// A peer that does not answer for this long is gone; the connection then fails and is reopened.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
@@ -100,8 +100,8 @@ async fn set(url: &DatabaseUrl, client: &Client, settings: &[&str]) -> Result<()
     Ok(())
 }
 
-/// As [`connect`], for questions: no statement runs longer than `timeout`, nor long after whoever
-/// asked has gone.
+/// As [`connect`], for queries: no statement runs longer than `timeout`, nor long after the client
+/// that asked has gone.
 pub async fn connect_to_read(url: &DatabaseUrl, timeout: Duration) -> Result<Client, ConnectError> {
     let client = connect(url).await?;
     // Estimates over many partitions make Postgres compile what is over before the compiler is.
@@ -126,7 +126,7 @@ impl DatabaseUrl {
         other
     }
 
-    /// Whether the files that it names can be read; each connection reads them anew.
+    /// Whether the files that it names can be read; each connection reads them again.
     pub fn check_files(&self) -> Result<(), BadDatabaseUrl> {
         self.tls
             .unreadable()

@@ -15,8 +15,8 @@ use super::timestamp::Timestamp;
 /// What is kept of a payload; size and hash are those of the whole.
 const PAYLOAD_MAX: usize = 64 * 1024;
 
-/// Bytes of payloads, keys and headers that are kept of dead letters. Beyond them a letter still says
-/// which record failed and why.
+/// Bytes of payloads, keys and headers that are kept of dead letters. Beyond them a dead letter
+/// still says which record failed and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeadLetterQuota {
     pub of_a_stream: u64,
@@ -32,8 +32,8 @@ impl Default for DeadLetterQuota {
     }
 }
 
-// A letter commits with its offset, so one that is there already is of another record: Kafka gave
-// the offset out a second time.
+// A dead letter commits with its offset, so an existing one is of another record: Kafka reused the
+// offset.
 const INSERT: &str = r#"
     insert into dead_letters (stream, reason, detail, element, topic, topic_id, partition, "offset",
         recorded_at, key, payload, payload_size, payload_sha256, headers, kept_bytes)
@@ -105,7 +105,7 @@ pub(super) async fn write(
         known.extend(rows.iter().map(|row| row.get::<_, i64>(0)));
     }
     let mut new = Vec::new();
-    // The last attempt of each letter.
+    // The last attempt of each dead letter.
     let mut again: BTreeMap<i64, (i32, &Rejected)> = BTreeMap::new();
     for &one in rejected {
         match redriven(batch, &batch.raw.records[one.record as usize]) {
@@ -123,7 +123,7 @@ pub(super) async fn write(
     Ok(left_out)
 }
 
-/// Marks the letters of redriven records that were stored.
+/// Marks the dead letters of redriven records that were stored.
 pub(super) async fn resolve<'a>(
     client: &Client,
     batch: &Batch,

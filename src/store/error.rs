@@ -21,14 +21,14 @@ pub enum ConnectError {
 /// Why a batch was not stored. Every message says what happens next or what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
-    /// Postgres is away, busy or read-only: connect anew and write the same batch again.
+    /// Postgres is unavailable, busy or read-only: reconnect and write the same batch again.
     #[error("postgres cannot take the batch; retrying: {0}")]
     Retry(String),
     /// A statement or a lock took longer than Postgres lets it: the same, in smaller parts.
     #[error("postgres is too slow for the batch; retrying in smaller parts: {0}")]
     TooSlow(String),
     /// Postgres has less than it had confirmed. What is missing has to be read from Kafka again, so
-    /// partitions have to be claimed anew.
+    /// partitions have to be claimed again.
     #[error("postgres lost confirmed data: {0}")]
     WentBack(String),
     /// An error of which it is not known whether trying again helps: try again for a while.
@@ -83,7 +83,7 @@ fn outcome(error: &tokio_postgres::Error) -> fn(String) -> WriteError {
         "22" | "54" => WriteError::Poisoned,
         _ if *state == SqlState::CHECK_VIOLATION => WriteError::Poisoned,
         _ if *state == SqlState::READ_ONLY_SQL_TRANSACTION => WriteError::Retry,
-        // The server ended the session because this process stood still for too long.
+        // The server ended the session because this process was suspended for too long.
         _ if *state == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => WriteError::Retry,
         // Among them a disk that failed for a moment, a password that is being changed and a table
         // that is being restored.

@@ -1,7 +1,7 @@
 //! Who owns which Kafka partition, and where it goes on: the rows of `ingest_offsets`.
 //!
-//! Every claim raises the row's owner epoch, so whoever held the partition before can no longer
-//! commit. The session also says, by an advisory lock, that a node runs: a rewind needs none to.
+//! Every claim raises the row's owner epoch, so the previous owner can no longer commit. The
+//! session also says, by an advisory lock, that a node runs: a rewind needs none to.
 
 use std::collections::HashMap;
 
@@ -33,8 +33,8 @@ const BEGIN_TOPIC: &str =
     select $1, $2, partition, 1, $3, next_offset
     from unnest($4::integer[], $5::bigint[]) as first(partition, next_offset)";
 
-// Commits beyond the next offset are left where somebody, or a Postgres that went back, moved it: what
-// they stand for is read again and committed anew.
+// Commits beyond the next offset are left where somebody, or a Postgres that went back, moved it:
+// what they represent is read and committed again.
 const TRIM: &str = "with gone as (
         delete from commits where partition_id = $1 and from_offset >= $2)
     update commits set to_offset = $2
@@ -140,9 +140,9 @@ impl Ledger {
         Ok(transaction.commit().await?)
     }
 
-    /// Begins a new epoch at `next_offset`, and fences whoever still writes to the one before. Where
-    /// another node was first since we looked (by [`claim`](Self::claim)), its epoch is the new one
-    /// and is taken over as it is.
+    /// Begins a new epoch at `next_offset`, and fences writers of the previous one. Where another
+    /// node was first since we looked (by [`claim`](Self::claim)), its epoch is the new one and is
+    /// taken over as it is.
     pub async fn begin_epoch(&mut self, place: Place<'_>, next_offset: i64) -> Result<Claimed, WriteError> {
         let Place {
             stream,

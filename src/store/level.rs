@@ -69,7 +69,7 @@ impl Level {
         }
     }
 
-    /// Partitions that are made ahead beside the present one.
+    /// Partitions that are created in advance, besides the current one.
     pub(super) const fn ahead(self) -> i64 {
         match self {
             Self::Raw => 2,

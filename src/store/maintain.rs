@@ -1,5 +1,5 @@
-//! What is done to the tables now and then, by one node at a time: time partitions are made ahead;
-//! old dead letters, commits beyond the resume horizon and what retention gives up are forgotten.
+//! Maintenance of the tables, by one node at a time: creates time partitions in advance; deletes
+//! old dead letters, commits beyond the resume horizon and what retention drops.
 
 use tokio_postgres::Client;
 

@@ -1,4 +1,5 @@
-//! How the writer gets on: whoever watches it sees that it lives, and tells it to write less at once.
+//! The progress of the writer: its watcher sees that it is alive, and tells it to write less at a
+//! time.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 

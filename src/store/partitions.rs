@@ -1,6 +1,6 @@
 //! The time partitions of a table: which exist, and creating those that are missing.
 //!
-//! A partition is created beside the table and then attached: `create table ... partition of`
+//! A partition is created as a separate table and then attached: `create table ... partition of`
 //! would lock out every reader and writer of the table, attaching does not.
 
 use std::collections::HashMap;
@@ -122,7 +122,7 @@ impl Partitions {
         &self.known
     }
 
-    /// Reads the partitions anew; true when one that was known is gone.
+    /// Reads the partitions again; true when a known one is gone.
     pub async fn reload(&mut self, client: &Client) -> Result<bool, WriteError> {
         let before = std::mem::replace(&mut self.known, bounds(client, self.table).await?);
         Ok(before

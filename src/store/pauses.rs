@@ -1,4 +1,4 @@
-//! Streams that stand still because too many of their records failed: the rows of `paused_streams`,
+//! Streams that are paused because too many of their records failed: the rows of `paused_streams`,
 //! by which all nodes with the same mapping know.
 
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub struct Pauses {
     client: Client,
 }
 
-/// A stream that stands still.
+/// A paused stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
     pub stream: String,

@@ -21,7 +21,8 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
-/// How long each of [`Level::ALL`] is kept; `None` for ever. No level is kept longer than a coarser one.
+/// How long each of [`Level::ALL`] is kept; `None`: forever. No level is kept longer than a coarser
+/// one.
 pub type Ages = [Option<Duration>; 4];
 
 /// How long everything is kept.
@@ -30,7 +31,7 @@ pub struct Keep {
     pub dead_letters: Duration,
     /// How far back a cursor can be resumed.
     pub commits: Duration,
-    /// Of each stream; what another stream brought is kept for ever.
+    /// By stream; data of other streams is kept forever.
     pub streams: BTreeMap<String, Ages>,
     /// Points wait until rollups hold them.
     pub rollups: bool,

@@ -50,9 +50,9 @@ pub struct WriterConfig {
     pub far_partitions: usize,
     /// The most series each stream may bring; a stream that is not listed has no limit.
     pub max_series: HashMap<Arc<str>, u64>,
-    /// What of dead letters is kept.
+    /// How much of dead letters is kept.
     pub dead_letters: DeadLetterQuota,
-    /// Shared with whoever watches the writer.
+    /// Shared with the watcher of the writer.
     pub pace: Arc<Pace>,
 }
 
@@ -85,7 +85,7 @@ pub struct Writer {
     metrics: Arc<Metrics>,
 }
 
-/// What a transaction has to say beside its error: the ids are worthless, begin again.
+/// The result of a transaction besides its error: the ids are invalid, start again.
 enum Outcome {
     Done,
     CatalogueChanged,
@@ -99,9 +99,9 @@ impl Writer {
     ) -> Result<Self, WriteError> {
         let client = connect(url).await?;
         let commit = if config.synchronous_commit { "on" } else { "off" };
-        // A writer that stands still must not keep its partitions' rows locked for the next owner, and
-        // one whose statement hangs tries again before the watchdog ends the generation.
-        // Each statement must see what was committed before it, whatever the server's default is.
+        // A suspended writer must not keep its partitions' rows locked for the next owner, and one
+        // whose statement hangs tries again before the watchdog ends the generation. Each statement
+        // must see what was committed before it, whatever the server's default is.
         client
             .batch_execute(&format!(
                 "set synchronous_commit = {commit};
@@ -138,7 +138,7 @@ impl Writer {
         self.offsets.check(&self.client, held).await
     }
 
-    /// Stores the batch. After an error it comes back untouched: connect anew and write it again;
+    /// Stores the batch. After an error it is returned unchanged: reconnect and write it again;
     /// what was committed before the error is found out then.
     ///
     /// A future that is dropped before its end leaves the connection inside a transaction: drop
@@ -158,8 +158,9 @@ impl Writer {
         }
     }
 
-    /// The whole batch in one transaction, or several where that was too much before. Where Postgres
-    /// refuses its data, halves of it, until the bad record stands alone and becomes a dead letter.
+    /// The whole batch in one transaction, or several where that was too much before. Where
+    /// Postgres refuses its data, halves of it, until the bad record is alone and becomes a dead
+    /// letter.
     async fn parts(&mut self, batch: &Batch) -> Result<Written, WriteError> {
         let mut rejects: Rejects = batch
             .rejected

@@ -1,4 +1,4 @@
-//! What became of the points that live subscriptions asked for: the sums behind `/metrics`.
+//! What became of the points of live subscriptions: the sums behind `/metrics`.
 //!
 //! Each subscription counts for itself, under its own lock, so delivering touches nothing shared.
 //! A scrape adds up those that run and those that have gone. As the counts of each satisfy
@@ -15,20 +15,20 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-/// How many points went which way so far.
+/// Points by outcome so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub matched: u64,
     /// Handed to the subscriber's connection, which takes points only when its socket has room.
     pub sent: u64,
-    /// Stood for by a point that was sent or still waits.
+    /// Represented by a point that was sent or is pending.
     pub conflated: u64,
-    /// Still waiting when the subscription ended.
+    /// Pending when the subscription ended.
     pub discarded: u64,
     pub pending: u64,
 }
 
-/// Something that counts. Its counts are consistent and never fall, but for `pending`.
+/// Something that counts. Its counts are consistent and never decrease, except for `pending`.
 pub trait Counted: fmt::Debug + Send + Sync {
     fn counts(&self) -> Counts;
 
@@ -46,7 +46,7 @@ struct Sums {
     next_id: u64,
 }
 
-/// Keeps a subscription among those that run. Dropped when its counts are final.
+/// The registration of a running subscription. Dropped when its counts are final.
 #[derive(Debug)]
 pub struct Place {
     delivered: Delivered,
@@ -63,7 +63,7 @@ impl Delivered {
         Place { delivered, id }
     }
 
-    /// Over all subscriptions there ever were.
+    /// Over all subscriptions, past and present.
     pub fn counts(&self) -> Counts {
         let sums = self.0.lock();
         let running = sums.running.values().map(|one| one.counts());

@@ -1,4 +1,4 @@
-//! How long records take from their own timestamp to the commit that makes them history and live.
+//! The time from a record's timestamp to its commit.
 //!
 //! Counted in buckets that grow with the time, sixteen for each doubling: a percentile is at most a
 //! sixteenth too large, and a record costs an addition under a lock that is taken once a batch.
@@ -18,13 +18,13 @@ use crate::data::Micros;
 const FINE: usize = 16;
 /// The first `FINE` buckets, of equal width, end after so many microseconds.
 const FIRST: u64 = 1_000;
-/// The last one ends after 34 years; whatever takes longer is counted there, too.
+/// The last bucket ends after 34 years and also counts longer times.
 const DOUBLINGS: usize = 41;
 const BUCKETS: usize = FINE * DOUBLINGS;
-/// What Prometheus is told of: up to 1 ms, 2 ms, 4 ms … 17 minutes, and the rest.
+/// The buckets for Prometheus: up to 1 ms, 2 ms, 4 ms … 17 minutes, and the rest.
 const TOLD: usize = 21;
 
-/// Shared by who writes, who samples and who scrapes.
+/// Shared by writer, sampler and scrapes.
 #[derive(Clone, Debug, Default)]
 pub struct EndToEnd(Arc<Mutex<Counted>>);
 

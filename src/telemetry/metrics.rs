@@ -19,8 +19,8 @@ type Labels = Vec<(&'static str, String)>;
 type Counters = Family<Labels, Counter>;
 type Gauges = Family<Labels, Gauge>;
 
-/// What went through each stage since the node started, over all streams: what cannot be had from
-/// counters by stream. Touched once a batch.
+/// What went through each stage since the node started, over all streams, as counters by stream
+/// cannot tell. Updated once per batch.
 #[derive(Debug, Default)]
 pub struct Flow {
     pub read: Counter,

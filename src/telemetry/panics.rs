@@ -1,4 +1,4 @@
-//! A panic in one part of the program is noticed and does not end the others.
+//! A panic in one task is caught and does not end the others.
 
 use std::panic::AssertUnwindSafe;
 
@@ -6,8 +6,8 @@ use futures_util::FutureExt;
 
 use super::Metrics;
 
-/// `None` when the work panicked: that is counted and logged, and whoever asked begins anew. Nothing
-/// that the work left half done may be used again.
+/// `None` when the work panicked: it is counted and logged, and the caller restarts. Nothing that
+/// the work left half done may be used again.
 pub async fn caught<T>(metrics: &Metrics, part: &str, work: impl Future<Output = T>) -> Option<T> {
     let done = AssertUnwindSafe(work).catch_unwind().await.ok();
     if done.is_none() {

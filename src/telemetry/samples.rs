@@ -1,5 +1,5 @@
-//! What happened on this node in each of the last seconds: counters read once a second, kept for five
-//! minutes.
+//! What happened on this node in each of the last seconds: counters are read once a second and kept
+//! for five minutes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

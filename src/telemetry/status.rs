@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::data::{Credits, Micros};
 
-/// The trouble of a part that has not reported yet.
+/// The state of a part that has not reported yet.
 const STARTING: &str = "starting";
 
 /// Shared by all parts; every method takes the lock for a few instructions.
@@ -21,10 +21,10 @@ pub struct Snapshot {
     pub stopping: bool,
     /// Migrations have not run yet, so there may be no tables to read.
     pub without_tables: bool,
-    /// What the pipeline needs to work, by name (`kafka`, `postgres`, `pipeline`): the trouble with
-    /// it, `None` when well. A part that has not reported yet is listed as "starting".
+    /// What the pipeline needs, by name (`kafka`, `postgres`, `pipeline`): its problem, `None` if
+    /// it is well. A part that has not reported yet is listed as "starting".
     pub needs: BTreeMap<&'static str, Option<String>>,
-    /// What may be away without harm (`redis`).
+    /// Optional parts that are unavailable (`redis`).
     pub degraded: BTreeMap<&'static str, String>,
     pub streams: BTreeMap<String, StreamState>,
     pub partitions: BTreeMap<(String, i32), PartitionStatus>,
@@ -94,7 +94,7 @@ impl Snapshot {
         credits.map_or((0, 0), |credits| (bytes(credits.held()), bytes(credits.total())))
     }
 
-    /// Everything that keeps the node from being ready, as sentences; empty when it is.
+    /// Why the node is not ready, as sentences; empty when it is ready.
     pub fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();
         if self.stopping {

@@ -12,12 +12,12 @@ use crate::data::{RecordError, Series};
 
 use super::limits::check_key;
 
-/// Beyond this many bytes the table is emptied and filled anew: a bound, not a tuning knob.
+/// Beyond this many bytes the table is cleared: a bound, not a tuning knob.
 const BYTES_MAX: usize = 64 << 20;
 /// After so many bytes of new series those leave that nobody else has: what was stored is kept by
 /// the hub as well, what was refused is not.
 const SWEEP_AFTER: usize = 8 << 20;
-/// What a place in the table takes beside the series: the table is at most 7/8 full and doubles.
+/// The memory of a table entry besides the series: the table is at most 7/8 full and doubles.
 const PLACE: usize = 2 * (size_of::<ByKey>() + size_of::<Known>() + 1);
 
 #[derive(Debug, Default)]

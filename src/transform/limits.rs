@@ -1,4 +1,4 @@
-//! The bounds every record is held to, and the words for breaking them.
+//! The limits of records, and the messages for exceeding them.
 
 use std::time::Duration;
 

@@ -24,7 +24,7 @@ pub struct Mapping {
     pub on_missing: OnMissing,
 }
 
-/// Where the time stands and, if it is a number, in which unit. Texts are RFC 3339.
+/// The field of the time and, for numbers, the unit. Texts are RFC 3339.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     deny_unknown_fields,
@@ -37,14 +37,14 @@ pub struct TimeField {
     pub unit: TimeUnit,
 }
 
-/// What a missing (or null) label or value field means.
+/// What happens if a label or value field is missing or null.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnMissing {
     /// The record becomes a dead letter.
     #[default]
     DeadLetter,
-    /// The point is left out, or the series goes without that label.
+    /// The point is skipped, or the series gets no such label.
     Skip,
 }
 

@@ -27,7 +27,7 @@ pub struct StreamPlan {
     pub limits: Limits,
 }
 
-/// What became of a record that brought neither points nor a dead letter.
+/// The outcome of a record with neither points nor a dead letter.
 type Rule = &'static str;
 
 enum Outcome {

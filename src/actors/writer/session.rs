@@ -43,7 +43,7 @@ impl Session {
         }
     }
 
-    /// Stores the batch, however long Postgres is away.
+    /// Stores the batch, however long Postgres is unavailable.
     pub(super) async fn store(
         &mut self,
         mut batch: Batch,

@@ -1,4 +1,4 @@
-//! What a document would cost, told from its tokens alone: nothing is parsed before this has passed.
+//! The cost of a document, computed from its tokens alone: nothing is parsed before this check.
 //!
 //! The text is gone through once; no step recurses.
 

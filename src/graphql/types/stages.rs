@@ -1,4 +1,4 @@
-//! `Stage`: where the pipeline works, waits or stands still, told from what each stage holds.
+//! `Stage`: whether a stage works, waits or is stopped, derived from what it holds.
 
 use async_graphql::{Enum, SimpleObject};
 
@@ -8,7 +8,7 @@ use crate::graphql::scalars::Long;
 use crate::graphql::services::Services;
 use crate::telemetry::status::{PartitionStatus, Snapshot, StreamState};
 
-/// From here on the fullest outbox is told as back-pressure.
+/// From this level on, the fullest outbox counts as back-pressure.
 const SLOW_OUTBOX: f64 = 0.5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -57,7 +57,7 @@ pub struct Stage {
 struct Hindrance {
     stopped: Option<String>,
     waits: Option<String>,
-    /// A part of it stands still, the rest goes on.
+    /// A part of it is stopped, the rest continues.
     partly: Option<String>,
 }
 
@@ -165,7 +165,7 @@ fn source(services: &Services, now: &Snapshot, budget: &Budget) -> Hindrance {
     }
 }
 
-/// Why partitions stand still, and whether all do; those of redrive topics do not count.
+/// Why partitions are stopped, and whether all are; those of redrive topics do not count.
 fn standing(services: &Services, now: &Snapshot) -> (Option<String>, bool) {
     let redrive = |topic: &str| {
         services

@@ -53,7 +53,7 @@ pub(super) async fn compute<T: Send + 'static>(
     let abandoned = Abandoned::default();
     let _waiting = Waiting(abandoned.clone());
     let computing = tokio::task::spawn_blocking(move || {
-        // The core is free again when the computing ends, whoever waits.
+        // The core is free again when the computation ends.
         let _turn = turn;
         work(&abandoned)
     });

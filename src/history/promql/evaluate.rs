@@ -118,7 +118,7 @@ fn named(of: &[Matched], lines: Vec<(i32, Columns)>) -> Vec<Sampled> {
     lines.into_iter().filter_map(line).collect()
 }
 
-/// Without their metric, series may no longer be told apart.
+/// Without their metric, series may become identical.
 fn distinct(lines: Vec<Sampled>) -> Result<Vec<Sampled>, PromqlError> {
     let seen: BTreeSet<&Labels> = lines.iter().map(|line| &line.labels).collect();
     if seen.len() < lines.len() {

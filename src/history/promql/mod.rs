@@ -79,7 +79,7 @@ impl Instants {
     }
 }
 
-/// A label called `__name__` cannot be told from the metric, which is shown in its place.
+/// A label named `__name__` is hidden by the metric.
 pub fn labels_of(series: &Series) -> Labels {
     let mut labels: Labels = series.labels.iter().cloned().collect();
     labels.insert(METRIC_NAME.into(), series.metric.clone());

@@ -8,7 +8,7 @@ use super::text::normalized;
 const TEXT_MAX_BYTES: usize = 16 * 1024;
 /// Each costs the parser a compilation.
 const PATTERNS_MAX: usize = 32;
-/// What nests costs the stack of whoever parses it, looks at it and drops it.
+/// Nesting costs stack when the expression is parsed, visited and dropped.
 const OPERATORS_MAX: usize = 100;
 
 const SUPPORTED: &str = "supported are selectors with offset; rate, irate, increase, delta, \

@@ -18,7 +18,7 @@ use crate::store::read::{ReadError, Reader};
 const BLOCKS: usize = 24;
 const EACH: usize = 16;
 
-/// How a span is thinned; the same for all spans of one length but for the place.
+/// How a span is thinned; equal for all spans of one length except for the position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocks {
     from: Micros,

@@ -17,7 +17,7 @@ use crate::data::{Budget, ClientKey, Reserved};
 use crate::http::error::HttpError;
 use crate::telemetry::Metrics;
 
-/// Connections over the limit that are let in to be told so.
+/// Connections over the limit that get an error response.
 pub(in crate::http) const DOORWAY: usize = 64;
 /// What a connection may hold without being counted: most requests and answers are smaller.
 const FREE: usize = 16 * 1024;

@@ -39,7 +39,7 @@ impl Full {
         }
     }
 
-    /// For memory, in words.
+    /// The message for memory limits.
     pub const fn why(self) -> &'static str {
         match self {
             Self::Client => {

@@ -1,7 +1,7 @@
 //! What a connection may take: a place, memory and time, of its client's share and of the whole.
 //!
 //! Every connection counts from the moment it is accepted, whatever it asks for and whether it asks
-//! at all. Beyond what is counted a few are let in to be told why; the others are closed at once.
+//! at all. A few beyond the limit get an error response; the others are closed immediately.
 
 mod body;
 mod clock;

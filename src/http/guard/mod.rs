@@ -27,7 +27,7 @@ use self::origin::split_port;
 use super::error::HttpError;
 use super::routes;
 
-/// Whether the process answers, for whoever asks by whatever name; it tells nothing else.
+/// Whether the process answers, for any host name; it reveals nothing else.
 const LIVENESS: &str = "/livez";
 
 /// What is no page. Below those that end in a slash everything is none.

@@ -28,7 +28,7 @@ pub struct Operation {
     /// Wakes through the bell; made once.
     waker: Waker,
     began: bool,
-    /// What its variables take in memory.
+    /// The memory of its variables.
     _held: Option<ClientPermit>,
 }
 

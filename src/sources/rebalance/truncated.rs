@@ -1,4 +1,4 @@
-//! A partition whose log Kafka has cut: it stands still, or begins anew where the logs part.
+//! A partition whose log Kafka has truncated: it stops, or restarts where the logs diverge.
 
 use rdkafka::consumer::BaseConsumer;
 
@@ -7,9 +7,9 @@ use crate::data::{Assigned, Claim};
 use crate::sources::{Failure, OnOffsetLost, offsets};
 
 impl Context {
-    /// Kafka has cut its log below what was read of this partition, and perhaps written it anew: what
-    /// of the old log is left ends at `end`, if Kafka could tell. `Ok` when the partition must stand
-    /// still.
+    /// Kafka has truncated its log below what was read of this partition, and perhaps rewritten it:
+    /// what of the old log is left ends at `end`, if Kafka could tell. `Ok` when the partition must
+    /// stand still.
     pub fn truncated(
         &self,
         consumer: &BaseConsumer<Self>,

@@ -99,7 +99,7 @@ impl Restore {
             .execute(INVALIDATE, &[&bounds.0, &bounds.1, &self.version])
             .await?;
         self.points.batch_execute("commit").await?;
-        // The lock goes with the session; the next day takes it anew.
+        // The lock ends with the session; the next day takes it again.
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! In comes a directory, out goes the URL of a running server that only this program can reach: it
 //! listens on a Unix socket in a directory of mode 0700 and on no TCP port. The server is a child
 //! that ends with us, however we end; one that outlived a former run is taken over, that is, shut
-//! down and started anew as our own child.
+//! down and restarted as our own child.
 //!
 //! As root we run the server as another user, to whom only the cluster itself belongs. The data
 //! directory stays root's, and nothing that this user can put in our way is opened or given away by
@@ -134,7 +134,7 @@ impl Embedded {
 /// What [`Embedded::join`] came to.
 #[derive(Debug)]
 pub enum Joined {
-    /// At this URL; whoever started it may end it at any moment.
+    /// At this URL; its owner may stop it at any moment.
     Running(String),
     Started(Embedded),
 }

@@ -291,7 +291,7 @@ fn send(pid: u32, signal: Signal) {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
         return;
     };
-    // It may have ended in between; whoever sent the signal waits for the end anyway.
+    // It may have ended in between; the sender of the signal waits for the end anyway.
     let _ = rustix::process::kill_process(pid, signal);
 }
 

@@ -1,4 +1,4 @@
-//! Keeps the rollups up to date: takes in what the invalidation log names, and moves the edge.
+//! Keeps the rollups up to date: processes the invalidation log and moves the edge.
 //!
 //! The writer logs every commit and knows nothing of the edge; here the log is read before the points
 //! are, so that whatever is not in it yet is still in it at the next pass (docs/adr/0016). One node
@@ -55,14 +55,14 @@ impl Default for RollupConfig {
 pub struct Refreshed {
     /// Rows of minutes, hours and days that were written.
     pub buckets: u64,
-    /// Rows of the log that are left and could be taken in now.
+    /// Rows of the log that are left and could be processed now.
     pub pending: i64,
     /// Nothing was committed since the pass before.
     pub is_quiet: bool,
 }
 
-/// Minutes of series that one statement computes, at least; a day, so that days that are made anew
-/// get done however short the budget is.
+/// The minimum of series minutes that one statement computes; a day, so that recomputed days get
+/// done however short the budget is.
 const FEWEST: i64 = DAY / MINUTE;
 const MOST: i64 = FEWEST * 4_096;
 /// What one statement should take.
@@ -302,7 +302,7 @@ impl Refresher {
         Ok(buckets)
     }
 
-    /// What there is to do still, for whoever plans the next pass and for the gauges.
+    /// The remaining work, for planning the next pass and for the gauges.
     async fn look(&mut self, now: Micros, buckets: u64) -> Result<Refreshed, WriteError> {
         let edge = self.edge().await?;
         let pending = "select count(*) filter (where min_ts < $1), max(id) from invalidations";

@@ -93,8 +93,8 @@ pub(super) fn within(ranges: &[Range], times: &[(i64, i64)]) -> Vec<Range> {
     merged(all)
 }
 
-/// Leaves out what raw points can no longer answer, but for the days that were restored. Where finer
-/// rollups are gone the whole day is made anew, as a coarser row needs all that lies in it.
+/// Skips what raw points can no longer answer, except for restored days. Where finer rollups are
+/// gone the whole day is recomputed, as a coarser row needs all of it.
 pub(super) fn answerable(
     ranges: Vec<Range>,
     floors: &HashMap<SeriesId, Floors>,

@@ -129,7 +129,7 @@ impl Offsets {
         // A part may end before the share's last record.
         let leader_epoch = share.leader_epoch.map(|at| (at.epoch, at.offset.min(span.to)));
         let (epoch, offset) = leader_epoch.unzip();
-        // Ids may begin anew in a restored backup, so the place is compared as well.
+        // Ids may be reused in a restored backup, so the place is compared as well.
         let values: [&(dyn ToSql + Sync); 8] = [
             &of.partition_id,
             &span.from,
