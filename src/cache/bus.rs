@@ -15,7 +15,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Client, RedisError};
 use tokio::sync::{mpsc, watch};
 
-use super::link::{Backoff, CacheError, Names, RedisConfig, brief, connect};
+use super::link::{Backoff, CacheError, Names, RedisConfig, brief, connect, random};
 use super::wire::{self, NodeId};
 use crate::data::{Installation, Stored};
 use crate::telemetry::{Metrics, Status};
@@ -59,7 +59,7 @@ impl Bus {
         hear: impl Fn(BusEvent) + Send + Sync + 'static,
     ) -> Result<Self, CacheError> {
         let client = config.client()?;
-        let node = node_id();
+        let node = random();
         let names = config.names();
         let (queue, batches) = mpsc::channel(QUEUE);
         let (alive, gone) = watch::channel(());
@@ -216,9 +216,4 @@ impl Ear {
 
 fn silent() -> RedisError {
     RedisError::from((redis::ErrorKind::Io, "no answer"))
-}
-
-fn node_id() -> NodeId {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(std::process::id())
 }

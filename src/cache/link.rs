@@ -1,6 +1,7 @@
 //! A connection to Redis: how one is made, how long to wait for the next, and how to speak of
 //! errors without the URL, which may hold a password.
 
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -120,6 +121,11 @@ pub(super) fn brief(error: &RedisError) -> String {
         Some(code) => format!("{} ({code})", error.category()),
         None => error.category().to_owned(),
     }
+}
+
+/// Another number in each process and at each call.
+pub(super) fn random() -> u64 {
+    RandomState::new().hash_one(std::process::id())
 }
 
 /// 100 ms, 200 ms, ... 5 s.

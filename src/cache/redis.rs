@@ -5,7 +5,6 @@
 //! entry carries a tag of our installation: what somebody else wrote there is taken for missing, and
 //! ends the epoch.
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,7 +14,7 @@ use redis::{Client, Pipeline, RedisError, Script, Value};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::link::{Backoff, CacheError, Names, RedisConfig, brief, connect};
+use super::link::{Backoff, CacheError, Names, RedisConfig, brief, connect, random};
 use super::{Epoch, Latest, Lookup, newest};
 use crate::data::installation::Purpose;
 use crate::data::{Installation, Micros, SeriesId, Stored};
@@ -173,15 +172,10 @@ async fn run(
             Ok(Some((ours, mut writes, lookups))) => {
                 backoff = Backoff::new();
                 set_link.send_replace(Some((lookups, Arc::clone(&ours))));
-                let well = shared.status.update(|s| s.degraded.remove(REDIS));
-                tracing::info!(
-                    "{}",
-                    if well.is_some() {
-                        "Redis is back"
-                    } else {
-                        "connected to Redis"
-                    }
-                );
+                match shared.status.update(|s| s.degraded.remove(REDIS)) {
+                    Some(_) => tracing::info!("Redis is back"),
+                    None => tracing::info!("connected to Redis"),
+                }
                 let ended = serve(&shared, &ours, &mut writes, &mut queue).await;
                 // First of all: a reader might otherwise read an old epoch.
                 shared.dirty.store(true, Ordering::Release);
@@ -353,9 +347,7 @@ impl Shared {
 
 /// Never the same twice, over all nodes.
 fn fresh_epoch() -> String {
-    use std::hash::{BuildHasher, RandomState};
-    let random = RandomState::new().hash_one(std::process::id());
-    format!("{:x}-{random:x}", Micros::now().0)
+    format!("{:x}-{:x}", Micros::now().0, random())
 }
 
 /// Fixed-width hex whose order as text is the order as number: negative times come first. The tag
@@ -369,10 +361,7 @@ fn to_text(installation: &Installation, point: &Latest) -> String {
         point.value.to_bits()
     );
     let tag = installation.tag(Purpose::Latest, tagged(point.series, &text).as_bytes());
-    for byte in &tag[..TAG] {
-        // Writing to a text cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
+    text.extend(tag[..TAG].iter().map(|byte| format!("{byte:02x}")));
     text
 }
 
