@@ -15,7 +15,6 @@ use universe::{Universe, number};
 use super::*;
 use crate::data::headers;
 use crate::data::{Credits, Header, Micros};
-use crate::telemetry::status::StreamState;
 
 #[test]
 fn every_record_arrives_once_and_in_order_with_all_it_carries() {
@@ -53,13 +52,9 @@ fn every_record_arrives_once_and_in_order_with_all_it_carries() {
 fn a_restart_goes_on_at_the_ledgers_offsets() {
     let universe = Universe::new(2);
     universe.produce("machines", 0..100);
-    let poller = universe.poller();
-    universe.wait_stored(100);
-    poller.close();
+    universe.read(100);
     universe.produce("machines", 100..200);
-    let poller = universe.poller();
-    universe.wait_stored(200);
-    poller.close();
+    universe.read(200);
     universe.assert_whole(200);
     universe.world.with(|world| {
         for partition in 0..2 {
@@ -125,30 +120,18 @@ fn a_drain_hands_over_the_last_batch_and_reads_no_more() {
     assert!(before <= 100);
     poller.close();
     assert_eq!(universe.world.with(|world| world.stored.len()), before);
-    let poller = universe.poller();
-    universe.wait_stored(150);
-    poller.close();
+    universe.read(150);
     universe.assert_whole(150);
 }
 
 #[test]
 fn a_paused_stream_leaves_the_others_running() {
     let mut universe = Universe::new(1);
-    universe.topic("other", 1);
-    universe.streams.push(StreamSource {
-        name: "other".into(),
-        topic: "other".into(),
-        ..universe.streams[0].clone()
-    });
+    universe.second_stream();
     universe.produce("machines", 0..10);
     let poller = universe.poller();
     universe.wait_stored(10);
-    let say = |state| {
-        universe
-            .status
-            .update(|s| s.streams.insert("machines".to_owned(), state))
-    };
-    say(StreamState::Paused("its mapping is wrong".to_owned()));
+    universe.pause();
     poller.pause_streams();
     // Idle, the thread looks at its requests between two records at the latest.
     universe.produce("other", 10..11);
@@ -163,22 +146,15 @@ fn a_paused_stream_leaves_the_others_running() {
         let other = |(topic, ..): &&(String, i32, i64)| topic == "other";
         assert_eq!(world.stored.keys().filter(other).count(), 12);
     });
-    say(StreamState::Running);
-    let poller = universe.poller();
-    universe.wait_stored(32);
-    poller.close();
+    universe.resume();
+    universe.read(32);
     universe.assert_whole(32);
 }
 
 #[test]
 fn a_paused_stream_goes_on_where_it_was_without_a_new_generation() {
     let mut universe = Universe::new(2);
-    universe.topic("other", 1);
-    universe.streams.push(StreamSource {
-        name: "other".into(),
-        topic: "other".into(),
-        ..universe.streams[0].clone()
-    });
+    universe.second_stream();
     let mut numbers = 0..;
     let mut send = |topic: &str, count: i64| {
         let from = numbers.next().unwrap();
@@ -190,12 +166,7 @@ fn a_paused_stream_goes_on_where_it_was_without_a_new_generation() {
     let poller = universe.poller();
     universe.wait_stored(100);
     for _ in 0..3 {
-        let say = |state| {
-            universe
-                .status
-                .update(|s| s.streams.insert("machines".to_owned(), state))
-        };
-        say(StreamState::Paused("its mapping is wrong".to_owned()));
+        universe.pause();
         poller.pause_streams();
         // The thread looks at its requests between two records at the latest.
         for _ in 0..2 {
@@ -207,7 +178,7 @@ fn a_paused_stream_goes_on_where_it_was_without_a_new_generation() {
         universe.wait_stored(all as usize - 100);
         let waiting = universe.world.with(|world| world.stored.len());
         assert_eq!(waiting as i64, all - 100);
-        say(StreamState::Running);
+        universe.resume();
         universe.wait_stored(all as usize);
     }
     poller.close();
@@ -217,12 +188,7 @@ fn a_paused_stream_goes_on_where_it_was_without_a_new_generation() {
 #[test]
 fn a_stream_that_is_paused_from_the_start_is_read_when_it_goes_on() {
     let universe = Universe::new(2);
-    let say = |state| {
-        universe
-            .status
-            .update(|s| s.streams.insert("machines".to_owned(), state))
-    };
-    say(StreamState::Paused("its mapping is wrong".to_owned()));
+    universe.pause();
     universe.produce("machines", 0..100);
     let poller = universe.poller();
     universe.world.wait("both are claimed", |world| {
@@ -230,7 +196,7 @@ fn a_stream_that_is_paused_from_the_start_is_read_when_it_goes_on() {
         owned.count() == 2
     });
     assert_eq!(universe.world.with(|world| world.stored.len()), 0);
-    say(StreamState::Running);
+    universe.resume();
     universe.wait_stored(100);
     poller.close();
     universe.assert_whole(100);
@@ -287,9 +253,7 @@ fn a_ledger_that_fails_ends_the_generation_and_nothing_is_read() {
         assert!(world.stored.is_empty());
         world.broken = None;
     });
-    let poller = universe.poller();
-    universe.wait_stored(10);
-    poller.close();
+    universe.read(10);
     universe.assert_whole(10);
 }
 
@@ -356,9 +320,7 @@ fn kcat_writes_to_and_reads_from_the_embedded_broker() {
     };
     kcat.stdin.take().unwrap().write_all(b"a:0\nb:1\n").unwrap();
     assert!(kcat.wait().unwrap().success());
-    let poller = universe.poller();
-    universe.wait_stored(2);
-    poller.close();
+    universe.read(2);
     universe.assert_whole(2);
     universe.world.with(|world| {
         let headers = &world.stored.values().next().unwrap().headers;

@@ -21,9 +21,7 @@ fn a_topic_created_anew_begins_an_epoch_at_its_first_offset() {
         };
         world.rows.insert(("machines".into(), 0), vec![before]);
     });
-    let poller = universe.poller();
-    universe.wait_stored(5);
-    poller.close();
+    universe.read(5);
     universe.assert_whole(5);
     universe.world.with(|world| {
         let row = world.row("machines", 0);
@@ -86,9 +84,7 @@ fn below_the_beginning_a_jump_writes_a_gap() {
     let mut universe = Universe::new(1);
     universe.streams[0].on_offset_lost = OnOffsetLost::Jump;
     universe.produce("machines", 0..5);
-    let poller = universe.poller();
-    universe.wait_stored(5);
-    poller.close();
+    universe.read(5);
     // Not by our own producer, which would wait: the cluster drops what is older than 5 MiB.
     let payload = vec![b'7'; 900_000];
     let reckless: FutureProducer = universe.broker.client(&[], &[]).create().unwrap();
@@ -187,9 +183,7 @@ fn jump_to_the_cut(read: i64) {
         assert_eq!(world.gaps, [(1, 10, read)]);
         assert_eq!(world.row("machines", 0).epoch, 2);
     });
-    let poller = universe.poller();
-    universe.wait_stored(50);
-    poller.close();
+    universe.read(50);
     universe.world.with(|world| {
         let stored: Vec<i64> = world.stored.values().map(number).collect();
         assert_eq!(stored, (10..60).collect::<Vec<_>>());
@@ -200,9 +194,7 @@ fn jump_to_the_cut(read: i64) {
 fn a_log_that_goes_on_under_another_leader_is_read_on() {
     let universe = Universe::new(2);
     universe.produce("machines", 0..100);
-    let poller = universe.poller();
-    universe.wait_stored(100);
-    poller.close();
+    universe.read(100);
     for partition in 0..2 {
         let led = universe
             .broker
@@ -210,9 +202,7 @@ fn a_log_that_goes_on_under_another_leader_is_read_on() {
         led.unwrap().unwrap();
     }
     universe.produce("machines", 100..200);
-    let poller = universe.poller();
-    universe.wait_stored(200);
-    poller.close();
+    universe.read(200);
     universe.assert_whole(200);
     universe.world.with(|world| {
         let known = world.row("machines", 1).clone();
@@ -239,9 +229,7 @@ fn a_partition_that_a_topic_gets_later_begins_at_its_beginning() {
         world.rows.insert(("machines".into(), 0), vec![before]);
         world.any_topic_id = true;
     });
-    let poller = universe.poller();
-    universe.wait_stored(100);
-    poller.close();
+    universe.read(100);
     universe.world.with(|world| {
         let first = world.stored.keys().filter(of_first).count();
         assert!(first > 0 && first < 100);
@@ -265,9 +253,7 @@ fn where_a_topic_begins_is_set_once_for_all_its_partitions() {
         world.row("machines", 1).owner_epoch = 0;
     });
     universe.produce("machines", 50..100);
-    let poller = universe.poller();
-    universe.wait_stored(50);
-    poller.close();
+    universe.read(50);
     universe.world.with(|world| {
         assert!(world.stored.values().map(number).all(|n| n >= 50));
     });
@@ -277,9 +263,7 @@ fn where_a_topic_begins_is_set_once_for_all_its_partitions() {
 fn stored_then_moved(next_offset: i64) -> Universe {
     let universe = Universe::new(2);
     universe.produce("machines", 0..100);
-    let poller = universe.poller();
-    universe.wait_stored(100);
-    poller.close();
+    universe.read(100);
     universe.world.with(|world| {
         assert!(world.stored.values().map(number).all(|n| n < 100));
         world.row("machines", 0).next_offset = next_offset;

@@ -11,6 +11,7 @@ use crate::data::headers;
 use crate::data::{Claim, Claimed, Credits, Header, LeaderEpoch, Micros, Place, RawBatch, Share};
 use crate::sources::producer::Placed;
 use crate::sources::*;
+use crate::telemetry::status::StreamState;
 use crate::telemetry::{Metrics, Status};
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -315,6 +316,36 @@ impl Universe {
     pub fn wait_stored(&self, count: usize) {
         self.world
             .wait(&format!("{count} records"), |world| world.stored.len() >= count);
+    }
+
+    /// By a node that then stops.
+    pub fn read(&self, count: usize) {
+        let poller = self.poller();
+        self.wait_stored(count);
+        poller.close();
+    }
+
+    /// Besides `machines`.
+    pub fn second_stream(&mut self) {
+        self.topic("other", 1);
+        self.streams.push(StreamSource {
+            name: "other".into(),
+            topic: "other".into(),
+            ..self.streams[0].clone()
+        });
+    }
+
+    pub fn pause(&self) {
+        self.set_state(StreamState::Paused("its mapping is wrong".to_owned()));
+    }
+
+    pub fn resume(&self) {
+        self.set_state(StreamState::Running);
+    }
+
+    fn set_state(&self, state: StreamState) {
+        self.status
+            .update(|status| status.streams.insert("machines".to_owned(), state));
     }
 
     /// Nothing stored twice (asserted at the insert), nothing missing, all failures accounted for.
