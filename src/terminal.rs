@@ -30,7 +30,7 @@ pub struct Server {
     url: String,
 }
 
-/// Which series: all that fit every condition.
+/// Which series: those that match every condition.
 #[derive(Args, Debug)]
 pub struct Which {
     /// The metric's exact name
@@ -47,7 +47,7 @@ pub struct QueryArgs {
     server: Server,
     #[command(flatten)]
     which: Which,
-    /// How far back; without it only the latest value of each series
+    /// How far back; if omitted, the latest value of each series
     #[arg(long, value_parser = humantime::parse_duration)]
     last: Option<Duration>,
     #[command(flatten)]
@@ -74,16 +74,16 @@ struct Buckets {
     /// avg (the default), min, max, sum, count, first, last, stddev, rate, increase, delta, p50, p99.9, …
     #[arg(long, requires = "last", value_parser = aggregate)]
     aggregate: Option<Aggregate>,
-    /// Series that agree in this label become one line; may be repeated
+    /// Series with equal values of this label become one line; may be repeated
     #[arg(long, requires = "last", value_name = "LABEL")]
     group_by: Option<Vec<String>>,
-    /// How they become one: avg (the default), sum, min, max or count
+    /// How they are combined: avg (the default), sum, min, max or count
     #[arg(long, requires = "group_by")]
     across: Option<String>,
-    /// What stands in buckets without points: null, previous, linear or a number
+    /// The value of buckets without points: null, previous, linear or a number
     #[arg(long, requires = "last")]
     fill: Option<String>,
-    /// At most so many points of each series, or buckets
+    /// The maximum number of points per series, or of buckets
     #[arg(long, requires = "last")]
     max_points: Option<u32>,
 }
@@ -118,10 +118,10 @@ pub struct TailArgs {
     server: Server,
     #[command(flatten)]
     which: Which,
-    /// Begin with what is stored of this span, such as 15m
+    /// Start with the stored points of this span, such as 15m
     #[arg(long)]
     backfill: Option<String>,
-    /// Continue behind this cursor
+    /// Continue after this cursor
     #[arg(long, conflicts_with = "backfill")]
     after: Option<String>,
     /// Only the newest point of each series in this time, such as 250ms
@@ -146,13 +146,13 @@ pub struct ExportArgs {
     server: Server,
     #[command(flatten)]
     which: Which,
-    /// The first moment: RFC 3339, or seconds since 1970
+    /// The start: RFC 3339, or seconds since 1970
     #[arg(long)]
     from: String,
-    /// The first moment after; now when left out
+    /// The end, exclusive; now if omitted
     #[arg(long)]
     to: Option<String>,
-    /// json, ndjson, csv, arrow or parquet; by the ending of --out when left out
+    /// json, ndjson, csv, arrow or parquet; by the ending of --out if omitted
     #[arg(long)]
     format: Option<String>,
     /// Times in a text as iso, s, ms or us
@@ -167,7 +167,7 @@ pub struct ExportArgs {
     /// avg, min, max, sum, count, first, last, stddev, increase, rate, delta, p99; may be repeated
     #[arg(long, requires = "step", value_delimiter = ',')]
     aggregate: Vec<String>,
-    /// The file, which appears when all is there; standard output when left out or -
+    /// The file; it is created when the export is complete; standard output if omitted or -
     #[arg(long)]
     out: Option<PathBuf>,
 }
@@ -216,9 +216,7 @@ pub async fn query(args: &QueryArgs) -> Result<()> {
         url: args.server.url.clone(),
         text,
         variables,
-        operation: None,
         format: args.format,
-        timeout: Duration::from_secs(60),
     };
     client::query(&query, &mut io::stdout().lock()).await
 }
@@ -228,9 +226,7 @@ pub async fn resume(args: &ResumeArgs) -> Result<()> {
         url: args.server.url.clone(),
         text: RESUME.to_owned(),
         variables: Some(json!({"stream": args.stream}).to_string()),
-        operation: None,
         format: client::query::Format::Json,
-        timeout: Duration::from_secs(60),
     };
     let mut answer = Vec::new();
     client::query(&query, &mut answer).await?;

@@ -6,15 +6,11 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::http;
-
-/// Longer than any statement may take.
-const SILENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug)]
 pub struct Export {
@@ -62,7 +58,7 @@ async fn receive(what: &Export, out: &mut impl Write) -> Result<u64> {
     let base = http::graphql(&what.url)?;
     let mut url = base.join(&format!("api/v1/{}", what.resource))?;
     url.query_pairs_mut().extend_pairs(&what.parameters);
-    let request = http::client(SILENCE)?.get(url);
+    let request = http::client(http::PATIENCE)?.get(url);
     let mut response = request
         .send()
         .await

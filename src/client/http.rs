@@ -7,6 +7,8 @@ use reqwest::{Client, Response, Url};
 use serde_json::Value;
 
 const CONNECT: Duration = Duration::from_secs(5);
+/// Longer than any statement may take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `localhost:8080`, `http://localhost:8080` and `ws://localhost:8080/graphql` are all the same.
 pub(super) fn graphql(url: &str) -> Result<Url> {

@@ -1,7 +1,6 @@
 //! `streamsync query`: one GraphQL query or mutation over HTTP, printed as JSON or as a table.
 
 use std::io::Write;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
@@ -25,9 +24,7 @@ pub struct Query {
     pub text: String,
     /// A JSON object.
     pub variables: Option<String>,
-    pub operation: Option<String>,
     pub format: Format,
-    pub timeout: Duration,
 }
 
 /// Prints the answer's data to `out`; the errors in it become the error of this call. Runs in a
@@ -39,14 +36,10 @@ pub async fn query(query: &Query, out: &mut impl Write) -> Result<()> {
         .map(serde_json::from_str)
         .transpose()
         .context("--variables is not a JSON object")?;
-    let body = json!({
-        "query": query.text,
-        "variables": variables,
-        "operationName": query.operation,
-    });
+    let body = json!({ "query": query.text, "variables": variables });
     let url = http::graphql(&query.url)?;
     let accept = "application/graphql-response+json, application/json;q=0.9";
-    let request = http::client(query.timeout)?
+    let request = http::client(http::PATIENCE)?
         .post(url.clone())
         .header(ACCEPT, accept)
         .header(CONTENT_TYPE, "application/json")

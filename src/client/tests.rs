@@ -1,10 +1,9 @@
 //! The three commands against a small server of the test's own, and files.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use actix_web::web::Bytes;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpResponse, HttpServer, Route, web};
 use futures_util::future::ready;
 use futures_util::stream;
 use serde_json::{Value, json};
@@ -145,25 +144,24 @@ async fn a_format_that_cannot_be_told_and_a_failed_send_are_explained() {
     assert_eq!(format!("{error:#}"), "after 0 records: broker away");
 }
 
-/// Answers each query with `answer`.
-async fn answering(answer: Value) -> String {
-    let server = HttpServer::new(move || {
-        let answer = answer.clone();
-        App::new().route(
-            "/graphql",
-            web::post().to(move || {
-                let answer = answer.clone();
-                async move { HttpResponse::Ok().json(answer) }
-            }),
-        )
-    })
-    .workers(1)
-    .disable_signals()
-    .bind("127.0.0.1:0")
-    .unwrap();
+async fn serve(route: impl Fn() -> Route + Clone + Send + 'static) -> String {
+    let server = HttpServer::new(move || App::new().route("/graphql", route()))
+        .workers(1)
+        .disable_signals()
+        .bind("127.0.0.1:0")
+        .unwrap();
     let url = format!("http://{}", server.addrs()[0]);
     actix_web::rt::spawn(server.run());
     url
+}
+
+/// Answers each query with `answer`.
+async fn answering(answer: Value) -> String {
+    serve(move || {
+        let answer = answer.clone();
+        web::post().to(move || ready(HttpResponse::Ok().json(&answer)))
+    })
+    .await
 }
 
 async fn ask(answer: Value, format: Format) -> (String, anyhow::Result<()>) {
@@ -171,9 +169,7 @@ async fn ask(answer: Value, format: Format) -> (String, anyhow::Result<()>) {
         url: answering(answer).await,
         text: "{ x }".to_owned(),
         variables: Some("{}".to_owned()),
-        operation: None,
         format,
-        timeout: Duration::from_secs(10),
     };
     let mut out = Vec::new();
     let result = query(&question, &mut out).await;
@@ -220,27 +216,18 @@ type Heard = Arc<Mutex<Vec<Value>>>;
 async fn dropping() -> (String, Heard) {
     let heard: Heard = Arc::default();
     let told = Arc::clone(&heard);
-    let server = HttpServer::new(move || {
+    let url = serve(move || {
         let heard = Arc::clone(&told);
-        let talk = move |asked: web::Json<Value>| {
+        web::post().to(move |asked: web::Json<Value>| {
             let events = events(&asked["variables"], &mut heard.lock().unwrap());
             // In pieces as a network may make them.
             let pieces: Vec<_> = events.as_bytes().chunks(7).map(Bytes::copy_from_slice).collect();
             let body = stream::iter(pieces.into_iter().map(Ok::<_, std::io::Error>));
-            ready(
-                HttpResponse::Ok()
-                    .content_type("text/event-stream")
-                    .streaming(body),
-            )
-        };
-        App::new().route("/graphql", web::post().to(talk))
+            let mut response = HttpResponse::Ok();
+            ready(response.content_type("text/event-stream").streaming(body))
+        })
     })
-    .workers(1)
-    .disable_signals()
-    .bind("127.0.0.1:0")
-    .unwrap();
-    let url = format!("http://{}", server.addrs()[0]);
-    actix_web::rt::spawn(server.run());
+    .await;
     (url, heard)
 }
 

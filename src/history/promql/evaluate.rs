@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::computing::{Abandoned, compute};
-use super::expression::{Across, Expression, Group, Source, Stage};
+use super::expression::{Expression, Group, Source, Stage};
 use super::selection::Selection;
 use super::windows::Function;
 use super::{Instants, Labels, PromqlError, Sample, Sampled, labels_of, sums};
 use crate::data::{Columns, METRIC_NAME, Matched, Micros, Viewer};
+use crate::history::Across;
 use crate::store::read::Reader;
 
 /// Points in all windows together, as long windows at a short step hold each point many times:

@@ -12,6 +12,7 @@ use super::PromqlError;
 use super::parse::{parsed, unsupported};
 use super::selection::Selection;
 use super::windows::Function;
+use crate::history::Across;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expression {
@@ -57,15 +58,6 @@ pub(super) enum Arithmetic {
     Div,
     Mod,
     Pow,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Across {
-    Sum,
-    Avg,
-    Min,
-    Max,
-    Count,
 }
 
 #[derive(Clone, Debug, PartialEq)]
