@@ -54,9 +54,9 @@ enum Command {
     /// Delete series with all their points
     DeleteSeries(offline::DeleteArgs),
     /// Copy whole days that are due, or a range of them, to the archive
-    Archive(offline::cold::ArchiveArgs),
+    Archive(offline::archive::ArchiveArgs),
     /// Bring days back from the archive
-    Restore(offline::cold::RestoreArgs),
+    Restore(offline::archive::RestoreArgs),
 }
 
 #[derive(Args, Debug)]
@@ -88,8 +88,8 @@ impl Cli {
             Command::Resume(args) => in_system(terminal::resume(args)),
             Command::Produce(args) => in_system(offline::produce(load()?, args)),
             Command::Rewind(args) => in_system(offline::rewind(load()?, args)),
-            Command::Archive(args) => in_system(offline::cold::archive(&load()?, args)),
-            Command::Restore(args) => in_system(offline::cold::restore(&load()?, args)),
+            Command::Archive(args) => in_system(offline::archive::archive(&load()?, args)),
+            Command::Restore(args) => in_system(offline::archive::restore(&load()?, args)),
             Command::DeleteSeries(args) => in_system(offline::delete_series(&load()?, args)),
         }
     }

@@ -19,7 +19,7 @@ pub mod formats;
 // Floor 2: who runs when, what a question about the past comes to, and what is archived.
 pub mod actors;
 pub mod history;
-pub mod cold;
+pub mod archive;
 
 // Floor 3: what a client may ask.
 pub mod graphql;

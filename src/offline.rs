@@ -19,7 +19,7 @@ use crate::store::embedded::{Embedded, Joined};
 use crate::store::{PATIENCE, admin, migrate};
 use crate::telemetry::Status;
 
-pub mod cold;
+pub mod archive;
 
 /// A broker that is just starting is waited for.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cold::{S3, Target};
+use crate::archive::{S3, Target};
 use crate::transform::humantime_text;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

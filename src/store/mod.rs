@@ -17,7 +17,7 @@ pub mod write;
 pub mod admin;
 pub mod rollups;
 pub mod maintain;
-pub mod cold;
+pub mod archive;
 pub mod retention;
 pub mod level;
 

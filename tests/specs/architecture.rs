@@ -27,7 +27,7 @@ const FLOORS: [&[&str]; 6] = [
         "live",
         "formats",
     ],
-    &["actors", "history", "cold"],
+    &["actors", "history", "archive"],
     &["graphql"],
     &["http"],
     &[
@@ -82,7 +82,7 @@ fn sources() -> BTreeMap<String, String> {
 const KNOWN_CIRCLES: [&str; 13] = [
     "actors/",
     "cache/",
-    "cold/",
+    "archive/",
     "formats/",
     "graphql/",
     "history/",
@@ -90,7 +90,7 @@ const KNOWN_CIRCLES: [&str; 13] = [
     "http/prometheus/",
     "http/websocket/",
     "live/",
-    "store/cold",
+    "store/archive",
     "store/retention",
     "store/tail",
 ];

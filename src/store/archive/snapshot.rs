@@ -8,7 +8,7 @@ use tokio_postgres::{Client, IsolationLevel, Portal, Row, Transaction};
 use crate::data::{Day, SeriesId};
 use crate::store::timestamp::Timestamp;
 
-use super::{ColdError, ColdPoint, ColdSeries, Standing, days};
+use super::{ArchivedPoint, ArchivedSeries, DayError, Standing, days};
 
 /// Points of a page: what is in memory at once of a day of any size.
 const PAGE: i32 = 8_192;
@@ -25,12 +25,12 @@ pub struct Snapshot<'c> {
     transaction: Transaction<'c>,
     portal: Portal,
     /// Points are ordered by series: only those of the last page can go on.
-    series: HashMap<SeriesId, Arc<ColdSeries>>,
+    series: HashMap<SeriesId, Arc<ArchivedSeries>>,
 }
 
 impl<'c> Snapshot<'c> {
     /// `None` where the day is not due (any more).
-    pub async fn begin(client: &'c mut Client, day: Day) -> Result<Option<Self>, ColdError> {
+    pub async fn begin(client: &'c mut Client, day: Day) -> Result<Option<Self>, DayError> {
         let transaction = client
             .build_transaction()
             .isolation_level(IsolationLevel::RepeatableRead)
@@ -58,7 +58,7 @@ impl<'c> Snapshot<'c> {
     }
 
     /// The next points, ordered by series and time; `None` at the end.
-    pub async fn page(&mut self) -> Result<Option<Vec<ColdPoint>>, ColdError> {
+    pub async fn page(&mut self) -> Result<Option<Vec<ArchivedPoint>>, DayError> {
         let rows = self.transaction.query_portal(&self.portal, PAGE).await?;
         if rows.is_empty() {
             return Ok(None);
@@ -71,7 +71,7 @@ impl<'c> Snapshot<'c> {
             for row in self.transaction.query(SERIES, &[&ids]).await? {
                 let id = row.get(0);
                 let series =
-                    ColdSeries::new(row.get(1), row.get(2), row.get(3)).ok_or(ColdError::Labels(id))?;
+                    ArchivedSeries::new(row.get(1), row.get(2), row.get(3)).ok_or(DayError::Labels(id))?;
                 self.series.insert(id, Arc::new(series));
             }
         }
@@ -79,9 +79,9 @@ impl<'c> Snapshot<'c> {
         Ok(Some(rows.iter().filter_map(|row| self.point(row)).collect()))
     }
 
-    fn point(&self, row: &Row) -> Option<ColdPoint> {
+    fn point(&self, row: &Row) -> Option<ArchivedPoint> {
         let time = |column| row.get::<_, Timestamp>(column).0;
-        Some(ColdPoint {
+        Some(ArchivedPoint {
             of: Arc::clone(self.series.get(&row.get(0))?),
             ts: time(1),
             value: row.get(2),

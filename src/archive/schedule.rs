@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::data::{Day, Micros};
-use crate::store::cold::{Standing, alone, days};
+use crate::store::archive::{Standing, alone, days};
 use crate::store::connect::DatabaseUrl;
 use crate::telemetry::{Metrics, caught};
 

@@ -8,11 +8,11 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cold::{self, Target};
+use crate::archive::{self, Target};
 use crate::config::Config;
 use crate::data::{Day, Micros};
 use crate::store::PATIENCE;
-use crate::store::cold::{Archived, Standing, alone, archives, days};
+use crate::store::archive::{Archived, Standing, alone, archives, days};
 use crate::store::connect::connect;
 
 #[derive(Args, Debug)]
@@ -75,7 +75,8 @@ pub async fn archive(config: &Config, args: &ArchiveArgs) -> Result<()> {
             Standing::Due if args.dry_run => println!("{} would be archived", state.day),
             Standing::Due => {
                 let bar = bar(state.day, None);
-                let copy = cold::archive(&mut client, state.day, &target, |rows| bar.inc(rows as u64)).await;
+                let copy =
+                    archive::archive(&mut client, state.day, &target, |rows| bar.inc(rows as u64)).await;
                 bar.finish_and_clear();
                 if let Some(copy) = copy.with_context(|| format!("cannot archive {}", state.day))? {
                     println!("{}", line(&copy));
@@ -108,7 +109,7 @@ pub async fn restore(config: &Config, args: &RestoreArgs) -> Result<()> {
     for copy in copies {
         let bar = bar(copy.day, Some(copy.rows));
         let came = |rows| bar.inc(rows as u64);
-        let restored = cold::restore(&store.url, &copy, &config.archive.s3(), args.keep, came).await;
+        let restored = archive::restore(&store.url, &copy, &config.archive.s3(), args.keep, came).await;
         bar.finish_and_clear();
         let missing = restored.with_context(|| format!("cannot restore {}", copy.day))?;
         println!(

@@ -10,7 +10,7 @@ use proptest::test_runner::TestRunner;
 use super::*;
 use crate::data::{Micros, Series};
 use crate::store::PATIENCE;
-use crate::store::cold::{Standing, alone, archives, days};
+use crate::store::archive::{Standing, alone, archives, days};
 use crate::store::testing::Database;
 
 /// Everything that is stored of the points, bit by bit.

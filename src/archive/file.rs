@@ -18,7 +18,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
 use crate::data::{Day, Micros};
-use crate::store::cold::{ColdPoint, ColdSeries};
+use crate::store::archive::{ArchivedPoint, ArchivedSeries};
 
 use super::digest::Sum;
 use super::target::Target;
@@ -57,7 +57,7 @@ impl Writer {
         Ok(Self(AsyncArrowWriter::try_new(upload, schema, Some(properties))?))
     }
 
-    pub async fn write(&mut self, points: &[ColdPoint]) -> Result<(), ParquetError> {
+    pub async fn write(&mut self, points: &[ArchivedPoint]) -> Result<(), ParquetError> {
         self.0.write(&batch(points)?).await
     }
 
@@ -101,7 +101,7 @@ impl Reader {
     }
 
     /// The next points, as they were written; `None` at the end.
-    pub async fn page(&mut self) -> Result<Option<Vec<ColdPoint>>, ParquetError> {
+    pub async fn page(&mut self) -> Result<Option<Vec<ArchivedPoint>>, ParquetError> {
         self.0.try_next().await?.map(|batch| points(&batch)).transpose()
     }
 }
@@ -124,7 +124,7 @@ fn properties() -> Result<WriterProperties, ParquetError> {
     Ok(builder.build())
 }
 
-fn batch(points: &[ColdPoint]) -> Result<RecordBatch, ParquetError> {
+fn batch(points: &[ArchivedPoint]) -> Result<RecordBatch, ParquetError> {
     // Once for each run of the same series, not for each point.
     let runs = points.chunk_by(|a, b| Arc::ptr_eq(&a.of, &b.of));
     let labels: Vec<_> = runs
@@ -133,7 +133,7 @@ fn batch(points: &[ColdPoint]) -> Result<RecordBatch, ParquetError> {
     let labels = labels
         .iter()
         .flat_map(|(text, times)| std::iter::repeat_n(text, *times));
-    let time = |of: fn(&ColdPoint) -> Micros| {
+    let time = |of: fn(&ArchivedPoint) -> Micros| {
         TimestampMicrosecondArray::from_iter_values(points.iter().map(|point| of(point).0))
             .with_timezone("UTC")
     };
@@ -159,25 +159,25 @@ fn batch(points: &[ColdPoint]) -> Result<RecordBatch, ParquetError> {
     Ok(RecordBatch::try_new(Arc::clone(&SCHEMA), columns)?)
 }
 
-fn points(batch: &RecordBatch) -> Result<Vec<ColdPoint>, ParquetError> {
+fn points(batch: &RecordBatch) -> Result<Vec<ArchivedPoint>, ParquetError> {
     let [metric, labels, stream] = [0, 1, 2].map(|at| batch.column(at).as_string::<i32>());
     let [ts, recorded_at] = [3, 7].map(|at| batch.column(at).as_primitive::<TimestampMicrosecondType>());
     let value = batch.column(4).as_primitive::<Float64Type>();
     let partition_id = batch.column(5).as_primitive::<Int32Type>();
     let offset = batch.column(6).as_primitive::<Int64Type>();
-    let mut points: Vec<ColdPoint> = Vec::with_capacity(batch.num_rows());
+    let mut points: Vec<ArchivedPoint> = Vec::with_capacity(batch.num_rows());
     for row in 0..batch.num_rows() {
         let names = |row| (metric.value(row), labels.value(row), stream.value(row));
         let of = match points.last() {
             Some(last) if names(row) == names(row - 1) => Arc::clone(&last.of),
             _ => {
                 let (metric, labels, stream) = names(row);
-                let series = ColdSeries::new(metric, labels, stream);
+                let series = ArchivedSeries::new(metric, labels, stream);
                 let wrong = || ParquetError::General(format!("the labels of {metric} are not texts"));
                 Arc::new(series.ok_or_else(wrong)?)
             }
         };
-        points.push(ColdPoint {
+        points.push(ArchivedPoint {
             of,
             ts: Micros(ts.value(row)),
             value: value.value(row),

@@ -11,7 +11,7 @@ use crate::store::partitions::Partitions;
 use crate::store::timestamp::Timestamp;
 use crate::store::{catalogue, locks};
 
-use super::{Archived, ColdError, ColdPoint, ColdSeries};
+use super::{Archived, ArchivedPoint, ArchivedSeries, DayError};
 
 const KEEP: &str = "insert into restored (day, keep_until)
     values (($1::timestamptz at time zone 'UTC')::date, $2)
@@ -50,11 +50,11 @@ pub struct Restore {
 
 impl Restore {
     /// Until `commit` rollups are not refreshed and nothing is dropped: either would see half a day.
-    pub async fn begin(url: &DatabaseUrl, archived: &Archived, keep: Duration) -> Result<Self, ColdError> {
+    pub async fn begin(url: &DatabaseUrl, archived: &Archived, keep: Duration) -> Result<Self, DayError> {
         let (points, series) = (connect(url).await?, connect(url).await?);
         let lock = "select pg_try_advisory_lock($1)";
         if !locks::acquire(&points, lock, locks::ROLLUPS, PATIENCE).await? {
-            return Err(ColdError::Busy);
+            return Err(DayError::Busy);
         }
         let start = archived.day.start();
         let mut partitions = Partitions::of(&points, "points", 1).await?;
@@ -75,7 +75,7 @@ impl Restore {
     }
 
     /// Says how many of these points were not there.
-    pub async fn insert(&mut self, page: &[ColdPoint]) -> Result<u64, ColdError> {
+    pub async fn insert(&mut self, page: &[ArchivedPoint]) -> Result<u64, DayError> {
         self.insert_series(page).await?;
         let keys: Vec<&str> = page.iter().map(|point| &*point.of.series.key).collect();
         let partitions: Vec<i32> = page.iter().map(|point| point.partition_id).collect();
@@ -93,7 +93,7 @@ impl Restore {
         Ok(inserted)
     }
 
-    pub async fn commit(self) -> Result<(), ColdError> {
+    pub async fn commit(self) -> Result<(), DayError> {
         let bounds = (Timestamp(self.day.start()), Timestamp(self.day.end()));
         self.points
             .execute(INVALIDATE, &[&bounds.0, &bounds.1, &self.version])
@@ -103,8 +103,8 @@ impl Restore {
         Ok(())
     }
 
-    async fn insert_series(&self, page: &[ColdPoint]) -> Result<(), ColdError> {
-        let mut series: Vec<&ColdSeries> = page
+    async fn insert_series(&self, page: &[ArchivedPoint]) -> Result<(), DayError> {
+        let mut series: Vec<&ArchivedSeries> = page
             .chunk_by(|a, b| std::sync::Arc::ptr_eq(&a.of, &b.of))
             .map(|points| &*points[0].of)
             .collect();

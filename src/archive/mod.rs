@@ -1,4 +1,4 @@
-//! The cold tier: whole days as Parquet files in a folder or an S3 bucket, and back again.
+//! The archive: whole days as Parquet files in a folder or an S3 bucket, and back again.
 //!
 //! A day counts as archived once its file was read back and holds, row by row, what Postgres had.
 //! Until then there is no row in `archives`, so a crash at any point leaves nothing to tidy up: the
@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 use crate::data::Day;
-use crate::store::cold::{Archived, ColdError, Restore, Snapshot, record};
+use crate::store::archive::{Archived, DayError, Restore, Snapshot, record};
 use crate::store::connect::DatabaseUrl;
 
 use digest::Digest;
@@ -25,7 +25,7 @@ pub use target::{BadTarget, S3, Target};
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     #[error(transparent)]
-    Store(#[from] ColdError),
+    Store(#[from] DayError),
     #[error("the archive: {0}")]
     Object(#[from] object_store::Error),
     #[error("the archive's file: {0}")]

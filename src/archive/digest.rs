@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use openssl::sha::Sha256;
 
-use crate::store::cold::{ColdPoint, ColdSeries};
+use crate::store::archive::{ArchivedPoint, ArchivedSeries};
 
 #[derive(Default)]
 pub struct Digest {
     hash: Sha256,
     rows: u64,
-    last: Option<Arc<ColdSeries>>,
+    last: Option<Arc<ArchivedSeries>>,
     buffer: Vec<u8>,
 }
 
@@ -25,7 +25,7 @@ pub struct Sum {
 }
 
 impl Digest {
-    pub fn add(&mut self, points: &[ColdPoint]) {
+    pub fn add(&mut self, points: &[ArchivedPoint]) {
         for point in points {
             if self.last.as_ref() != Some(&point.of) {
                 self.series(&point.of);
@@ -56,7 +56,7 @@ impl Digest {
         }
     }
 
-    fn series(&mut self, of: &ColdSeries) {
+    fn series(&mut self, of: &ArchivedSeries) {
         let labels = of.series.labels_json();
         for text in [&*of.stream, &*of.series.metric, &*labels] {
             self.buffer.extend((text.len() as u64).to_le_bytes());

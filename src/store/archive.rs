@@ -25,7 +25,7 @@ pub use restore::Restore;
 pub use snapshot::Snapshot;
 
 #[derive(Debug, thiserror::Error)]
-pub enum ColdError {
+pub enum DayError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error("postgres: {}", describe(.0))]
@@ -40,15 +40,15 @@ pub enum ColdError {
 
 /// A series as the archive keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ColdSeries {
+pub struct ArchivedSeries {
     pub series: Series,
     pub stream: Box<str>,
 }
 
 /// A point as the archive keeps it: everything that Postgres knows of it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ColdPoint {
-    pub of: Arc<ColdSeries>,
+pub struct ArchivedPoint {
+    pub of: Arc<ArchivedSeries>,
     pub ts: Micros,
     pub value: f64,
     pub partition_id: PartitionId,
@@ -117,13 +117,13 @@ const RECORD: &str = "insert into archives (day, version, url, rows, bytes, chec
         bytes = excluded.bytes, checksum = excluded.checksum, archived_at = now()";
 
 /// The days that begin in `from..to` and have points, in order.
-pub async fn days(client: &impl GenericClient, from: Micros, to: Micros) -> Result<Vec<DayState>, ColdError> {
+pub async fn days(client: &impl GenericClient, from: Micros, to: Micros) -> Result<Vec<DayState>, DayError> {
     let rows = client.query(DAYS, &[&Timestamp(from), &Timestamp(to)]).await?;
     Ok(rows.iter().map(state).collect())
 }
 
 /// The archived copies of the days that begin in `from..to`, in order.
-pub async fn archives(client: &Client, from: Micros, to: Micros) -> Result<Vec<Archived>, ColdError> {
+pub async fn archives(client: &Client, from: Micros, to: Micros) -> Result<Vec<Archived>, DayError> {
     let rows = client
         .query(ARCHIVES, &[&Timestamp(from), &Timestamp(to)])
         .await?;
@@ -139,7 +139,7 @@ pub async fn archives(client: &Client, from: Micros, to: Micros) -> Result<Vec<A
 }
 
 /// Says that this copy exists and was verified; it takes the place of an earlier one.
-pub async fn record(client: &Client, copy: &Archived) -> Result<(), ColdError> {
+pub async fn record(client: &Client, copy: &Archived) -> Result<(), DayError> {
     let (start, rows) = (Timestamp(copy.day.start()), copy.rows.cast_signed());
     let bytes = copy.bytes.cast_signed();
     client
@@ -153,7 +153,7 @@ pub async fn record(client: &Client, copy: &Archived) -> Result<(), ColdError> {
 
 /// A session that alone may write to the archive, as long as it lasts; `None` where another has it
 /// for all of `patience`.
-pub async fn alone(url: &DatabaseUrl, patience: Duration) -> Result<Option<Client>, ColdError> {
+pub async fn alone(url: &DatabaseUrl, patience: Duration) -> Result<Option<Client>, DayError> {
     let client = connect(url).await?;
     let mine = locks::acquire(
         &client,
@@ -181,7 +181,7 @@ fn state(row: &Row) -> DayState {
     }
 }
 
-impl ColdSeries {
+impl ArchivedSeries {
     /// `None` where the labels are not an object of texts.
     pub fn new(metric: &str, labels: &str, stream: &str) -> Option<Self> {
         let labels: BTreeMap<String, String> = serde_json::from_str(labels).ok()?;
