@@ -129,7 +129,6 @@ impl Minute {
 
 fn too_many(stream: &str, max: u64, new: usize) -> Error {
     Code::BadUserInput.error(format!(
-        "stream '{stream}' may have {max} series and these points would bring {new} new ones beyond that; \
-         raise max_series to allow it"
+        "stream '{stream}' may have {max} series; these points would add {new}; raise max_series to allow them"
     ))
 }
