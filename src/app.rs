@@ -1,7 +1,7 @@
-//! Builds all parts, from the sink backwards, and stops them, from the source forwards.
+//! Builds all parts from the sink to the source, and stops them from the source to the sink.
 //!
-//! The only file that knows every part. What the configuration leaves unset is replaced here by
-//! the embedded default: a broker in this process, a private Postgres, latest values in memory.
+//! The only file that knows every part. Unset parts of the configuration are replaced here by
+//! embedded defaults: a broker in this process, a private Postgres, latest values in memory.
 
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;

@@ -1,5 +1,5 @@
-//! Where the embedded broker of a running `serve` or `demo` listens, told to other commands by a
-//! file in the data directory.
+//! The address of the embedded broker of a running `serve` or `demo`, in a file of the data
+//! directory for other commands.
 
 use std::fs;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! The arguments of `query`, `tail`, `resume` and `export`, and what they ask the server for.
+//! The arguments of `query`, `tail`, `resume` and `export`, and their requests to the server.
 
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Owns the poll thread of one generation: starts it, passes on what the writer reports, drains it.
+//! Owns the poll thread of one generation: starts it, forwards the writer's reports to it, drains
+//! it.
 
 use std::sync::Arc;
 

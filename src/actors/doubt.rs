@@ -1,4 +1,4 @@
-//! Errors of which nobody knows whether they pass are waited out for a while, then they are final.
+//! Unknown errors are retried for a while and then become final.
 
 use std::time::{Duration, Instant};
 

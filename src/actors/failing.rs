@@ -1,4 +1,4 @@
-//! Notices a stream whose mapping is simply wrong: too many of its latest records fail.
+//! Detects a stream with a wrong mapping: too many of its latest records fail.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

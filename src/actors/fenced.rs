@@ -1,4 +1,4 @@
-//! Partitions that Kafka leaves with this node while Postgres names another owner.
+//! Partitions that Kafka assigns to this node while Postgres names another owner.
 //!
 //! For a moment that is a rebalance: the new owner has claimed a partition that this node is about to
 //! lose, and what it still reads of it is dropped. When it lasts, nobody may be reading the partition.

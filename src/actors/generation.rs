@@ -1,4 +1,4 @@
-//! One life of the pipeline: its stages, their threads, its credits, and how it is built and ended.
+//! One run of the pipeline: its stages, their threads, its credits, and how it starts and ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Runs the maintenance of the tables and tells how it went.
+//! Runs the maintenance of the tables and reports the result.
 
 use std::sync::Arc;
 use std::time::Duration;

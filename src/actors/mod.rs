@@ -1,4 +1,4 @@
-//! Who runs when: four thin actors over plain code, and the supervisor of their generation.
+//! The actors: four thin ones over plain code, and the supervisor of their generation.
 //!
 //! ```text
 //! Consumer ── Transform ─► Transformer ── Write ─► Writer ── Publish ─► Hub

@@ -1,8 +1,9 @@
 //! Streams that are paused because too many of their records failed: decided on one node, known to
-//! all with the same mapping through Postgres, and ended by a time, a person or a restart.
+//! all with the same mapping through Postgres, and ended by a timeout, an operator or a restart.
 //!
-//! In come the writer's decisions and a person's; out goes the state of each stream in [`Status`],
-//! which the poll thread follows. While Postgres is unavailable the state does not change.
+//! Input: the decisions of the writer and of operators. Output: the state of each stream in
+//! [`Status`], which the poll thread follows. While Postgres is unavailable the state does not
+//! change.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

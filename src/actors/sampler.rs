@@ -1,4 +1,4 @@
-//! Takes a sample of this node each second, from its start to its end.
+//! Takes a sample of this node every second, as long as it runs.
 
 use std::sync::Arc;
 use std::time::Duration;

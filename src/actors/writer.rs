@@ -1,4 +1,5 @@
-//! Stores batches one after the other and, once they are history, tells everybody who waits.
+//! Stores batches one after the other and notifies hub, cache, other nodes and source after the
+//! commit.
 //!
 //! The writer keeps the batch while Postgres is unavailable; offsets do not move meanwhile, and the
 //! credits the batch holds keep the source from reading on.

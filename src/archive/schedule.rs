@@ -1,4 +1,4 @@
-//! Archiving what is due, now and then, by one node at a time.
+//! Archives due days periodically, on one node at a time.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The bus between nodes: what one commits the others hear through Redis, sooner than they would
-//! find it in Postgres.
+//! The bus between nodes: sends committed batches through Redis, sooner than other nodes would read
+//! them from Postgres.
 //!
 //! Correctness does not depend on it. A batch that is not delivered (Redis unavailable, queue full,
 //! batch too large) is a gap that the hub fills from Postgres; it checks after each (re)connect.

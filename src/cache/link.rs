@@ -1,5 +1,5 @@
-//! A connection to Redis: how one is made, how long to wait for the next, and how to speak of
-//! errors without the URL, which may hold a password.
+//! Connections to Redis: configuration, backoff, and error messages without the URL, which may have
+//! a password.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! The cache in Redis: lookups on the caller's task, everything else in one task of its own.
 //!
 //! The task owns the connections. Each time it gets one it begins a new epoch before anybody may
-//! read through it, so entries that a restarted Redis brings back from its disk are never seen. Each
-//! entry carries a tag of our installation: what somebody else wrote there is taken for missing, and
+//! read through it, so entries that a restarted Redis brings back from its disk are never seen.
+//! Each entry carries a tag of our installation: an entry of somebody else counts as missing and
 //! ends the epoch.
 
 use std::sync::Arc;

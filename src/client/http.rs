@@ -1,4 +1,4 @@
-//! What the commands that ask a server have in common: its address, the client, its errors.
+//! Shared by the commands that query a server: address, HTTP client, errors.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The terminal's side: `streamsync query`, `tail`, `export` and `produce` as functions.
 //!
 //! They talk to a running StreamSync from outside, as any other client would (`produce` to Kafka),
-//! write to what they are given, and know of the server's parts only how a record is read.
+//! write to the given output, and use only the record decoding of the server.
 
 pub mod export;
 mod http;

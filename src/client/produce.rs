@@ -1,8 +1,8 @@
 //! `streamsync produce`: a file or standard input to Kafka, with a progress bar.
 //!
-//! In come CSV rows (the first row names the columns) or lines of JSON; out go records in groups to
-//! a callback that sends them and returns when they are acknowledged. NDJSON lines go as they are:
-//! the pipeline reports an invalid one as a dead letter.
+//! Reads CSV rows (the first row names the columns) or lines of JSON, and passes groups of records
+//! to a callback that returns when they are acknowledged. NDJSON lines are sent unchanged: the
+//! pipeline reports an invalid one as a dead letter.
 
 use std::borrow::Cow;
 use std::fs::File;

@@ -1,5 +1,5 @@
-//! A GraphQL answer as a table: the first list of objects found, nested fields as `a.b`, and of a
-//! list of points in an entry a row for each point.
+//! A GraphQL answer as a table: the first list of objects, with nested fields as `a.b`, and one row
+//! per point if the entries have lists of points.
 
 use std::collections::HashMap;
 use std::io::Write;

@@ -2,7 +2,7 @@
 //! without a repetition. It comes as server-sent events.
 //!
 //! The cursor moves on when the lines of its batch are written, so a new connection continues right
-//! behind the last line.
+//! after the last line.
 
 use std::future::Future;
 use std::io::Write;

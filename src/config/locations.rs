@@ -1,4 +1,4 @@
-//! Where each setting stands, so that a mistake can name the line, the key and the value.
+//! The location of each setting, so that a mistake can name the line, the key and the value.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! A mapping that could only produce dead letters, or points that overwrite each other, is a
 //! mistake.
 //!
-//! Names are held to the rules that the transform holds records to.
+//! Names must follow the rules that the transform applies to records.
 
 use std::collections::HashMap;
 

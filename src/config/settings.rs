@@ -1,4 +1,4 @@
-//! A stream's configuration as `pipeline` shows it: what is set and, where nothing is, what holds.
+//! A stream's configuration as `pipeline` shows it, with defaults for unset settings.
 
 use serde::Serialize;
 

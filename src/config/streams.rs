@@ -1,4 +1,4 @@
-//! `[[stream]]`: which topic, how its records become points, and within which bounds.
+//! `[[stream]]`: the topic, how its records become points, and the limits.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the points of a bucket may be asked for, and what they came to.
+//! The aggregates of a bucket.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Time cut into equal buckets, and what the points of one bucket come to.
+//! Equal buckets of time, and the aggregates of one bucket.
 //!
 //! History and live windows use the same buckets, aligned to the Unix epoch.
 

@@ -1,6 +1,6 @@
-//! A bound over all: bytes (or another unit) that many holders take from one budget.
+//! A shared budget: bytes (or another unit) that many holders take from.
 //!
-//! Nobody waits here: what does not fit is refused by the caller, with a word for its client.
+//! Nobody waits here: the caller rejects what does not fit, with a message for its client.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Owning a Kafka partition: what is claimed, and where it goes on.
+//! Ownership of a Kafka partition: the claim and the next offset.
 
 use super::batch::LeaderEpoch;
 use super::stored::PartitionId;

@@ -1,4 +1,4 @@
-//! Who asks, as far as shares and limits tell clients apart.
+//! The client of a request, as shares and limits distinguish clients.
 //!
 //! For now that is the network address; a principal will take its place here.
 

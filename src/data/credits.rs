@@ -1,7 +1,7 @@
 //! Back-pressure: a budget of bytes that batches hold from the source to the commit.
 //!
-//! An actix mailbox does not push back; this does. Only the poll thread waits here, so a plain
-//! condition variable serves.
+//! An actix mailbox has no back-pressure. Only the poll thread waits here, so a plain condition
+//! variable is enough.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Regular expressions of label matchers, compiled once for all who ask with the same text.
+//! Regular expressions of label matchers, compiled once per text and shared.
 //!
 //! Each becomes a deterministic automaton that matches whole values: a match costs one step for
 //! each byte, whatever the expression is, and remembers nothing. One that would become too large is

@@ -1,4 +1,4 @@
-//! The buckets of one question: all of one width, or as long as the calendar says.
+//! The buckets of one query: of equal width, or by calendar.
 
 use std::sync::Arc;
 

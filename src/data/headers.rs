@@ -1,4 +1,4 @@
-//! The names of the record headers that mean something to us.
+//! The names of the record headers that StreamSync uses.
 
 /// The stream a record is meant for; a record that names another than its topic's is refused.
 pub const STREAM: &str = "streamsync-stream";

@@ -1,5 +1,5 @@
-//! One installation: the nodes that share a Postgres, and how they know each other in a Redis that
-//! others may use as well.
+//! One installation: the nodes that share a Postgres, and how they authenticate each other in a
+//! Redis that others may use as well.
 
 use std::fmt;
 

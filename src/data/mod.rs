@@ -1,4 +1,4 @@
-//! The words everybody uses: times, series, selectors, batches on their way, positions and cursors.
+//! Shared types: times, series, selectors, batches, positions and cursors.
 //!
 //! Nothing here does I/O and nothing here imports another part of StreamSync.
 

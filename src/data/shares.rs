@@ -1,7 +1,7 @@
 //! Turns at a scarce resource, shared among clients: the client with the fewest gets the next one.
 //!
-//! No client has all of them, however long its own last. Expensive turns are only part of all, so that
-//! cheap ones always pass. Nobody waits longer than the patience, and only so many wait.
+//! No client can have all of them. Expensive turns are limited to a part, so that cheap ones always
+//! pass. Waiting is bounded in time and number.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What Postgres has committed: the only thing that may be delivered live.
+//! Committed batches: only these may be delivered live.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A sum that overflows only where no double can hold it, and the mean that goes with it.
+//! A sum that overflows only if a double cannot hold it, and its mean.
 
 /// As it is, or scaled down once it was too large on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

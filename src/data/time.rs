@@ -1,7 +1,7 @@
-//! Time as the whole program knows it: microseconds since the Unix epoch, UTC.
+//! Time: microseconds since the Unix epoch, UTC.
 //!
-//! In come epoch numbers of four units and RFC 3339 texts; out goes RFC 3339 with six digits of the
-//! second, always, since readers such as pandas take the form of the first time for that of all.
+//! Parsed from epoch numbers of four units and RFC 3339 texts; printed as RFC 3339 with six digits
+//! of the second, always, since readers such as pandas assume the form of the first time for all.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Arrow IPC streams and Parquet: the same columns, the texts as dictionaries, so that a million
-//! rows of a series hold its key once and data frames get categories.
+//! Arrow IPC streams and Parquet: the same columns, with texts as dictionaries, so that a million
+//! rows of a series store its key once and data frames get categories.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 //! CSV after RFC 4180, lines ending in a line feed: a row of names, then one for each row. The
-//! labels are a JSON text; no value is an empty field.
+//! labels are JSON text; a missing value is an empty field.
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! What the texts have in common: times, numbers and labels.
+//! Shared by the text formats: times, numbers and labels.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! What there is to ask for: metrics, series, labels and their values.
+//! The catalogue: metrics, series, labels and their values.
 
 use async_graphql::connection::{Connection, EmptyFields, OpaqueCursor};
 use async_graphql::{Context, Object, Result};

@@ -1,4 +1,4 @@
-//! The dead letters: page by page, and how many there are for which reason.
+//! The dead letters: in pages, and counted by reason.
 
 use async_graphql::connection::{Connection, EmptyFields, OpaqueCursor};
 use async_graphql::{Context, Object, Result};

@@ -1,8 +1,8 @@
 //! Records to Kafka: for the `publish` mutation, redrives, the terminal and the demo.
 //!
-//! In goes one record after another, out comes the place of each once all in-sync replicas have
-//! it. Idempotent, with the partitioner of the Java and Node clients (murmur2), so that a key is
-//! found in the same partition whoever wrote it.
+//! Returns the place of each record once all in-sync replicas have it. Idempotent, with the
+//! partitioner of the Java and Node clients (murmur2), so that a key is in the same partition for
+//! all producers.
 
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
-//! What an assignment does: each new partition is claimed in the ledger and begins at the
-//! ledger's offset, which stands in the list *before* it is assigned (seeking afterwards is too
-//! late: records of another offset may be on their way already).
+//! Assignments: each new partition is claimed in the ledger and begins at the ledger's offset,
+//! which stands in the list *before* it is assigned (seeking afterwards is too late: records of
+//! another offset may be on their way already).
 //!
-//! In come the group's decisions, on the poll thread, inside `poll`; out go [`Change`]s for its
-//! loop. An assignment is taken whole or not at all: at an error nothing is assigned and the
-//! generation ends. A partition whose offset is lost is left out of the assignment and shown in
-//! the status, while the others run.
+//! Input: the decisions of the group, on the poll thread, inside `poll`. Output: [`Change`]s for
+//! its loop. An assignment is taken whole or not at all: at an error nothing is assigned and the
+//! generation ends. A partition whose offset is lost is left out of the assignment and shown in the
+//! status, while the others run.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

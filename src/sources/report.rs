@@ -1,4 +1,4 @@
-//! What the poll thread tells others about once a second: committed offsets to Kafka, lag to the
+//! What the poll thread reports about once a second: committed offsets to Kafka, lag to the
 //! metrics, and whether Kafka is there and its topics are still the same ones.
 //!
 //! Nothing here waits for the broker: ends come from the consumer's cache, commits are

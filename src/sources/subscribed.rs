@@ -1,4 +1,4 @@
-//! The topics of the streams, and how each is read.
+//! The topics of the streams and their settings for reading.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Keeps our own producers from overrunning the in-process cluster, which drops the oldest
-//! records of a full partition even if they were acknowledged.
+//! Throttles our own producers of the in-process cluster, which drops the oldest records of a full
+//! partition even if they were acknowledged.
 //!
 //! In come reservations before a send, its place after it, and what was committed to Postgres; a
 //! reservation waits while too much of its topic is uncommitted. The limits are one partition's,

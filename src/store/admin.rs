@@ -1,4 +1,4 @@
-//! What an operator does to the store: reading a topic again, deleting series.
+//! Operations on the store: rewinding a topic, deleting series.
 
 use std::time::Duration;
 

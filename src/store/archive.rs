@@ -1,5 +1,4 @@
-//! What the archive needs of Postgres: which days are due, their points, and a place to put them
-//! back.
+//! The Postgres side of the archive: which days are due, their points, and restoring them.
 //!
 //! A day is closed when the rollups have processed all its changes: then `days.version` says which
 //! state of it a copy is of.

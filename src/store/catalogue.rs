@@ -1,7 +1,7 @@
 //! The series this writer knows: their ids, and the newest time stored for each.
 //!
 //! New series are inserted, keys sorted, in a short transaction of their own, so that writers of
-//! several nodes never wait for each other crosswise.
+//! several nodes never deadlock.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! What it means for a batch that there is no connection, or that a statement failed: try again, look
-//! for the bad record, or stop.
+//! What a failed connection or statement means for a batch: retry, look for the bad record, or
+//! stop.
 
 use std::error::Error as _;
 use std::io;

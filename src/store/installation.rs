@@ -1,4 +1,4 @@
-//! Who this installation is: made once with its tables, the same for all nodes that share them.
+//! The identity of this installation: created with its tables, equal for all nodes that share them.
 
 use super::connect::{DatabaseUrl, connect_to_work};
 use super::error::WriteError;

@@ -1,7 +1,8 @@
-//! Who owns which Kafka partition, and where it goes on: the rows of `ingest_offsets`.
+//! The owner and the next offset of each Kafka partition: the rows of `ingest_offsets`.
 //!
 //! Every claim raises the row's owner epoch, so the previous owner can no longer commit. The
-//! session also says, by an advisory lock, that a node runs: a rewind needs none to.
+//! session also holds an advisory lock that shows that a node is running; a rewind requires that
+//! none is.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The advisory locks by which nodes keep out of each other's way, in one list.
+//! All advisory locks that nodes use.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! Brings the tables of a database to what this program expects.
 //!
 //! Many nodes may call it at once: an advisory lock lets one work while the others wait. A database
-//! that a newer program has migrated is taken as it is, as long as its migrations say that this
-//! program can live with them (`installation.needs_schema`): nodes are upgraded one after the other.
+//! that a newer program has migrated is accepted as long as its migrations say that this program is
+//! compatible (`installation.needs_schema`): nodes are upgraded one after the other.
 
 use std::thread;
 use std::time::Duration;

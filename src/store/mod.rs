@@ -1,4 +1,4 @@
-//! Postgres: what was ingested, and how far.
+//! Postgres: points, dead letters and offsets.
 //!
 //! The writer and its ledger speak tokio-postgres (COPY, pipelined statements); reads and
 //! migrations go through diesel-async. The two never meet in one file.

@@ -1,4 +1,4 @@
-//! The way of rows that may meet others: late, repeated, corrected and redriven points.
+//! The upsert of rows that may already exist: late, repeated, corrected and redriven points.
 //!
 //! COPY into a temporary table, then `insert ... on conflict`; only what won comes back.
 

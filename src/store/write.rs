@@ -1,8 +1,8 @@
-//! The writer: a batch in, one transaction, what is history now out.
+//! The writer: stores a batch in one transaction and returns what was committed.
 //!
-//! Points, dead letters, commits and the next offset of each partition stand or fall together. The
-//! connection is this writer's alone and is thrown away after any error, so that no later write
-//! meets a half-done transaction.
+//! Points, dead letters, commits and the next offset of each partition are atomic. The connection
+//! is used by this writer only and is dropped after any error, so that no later write meets a
+//! half-done transaction.
 
 use std::collections::HashMap;
 use std::sync::Arc;

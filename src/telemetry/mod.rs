@@ -1,4 +1,4 @@
-//! What the program says about itself: logs, metrics and the status that health and `pipeline` show.
+//! Logs, metrics, and the status that health checks and `pipeline` show.
 
 pub mod delivered;
 pub mod latency;

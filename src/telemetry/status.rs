@@ -1,4 +1,4 @@
-//! What runs now and what is missing: read by `/readyz`, the `pipeline` query and the supervisor.
+//! The status of all parts: read by `/readyz`, the `pipeline` query and the supervisor.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! From one decoded object to its points: by the stream's mapping, or as it is.
+//! From one decoded object to its points: by the stream's mapping, or unmapped.
 //!
 //! An object that has `metric`, `ts` and `value`, perhaps `labels`, and in a stream with a mapping
 //! nothing else, needs none. Otherwise each field named in

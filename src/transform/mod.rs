@@ -1,7 +1,7 @@
 //! Decoded elements become points of series: the mapping of each stream, applied to a batch.
 //!
-//! In comes a [`RawBatch`], out goes the same batch with its points. A record is all or nothing:
-//! one bad element makes the whole record a dead letter.
+//! Takes a [`RawBatch`] and returns the same batch with its points. A record is all or nothing: one
+//! bad element makes the whole record a dead letter.
 
 mod intern;
 mod limits;

@@ -1,5 +1,5 @@
-//! The writer's connection to Postgres: made when it is needed, thrown away after an error, and waited
-//! for with the batch in hand.
+//! The writer's connection to Postgres: opened when needed, dropped after an error; the writer
+//! keeps the batch while it reconnects.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What operations cost with the fragments they spread.
+//! The cost of operations including their fragments.
 //!
 //! Fragments are counted as often as they are spread, by adding up each one once, the last of a
 //! chain first; no step recurses.

@@ -1,4 +1,4 @@
-//! Points of a day put back, all of them or none.
+//! Restores the points of a day, all of them or none.
 
 use std::time::Duration;
 

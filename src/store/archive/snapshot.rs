@@ -1,4 +1,4 @@
-//! The points of one closed day, page by page, as they all were at one moment.
+//! The points of one closed day, page by page, in one snapshot.
 
 use std::collections::HashMap;
 use std::sync::Arc;

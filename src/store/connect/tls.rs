@@ -1,5 +1,5 @@
-//! What a database URL says about TLS: how much of the server's certificate is checked, and what we
-//! show of ourselves.
+//! The TLS settings of a database URL: how the server's certificate is verified, and the client
+//! certificate.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The files of the private cluster: where they lie, how they are made, and the URL they are served at.
+//! The files of the private cluster: location, creation, and the URL of their server.
 
 use std::fs::{self, File};
 use std::os::unix::net::UnixStream;

@@ -1,4 +1,4 @@
-//! Why there is no private server.
+//! Errors of the private server.
 
 use std::io;
 use std::path::{Path, PathBuf};

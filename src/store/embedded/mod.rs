@@ -1,6 +1,6 @@
 //! A private Postgres under the data directory, for when no `DATABASE_URL` is given.
 //!
-//! In comes a directory, out goes the URL of a running server that only this program can reach: it
+//! Takes a directory and returns the URL of a running server that only this program can reach: it
 //! listens on a Unix socket in a directory of mode 0700 and on no TCP port. The server is a child
 //! that ends with us, however we end; one that outlived a former run is taken over, that is, shut
 //! down and restarted as our own child.

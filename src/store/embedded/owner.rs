@@ -1,4 +1,4 @@
-//! The user as whom Postgres runs.
+//! The user that Postgres runs as.
 
 use std::io;
 use std::os::fd::AsFd;

@@ -1,4 +1,4 @@
-//! How far everything may be forgotten, and saying so before it is.
+//! The floors of retention, published before anything is dropped.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Dropping and deleting what the floors allow, one partition at a time.
+//! Drops and deletes what the floors allow, one partition at a time.
 //!
 //! Dropping a partition locks the whole table for a moment. To wait for that lock would make every
 //! reader and the writer queue behind us, so we wait little and come back with the next run.

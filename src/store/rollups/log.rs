@@ -1,4 +1,4 @@
-//! The invalidation log as the refresher sees it: what to take, and what goes back.
+//! The invalidation log for the refresher: taking entries and putting the rest back.
 
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;

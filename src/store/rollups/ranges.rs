@@ -1,4 +1,4 @@
-//! Times of series as half-open ranges of whole minutes: put together, cut and widened.
+//! Times of series as half-open ranges of whole minutes: merged, split and widened.
 
 use std::collections::{BTreeSet, HashMap};
 

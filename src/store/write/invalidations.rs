@@ -1,5 +1,5 @@
 //! The row of `invalidations`: for each series of a transaction, the times in which points were
-//! added or replaced. Whoever refreshes the rollups goes by it.
+//! added or replaced. The rollup refresh uses it.
 
 use tokio_postgres::{Client, Statement};
 

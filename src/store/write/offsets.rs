@@ -1,9 +1,9 @@
 //! The head of a write transaction: it begins, checks that our series ids still hold, and moves
 //! each partition's next offset by compare-and-set.
 //!
-//! In go the spans a part stands for, out comes what became of each: ours to commit, committed by
-//! an earlier attempt of ours, or somebody else's by now. A row that says less than this node was
-//! told is none of these: Postgres went back (docs/adr/0031).
+//! For each span of a part the result is: ours to commit, already committed by an earlier attempt,
+//! or owned by another node. A row with less than this node was told is none of these: Postgres
+//! went back (docs/adr/0031).
 
 use std::cmp::Ordering;
 use std::sync::Arc;

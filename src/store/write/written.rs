@@ -1,4 +1,4 @@
-//! What became of a batch, for those who wait for it: hub, cache, source and metrics.
+//! The result of a batch, for hub, cache, source and metrics.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
