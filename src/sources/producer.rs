@@ -1,4 +1,4 @@
-//! Records to Kafka: for the `publish` mutation, redrives, the terminal and the demo.
+//! Sends records to Kafka: for the `publish` mutation, redrives, the terminal and the demo.
 //!
 //! Returns the place of each record once all in-sync replicas have it. Idempotent, with the
 //! partitioner of the Java and Node clients (murmur2), so that a key is in the same partition for

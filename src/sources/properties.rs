@@ -1,7 +1,7 @@
-//! Whether librdkafka takes the properties of a configuration, before any client of it starts.
+//! Checks whether librdkafka accepts the properties of a configuration, before any client starts.
 //!
-//! It is asked itself: each property alone, then the clients that this program makes, without a
-//! broker to connect to. Its messages never include the value of a secret.
+//! librdkafka itself is asked: each property alone, then the clients that this program makes,
+//! without a broker to connect to. Its messages never include the value of a secret.
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;

@@ -1,7 +1,6 @@
-//! The topics exist, with the partitions they should have, before anybody reads them.
+//! Creates the topics of the streams before they are read.
 //!
-//! In comes what the streams want; out comes an answer once the broker has one. Until then it
-//! tries again, for as long as it takes, and the status says that Kafka is awaited.
+//! Retries until the broker answers; meanwhile the status says that Kafka is awaited.
 
 use std::time::Duration;
 

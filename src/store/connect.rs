@@ -1,7 +1,8 @@
 //! From a database URL to a connected client: TLS by `sslmode`, time-outs, keepalive.
 //!
-//! Understands what libpq does: URLs and `key=value` strings, host lists, unix sockets, all of
-//! `sslmode`, `sslrootcert`, `sslcert`, `sslkey` and `channel_binding`. Nothing here prints a password.
+//! Supports what libpq does: URLs and `key=value` strings, host lists, unix sockets, all of
+//! `sslmode`, `sslrootcert`, `sslcert`, `sslkey` and `channel_binding`. Nothing here prints a
+//! password.
 
 use std::fmt;
 use std::str::FromStr;

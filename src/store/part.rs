@@ -1,7 +1,7 @@
-//! A stretch of a batch's records with the offsets it stands for: what one transaction writes.
+//! A part of a batch's records with its offsets: what one transaction writes.
 //!
-//! Usually the whole batch. When Postgres refuses its data, halves of it, until the bad record
-//! stands alone.
+//! Usually the whole batch. When Postgres rejects its data, halves of it, until the bad record is
+//! alone.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,9 +1,8 @@
-//! Forgetting old points and rollups: each stream keeps each level for an age of its own.
+//! Retention of points and rollups: each stream keeps each level for its own time.
 //!
-//! First `horizons` says, committed, from where on everything is there; only then is anything
-//! dropped. A partition of which nobody keeps anything is dropped whole; where some streams keep
-//! longer, the rows of the others are deleted. What lies in a partition that is not wholly too old
-//! stays until it is.
+//! First the new floors are committed in `horizons`; only then is anything dropped. A partition
+//! that no stream needs is dropped as a whole; if some streams keep it longer, the rows of the
+//! others are deleted. A partition that has not completely expired stays.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,8 +1,8 @@
-//! The server process: started as our child, asked through its socket, stopped by signal.
+//! The server process: started as our child, checked through its socket, stopped by signal.
 //!
-//! Facts this rests on: a postmaster that was killed but not yet reaped still looks alive by its pid
-//! and its lock file, so only a socket that answers counts; the parent-death signal fires when the
-//! *thread* that started the child ends, so one thread starts it and then waits for it.
+//! It relies on these facts: a postmaster that was killed but not yet reaped still looks alive by
+//! its pid and its lock file, so only a socket that answers counts; the parent-death signal fires
+//! when the *thread* that started the child ends, so one thread starts it and then waits for it.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
