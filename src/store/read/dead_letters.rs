@@ -2,11 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use diesel::data_types::PgTimestamp;
+use diesel::deserialize;
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::Jsonb;
 use serde_json::Value;
 
-use super::rows::from_pg;
 use super::{Page, ReadError, Reader, one_more};
 use crate::data::{Class, Header, Micros};
 use crate::store::schema::dead_letters;
@@ -23,7 +24,8 @@ pub struct DeadLetterFilter {
 }
 
 /// One record that could not be stored, with all that is needed to send it again.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = dead_letters)]
 pub struct DeadLetter {
     pub id: i64,
     pub stream: String,
@@ -33,6 +35,7 @@ pub struct DeadLetter {
     pub element: Option<i32>,
     pub topic: String,
     pub partition: i32,
+    #[diesel(column_name = record_offset)]
     pub offset: i64,
     /// The timestamp of the Kafka record.
     pub recorded_at: Micros,
@@ -40,6 +43,7 @@ pub struct DeadLetter {
     /// Cut at 64 KiB, and absent beyond the quota; `payload_size` is that of the whole in bytes.
     pub payload: Option<Vec<u8>>,
     pub payload_size: i64,
+    #[diesel(deserialize_as = StoredHeaders)]
     pub headers: Vec<Header>,
     pub attempts: i32,
     pub last_failed_at: Micros,
@@ -47,7 +51,7 @@ pub struct DeadLetter {
 }
 
 /// The letters of one stream and topic that wait for one reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
 pub struct DeadLetterCount {
     pub stream: String,
     pub topic: String,
@@ -77,7 +81,7 @@ impl Reader {
             return Ok(Page::cut(Vec::new(), first));
         }
         let mut query = dead_letters::table
-            .select(Row::as_select())
+            .select(DeadLetter::as_select())
             .order(dead_letters::id.desc())
             .limit(one_more(first))
             .into_boxed();
@@ -96,9 +100,7 @@ impl Reader {
         if let Some(after) = after {
             query = query.filter(dead_letters::id.lt(after));
         }
-        let rows: Vec<Row> = self.load(query).await?;
-        let letters = rows.into_iter().map(DeadLetter::from).collect();
-        Ok(Page::cut(letters, first))
+        Ok(Page::cut(self.load(query).await?, first))
     }
 
     /// How many letters wait, by stream, topic and reason, most first.
@@ -124,82 +126,41 @@ impl Reader {
                 dead_letters::reason,
             ))
             .limit(self.one_too_many());
-        let rows: Vec<(String, String, String, i64, PgTimestamp)> = self.load_as(Class::Heavy, query).await?;
-        let row = |(stream, topic, reason, count, newest)| DeadLetterCount {
-            stream,
-            topic,
-            reason,
-            count,
-            newest: from_pg(newest),
-        };
-        Ok(self.whole(rows)?.into_iter().map(row).collect())
+        let rows = self.load_as(Class::Heavy, query).await?;
+        self.whole(rows)
     }
 
     /// Those of `ids` that exist, in ascending order.
     pub async fn dead_letters_by_id(&self, ids: &[i64]) -> Result<Vec<DeadLetter>, ReadError> {
         let query = dead_letters::table
             .filter(dead_letters::id.eq_any(ids.to_vec()))
-            .select(Row::as_select())
+            .select(DeadLetter::as_select())
             .order(dead_letters::id);
-        let rows: Vec<Row> = self.load(query).await?;
-        Ok(rows.into_iter().map(DeadLetter::from).collect())
+        self.load(query).await
     }
 }
 
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = dead_letters)]
-#[diesel(check_for_backend(diesel::pg::Pg))]
-struct Row {
-    id: i64,
-    stream: String,
-    reason: String,
-    detail: String,
-    element: Option<i32>,
-    topic: String,
-    partition: i32,
-    record_offset: i64,
-    recorded_at: PgTimestamp,
-    key: Option<Vec<u8>>,
-    payload: Option<Vec<u8>>,
-    payload_size: i64,
-    headers: Value,
-    attempts: i32,
-    last_failed_at: PgTimestamp,
-    resolved_at: Option<PgTimestamp>,
-}
+/// `[[name, base64 of the value], ...]`.
+struct StoredHeaders(Value);
 
-impl From<Row> for DeadLetter {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.id,
-            stream: row.stream,
-            reason: row.reason,
-            detail: row.detail,
-            element: row.element,
-            topic: row.topic,
-            partition: row.partition,
-            offset: row.record_offset,
-            recorded_at: from_pg(row.recorded_at),
-            key: row.key,
-            payload: row.payload,
-            payload_size: row.payload_size,
-            headers: headers(&row.headers),
-            attempts: row.attempts,
-            last_failed_at: from_pg(row.last_failed_at),
-            resolved_at: row.resolved_at.map(from_pg),
-        }
+impl Queryable<Jsonb, Pg> for StoredHeaders {
+    type Row = Value;
+
+    fn build(row: Value) -> deserialize::Result<Self> {
+        Ok(Self(row))
     }
 }
 
-/// From `[[name, base64 of the value], ...]`.
-fn headers(stored: &Value) -> Vec<Header> {
-    let header = |pair: &Value| {
-        let value = pair.get(1)?.as_str()?;
-        Some(Header {
-            name: pair.get(0)?.as_str()?.to_owned(),
-            value: STANDARD.decode(value).ok()?,
-        })
-    };
-    let pairs = stored.as_array().map_or(&[][..], Vec::as_slice);
-    pairs.iter().filter_map(header).collect()
+impl From<StoredHeaders> for Vec<Header> {
+    fn from(StoredHeaders(stored): StoredHeaders) -> Self {
+        let header = |pair: &Value| {
+            let value = pair.get(1)?.as_str()?;
+            Some(Header {
+                name: pair.get(0)?.as_str()?.to_owned(),
+                value: STANDARD.decode(value).ok()?,
+            })
+        };
+        let pairs = stored.as_array().map_or(&[][..], Vec::as_slice);
+        pairs.iter().filter_map(header).collect()
+    }
 }

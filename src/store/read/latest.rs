@@ -1,10 +1,8 @@
 //! The newest point of each series: one probe of the primary key each, newest partition first.
 
-use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Timestamptz};
 
-use super::rows::from_pg;
 use super::{ReadError, Reader, ids};
 use crate::data::{Class, Matched, Micros, PartitionId, SeriesId};
 
@@ -21,12 +19,17 @@ cross join lateral (
 const CHEAP: usize = 1_000;
 
 /// A series' newest point with the position that put it there.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, QueryableByName)]
 pub struct LatestPoint {
+    #[diesel(sql_type = Integer)]
     pub series_id: SeriesId,
+    #[diesel(sql_type = Timestamptz)]
     pub ts: Micros,
+    #[diesel(sql_type = Double)]
     pub value: f64,
+    #[diesel(sql_type = Integer)]
     pub partition_id: PartitionId,
+    #[diesel(sql_type = BigInt, column_name = record_offset)]
     pub offset: i64,
 }
 
@@ -41,33 +44,6 @@ impl Reader {
             true => Class::Heavy,
             false => Class::Cheap,
         };
-        let rows: Vec<Row> = self.load_as(class, query).await?;
-        Ok(rows.into_iter().map(LatestPoint::from).collect())
-    }
-}
-
-#[derive(QueryableByName)]
-struct Row {
-    #[diesel(sql_type = Integer)]
-    series_id: SeriesId,
-    #[diesel(sql_type = Timestamptz)]
-    ts: PgTimestamp,
-    #[diesel(sql_type = Double)]
-    value: f64,
-    #[diesel(sql_type = Integer)]
-    partition_id: PartitionId,
-    #[diesel(sql_type = BigInt)]
-    record_offset: i64,
-}
-
-impl From<Row> for LatestPoint {
-    fn from(row: Row) -> Self {
-        Self {
-            series_id: row.series_id,
-            ts: from_pg(row.ts),
-            value: row.value,
-            partition_id: row.partition_id,
-            offset: row.record_offset,
-        }
+        self.load_as(class, query).await
     }
 }

@@ -11,6 +11,7 @@ mod series;
 mod labels;
 mod known;
 mod metrics;
+mod micros;
 mod search;
 mod latest;
 mod instants;

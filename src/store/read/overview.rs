@@ -1,9 +1,7 @@
 //! How far ingest has come, over all nodes: the next offset of every partition, and what was lost.
 
-use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
 
-use super::rows::from_pg;
 use super::{ReadError, Reader};
 use crate::data::{Micros, PartitionId};
 use crate::store::schema::{gaps, ingest_offsets};
@@ -24,7 +22,7 @@ pub struct IngestOffset {
 }
 
 /// Offsets `from..to` that Kafka no longer had when we came for them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
 pub struct Gap {
     pub topic: String,
     pub partition: i32,
@@ -67,15 +65,6 @@ impl Reader {
                 gaps::to_offset,
                 gaps::noticed_at,
             ));
-        let rows: Vec<(String, i32, i32, i64, i64, PgTimestamp)> = self.load(query).await?;
-        let gap = |(topic, partition, epoch, from, to, noticed_at)| Gap {
-            topic,
-            partition,
-            epoch,
-            from,
-            to,
-            noticed_at: from_pg(noticed_at),
-        };
-        Ok(rows.into_iter().map(gap).collect())
+        self.load(query).await
     }
 }

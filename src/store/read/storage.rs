@@ -2,10 +2,8 @@
 //! streams, how far rollups and the archive have come.
 
 use diesel::QueryableByName;
-use diesel::data_types::PgTimestamp;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 
-use super::rows::from_pg;
 use super::{ReadError, Reader};
 use crate::data::{Class, Micros};
 use crate::store::level::Level;
@@ -14,10 +12,11 @@ use crate::store::partitions::BOUNDS;
 const HORIZONS: &str = "select stream, level, floor from horizons
     order by stream, array_position(array['raw', '1m', '1h', '1d'], level)";
 
-const PROGRESS: &str = "select r.edge, i.pending, i.oldest, a.days, a.newest
+const PROGRESS: &str = "select r.edge, i.pending, i.oldest_pending, a.archived_days, a.newest_archived
     from rollup_edge r
-    cross join (select count(*) as pending, min(min_ts) as oldest from invalidations) i
-    cross join (select count(*) as days, max(day)::timestamp at time zone 'UTC' as newest from archives) a";
+    cross join (select count(*) as pending, min(min_ts) as oldest_pending from invalidations) i
+    cross join (select count(*) as archived_days, max(day)::timestamp at time zone 'UTC' as newest_archived
+        from archives) a";
 
 /// The time partitions of points or of one of their rollups.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,22 +33,30 @@ pub struct LevelStorage {
 }
 
 /// What is older than `floor` was given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
 pub struct StreamHorizon {
+    #[diesel(sql_type = Text)]
     pub stream: String,
+    #[diesel(sql_type = Text)]
     pub level: String,
+    #[diesel(sql_type = Timestamptz)]
     pub floor: Micros,
 }
 
 /// How far rollups and the archive have come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, QueryableByName)]
 pub struct Progress {
     /// Rollups are complete before this time, except for what is pending.
+    #[diesel(sql_type = Timestamptz)]
     pub edge: Micros,
+    #[diesel(sql_type = BigInt)]
     pub pending: i64,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
     pub oldest_pending: Option<Micros>,
+    #[diesel(sql_type = BigInt)]
     pub archived_days: i64,
     /// The start of the newest archived day.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
     pub newest_archived: Option<Micros>,
 }
 
@@ -58,35 +65,11 @@ struct PartitionRow {
     #[diesel(sql_type = Text)]
     parent: String,
     #[diesel(sql_type = Timestamptz)]
-    since: PgTimestamp,
+    since: Micros,
     #[diesel(sql_type = Timestamptz)]
-    until: PgTimestamp,
+    until: Micros,
     #[diesel(sql_type = BigInt)]
     bytes: i64,
-}
-
-#[derive(QueryableByName)]
-struct HorizonRow {
-    #[diesel(sql_type = Text)]
-    stream: String,
-    #[diesel(sql_type = Text)]
-    level: String,
-    #[diesel(sql_type = Timestamptz)]
-    floor: PgTimestamp,
-}
-
-#[derive(QueryableByName)]
-struct ProgressRow {
-    #[diesel(sql_type = Timestamptz)]
-    edge: PgTimestamp,
-    #[diesel(sql_type = BigInt)]
-    pending: i64,
-    #[diesel(sql_type = Nullable<Timestamptz>)]
-    oldest: Option<PgTimestamp>,
-    #[diesel(sql_type = BigInt)]
-    days: i64,
-    #[diesel(sql_type = Nullable<Timestamptz>)]
-    newest: Option<PgTimestamp>,
 }
 
 impl Reader {
@@ -109,26 +92,13 @@ impl Reader {
 
     /// By stream, finest level first.
     pub async fn horizons(&self) -> Result<Vec<StreamHorizon>, ReadError> {
-        let rows: Vec<HorizonRow> = self.load(diesel::sql_query(HORIZONS)).await?;
-        let horizon = |row: HorizonRow| StreamHorizon {
-            stream: row.stream,
-            level: row.level,
-            floor: from_pg(row.floor),
-        };
-        Ok(rows.into_iter().map(horizon).collect())
+        self.load(diesel::sql_query(HORIZONS)).await
     }
 
     pub async fn progress(&self) -> Result<Progress, ReadError> {
-        let rows: Vec<ProgressRow> = self.load(diesel::sql_query(PROGRESS)).await?;
-        let progress = |row: ProgressRow| Progress {
-            edge: from_pg(row.edge),
-            pending: row.pending,
-            oldest_pending: row.oldest.map(from_pg),
-            archived_days: row.days,
-            newest_archived: row.newest.map(from_pg),
-        };
+        let rows: Vec<Progress> = self.load(diesel::sql_query(PROGRESS)).await?;
         let missing = || ReadError::Other("the rollups have no edge".to_owned());
-        rows.into_iter().next().map(progress).ok_or_else(missing)
+        rows.into_iter().next().ok_or_else(missing)
     }
 }
 
@@ -147,7 +117,7 @@ fn level_storage<'a>(
         ahead_until: None,
     };
     for row in partitions {
-        let (since, until) = (from_pg(row.since), from_pg(row.until));
+        let (since, until) = (row.since, row.until);
         storage.partitions += 1;
         storage.bytes = storage.bytes.saturating_add(row.bytes);
         storage.since = storage.since.or(Some(since));
