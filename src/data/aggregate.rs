@@ -39,45 +39,37 @@ impl Aggregate {
 
     /// From its name in lower case; a percentile is `p` and a number, such as `p99.9`.
     pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "avg" => Self::Avg,
-            "min" => Self::Min,
-            "max" => Self::Max,
-            "sum" => Self::Sum,
-            "count" => Self::Count,
-            "first" => Self::First,
-            "last" => Self::Last,
-            "stddev" => Self::Stddev,
-            "increase" => Self::Increase,
-            "rate" => Self::Rate,
-            "delta" => Self::Delta,
-            _ => {
-                let percent: f64 = name.strip_prefix('p')?.parse().ok()?;
-                (0.0..=100.0)
-                    .contains(&percent)
-                    .then_some(Self::Percentile(percent))?
-            }
-        })
+        let named = NAMES.iter().find(|(_, known)| *known == name);
+        let percentile = || {
+            let percent: f64 = name.strip_prefix('p')?.parse().ok()?;
+            let is_valid = (0.0..=100.0).contains(&percent);
+            is_valid.then_some(Self::Percentile(percent))
+        };
+        named.map(|(aggregate, _)| *aggregate).or_else(percentile)
     }
 }
 
+const NAMES: [(Aggregate, &str); 11] = [
+    (Aggregate::Avg, "avg"),
+    (Aggregate::Min, "min"),
+    (Aggregate::Max, "max"),
+    (Aggregate::Sum, "sum"),
+    (Aggregate::Count, "count"),
+    (Aggregate::First, "first"),
+    (Aggregate::Last, "last"),
+    (Aggregate::Stddev, "stddev"),
+    (Aggregate::Increase, "increase"),
+    (Aggregate::Rate, "rate"),
+    (Aggregate::Delta, "delta"),
+];
+
 impl fmt::Display for Aggregate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self {
-            Self::Avg => "avg",
-            Self::Min => "min",
-            Self::Max => "max",
-            Self::Sum => "sum",
-            Self::Count => "count",
-            Self::First => "first",
-            Self::Last => "last",
-            Self::Stddev => "stddev",
-            Self::Percentile(percent) => return write!(f, "p{percent}"),
-            Self::Increase => "increase",
-            Self::Rate => "rate",
-            Self::Delta => "delta",
-        };
-        f.write_str(name)
+        match (self, NAMES.iter().find(|(named, _)| named == self)) {
+            (_, Some((_, name))) => f.write_str(name),
+            (Self::Percentile(percent), None) => write!(f, "p{percent}"),
+            (_, None) => Err(fmt::Error),
+        }
     }
 }
 

@@ -2,47 +2,47 @@
 
 use std::fmt;
 
-/// The reason code stored in `dead_letters.reason` and counted in the metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
-    NotJson,
-    TooDeep,
-    MissingField,
-    WrongType,
-    NotFinite,
-    BadTimestamp,
-    OutOfTimeRange,
-    TooOld,
-    InvalidName,
-    LabelTooLong,
-    TooManyLabels,
-    RecordTooLarge,
-    UnknownStream,
-    TooManySeries,
-    TooManyPartitions,
-    RejectedByStore,
+/// Declares each reason with its code.
+macro_rules! reasons {
+    ($($name:ident = $code:literal,)*) => {
+        /// The reason code stored in `dead_letters.reason` and counted in the metrics.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason {
+            $($name,)*
+        }
+
+        impl Reason {
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            pub const fn code(self) -> &'static str {
+                match self {
+                    $(Self::$name => $code,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    NotJson = "not_json",
+    TooDeep = "too_deep",
+    MissingField = "missing_field",
+    WrongType = "wrong_type",
+    NotFinite = "not_finite",
+    BadTimestamp = "bad_timestamp",
+    OutOfTimeRange = "out_of_time_range",
+    TooOld = "too_old",
+    InvalidName = "invalid_name",
+    LabelTooLong = "label_too_long",
+    TooManyLabels = "too_many_labels",
+    RecordTooLarge = "record_too_large",
+    UnknownStream = "unknown_stream",
+    TooManySeries = "too_many_series",
+    TooManyPartitions = "too_many_partitions",
+    RejectedByStore = "rejected_by_store",
 }
 
 impl Reason {
-    pub const ALL: [Self; 16] = [
-        Self::NotJson,
-        Self::TooDeep,
-        Self::MissingField,
-        Self::WrongType,
-        Self::NotFinite,
-        Self::BadTimestamp,
-        Self::OutOfTimeRange,
-        Self::TooOld,
-        Self::InvalidName,
-        Self::LabelTooLong,
-        Self::TooManyLabels,
-        Self::RecordTooLarge,
-        Self::UnknownStream,
-        Self::TooManySeries,
-        Self::TooManyPartitions,
-        Self::RejectedByStore,
-    ];
-
     /// Whether a wrong mapping may be why: of the others a record or the catalogue alone is.
     pub const fn blames_mapping(self) -> bool {
         matches!(
@@ -54,27 +54,6 @@ impl Reason {
                 | Self::BadTimestamp
                 | Self::OutOfTimeRange
         )
-    }
-
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::NotJson => "not_json",
-            Self::TooDeep => "too_deep",
-            Self::MissingField => "missing_field",
-            Self::WrongType => "wrong_type",
-            Self::NotFinite => "not_finite",
-            Self::BadTimestamp => "bad_timestamp",
-            Self::OutOfTimeRange => "out_of_time_range",
-            Self::TooOld => "too_old",
-            Self::InvalidName => "invalid_name",
-            Self::LabelTooLong => "label_too_long",
-            Self::TooManyLabels => "too_many_labels",
-            Self::RecordTooLarge => "record_too_large",
-            Self::UnknownStream => "unknown_stream",
-            Self::TooManySeries => "too_many_series",
-            Self::TooManyPartitions => "too_many_partitions",
-            Self::RejectedByStore => "rejected_by_store",
-        }
     }
 }
 

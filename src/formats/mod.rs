@@ -43,7 +43,8 @@ pub struct EncodeError(String);
 pub trait Encode: Send {
     /// The next bytes, perhaps none; a header comes with the first ones.
     ///
-    /// # Errors When the format's library fails; the output so far is then invalid.
+    /// # Errors
+    /// When the format's library fails; the output so far is then invalid.
     fn encode(&mut self, blocks: &[Block]) -> Result<Bytes, EncodeError>;
 
     /// The last bytes.
@@ -89,7 +90,8 @@ impl Format {
     /// `columns`: the names of the values in each line. `times` counts for texts only: Arrow and
     /// Parquet have a type for it.
     ///
-    /// # Errors When the format's library rejects the columns.
+    /// # Errors
+    /// When the format's library rejects the columns.
     pub fn encoder(self, columns: &[String], times: TimeText) -> Result<Box<dyn Encode>, EncodeError> {
         Ok(match self {
             Self::Json => Box::new(json::Json::new(columns, times)),

@@ -8,7 +8,8 @@ use crate::graphql::guard::json;
 
 /// Bounded and parsed.
 ///
-/// # Errors Why it is not a request, as a message for the client.
+/// # Errors
+/// Why it is not a request, as a message for the client.
 pub(super) fn from_body(body: &[u8]) -> Result<Request, String> {
     from_json(json::parse(body).map_err(|why| format!("the body is refused: {why}"))?)
 }

@@ -8,7 +8,8 @@ use crate::graphql::errors::Code;
 
 /// Has a subscription go on after the cursor in the header, if there is one.
 ///
-/// # Errors The subscription declares no variable `after`, so it would restart and miss points.
+/// # Errors
+/// The subscription declares no variable `after`, so it would restart and miss points.
 pub(super) fn from_last_event(http: &HttpRequest, checked: &mut Checked) -> Result<(), ServerError> {
     let last = http.headers().get("last-event-id");
     let last = last.and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
