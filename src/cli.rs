@@ -13,7 +13,7 @@ use crate::{demo, graphql, offline, terminal};
 
 /// Kafka time-series into Postgres, served as GraphQL history and live subscriptions.
 ///
-/// Settings: a flag wins over its environment variable, that over streamsync.toml, that over the
+/// Settings: a flag overrides its environment variable, the variable streamsync.toml, the file the
 /// default.
 #[derive(Debug, Parser)]
 #[command(name = "streamsync", version, max_term_width = 100)]
@@ -33,7 +33,7 @@ enum Command {
     Serve,
     /// Run everything, with recorded series replayed through Kafka
     Demo(DemoArgs),
-    /// Check the configuration and explain every mistake
+    /// Check the configuration and report all mistakes
     Check,
     /// Bring the database's tables up to date
     Migrate,
@@ -45,17 +45,17 @@ enum Command {
     Tail(terminal::TailArgs),
     /// Write points or history of a running server to a file
     Export(terminal::ExportArgs),
-    /// Read a stream again that a running server has paused
+    /// Resume a paused stream of a running server
     Resume(terminal::ResumeArgs),
     /// Send the points of a file or of standard input through Kafka
     Produce(offline::ProduceArgs),
-    /// Read a stream's topic again, from an offset or a time on (the program must not be running)
+    /// Read a stream's topic again from an offset or a time (the server must not be running)
     Rewind(offline::RewindArgs),
     /// Delete series with all their points
     DeleteSeries(offline::DeleteArgs),
-    /// Copy whole days that are due, or a range of them, to the archive
+    /// Archive days that are due, or a range of days
     Archive(offline::archive::ArchiveArgs),
-    /// Bring days back from the archive
+    /// Restore days from the archive
     Restore(offline::archive::RestoreArgs),
 }
 

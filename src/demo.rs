@@ -92,7 +92,7 @@ fn program() -> String {
 pub fn greet(app: &App) {
     let kafka = app.broker.bootstrap_servers();
     let kind = if app.broker.is_embedded() {
-        "embedded: in memory, a few MiB a partition, gone at exit"
+        "embedded: in memory, a few MiB per partition, lost at exit"
     } else {
         "Apache Kafka"
     };

@@ -141,7 +141,7 @@ pub async fn delete_series(config: &Config, args: &DeleteArgs) -> Result<()> {
         bail!("say which series: --metric, --label name=value, or both");
     }
     if !args.yes {
-        bail!("this deletes series and all their points for good; add --yes");
+        bail!("this permanently deletes series and all their points; add --yes");
     }
     let labels = args
         .labels
