@@ -2,7 +2,7 @@
 
 use rdkafka::consumer::BaseConsumer;
 
-use super::{Context, Owned, lock, warn_of_jump};
+use super::{Context, Owned, warn_of_jump};
 use crate::data::{Assigned, Claim};
 use crate::sources::{Failure, OnOffsetLost, offsets};
 
@@ -44,7 +44,7 @@ impl Context {
                 // What is not known is read again: a point that is stored twice counts once.
                 let at = end.unwrap_or(0).max(marks.low);
                 let place = subscribed.place(*partition, &owned.topic_id);
-                let mut ledger = lock(&self.ledger);
+                let mut ledger = self.ledger.lock();
                 if let Claim::Resumed(before) = ledger.claim(place)? {
                     warn_of_jump(place, before, at);
                     // What Kafka has begins beyond what was read: what lies between was never read.
