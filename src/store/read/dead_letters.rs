@@ -141,7 +141,8 @@ impl Reader {
 }
 
 /// `[[name, base64 of the value], ...]`.
-struct StoredHeaders(Value);
+#[derive(Debug)]
+pub struct StoredHeaders(Value);
 
 impl Queryable<Jsonb, Pg> for StoredHeaders {
     type Row = Value;
