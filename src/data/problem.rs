@@ -26,7 +26,7 @@ pub enum Code {
     SlowClient,
     /// The server is about to stop; resume elsewhere with the last cursor.
     GoingAway,
-    /// A part this answer needs is away for the moment; retrying later helps.
+    /// A part that this answer needs is temporarily unavailable; retrying helps.
     Unavailable,
     /// Others, or this client itself, ask for too much at the moment; `extensions.retryAfter` says
     /// in how many seconds to come back.

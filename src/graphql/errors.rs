@@ -27,7 +27,8 @@ impl From<Problem> for Error {
 
 /// Gives a code to the errors that async-graphql raised by itself: with a path they are about an
 /// argument, without one about the whole document. (An extension could do the same, but would cost
-/// every field of every row.) Of a document that was not executed only the first are told.
+/// every field of every row.) Only the first errors of a document that was not executed are
+/// returned.
 pub fn complete(response: &mut Response) {
     let executed = response.errors.iter().any(|error| !error.path.is_empty());
     if !executed {

@@ -163,7 +163,7 @@ pub fn overloaded(why: &str) -> Error {
 }
 
 pub fn publish_error(error: NotPublished) -> Error {
-    tracing::warn!(%error, "records were not published");
+    tracing::warn!(%error, "cannot publish records to Kafka");
     Code::Unavailable.error(format!(
         "kafka acknowledged only {} of the records; sending all again is safe, a point stored \
          twice counts once",

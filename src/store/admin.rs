@@ -63,10 +63,10 @@ const CURRENT: &str =
     from ingest_offsets where topic = $1 order by partition, epoch desc";
 
 /// Begins a new epoch of each partition for which `to` names an offset, to be read from there. The
-/// dead letters of what is read again are deleted: it will be judged anew. Refused while a node
-/// runs, after `patience` for one that has just ended; one that comes back with a batch of before
-/// can no longer commit it. Returns what was set as (partition, offset); partitions never read stay
-/// as they are.
+/// the dead letters of its range are deleted, as its records are processed again. Refused while a
+/// node runs, after `patience` for one that has just ended; one that comes back with a batch of
+/// before can no longer commit it. Returns what was set as (partition, offset); partitions never
+/// read stay as they are.
 pub async fn rewind(
     url: &DatabaseUrl,
     topic: &str,
@@ -112,7 +112,7 @@ pub async fn rewind(
 }
 
 /// Deletes the selected series and their points, some at a time; nodes may go on writing and wait
-/// only for the last few points. A series that still arrives is created anew, with another id.
+/// only for the last few points. A series that still arrives is created again, with another id.
 pub async fn delete_series(url: &DatabaseUrl, scoped: &Scoped) -> Result<Deleted, AdminError> {
     let mut client = connect_to_work(url).await?;
     client

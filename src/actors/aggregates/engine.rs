@@ -150,7 +150,7 @@ impl Engine {
             }
             Err(ReadError::TooManySeries { .. }) => self.audience.end_group(group, End::TooManySeries),
             Err(error) => {
-                tracing::warn!(%error, "the series of an aggregate could not be read");
+                tracing::warn!(%error, "cannot read the series of an aggregate");
                 self.audience.end_group(group, End::Unavailable);
             }
         }
@@ -243,13 +243,13 @@ impl Engine {
             }
             Err(error) => {
                 if many == 1 && self.timeouts >= TIMEOUTS {
-                    tracing::warn!(?reading, "a window takes too long to read, its subscriptions end");
+                    tracing::warn!(?reading, "reading a window takes too long; its subscriptions end");
                     let windows = reading.windows.iter().map(|(series, _)| series);
                     for series in reading.newest_of.iter().chain(windows) {
                         self.audience.end_series(series.id, End::TooLong);
                     }
                 } else {
-                    tracing::warn!(%error, "windows could not be read, they are tried again");
+                    tracing::warn!(%error, "cannot read windows; retrying");
                 }
                 self.chunk = (self.chunk / 8).max(1);
                 self.due = 0;
@@ -291,7 +291,7 @@ impl Engine {
                 Ok(Some(stored)) => self.take(&stored, stored.points.iter(), &stored.ranges),
                 Ok(None) => return,
                 Err(error) => {
-                    tracing::warn!(%error, "points for aggregates could not be read, they are tried again");
+                    tracing::warn!(%error, "cannot read points for aggregates; retrying");
                     sleep(PAUSE).await;
                 }
             }

@@ -141,7 +141,7 @@ impl Guard {
             ));
         }
         if !is_utf8(request.uri()) {
-            return Some(HttpError::BadRequest.respond("what is escaped by % in the URL is not UTF-8"));
+            return Some(HttpError::BadRequest.respond("a percent-escape in the URL is not UTF-8"));
         }
         (!routes::is_served(request.match_pattern().as_deref()))
             .then(|| HttpError::NotFound.respond("this path is not in the table of paths"))

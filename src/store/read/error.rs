@@ -49,12 +49,15 @@ impl From<ReadError> for Problem {
             ),
             ReadError::Unavailable(why) => {
                 tracing::warn!(%why, "a query could not reach postgres");
-                Self::new(Code::Unavailable, "postgres is away; try again in a moment")
+                Self::new(
+                    Code::Unavailable,
+                    "postgres is unavailable; try again in a moment",
+                )
             }
             ReadError::Overloaded { own_share } => {
                 let why = match own_share {
-                    true => "you have as many questions open as one client may; try again in a moment",
-                    false => "too much is being read at once; try again in a moment",
+                    true => "you have too many queries running; try again in a moment",
+                    false => "too many reads are running; try again in a moment",
                 };
                 Self::overloaded(why).with("ownShare", own_share)
             }
@@ -74,7 +77,7 @@ impl From<ReadError> for Problem {
                     true => "; the archive has it, see `streamsync restore`",
                     false => "",
                 };
-                let why = format!("what this needs is kept only from {earliest} on{restore}");
+                let why = format!("this data is kept only from {earliest}{restore}");
                 Self::new(Code::NotAvailableAtThisAge, why)
                     .with("earliest", earliest.to_string())
                     .with("archived", archived)
