@@ -144,15 +144,12 @@ mod tests {
     #[test]
     fn a_level_is_never_kept_longer_than_a_coarser_one() {
         for (retention, mistake) in [
-            (r#"{ 1m = "1y" }"#, "retention.1m: is shorter than that of raw"),
+            (r#"{ 1m = "1y" }"#, "retention.1m: is shorter than raw"),
             (
                 r#"{ raw = "9d", 1m = "8d" }"#,
-                "retention.1m: is shorter than that of raw",
+                "retention.1m: is shorter than raw",
             ),
-            (
-                r#"{ raw = "9d", 1d = "9d" }"#,
-                "retention.1d: is shorter than that of 1h",
-            ),
+            (r#"{ raw = "9d", 1d = "9d" }"#, "retention.1d: is shorter than 1h"),
             (r#""1d""#, "retention.raw: is shorter than accept.future"),
             (r#""12h""#, "retention.raw: must be at least 1d"),
             (r#"{ 1w = "1d" }"#, "retention: unknown setting 1w"),
