@@ -15,9 +15,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use crate::actors::aggregates::{Aggregates, AggregatesHandle};
-use crate::actors::archive::Archive;
 use crate::actors::generation::Pipeline;
-use crate::actors::hub::{Hub, HubHandle};
+use crate::actors::hub::HubHandle;
 use crate::actors::pausing::Pausing;
 use crate::actors::sampler;
 use crate::actors::supervisor::{Stop, Supervisor};
@@ -25,6 +24,7 @@ use crate::archive::{Schedule, Target};
 use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
 use crate::config::{Config, StreamConfig};
 use crate::embedded_kafka::{self, Announcement};
+use crate::feed::{CatchUp, Feeds};
 use crate::graphql::{self, services};
 use crate::http::connections::open_files;
 use crate::http::{self, session};
@@ -102,8 +102,10 @@ impl App {
         let (counted, shown) = (Arc::clone(&metrics), Arc::clone(&status));
         let recent = config.pipeline.recent_mib << 20;
         let bounds = config.live_limits();
-        let hub = Hub::start(database.clone(), recent, bounds, latest.clone(), counted, shown);
-        let archive = Archive::start(&database, &metrics);
+        let hub = HubHandle::start(database.clone(), recent, bounds, latest.clone(), counted, shown);
+        let catch_up = CatchUp::start(&database, &metrics)?;
+        let outbox_bytes = config.pipeline.outbox_kib << 10;
+        let feeds = Feeds::new(hub.clone(), catch_up, outbox_bytes, &metrics);
         let aggregates = Aggregates::start(database.clone(), hub.clone(), Arc::clone(&metrics))?;
         let bus = match &redis {
             Some(redis) => Some(bus(redis, &hub, &metrics, &status)?),
@@ -180,14 +182,13 @@ impl App {
             }),
             pausing,
             new_series: graphql::NewSeries::default(),
-            outbox_bytes: config.pipeline.outbox_kib << 10,
         };
         let (server, http, address) = http::serve(
             listener,
             http_config(config, open_files),
             http::Parts {
                 schema: graphql::Api::new(services),
-                per_worker: per_worker(&database, &hub, &archive, &aggregates)?,
+                per_worker: per_worker(&database, &feeds, &aggregates)?,
                 live: session::Settings {
                     limits: limits(config),
                     metrics: Arc::clone(&metrics),
@@ -372,29 +373,27 @@ fn limits(config: &Config) -> session::Limits {
 /// Connections belong to the runtime that opened them, so each worker has its own.
 fn per_worker(
     database: &DatabaseUrl,
-    hub: &HubHandle,
-    archive: &Archive,
+    feeds: &Feeds,
     aggregates: &AggregatesHandle,
 ) -> Result<Arc<dyn Fn() -> http::PerWorker + Send + Sync>> {
     // Checked here: in a worker there is nobody to tell.
     Reader::new(database.clone(), ReadLimits::default())?;
-    let (database, hub) = (database.clone(), hub.clone());
-    let (archive, aggregates) = (archive.clone(), aggregates.clone());
+    let (database, feeds, aggregates) = (database.clone(), feeds.clone(), aggregates.clone());
     Ok(Arc::new(move || {
         let reader = Reader::new(database.clone(), ReadLimits::default()).ok();
         let for_data = reader.clone();
-        let (hub, archive, aggregates) = (hub.clone(), archive.clone(), aggregates.clone());
+        let (for_feeds, aggregates) = (feeds.clone(), aggregates.clone());
         let data = Rc::new(move |client| {
             let mut data = async_graphql::Data::default();
             if let Some(reader) = &for_data {
                 data.insert(reader.for_client(client));
             }
             data.insert(client);
-            data.insert(archive.for_client(client));
-            data.insert(hub.clone());
+            data.insert(for_feeds.for_client(client));
             data.insert(aggregates.clone());
             data
         });
-        http::PerWorker { data, reader }
+        let feeds = Some(feeds.clone());
+        http::PerWorker { data, reader, feeds }
     }))
 }

@@ -16,8 +16,10 @@ pub mod cache;
 pub mod live;
 pub mod formats;
 
-// Floor 2: who runs when, what a question about the past comes to, and what is archived.
+// Floor 2: who runs when, one subscriber's stream, what a question about the past comes to, and what
+// is archived.
 pub mod actors;
+pub mod feed;
 pub mod history;
 pub mod archive;
 

@@ -17,8 +17,8 @@ use self::engine::{Engine, Join, Shared};
 use self::lengths::Lengths;
 use super::hub::{self, HubHandle, SubscribeError};
 use crate::data::{Bucket, ClientKey, Matched, Micros, Scoped, Step};
+use crate::live;
 use crate::live::windows::{End, Receiver, Updates, Waiting, updates};
-use crate::live::{self, Options};
 use crate::store::DatabaseUrl;
 use crate::store::read::{ReadError, ReadLimits, Reader};
 use crate::store::tail::Tail;
@@ -133,7 +133,10 @@ impl AggregatesHandle {
     /// Returns when the first windows are there.
     pub async fn subscribe(&self, mut request: Request) -> Result<Subscription, End> {
         request.client = self.hub.told_apart(request.client);
-        let present = Present::of(&request);
+        let present = Present {
+            client: request.client,
+            scoped: request.scoped.clone(),
+        };
         let presence = present.presence(&self.hub).await?;
         let length = Length {
             client: request.client,
@@ -191,21 +194,9 @@ impl Subscription {
 }
 
 impl Present {
-    /// Beside what was asked for it demands a metric that no series has. So the client's selectors
-    /// are counted like those of others.
-    fn of(request: &Request) -> Self {
-        let metric = request.scoped.selector().metric.as_deref();
-        let metric = format!("\0{}", metric.unwrap_or_default());
-        Self {
-            client: request.client,
-            scoped: request.scoped.with_metric(metric),
-        }
-    }
-
-    /// A place among the hub's subscribers that is given nothing.
+    /// A place among the hub's subscribers; the engine brings the points.
     async fn presence(&self, hub: &HubHandle) -> Result<hub::Subscription, End> {
-        let options = Options::default();
-        let presence = hub.subscribe(self.client, self.scoped.clone(), options);
+        let presence = hub.attend(self.client, self.scoped.clone());
         presence.await.map_err(|error| match error {
             SubscribeError::GoingAway => End::GoingAway,
             SubscribeError::Unavailable => End::Unavailable,

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use self::handle::{Drain, Offer, Origin, Shared, Subscribe, Unsubscribe};
+use self::messages::{Drain, Offer, Origin, Shared, Subscribe, Unsubscribe};
 use super::messages::CatchUp;
 use crate::cache::LatestCache;
 use crate::data::stored::Range;
-use crate::data::{Mark, PartitionId, Positions, Stored};
+use crate::data::{PartitionId, Positions, SharedCursor, Stored};
 use crate::live::index::{GroupId, Index, Limits};
 use crate::live::{End, Page, Sequence, SubscriberId};
 use crate::store::DatabaseUrl;
@@ -24,18 +24,20 @@ use crate::telemetry::{Metrics, Status};
 
 mod handle;
 mod joining;
+mod messages;
 
-pub use handle::{HubHandle, SubscribeError, Subscription};
+pub use handle::HubHandle;
+pub use messages::{SubscribeError, Subscription};
 
 const TICK: Duration = Duration::from_millis(500);
 /// Points the hub reads from Postgres at a time.
 const PAGE: usize = 5_000;
 /// Names kept from one read to the next.
 const NAMES_MAX: usize = 100_000;
-/// How far beyond the last look another node's word is taken, in offsets.
+/// How far beyond the last poll another node's word is taken, in offsets.
 const WORD_MAX: i64 = 1_000_000;
-/// Looks that another node's word asks for are this far apart, so that nonsense costs little.
-const LOOK_APART: Duration = Duration::from_millis(50);
+/// Polls that another node's word asks for are this far apart, so that nonsense costs little.
+const POLL_APART: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub struct Hub {
@@ -52,7 +54,7 @@ pub struct Hub {
     judging: bool,
     /// `None` until Postgres first told where everything stands.
     sequence: Option<Sequence>,
-    /// Where everything stood at the last look.
+    /// Where everything stood at the last poll.
     horizon: Positions,
     waiting: Vec<Subscribe>,
     next_id: SubscriberId,
@@ -60,39 +62,37 @@ pub struct Hub {
     reading: bool,
     /// Something came up during a read that asks for another.
     read_again: bool,
-    looked_at: Option<Instant>,
-    /// A look is due in a moment.
-    look_due: bool,
+    polled_at: Option<Instant>,
+    /// A poll is due in a moment.
+    poll_due: bool,
     away: bool,
     drained: Vec<oneshot::Sender<()>>,
 }
 
-/// One look into Postgres: where everything stands, and the first page of what is missing.
-struct Look {
+/// What a poll of Postgres found: where everything stands, and the first page of what is missing.
+struct Polled {
     horizon: Horizon,
     page: Option<Arc<Stored>>,
     proven: bool,
-    /// Of which less is stored than was published when the look began.
+    /// Of which less is stored than was published when the poll began.
     went_back: Vec<PartitionId>,
 }
 
 impl Hub {
-    /// Starts the hub on a thread of its own; it keeps so many bytes of what it published last.
-    pub fn start(
+    fn new(
         url: DatabaseUrl,
-        recent: usize,
         limits: Limits,
         latest: LatestCache,
         metrics: Arc<Metrics>,
         status: Arc<Status>,
-    ) -> HubHandle {
-        let shared = Arc::new(Shared::new(recent, limits.by_client.is_some()));
-        let hub = Self {
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
             tail: Tail::new(url, 1),
             latest,
             metrics,
             status,
-            shared: Arc::clone(&shared),
+            shared,
             index: Index::new(limits),
             began: Instant::now(),
             unjudged: HashMap::new(),
@@ -104,13 +104,11 @@ impl Hub {
             names: Names::default(),
             reading: false,
             read_again: false,
-            looked_at: None,
-            look_due: false,
+            polled_at: None,
+            poll_due: false,
             away: false,
             drained: Vec::new(),
-        };
-        let addr = Self::start_in_arbiter(&Arbiter::new().handle(), |_| hub);
-        HubHandle::new(addr, shared)
+        }
     }
 
     fn publish(&mut self, stored: &Arc<Stored>, ctx: &mut Context<Self>) {
@@ -123,7 +121,7 @@ impl Hub {
             .any(|range| !sequence.positions().contains_key(&range.partition_id))
         {
             // A new partition, or a new epoch of one: Postgres tells which.
-            self.look(ctx);
+            self.poll(ctx);
             return;
         }
         let accepted = sequence.accept(&stored.ranges);
@@ -131,15 +129,15 @@ impl Hub {
         self.index.deliver(&page, &accepted, self.now());
         if !accepted.ranges.is_empty() {
             self.shared.recent.push(&page, &accepted.ranges);
-            self.shared.publish(accepted.mark);
+            self.shared.publish(accepted.cursor);
         }
         if accepted.behind {
-            self.look(ctx);
+            self.poll(ctx);
         }
     }
 
     /// What another node says it committed. It is taken at its word as far as it continues what is
-    /// known; anything else is a reason to look.
+    /// known; anything else is a reason to poll Postgres.
     fn hear(&mut self, stored: &Arc<Stored>, ctx: &mut Context<Self>) {
         let known = |id| self.horizon.get(&id).copied();
         let beyond = |range: &Range| match known(range.partition_id) {
@@ -149,60 +147,60 @@ impl Hub {
         if !stored.ranges.iter().any(beyond) {
             self.publish(stored, ctx);
         } else if self.sequence.is_some() {
-            self.look_soon(ctx);
+            self.poll_soon(ctx);
         }
     }
 
-    fn look_soon(&mut self, ctx: &mut Context<Self>) {
-        if self.look_due {
+    fn poll_soon(&mut self, ctx: &mut Context<Self>) {
+        if self.poll_due {
             return;
         }
-        let since = self.looked_at.map_or(LOOK_APART, |at| at.elapsed());
-        self.look_due = true;
-        ctx.run_later(LOOK_APART.saturating_sub(since), |hub, ctx| {
-            hub.look_due = false;
-            hub.look(ctx);
+        let since = self.polled_at.map_or(POLL_APART, |at| at.elapsed());
+        self.poll_due = true;
+        ctx.run_later(POLL_APART.saturating_sub(since), |hub, ctx| {
+            hub.poll_due = false;
+            hub.poll(ctx);
         });
     }
 
-    /// Looks into Postgres, once at a time.
-    fn look(&mut self, ctx: &mut Context<Self>) {
+    /// Polls Postgres, once at a time.
+    fn poll(&mut self, ctx: &mut Context<Self>) {
         if self.reading {
             self.read_again = true;
             return;
         }
         self.reading = true;
-        self.looked_at = Some(Instant::now());
+        self.polled_at = Some(Instant::now());
         let published = self.sequence.as_ref().map(|s| s.positions().clone());
         let names = std::mem::take(&mut self.names);
-        let look = look(self.tail.clone(), published, names);
-        ctx.spawn(look.into_actor(self).map(|(look, names), hub, ctx| {
+        let polled = poll(self.tail.clone(), published, names);
+        ctx.spawn(polled.into_actor(self).map(|(polled, names), hub, ctx| {
             hub.reading = false;
             hub.names = names;
             if hub.names.len() > NAMES_MAX {
                 hub.names.clear();
             }
-            let behind = match look {
-                Ok(look) => hub.looked(look, ctx),
-                Err(error) => hub.blind(&error),
+            let behind = match polled {
+                Ok(polled) => hub.on_polled(polled, ctx),
+                Err(error) => hub.on_poll_failed(&error),
             };
             if std::mem::take(&mut hub.read_again) || behind {
-                hub.look(ctx);
+                hub.poll(ctx);
             }
         }));
     }
 
     /// Takes what was found; tells whether there is more.
-    fn looked(&mut self, look: Look, ctx: &mut Context<Self>) -> bool {
-        // Before the first look nobody was told that postgres is away.
+    fn on_polled(&mut self, polled: Polled, ctx: &mut Context<Self>) -> bool {
+        // Before the first poll nobody was told that postgres is away.
         if std::mem::take(&mut self.away) && self.sequence.is_some() {
             tracing::info!("postgres is back; live delivery continues");
             self.status.well("postgres");
         }
-        let next = look.horizon.next_offsets();
+        let next = polled.horizon.next_offsets();
         self.horizon.clone_from(&next);
         let Some(sequence) = &mut self.sequence else {
-            self.shared.publish(Mark::at(next.clone()));
+            self.shared.publish(SharedCursor::at(next.clone()));
             // What other nodes committed before this was not offered to it.
             self.latest.invalidate();
             self.sequence = Some(Sequence::new(next));
@@ -211,12 +209,12 @@ impl Hub {
             }
             return false;
         };
-        if !look.proven || !look.went_back.is_empty() {
-            if !look.went_back.is_empty() {
+        if !polled.proven || !polled.went_back.is_empty() {
+            if !polled.went_back.is_empty() {
                 let counters = &self.metrics.went_back;
                 self.metrics.add(counters, &[("noticed_by", "live")], 1);
                 tracing::warn!(
-                    partitions = ?look.went_back,
+                    partitions = ?polled.went_back,
                     "postgres lost points that were already delivered; they are delivered again once Kafka replays them"
                 );
                 // The same ids may be other series now.
@@ -226,17 +224,18 @@ impl Hub {
                 tracing::warn!("an epoch changed or offsets were lost; every subscriber checks its cursor");
             }
             // Subscribers keep their own positions, so nobody sees a point twice.
-            sequence.move_to(&next, &look.went_back);
+            sequence.move_to(&next, &polled.went_back);
             self.latest.invalidate();
             self.shared.recent.clear();
             // Before the new positions are shown: an idle feed would take them for its own.
             for id in self.index.ids() {
                 self.index.end(id, End::Gap);
             }
-            self.shared.publish(Mark::at(sequence.positions().clone()));
+            self.shared
+                .publish(SharedCursor::at(sequence.positions().clone()));
             return false;
         }
-        if let Some(page) = look.page {
+        if let Some(page) = polled.page {
             // Postgres knows them for current.
             for range in &page.ranges {
                 sequence.begin(range.partition_id);
@@ -249,9 +248,9 @@ impl Hub {
         sequence.is_some_and(|s| next.iter().any(|(id, next)| s.position(*id) < *next))
     }
 
-    fn blind(&mut self, error: &TailError) -> bool {
+    fn on_poll_failed(&mut self, error: &TailError) -> bool {
         if !std::mem::replace(&mut self.away, true) {
-            // Before the first look there may be no tables yet.
+            // Before the first poll there may be no tables yet.
             if self.sequence.is_some() {
                 tracing::warn!(%error, "live delivery cannot read from postgres; retrying");
                 // While no record comes, nobody else would notice.
@@ -278,12 +277,12 @@ impl Hub {
     }
 }
 
-async fn look(
+async fn poll(
     tail: Tail,
     published: Option<Positions>,
     mut names: Names,
-) -> (Result<Look, TailError>, Names) {
-    let looked = async {
+) -> (Result<Polled, TailError>, Names) {
+    let polled = async {
         let horizon = tail.horizon().await?;
         let proven = published.as_ref().is_none_or(|p| horizon.check(p).is_ok());
         // Nothing is published before it is committed.
@@ -301,7 +300,7 @@ async fn look(
             }
             None => None,
         };
-        Ok(Look {
+        Ok(Polled {
             horizon,
             page: page.map(Arc::new),
             proven,
@@ -309,7 +308,7 @@ async fn look(
         })
     }
     .await;
-    (looked, names)
+    (polled, names)
 }
 
 fn gauge(n: usize) -> i64 {
@@ -320,10 +319,10 @@ impl Actor for Hub {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.look(ctx);
+        self.poll(ctx);
         ctx.run_interval(TICK, |hub, ctx| {
             hub.index.sweep(hub.now());
-            hub.look(ctx);
+            hub.poll(ctx);
         });
     }
 }
@@ -343,7 +342,7 @@ impl Handler<CatchUp> for Hub {
     type Result = ();
 
     fn handle(&mut self, _: CatchUp, ctx: &mut Self::Context) {
-        self.look(ctx);
+        self.poll(ctx);
     }
 }
 

@@ -19,7 +19,6 @@ mod maintenance;
 mod refresher;
 pub mod sampler;
 pub mod hub;
-pub mod archive;
 pub mod aggregates;
 pub mod generation;
 pub mod supervisor;

@@ -52,7 +52,7 @@ pub fn behind(at: &Positions, upto: &Positions) -> Option<Range> {
 
 /// A cursor that is shared by all who stand there; its text is written once.
 #[derive(Debug, Default)]
-pub struct Mark {
+pub struct SharedCursor {
     cursor: Cursor,
     text: OnceLock<Arc<str>>,
 }
@@ -85,7 +85,7 @@ impl Cursor {
     }
 }
 
-impl Mark {
+impl SharedCursor {
     pub fn new(cursor: Cursor) -> Arc<Self> {
         Arc::new(Self {
             cursor,
@@ -109,7 +109,7 @@ impl Mark {
     }
 }
 
-impl Deref for Mark {
+impl Deref for SharedCursor {
     type Target = Cursor;
 
     fn deref(&self) -> &Cursor {

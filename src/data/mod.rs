@@ -35,7 +35,7 @@ pub use claim::{Claim, Claimed, Place};
 pub use client::ClientKey;
 pub use columns::Columns;
 pub use credits::{Credits, Held, Permit};
-pub use cursor::{Cursor, Mark, Positions};
+pub use cursor::{Cursor, Positions, SharedCursor};
 pub use day::Day;
 pub use grid::Grid;
 pub use installation::Installation;

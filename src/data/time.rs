@@ -25,6 +25,18 @@ pub enum TimeUnit {
     Ns,
 }
 
+/// A length of time with its unit, such as `250ms` or `1h 30m`.
+///
+/// # Errors
+/// In words, for another text and for no time at all.
+pub fn parse_span(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(span) if !span.is_zero() => Ok(span),
+        Ok(_) => Err("must be longer than zero".to_owned()),
+        Err(error) => Err(format!("not a duration, such as \"250ms\" or \"15m\": {error}")),
+    }
+}
+
 impl TimeUnit {
     /// The plural, for people.
     pub const fn name(self) -> &'static str {

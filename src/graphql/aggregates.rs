@@ -10,10 +10,10 @@ use super::errors::Code;
 use super::scalars::{DateTime, Duration, Long};
 use super::selector::SeriesSelector;
 use super::services::{overloaded, read_error, reader};
-use super::subscription::EVERY;
 use super::types::{Aggregate, Series};
 use crate::actors::aggregates::{AggregatesHandle, Request};
-use crate::data::{self, Bucket, ClientKey, Micros, Step};
+use crate::data::{self, Bucket, ClientKey, Micros, Problem, Step};
+use crate::feed::request::check_every;
 use crate::live::windows::{End, Updates, Window};
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,9 +50,7 @@ impl Aggregates {
         }
         let step =
             Step::new(window.0).ok_or_else(|| Code::BadUserInput.error("window must be 1us to 100 years"))?;
-        if every.is_some_and(|Duration(span)| !EVERY.contains(&span)) {
-            return Err(Code::BadUserInput.error("every must be 10ms to 1h"));
-        }
+        check_every(every.map(|Duration(span)| span)).map_err(Problem::from)?;
         // The first whole window there can be.
         let oldest = step.end(Micros::FIRST);
         let since = backfill.map(|Duration(span)| step.bucket(Micros::now().minus(span).max(oldest)));

@@ -4,23 +4,23 @@
 //! Each joiner goes through all of async-graphql once; what it opened is handed over in a slot that
 //! came with the request, and the rest of async-graphql's work is dropped.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_graphql::{Context, Error, PathSegment, Pos, Response, Result};
+use async_graphql::{Context, Error, PathSegment, Pos, Response};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream, Stream};
 
 use super::errors;
-use super::feed::Batch;
 use super::payload::{Next, Payload, Then, plain};
 use super::shape;
+use crate::data::Problem;
+use crate::feed::{Batch, FeedError};
 use crate::live::{Shape, Shapes};
 
 #[cfg(test)]
 mod tests;
 
-type Batches = Pin<Box<dyn Stream<Item = Result<Batch>> + Send>>;
+type Batches = BoxStream<'static, Result<Batch, FeedError>>;
 
 /// Where the resolver leaves what it opened; a request without one is resolved.
 #[derive(Clone, Default)]
@@ -34,8 +34,8 @@ struct Opened {
 }
 
 /// Gives the batches to whoever asked for them directly, else back.
-pub fn hand_over(ctx: &Context<'_>, batches: Batches) -> Option<Batches> {
-    let (Some(slot), Some(shapes)) = (ctx.data_opt::<Slot>(), ctx.data_opt::<Shapes>()) else {
+pub fn hand_over(ctx: &Context<'_>, shapes: &Shapes, batches: Batches) -> Option<Batches> {
+    let Some(slot) = ctx.data_opt::<Slot>() else {
         return Some(batches);
     };
     // Several root fields are woven into one stream of responses by async-graphql.
@@ -85,7 +85,7 @@ impl Opened {
             Ok(batch) => {
                 let cursor = batch.cursor.text();
                 Payload::Next(Next {
-                    json: shape.write(cursor, batch.conflated, &batch.pick, batch.folded.as_deref()),
+                    json: shape.write(cursor, &batch.selected),
                     cursor: Some(Arc::clone(cursor)),
                     then: Then::GoOn,
                 })
@@ -96,8 +96,8 @@ impl Opened {
 }
 
 /// As async-graphql tells of an item that is an error.
-fn failed(error: Error, field: &str, pos: Pos) -> Response {
-    let mut error = error.into_server_error(pos);
+fn failed(error: FeedError, field: &str, pos: Pos) -> Response {
+    let mut error = Error::from(Problem::from(error)).into_server_error(pos);
     error.path = vec![PathSegment::Field(field.to_owned())];
     let mut response = Response::from_errors(vec![error]);
     errors::complete(&mut response);

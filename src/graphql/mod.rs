@@ -17,7 +17,6 @@ mod publish;
 mod new_series;
 mod redrive;
 pub mod mutation;
-pub mod feed;
 pub mod payload;
 mod shape;
 mod direct;

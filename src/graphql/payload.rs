@@ -34,6 +34,8 @@ pub struct Next {
 pub enum Then {
     #[default]
     GoOn,
+    /// The operation is over by it.
+    End,
     /// The subscriber did not keep up: its connection closes.
     TooSlow,
     /// The server is about to stop.

@@ -3,16 +3,18 @@
 use std::ops::RangeInclusive;
 use std::time::Duration as Span;
 
-use async_graphql::{Context, Error, Result, Subscription};
+use async_graphql::{Context, Result, Subscription};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::errors::Code;
 use super::scalars::Duration;
-use super::services::{Services, services};
+use super::services::{Services, feeds, services};
 use super::types::PipelineStatus;
 use crate::actors::hub::HubHandle;
+use crate::data::Problem;
+use crate::feed::FeedError;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PipelineSubscription;
@@ -33,14 +35,11 @@ impl PipelineSubscription {
         if !EVERY.contains(&every) {
             return Err(Code::BadUserInput.error("every must be 250ms to 1m"));
         }
-        let hub = ctx
-            .data::<HubHandle>()
-            .map_err(|_| Code::Internal.error("the schema was built without a hub"))?;
         let mut clock = interval(every);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let watcher = Watcher {
             services: services(ctx)?.clone(),
-            hub: hub.clone(),
+            hub: feeds(ctx)?.hub.clone(),
             clock,
         };
         Ok(unfold(Some(watcher), |watcher| async {
@@ -66,12 +65,8 @@ impl Watcher {
         tokio::select! {
             biased;
             // Without a hub, too, the server is about to stop.
-            _ = draining.wait_for(|draining| *draining) => Err(going_away()),
+            _ = draining.wait_for(|draining| *draining) => Err(Problem::from(FeedError::GOING_AWAY).into()),
             _ = self.clock.tick() => Ok(PipelineStatus::of(&self.services)),
         }
     }
-}
-
-fn going_away() -> Error {
-    Code::GoingAway.error("this server is shutting down; subscribe again elsewhere")
 }

@@ -8,6 +8,7 @@ use async_graphql::{InputType, InputValueError, InputValueResult, Scalar, Scalar
 
 use crate::data;
 use crate::data::Micros;
+use crate::data::time::parse_span;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DateTime(pub Micros);
@@ -39,13 +40,7 @@ pub struct Duration(pub Span);
 impl ScalarType for Duration {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
-            Value::String(text) => match humantime::parse_duration(text) {
-                Ok(span) if !span.is_zero() => Ok(Self(span)),
-                Ok(_) => Err(InputValueError::custom("must be longer than zero")),
-                Err(error) => Err(InputValueError::custom(format!(
-                    "not a duration, such as \"250ms\" or \"15m\": {error}"
-                ))),
-            },
+            Value::String(text) => parse_span(text).map(Self).map_err(InputValueError::custom),
             _ => Err(InputValueError::expected_type(value)),
         }
     }

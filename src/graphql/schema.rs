@@ -24,7 +24,6 @@ use super::pipeline_subscription::PipelineSubscription;
 use super::query::Query;
 use super::services::Services;
 use super::subscription::Subscription;
-use crate::live::Shapes;
 
 pub type Schema = async_graphql::Schema<Queries, Mutation, Subscriptions>;
 
@@ -37,7 +36,7 @@ pub struct Queries(Query, Catalogue, DeadLetters);
 pub struct Subscriptions(Subscription, Aggregates, PipelineSubscription);
 
 /// The schema of a running server, for any transport. Each request brings its worker's `Reader`
-/// and, for subscriptions, its `HubHandle` and `Archive` (`request.data(reader)`); every error it
+/// and, for subscriptions, its `Feeds` (`request.data(reader)`); every error it
 /// answers with has a code. Nothing is executed that the guard has not checked.
 pub struct Api<Q = Queries, M = Mutation, S = Subscriptions> {
     schema: async_graphql::Schema<Q, M, S>,
@@ -46,8 +45,7 @@ pub struct Api<Q = Queries, M = Mutation, S = Subscriptions> {
 
 impl Api {
     pub fn new(services: Services) -> Self {
-        let shapes = Shapes::new(services.metrics.encoded.clone());
-        Self::of(builder().data(services).data(shapes).finish())
+        Self::of(builder().data(services).finish())
     }
 }
 

@@ -16,6 +16,7 @@ use super::types::StreamSettings;
 use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
 use crate::data::{Header, Micros, Problem, Viewer};
+use crate::feed::Feeds;
 use crate::sources::producer::{self, Placed, Producer};
 use crate::store::read::{ReadError, Reader};
 use crate::telemetry::{Metrics, Samples, Status};
@@ -35,8 +36,6 @@ pub struct Services {
     pub publisher: Arc<dyn Publisher>,
     pub pausing: Pausing,
     pub new_series: NewSeries,
-    /// What one subscriber may have waiting, in bytes.
-    pub outbox_bytes: usize,
 }
 
 /// What a producer has to know of a stream.
@@ -136,6 +135,11 @@ impl KafkaPublisher {
 pub fn services<'a>(ctx: &Context<'a>) -> Result<&'a Services> {
     ctx.data::<Services>()
         .map_err(|_| Code::Internal.error("the schema was built without services"))
+}
+
+pub fn feeds<'a>(ctx: &Context<'a>) -> Result<&'a Feeds> {
+    ctx.data::<Feeds>()
+        .map_err(|_| Code::Internal.error("the request came without feeds"))
 }
 
 pub fn reader<'a>(ctx: &Context<'a>) -> Result<&'a Reader> {

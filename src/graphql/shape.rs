@@ -12,7 +12,7 @@ use crate::live::{BatchField, LabelField, Object, PointField, SeriesField};
 pub fn batch(ctx: &Context<'_>) -> Option<Object<BatchField>> {
     object(ctx, &ctx.item.node.selection_set.node, &|name, field| {
         Some(match name {
-            "__typename" => BatchField::Text("PointBatch"),
+            "__typename" => BatchField::Text("PointBatch".to_owned()),
             "cursor" => BatchField::Cursor,
             "conflated" => BatchField::Conflated,
             "points" => BatchField::Points(point(ctx, field)?),

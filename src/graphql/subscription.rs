@@ -1,28 +1,19 @@
 //! `subscription { points }`: what is committed, as it is committed.
 
-use std::ops::RangeInclusive;
-use std::time::Duration as Span;
-
 use async_graphql::{Context, Enum, Object, Result, Subscription};
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::direct;
-use super::errors::Code;
-use super::feed::{self, Batch, Request, Start};
 use super::scalars::{Cursor, DateTime, Duration, Long};
 use super::selector::SeriesSelector;
-use super::services::services;
+use super::services::feeds;
 use super::types::Series;
-use crate::actors::archive::Archive;
-use crate::actors::hub::HubHandle;
-use crate::data::{self, ClientKey, StoredPoint, StoredSeries};
+use crate::data::{self, Problem, StoredPoint, StoredSeries};
+use crate::feed::{Batch, Request, Start};
 use crate::live::{Fold, Overflow};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Subscription;
-
-/// Shorter would be a timer that never rests, longer is what rollups and aggregates are for.
-pub(super) const EVERY: RangeInclusive<Span> = Span::from_millis(10)..=Span::from_secs(3_600);
 
 /// What happens when a subscriber does not keep up and its outbox overflows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Enum)]
@@ -73,31 +64,20 @@ impl Subscription {
         #[graphql(default_with = "Some(FoldPolicy::Newest)")] fold: Option<FoldPolicy>,
         #[graphql(default_with = "Some(OverflowPolicy::Close)")] on_overflow: Option<OverflowPolicy>,
     ) -> Result<impl Stream<Item = Result<PointBatch>>> {
-        let start = match (after, backfill) {
-            (None, None) => Start::Now,
-            (Some(Cursor(cursor)), None) => Start::After(cursor),
-            (None, Some(Duration(span))) => Start::Backfill(span),
-            (Some(_), Some(_)) => {
-                return Err(Code::BadUserInput.error("give either after or backfill"));
-            }
-        };
-        if every.is_some_and(|Duration(span)| !EVERY.contains(&span)) {
-            return Err(Code::BadUserInput.error("every must be 10ms to 1h"));
-        }
+        let after = after.map(|Cursor(cursor)| cursor);
         let request = Request {
-            client: ctx.data_opt::<ClientKey>().copied(),
+            start: Start::of(after, backfill.map(|Duration(span)| span)).map_err(Problem::from)?,
             scoped: selector.scoped_live(ctx)?,
-            start,
             every: every.map(|Duration(span)| span),
             fold: fold.unwrap_or_default().into(),
             overflow: on_overflow.unwrap_or_default().into(),
-            outbox_bytes: services(ctx)?.outbox_bytes,
         };
-        let hub = ctx.data::<HubHandle>().map_err(|_| missing("hub"))?;
-        let archive = ctx.data::<Archive>().map_err(|_| missing("archive"))?;
-        let batches = feed::open(hub.clone(), archive.clone(), request).await?;
-        Ok(match direct::hand_over(ctx, batches.boxed()) {
-            Some(batches) => batches.map(|batch| batch.map(PointBatch)).boxed(),
+        let feeds = feeds(ctx)?;
+        let batches = feeds.open(request).await.map_err(Problem::from)?;
+        Ok(match direct::hand_over(ctx, &feeds.shapes, batches.boxed()) {
+            Some(batches) => batches
+                .map(|batch| Ok(PointBatch(batch.map_err(Problem::from)?)))
+                .boxed(),
             None => stream::empty().boxed(),
         })
     }
@@ -121,18 +101,18 @@ impl PointBatch {
     }
 
     async fn points(&self) -> Vec<LivePoint> {
-        let Batch { pick, folded, .. } = &self.0;
+        let selected = &self.0.selected;
         let live = |(nth, point): (usize, &StoredPoint)| LivePoint {
-            series: pick.series(point).clone(),
+            series: selected.series(point).clone(),
             point: *point,
-            folded: folded.as_ref().map_or(0, |folded| folded[nth]),
+            folded: selected.folded.get(nth).copied().unwrap_or(0),
         };
-        pick.points().enumerate().map(live).collect()
+        selected.points().enumerate().map(live).collect()
     }
 
     /// How many other points these represent: the sum of their `folded`.
     async fn conflated(&self) -> Long {
-        Long(self.0.conflated.cast_signed())
+        Long(self.0.selected.conflated.cast_signed())
     }
 }
 
@@ -168,8 +148,4 @@ impl LivePoint {
     async fn folded(&self) -> Long {
         Long(self.folded.cast_signed())
     }
-}
-
-fn missing(what: &str) -> async_graphql::Error {
-    Code::Internal.error(format!("the schema was built without a {what}"))
 }

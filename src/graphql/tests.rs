@@ -89,7 +89,6 @@ fn services_with(publisher: Arc<Recorder>, url: &DatabaseUrl) -> Services {
         publisher,
         pausing: Pausing::new(url.clone(), [&stream.plan()], PAUSE, status),
         new_series: NewSeries::default(),
-        outbox_bytes: 1 << 20,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `/ws`: the plain WebSocket, for clients without GraphQL.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use async_graphql::Data;
 
 use super::error::HttpError;
 use super::graphql::is_websocket;
@@ -16,6 +17,7 @@ pub(super) async fn get<E: Operations>(
     if !is_websocket(&request) {
         return HttpError::UpgradeRequired.respond("this is a WebSocket endpoint; see docs/websocket.md");
     }
-    let (schema, data) = (worker.schema.clone(), worker.data(&request));
-    websocket::upgrade(&request, body, Speech::Plain, schema, data, &worker.live)
+    let schema = worker.schema.clone();
+    let speech = Speech::Plain(worker.feeds(&request));
+    websocket::upgrade(&request, body, speech, schema, Data::default(), &worker.live)
 }

@@ -83,6 +83,7 @@ impl Running {
                     data
                 }),
                 reader: None,
+                feeds: None,
             }),
             live: session::Settings {
                 limits: session::Limits::default(),

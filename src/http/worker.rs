@@ -9,6 +9,7 @@ use async_graphql::Data;
 
 use super::session::LiveConnections;
 use crate::data::{ClientKey, Viewer};
+use crate::feed::Feeds;
 use crate::store::read::Reader;
 
 /// Makes the request data (the client, its `Reader` and whatever else belongs to one worker); called
@@ -21,6 +22,7 @@ pub struct PerWorker {
     pub data: RequestData,
     /// For what is no GraphQL.
     pub reader: Option<Reader>,
+    pub feeds: Option<Feeds>,
 }
 
 impl fmt::Debug for PerWorker {
@@ -52,6 +54,13 @@ impl<E> Worker<E> {
         let (client, viewer) = who(request);
         let reader = self.own.reader.as_ref()?;
         Some((reader.for_client(client), viewer))
+    }
+
+    /// Live points, for the client of this request, and what it may see.
+    pub fn feeds(&self, request: &HttpRequest) -> Option<(Feeds, Viewer)> {
+        let (client, viewer) = who(request);
+        let feeds = self.own.feeds.as_ref()?;
+        Some((feeds.for_client(client), viewer))
     }
 }
 

@@ -3,35 +3,32 @@
 
 use std::sync::Arc;
 
-use super::outbox::Delivery;
-use super::page::Pick;
-use crate::data::Mark;
+use super::delivery::{Delivery, Selected};
+use crate::data::SharedCursor;
 use crate::data::stored::Range;
 
 /// The most points of one message, unless one record or one conflated interval has more.
 pub const MESSAGE_MAX: usize = 1_000;
 
 /// Cuts between records, in the order of offsets; each part says where the hub stands after it, and
-/// `mark` where it stands after all of them.
-pub fn cut(pick: Arc<Pick>, ranges: &Arc<[Range]>, mark: &Arc<Mark>) -> Vec<Delivery> {
-    let part = |pick, ranges, mark| Delivery {
-        pick,
+/// `cursor` where it stands after all of them.
+pub fn cut(selected: Arc<Selected>, ranges: &Arc<[Range]>, cursor: &Arc<SharedCursor>) -> Vec<Delivery> {
+    let part = |selected, ranges, cursor| Delivery {
+        selected,
         ranges,
-        mark,
-        conflated: 0,
-        folded: None,
+        cursor,
     };
-    if pick.len() <= MESSAGE_MAX {
-        return vec![part(pick, Arc::clone(ranges), Arc::clone(mark))];
+    if selected.len() <= MESSAGE_MAX {
+        return vec![part(selected, Arc::clone(ranges), Arc::clone(cursor))];
     }
     let place = |at: &u32| {
-        let point = &pick.page.stored.points[*at as usize];
+        let point = &selected.page.stored.points[*at as usize];
         (point.partition_id, point.offset)
     };
-    let mut points = pick.points.clone();
+    let mut points = selected.points.clone();
     points.sort_by_key(place);
     let mut parts = Vec::new();
-    let mut so_far = mark.positions.clone();
+    let mut so_far = cursor.positions.clone();
     for range in ranges.iter().rev() {
         so_far.insert(range.partition_id, range.from);
     }
@@ -42,9 +39,9 @@ pub fn cut(pick: Arc<Pick>, ranges: &Arc<[Range]>, mark: &Arc<Mark>) -> Vec<Deli
             end += 1;
         }
         let (now, later) = rest.split_at(end);
-        let pick = Pick::new(Arc::clone(&pick.page), now.to_vec());
+        let selected = Selected::new(Arc::clone(&selected.page), now.to_vec());
         if later.is_empty() {
-            parts.push(part(pick, Arc::clone(ranges), Arc::clone(mark)));
+            parts.push(part(selected, Arc::clone(ranges), Arc::clone(cursor)));
             break;
         }
         let (partition_id, offset) = place(&now[end - 1]);
@@ -57,7 +54,7 @@ pub fn cut(pick: Arc<Pick>, ranges: &Arc<[Range]>, mark: &Arc<Mark>) -> Vec<Deli
             to: offset + 1,
         });
         so_far.extend(reached.iter().map(|range| (range.partition_id, range.to)));
-        parts.push(part(pick, reached.into(), Mark::at(so_far.clone())));
+        parts.push(part(selected, reached.into(), SharedCursor::at(so_far.clone())));
         rest = later;
     }
     parts
@@ -108,25 +105,25 @@ mod tests {
             let stored = Arc::new(stored(&records));
             let known = stored.ranges.iter().map(|range| (range.partition_id, 5)).chain([(9, 77)]);
             let accepted = Sequence::new(known.collect()).accept(&stored.ranges);
-            let pick = Pick::all(Page::new(Arc::clone(&stored)));
+            let selected = Selected::all(Page::new(Arc::clone(&stored)));
             let ranges: Arc<[Range]> = accepted.ranges.as_slice().into();
-            let parts = cut(Arc::clone(&pick), &ranges, &accepted.mark);
+            let parts = cut(Arc::clone(&selected), &ranges, &accepted.cursor);
 
             let mut seen = 0;
             for (nth, part) in parts.iter().enumerate() {
-                seen += part.pick.len();
-                prop_assert!(part.pick.len() < MESSAGE_MAX + 700);
-                let behind = |point: &StoredPoint| point.offset < part.mark.positions[&point.partition_id];
-                prop_assert!(parts[..=nth].iter().flat_map(|p| p.pick.points()).all(behind));
-                prop_assert!(!parts[nth + 1..].iter().flat_map(|p| p.pick.points()).any(behind));
+                seen += part.selected.len();
+                prop_assert!(part.selected.len() < MESSAGE_MAX + 700);
+                let behind = |point: &StoredPoint| point.offset < part.cursor.positions[&point.partition_id];
+                prop_assert!(parts[..=nth].iter().flat_map(|p| p.selected.points()).all(behind));
+                prop_assert!(!parts[nth + 1..].iter().flat_map(|p| p.selected.points()).any(behind));
                 for range in part.ranges.iter() {
-                    prop_assert_eq!(range.to, part.mark.positions[&range.partition_id]);
+                    prop_assert_eq!(range.to, part.cursor.positions[&range.partition_id]);
                 }
-                prop_assert_eq!(part.mark.positions[&9], 77);
+                prop_assert_eq!(part.cursor.positions[&9], 77);
             }
-            prop_assert_eq!(seen, pick.len());
+            prop_assert_eq!(seen, selected.len());
             let last = parts.last().unwrap();
-            prop_assert_eq!(&last.mark.positions, &accepted.mark.positions);
+            prop_assert_eq!(&last.cursor.positions, &accepted.cursor.positions);
         }
     }
 }

@@ -12,34 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::values::Values;
-use super::page::{Page, Pick};
+use super::delivery::{Page, Selected};
 use crate::data::{SeriesId, Stored, StoredPoint, StoredSeries};
 
 #[cfg(test)]
 mod tests;
 mod values;
 
-/// Which point stands for several of one series.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fold {
-    #[default]
-    Newest,
-    /// The smallest value; the newest of equal ones.
-    Min,
-    /// The largest value; the newest of equal ones.
-    Max,
-    /// None of them: the mean of their values, at the newest time.
-    Mean,
-}
-
-#[derive(Clone, Debug)]
-pub struct Folded {
-    pub pick: Arc<Pick>,
-    /// All points beside those that came out.
-    pub conflated: u64,
-    /// The same for each point; `None`: each stands for itself alone.
-    pub folded: Option<Arc<[u64]>>,
-}
+pub use values::Fold;
 
 #[derive(Debug)]
 pub struct Folding<K> {
@@ -55,24 +35,14 @@ pub struct Folding<K> {
 }
 
 /// Stored points, folded by series and stretches of `every` since the epoch.
-pub fn page(pick: &Pick, every: Duration, fold: Fold) -> Folded {
+pub fn page(selected: &Selected, every: Duration, fold: Fold) -> Arc<Selected> {
     let every = i64::try_from(every.as_micros()).unwrap_or(i64::MAX).max(1);
     let mut folding = Folding::<(SeriesId, i64)>::new(fold);
-    for point in pick.points() {
-        let series = pick.series(point);
+    for point in selected.points() {
+        let series = selected.series(point);
         folding.add((series.id, point.ts.0.div_euclid(every)), series, point);
     }
     folding.finish()
-}
-
-impl From<Arc<Pick>> for Folded {
-    fn from(pick: Arc<Pick>) -> Self {
-        Self {
-            pick,
-            conflated: 0,
-            folded: None,
-        }
-    }
 }
 
 impl<K: Eq + Hash> Folding<K> {
@@ -160,17 +130,16 @@ impl<K: Eq + Hash> Folding<K> {
         }
     }
 
-    pub fn finish(mut self) -> Folded {
+    pub fn finish(mut self) -> Arc<Selected> {
         for (values, point) in mem::take(&mut self.values)
             .into_iter()
             .zip(&mut self.stored.points)
         {
             (point.ts, point.value) = values.result(self.fold, point.ts);
         }
-        Folded {
-            pick: Pick::all(Page::new(Arc::new(self.stored))),
-            conflated: self.conflated,
-            folded: (self.conflated > 0).then(|| self.folded.into()),
+        if self.conflated == 0 {
+            self.folded.clear();
         }
+        Selected::folded(Page::new(Arc::new(self.stored)), self.conflated, self.folded)
     }
 }

@@ -1,8 +1,8 @@
-//! Which subscriber wants which series: a batch goes in, picks go into outboxes.
+//! Which subscriber wants which series: a batch goes in, selections go into outboxes.
 //!
 //! Subscribers who ask the same are one group ([`Groups`]). A question is judged once for each pair
 //! of series and group: when the series is first seen, or when the group begins. After that a point
-//! costs one look-up by series id, and all subscribers of a group share one pick.
+//! costs one look-up by series id, and all subscribers of a group share one selection.
 //!
 //! A new series is judged for the groups that it may belong to, and a new group by the series that
 //! have what it demands. Where these are many, or a regular expression decides, the caller judges
@@ -17,9 +17,9 @@ use self::known::{Known, Place};
 use self::limits::Clients;
 use self::pressure::Pressure;
 use super::cut::cut;
+use super::delivery::{Page, Selected};
 use super::groups::Groups;
 use super::outbox::{End, Sender};
-use super::page::{Page, Pick};
 use super::sequence::Accepted;
 use crate::data::{ClientKey, Scoped, SeriesId, Stored};
 
@@ -46,6 +46,8 @@ pub struct Index {
     groups: HashMap<GroupId, Group>,
     /// Those that can be found.
     filed: Groups<GroupId>,
+    /// The groups of those who get no points.
+    attended: HashMap<Arc<Scoped>, GroupId>,
     /// Those who want everything: without pairs.
     everything: Option<GroupId>,
     subscribers: HashMap<SubscriberId, GroupId>,
@@ -104,6 +106,7 @@ impl Index {
             known: Known::new(filed.keys().clone()),
             groups: HashMap::new(),
             filed,
+            attended: HashMap::new(),
             everything: None,
             subscribers: HashMap::new(),
             clients: Clients::default(),
@@ -134,6 +137,21 @@ impl Index {
         } else {
             Opened::Unjudged(id)
         })
+    }
+
+    /// The same for those who get no points by it: they take the room of a question, and nothing is
+    /// judged for them.
+    pub fn attend(&mut self, scoped: &Scoped, client: Option<ClientKey>) -> Result<GroupId, Full> {
+        let known = self.attended.get(scoped).copied();
+        self.admit(client, scoped, known)?;
+        let id = known.unwrap_or_else(|| {
+            let scoped = Arc::new(scoped.clone());
+            let id = self.add(&scoped, State::Judged);
+            self.attended.insert(scoped, id);
+            id
+        });
+        self.clients.enter(client, id);
+        Ok(id)
     }
 
     pub fn join(&mut self, id: SubscriberId, group_id: GroupId, client: Option<ClientKey>, outbox: Sender) {
@@ -174,10 +192,10 @@ impl Index {
             return;
         }
         let ranges: Arc<[_]> = accepted.ranges.as_slice().into();
-        // All picks before the first delivery: what is written for one serves the others.
+        // All selections before the first delivery: what is written for one serves the others.
         let parts = |(group, points)| {
-            let pick = Pick::new(Arc::clone(page), points);
-            (group, cut(pick, &ranges, &accepted.mark))
+            let selected = Selected::new(Arc::clone(page), points);
+            (group, cut(selected, &ranges, &accepted.cursor))
         };
         let parts: Vec<_> = self
             .matched(&places, stored, accepted)
@@ -255,37 +273,41 @@ impl Index {
         self.subscribers.is_empty()
     }
 
-    fn begin(&mut self, scoped: Arc<Scoped>) -> GroupId {
+    fn add(&mut self, scoped: &Arc<Scoped>, state: State) -> GroupId {
         while self.groups.contains_key(&self.next_group) {
             self.next_group = self.next_group.wrapping_add(1);
         }
         let id = self.next_group;
         self.next_group = id.wrapping_add(1);
+        let group = Group {
+            scoped: Arc::clone(scoped),
+            wants: Vec::new(),
+            pairs: 0,
+            state,
+            outboxes: HashMap::new(),
+        };
+        self.groups.insert(id, group);
+        id
+    }
+
+    fn begin(&mut self, scoped: Arc<Scoped>) -> GroupId {
         let everything = scoped.selects_all();
-        if everything {
-            self.everything = Some(id);
-        }
         let at_once = match scoped.expressions().next() {
             None => AT_ONCE.0,
             Some(_) => AT_ONCE.1,
         };
         let (rarest, count) = self.known.rarest(&scoped, at_once + 1);
         let judged = everything || count <= at_once;
-        let group = Group {
-            scoped: Arc::clone(&scoped),
-            wants: Vec::new(),
-            pairs: 0,
-            state: if judged {
-                State::Judged
-            } else {
-                State::Unjudged(false)
-            },
-            outboxes: HashMap::new(),
+        let state = match judged {
+            true => State::Judged,
+            false => State::Unjudged(false),
         };
-        self.groups.insert(id, group);
-        if !judged {
+        let id = self.add(&scoped, state);
+        if everything {
+            self.everything = Some(id);
+        } else if !judged {
             self.unjudged.push_back((id, None));
-        } else if !everything {
+        } else {
             for place in self.known.next(rarest, None, at_once) {
                 let entry = self.known.at(place);
                 if let Some(entry) = entry.filter(|entry| scoped.matches(&entry.series)) {
@@ -312,6 +334,9 @@ impl Index {
             }
         }
         self.filed.remove(id, &group.scoped);
+        if self.attended.get(&group.scoped) == Some(&id) {
+            self.attended.remove(&group.scoped);
+        }
         if self.everything == Some(id) {
             self.everything = None;
         }

@@ -5,23 +5,26 @@
 
 pub mod sequence;
 pub mod index;
-pub mod page;
+mod shape;
+pub mod delivery;
 mod cut;
 mod groups;
-mod picks;
+mod selection;
 pub mod ring;
 pub mod fold;
-mod shape;
+mod message;
 pub mod outbox;
 pub mod json;
 pub mod windows;
 
 pub use cut::MESSAGE_MAX;
+pub use delivery::{Delivery, Page, Selected};
 pub use fold::Fold;
 pub use index::{Index, SubscriberId};
 pub use json::Json;
-pub use outbox::{Delivery, End, Options, Overflow, Receiver, Sender};
-pub use page::{Page, Pick};
+pub use message::{BatchField, Shape, Shapes};
+pub use outbox::{End, Options, Overflow, Receiver, Sender};
 pub use ring::{Recent, Ring};
+pub use selection::select;
 pub use sequence::{Accepted, Sequence};
-pub use shape::{BatchField, LabelField, Object, PointField, SeriesField, Shape, Shapes};
+pub use shape::{LabelField, Object, PointField, SeriesField};

@@ -15,83 +15,17 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::queue::Queue;
-use super::fold::Fold;
-use super::page::Pick;
-use crate::data::stored::Range;
-use crate::data::{Mark, Positions};
+use super::delivery::Delivery;
+use crate::data::Positions;
 use crate::telemetry::delivered::{Counted, Counts, Delivered, Place};
 
-mod pile;
+mod conflated;
+mod options;
 mod queue;
 #[cfg(test)]
 mod tests;
 
-/// What becomes of a live subscriber whose outbox is full.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Overflow {
-    /// It ends with [`End::Overflow`].
-    #[default]
-    Close,
-    /// One point of each series is kept until it has caught up.
-    Conflate,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// The most bytes the outbox may hold beside its newest batch, and again as many that it may
-    /// keep alive by reference.
-    pub limit: usize,
-    pub overflow: Overflow,
-    /// At most one delivery in this time, with one point of each series.
-    pub every: Option<Duration>,
-    /// Which one that is, and while a full outbox is conflated.
-    pub fold: Fold,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            limit: 1 << 20,
-            overflow: Overflow::Close,
-            every: None,
-            fold: Fold::default(),
-        }
-    }
-}
-
-/// Points of one committed batch (or folded from several) that matched.
-#[derive(Clone, Debug)]
-pub struct Delivery {
-    pub pick: Arc<Pick>,
-    /// What the subscriber has seen of each partition once it has these points.
-    pub ranges: Arc<[Range]>,
-    /// Where the hub stands after them.
-    pub mark: Arc<Mark>,
-    /// How many other points these stand for.
-    pub conflated: u64,
-    /// The same for each point of the pick; `None`: each stands for itself alone.
-    pub folded: Option<Arc<[u64]>>,
-}
-
-/// Why an outbox gives nothing more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// It was full; what it held was discarded.
-    Overflow,
-    /// The hub can no longer prove that nothing is missing.
-    Gap,
-    /// The server is about to stop.
-    GoingAway,
-}
-
-/// Bytes that an outbox holds.
-#[derive(Clone, Debug, Default)]
-pub struct Holding {
-    /// No other does.
-    pub own: usize,
-    /// By page, which others may hold as well.
-    pub pages: Vec<(usize, usize)>,
-}
+pub use self::options::{End, Holding, Options, Overflow};
 
 /// The hub's end.
 #[derive(Debug)]

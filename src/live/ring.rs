@@ -2,13 +2,13 @@
 //!
 //! The hub appends what it publishes, so each partition's entries continue each other up to where
 //! the hub stands; when it cannot prove that nothing is missing it forgets them all. Small batches
-//! are put together to pages, once for everybody who comes back. The oldest go when the bound on
+//! are compacted to pages, once for everybody who comes back. The oldest go when the bound on
 //! bytes is reached.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::page::Page;
+use super::delivery::Page;
 use crate::data::cursor::behind;
 use crate::data::stored::Range;
 use crate::data::{PartitionId, Positions, SeriesId, Stored, StoredPoint};
@@ -76,7 +76,7 @@ impl Ring {
         }
         let points = page.stored.points.len();
         if kept.loose == BATCHES || kept.loose_points + points > PAGE {
-            kept.put_together();
+            kept.compact();
         }
         kept.append(Entry::new(Arc::clone(page), ranges.to_vec()));
         kept.loose += 1;
@@ -164,7 +164,7 @@ impl Kept {
     }
 
     /// Makes one entry of the last ones.
-    fn put_together(&mut self) {
+    fn compact(&mut self) {
         let loose = std::mem::take(&mut self.loose);
         self.loose_points = 0;
         if loose < 2 {
@@ -229,7 +229,7 @@ mod tests {
 
     use super::*;
     use crate::data::{Micros, Selector, Series, StoredSeries, Viewer};
-    use crate::live::Sequence;
+    use crate::live::{Sequence, select};
 
     fn batch(ranges: &[(PartitionId, i64, i64)]) -> Arc<Page> {
         let range = |&(partition_id, from, to): &(PartitionId, i64, i64)| Range {
@@ -313,8 +313,8 @@ mod tests {
                         seen.insert(missing.partition_id, (from[&missing.partition_id]..missing.to).collect());
                     }
                     Recent::Page(page, ranges) => {
-                        for part in page.parts(&all, &ranges).iter() {
-                            for point in part.pick.points() {
+                        for part in select(&page, &all, &ranges).iter() {
+                            for point in part.selected.points() {
                                 seen.entry(point.partition_id).or_default().push(point.offset);
                             }
                         }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::data::stored::Range;
-use crate::data::{Mark, PartitionId, Positions, StoredPoint};
+use crate::data::{PartitionId, Positions, SharedCursor, StoredPoint};
 
 /// The position of each partition below which everything was delivered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Accepted {
     /// The ranges that are published with this batch, one for each partition.
     pub ranges: Vec<Range>,
     /// Where everything stands after them.
-    pub mark: Arc<Mark>,
+    pub cursor: Arc<SharedCursor>,
     /// Every range of the batch was accepted from end to end, so that no point needs a look.
     pub whole: bool,
     /// A range lay beyond a hole: Postgres has what is missing.
@@ -67,7 +67,7 @@ impl Sequence {
         ordered.sort_unstable_by_key(|range| (range.partition_id, range.from));
         let mut accepted = Accepted {
             ranges: Vec::with_capacity(ordered.len()),
-            mark: Arc::default(),
+            cursor: Arc::default(),
             whole: true,
             behind: false,
         };
@@ -90,7 +90,7 @@ impl Sequence {
             self.published.insert(range.partition_id, range.to);
         }
         if !accepted.ranges.is_empty() {
-            accepted.mark = Mark::at(self.published.clone());
+            accepted.cursor = SharedCursor::at(self.published.clone());
         }
         accepted
     }

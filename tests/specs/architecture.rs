@@ -27,7 +27,7 @@ const FLOORS: [&[&str]; 6] = [
         "live",
         "formats",
     ],
-    &["actors", "history", "archive"],
+    &["actors", "feed", "history", "archive"],
     &["graphql"],
     &["http"],
     &[
@@ -79,7 +79,7 @@ fn sources() -> BTreeMap<String, String> {
 }
 
 /// Where circles are not open yet.
-const KNOWN_CIRCLES: [&str; 13] = [
+const KNOWN_CIRCLES: [&str; 12] = [
     "actors/",
     "cache/",
     "archive/",
@@ -88,7 +88,6 @@ const KNOWN_CIRCLES: [&str; 13] = [
     "history/",
     "http/api/",
     "http/prometheus/",
-    "http/websocket/",
     "live/",
     "store/archive",
     "store/retention",

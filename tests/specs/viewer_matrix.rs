@@ -25,7 +25,7 @@ use Gives::{Fields, Nothing, Series, Streams};
 
 const ROUTES: [(&str, Gives); 20] = [
     ("/graphql", Fields),
-    ("/ws", Fields),
+    ("/ws", Series),
     // In builds for the benchmark alone.
     ("/stock", Fields),
     ("/api/v1/points", Series),

@@ -168,8 +168,8 @@ impl Engine {
     }
 
     fn deliver(&mut self, delivery: &Delivery) {
-        let stored = &delivery.pick.page.stored;
-        self.take(stored, delivery.pick.points(), &delivery.ranges);
+        let stored = &delivery.selected.page.stored;
+        self.take(stored, delivery.selected.points(), &delivery.ranges);
     }
 
     fn take<'a>(&mut self, stored: &Stored, points: impl Iterator<Item = &'a StoredPoint>, ranges: &[Range]) {
@@ -269,9 +269,9 @@ impl Engine {
             let everything = Viewer::operator().select(Selector::default());
             match self.shared.hub.subscribe(None, everything, options).await {
                 Ok(subscription) => {
-                    let seam = Arc::clone(&subscription.seam);
+                    let live_from = Arc::clone(&subscription.live_from);
                     self.subscription = Some(subscription);
-                    return self.catch_up(&seam.positions).await;
+                    return self.catch_up(&live_from.positions).await;
                 }
                 // Each subscriber hears of it from the hub, in its turn.
                 Err(SubscribeError::GoingAway) => return,
@@ -280,14 +280,14 @@ impl Engine {
         }
     }
 
-    async fn catch_up(&mut self, seam: &Positions) {
+    async fn catch_up(&mut self, live_from: &Positions) {
         if self.positions.is_none() {
-            self.positions = Some(seam.clone());
+            self.positions = Some(live_from.clone());
             return;
         }
         let mut names = Names::default();
         loop {
-            match self.page(seam, &mut names).await {
+            match self.page(live_from, &mut names).await {
                 Ok(Some(stored)) => self.take(&stored, stored.points.iter(), &stored.ranges),
                 Ok(None) => return,
                 Err(error) => {
@@ -301,13 +301,13 @@ impl Engine {
         }
     }
 
-    async fn page(&self, seam: &Positions, names: &mut Names) -> Result<Option<Stored>, TailError> {
+    async fn page(&self, live_from: &Positions, names: &mut Names) -> Result<Option<Stored>, TailError> {
         let from = self.positions.clone().unwrap_or_default();
         let want = Want {
             only: None,
             rows: PAGE,
         };
-        self.shared.tail.page(&from, seam, want, names).await
+        self.shared.tail.page(&from, live_from, want, names).await
     }
 }
 

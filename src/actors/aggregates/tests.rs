@@ -1,7 +1,6 @@
 //! Engines over a real hub and a real Postgres.
 
 use super::*;
-use crate::actors::hub::Hub;
 use crate::cache::LatestCache;
 use crate::data::stored::Range;
 use crate::data::{Selector, Series, Stored, StoredPoint, StoredSeries, Viewer};
@@ -27,7 +26,7 @@ impl World {
         .await;
         let metrics = Arc::new(Metrics::default());
         let cache = LatestCache::local(1_000);
-        let hub = Hub::start(
+        let hub = HubHandle::start(
             db.url.clone(),
             1 << 20,
             Limits::default(),

@@ -1,22 +1,23 @@
 //! What the rest of the program sees of the hub: no actor, only calls that any thread may make.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Addr, Message};
+use actix::{Actor, Addr, Arbiter};
 use tokio::sync::{oneshot, watch};
 
 use super::Hub;
+use super::messages::{Drain, Offer, Origin, Shared, Subscribe, SubscribeError, Subscription};
 use crate::actors::messages::CatchUp;
-use crate::data::{ClientKey, Mark, Scoped, Stored};
-use crate::live::index::Full;
-use crate::live::{Options, Receiver, Ring, SubscriberId};
+use crate::cache::LatestCache;
+use crate::data::{ClientKey, Scoped, SharedCursor, Stored};
+use crate::live::index::Limits;
+use crate::live::{Options, Ring};
+use crate::store::DatabaseUrl;
+use crate::telemetry::{Metrics, Status};
 
 /// How long a subscriber waits for the hub to know where everything stands.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Batches that may wait for the hub; beyond, it reads them from Postgres.
-const OFFERS_MAX: usize = 64;
 
 #[derive(Clone, Debug)]
 pub struct HubHandle {
@@ -24,32 +25,23 @@ pub struct HubHandle {
     shared: Arc<Shared>,
 }
 
-/// A live subscription; dropping it unsubscribes.
-#[derive(Debug)]
-pub struct Subscription {
-    pub receiver: Receiver,
-    /// Everything from here on comes through the receiver; what is before lies in Postgres.
-    pub seam: Arc<Mark>,
-    id: SubscriberId,
-    addr: Addr<Hub>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SubscribeError {
-    #[error("live data is not available yet; try again in a moment")]
-    Unavailable,
-    #[error("this server is shutting down; subscribe again elsewhere")]
-    GoingAway,
-    #[error(transparent)]
-    Full(Full),
-}
-
 impl HubHandle {
-    pub(super) fn new(addr: Addr<Hub>, shared: Arc<Shared>) -> Self {
+    /// Starts the hub on a thread of its own; it keeps so many bytes of what it published last.
+    pub fn start(
+        url: DatabaseUrl,
+        recent: usize,
+        limits: Limits,
+        latest: LatestCache,
+        metrics: Arc<Metrics>,
+        status: Arc<Status>,
+    ) -> Self {
+        let shared = Arc::new(Shared::new(recent, limits.by_client.is_some()));
+        let hub = Hub::new(url, limits, latest, metrics, status, Arc::clone(&shared));
+        let addr = Hub::start_in_arbiter(&Arbiter::new().handle(), |_| hub);
         Self { addr, shared }
     }
 
-    /// The points of all series that match, from `seam` on.
+    /// The points of all series that match, from `live_from` on.
     ///
     /// # Errors
     /// `Unavailable` while Postgres has not yet told where everything stands, `GoingAway` once the
@@ -59,6 +51,28 @@ impl HubHandle {
         client: Option<ClientKey>,
         scoped: Scoped,
         options: Options,
+    ) -> Result<Subscription, SubscribeError> {
+        self.join(client, scoped, Some(options)).await
+    }
+
+    /// A subscription that gets no points: whoever gets them by another way is counted like others, and
+    /// told of the end.
+    ///
+    /// # Errors
+    /// As [`Self::subscribe`].
+    pub async fn attend(
+        &self,
+        client: Option<ClientKey>,
+        scoped: Scoped,
+    ) -> Result<Subscription, SubscribeError> {
+        self.join(client, scoped, None).await
+    }
+
+    async fn join(
+        &self,
+        client: Option<ClientKey>,
+        scoped: Scoped,
+        options: Option<Options>,
     ) -> Result<Subscription, SubscribeError> {
         let (reply, answer) = oneshot::channel();
         self.addr.do_send(Subscribe {
@@ -78,8 +92,8 @@ impl HubHandle {
         client.filter(|_| self.shared.by_client)
     }
 
-    /// Where everything stands that was handed to the outboxes; `None` before the first look.
-    pub fn published(&self) -> Option<Arc<Mark>> {
+    /// Where everything stands that was handed to the outboxes; `None` before the first poll.
+    pub fn published(&self) -> Option<Arc<SharedCursor>> {
         self.shared.published()
     }
 
@@ -99,15 +113,9 @@ impl HubHandle {
     }
 
     fn offer(&self, stored: Arc<Stored>, origin: Origin) {
-        let ticket = Ticket::new(&self.shared);
-        if self.shared.offers.load(Ordering::Relaxed) > OFFERS_MAX {
-            return;
+        if let Some(offer) = Offer::new(stored, origin, &self.shared) {
+            self.addr.do_send(offer);
         }
-        self.addr.do_send(Offer {
-            stored,
-            origin,
-            _ticket: ticket,
-        });
     }
 
     /// Something was committed that did not come through `publish`.
@@ -132,112 +140,5 @@ impl HubHandle {
 
     pub fn is_draining(&self) -> bool {
         self.shared.is_draining()
-    }
-}
-
-impl Subscription {
-    pub(super) fn new(receiver: Receiver, seam: Arc<Mark>, id: SubscriberId, addr: Addr<Hub>) -> Self {
-        Self {
-            receiver,
-            seam,
-            id,
-            addr,
-        }
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        self.addr.do_send(Unsubscribe(self.id));
-    }
-}
-
-#[derive(Debug)]
-pub(super) struct Shared {
-    published: Mutex<Option<Arc<Mark>>>,
-    pub recent: Ring,
-    by_client: bool,
-    draining: watch::Sender<bool>,
-    offers: AtomicUsize,
-}
-
-impl Shared {
-    pub fn new(recent: usize, by_client: bool) -> Self {
-        Self {
-            published: Mutex::default(),
-            recent: Ring::new(recent),
-            by_client,
-            draining: watch::Sender::new(false),
-            offers: AtomicUsize::new(0),
-        }
-    }
-
-    /// Called after the outboxes have what lies before these positions.
-    pub fn publish(&self, mark: Arc<Mark>) {
-        *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Some(mark);
-    }
-
-    pub fn is_draining(&self) -> bool {
-        *self.draining.borrow()
-    }
-
-    pub fn published(&self) -> Option<Arc<Mark>> {
-        self.published
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-}
-
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(super) struct Subscribe {
-    /// `None`: the program itself.
-    pub client: Option<ClientKey>,
-    pub scoped: Scoped,
-    pub options: Options,
-    pub reply: oneshot::Sender<Result<Subscription, SubscribeError>>,
-}
-
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(super) struct Unsubscribe(pub SubscriberId);
-
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(super) struct Drain {
-    pub window: Duration,
-    pub done: oneshot::Sender<()>,
-}
-
-/// A batch that holds a place in the hub's bounded queue.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(super) struct Offer {
-    pub stored: Arc<Stored>,
-    pub origin: Origin,
-    _ticket: Ticket,
-}
-
-/// Who committed a batch.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Origin {
-    Here,
-    Elsewhere,
-}
-
-#[derive(Debug)]
-struct Ticket(Arc<Shared>);
-
-impl Ticket {
-    fn new(shared: &Arc<Shared>) -> Self {
-        shared.offers.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(shared))
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.0.offers.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -2,12 +2,12 @@
 
 use actix::prelude::*;
 
-use super::handle::{Subscribe, SubscribeError, Subscription};
+use super::messages::{Subscribe, SubscribeError, Subscription};
 use super::{Hub, gauge};
 use crate::live::index::{Full, GroupId, Opened};
 use crate::live::outbox::outbox;
 
-/// Subscriptions that may wait for the first look into Postgres, and for their groups.
+/// Subscriptions that may wait for the first poll of Postgres, and for their groups.
 const WAITING_MAX: usize = 10_000;
 
 impl Hub {
@@ -22,7 +22,14 @@ impl Hub {
             let _ = request.reply.send(Err(SubscribeError::GoingAway));
             return;
         }
-        match self.index.open(&request.scoped, request.client) {
+        let opened = match request.options {
+            Some(_) => self.index.open(&request.scoped, request.client),
+            None => {
+                let attended = self.index.attend(&request.scoped, request.client);
+                attended.map(Opened::Ready)
+            }
+        };
+        match opened {
             Ok(Opened::Ready(group)) => self.join(group, request, ctx),
             Ok(Opened::Unjudged(group)) => {
                 if self.unjudged.values().map(Vec::len).sum::<usize>() >= WAITING_MAX {
@@ -40,15 +47,20 @@ impl Hub {
     }
 
     fn join(&mut self, group: GroupId, request: Subscribe, ctx: &mut Context<Self>) {
-        let (Some(seam), false) = (self.shared.published(), self.shared.is_draining()) else {
+        let (Some(live_from), false) = (self.shared.published(), self.shared.is_draining()) else {
             self.index.abandon(group, request.client);
             let _ = request.reply.send(Err(SubscribeError::GoingAway));
             return;
         };
-        let (sender, receiver) = outbox(request.options, &self.metrics.delivered);
+        let (sender, receiver) = outbox(request.options.unwrap_or_default(), &self.metrics.delivered);
         let id = self.next_id;
         self.next_id += 1;
-        let subscription = Subscription::new(receiver, seam, id, ctx.address());
+        let subscription = Subscription {
+            receiver,
+            live_from,
+            id,
+            hub: ctx.address().recipient(),
+        };
         self.index.join(id, group, request.client, sender);
         self.metrics.subscribers.set(gauge(self.index.len()));
         // Whoever has gone or lost its patience drops it, and so unsubscribes.

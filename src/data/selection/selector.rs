@@ -116,7 +116,7 @@ impl Hash for LabelMatcher {
     }
 }
 
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSelector {
     #[error("more than {MATCHERS_MAX} label matchers")]
     TooManyMatchers,

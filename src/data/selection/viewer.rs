@@ -92,14 +92,6 @@ impl Scoped {
         &self.scope
     }
 
-    /// The same question, of one metric only.
-    pub fn with_metric(&self, metric: String) -> Self {
-        Self {
-            selector: Selector::new(Some(metric), self.selector.labels.clone()),
-            scope: Arc::clone(&self.scope),
-        }
-    }
-
     pub fn matches(&self, series: &Series) -> bool {
         self.selector.matches(series) && self.scope.matches(series)
     }

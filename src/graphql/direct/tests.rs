@@ -9,10 +9,9 @@ use proptest::sample::select;
 use serde_json::json;
 
 use super::*;
-use crate::data::{Mark, Micros, Positions, Series, Stored, StoredPoint, StoredSeries};
-use crate::graphql::errors::Code;
+use crate::data::{Micros, Positions, Series, SharedCursor, Stored, StoredPoint, StoredSeries};
 use crate::graphql::subscription::PointBatch;
-use crate::live::{Page, Pick};
+use crate::live::{Page, Selected};
 
 struct Query;
 
@@ -23,15 +22,17 @@ impl Query {
     }
 }
 
-struct Subscriptions(Vec<Batch>);
+struct Subscriptions(Vec<Batch>, Shapes);
 
 #[Subscription]
 impl Subscriptions {
-    async fn points(&self, ctx: &Context<'_>) -> impl Stream<Item = Result<PointBatch>> {
-        let end = Err(Code::SlowClient.error("the end"));
+    async fn points(&self, ctx: &Context<'_>) -> impl Stream<Item = async_graphql::Result<PointBatch>> {
+        let end = Err(FeedError::SlowClient);
         let batches: Vec<_> = self.0.iter().cloned().map(Ok).chain([end]).collect();
-        match hand_over(ctx, stream::iter(batches).boxed()) {
-            Some(batches) => batches.map(|batch| batch.map(PointBatch::from)).boxed(),
+        match hand_over(ctx, &self.1, stream::iter(batches).boxed()) {
+            Some(batches) => batches
+                .map(|batch| Ok(PointBatch::from(batch.map_err(Problem::from)?)))
+                .boxed(),
             None => stream::empty().boxed(),
         }
     }
@@ -75,10 +76,15 @@ fn batches() -> impl Strategy<Value = Vec<Batch>> {
     });
     let folded = prop::option::of(prop::array::uniform6(any::<u32>()));
     let batch = (stored, any::<u32>(), folded).prop_map(|(stored, conflated, folded)| Batch {
-        cursor: Mark::at(Positions::from([(1, i64::from(conflated))])),
-        conflated: conflated.into(),
-        folded: folded.map(|all| all[..stored.points.len()].iter().map(|n| u64::from(*n)).collect()),
-        pick: Pick::all(Page::new(Arc::new(stored))),
+        cursor: SharedCursor::at(Positions::from([(1, i64::from(conflated))])),
+        selected: {
+            let folded = folded.map(|all| all[..stored.points.len()].iter().map(|n| u64::from(*n)).collect());
+            Selected::folded(
+                Page::new(Arc::new(stored)),
+                conflated.into(),
+                folded.unwrap_or_default(),
+            )
+        },
     });
     prop::collection::vec(batch, 1..3)
 }
@@ -217,9 +223,8 @@ proptest! {
         document in document(),
         batches in batches(),
     ) {
-        let shapes = Shapes::default();
         let expected = batches.len();
-        let schema = Schema::build(Query, EmptyMutation, Subscriptions(batches)).data(shapes).finish();
+        let schema = Schema::build(Query, EmptyMutation, Subscriptions(batches, Shapes::default())).finish();
         let request = || Request::new(&document).variables(Variables::from_json(json!({"label": "site"})));
         let coded = |mut response: Response| { errors::complete(&mut response); response };
         let resolved = texts(plain(schema.execute_stream(request()).map(coded).boxed(), true));

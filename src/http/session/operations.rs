@@ -27,7 +27,6 @@ pub struct Operation {
     bell: Arc<Bell>,
     /// Wakes through the bell; made once.
     waker: Waker,
-    began: bool,
     /// The memory of its variables.
     _held: Option<ClientPermit>,
 }
@@ -42,8 +41,6 @@ struct Bell {
 pub struct Event {
     /// Its place, valid until another call.
     pub at: usize,
-    /// It brought nothing before.
-    pub first: bool,
     /// `None` at its end.
     pub payload: Option<Payload>,
 }
@@ -86,7 +83,6 @@ impl Running {
             payloads,
             waker: Waker::from(Arc::clone(&bell)),
             bell,
-            began: false,
             _held: held,
         });
     }
@@ -117,8 +113,7 @@ impl Running {
             if let Poll::Ready(payload) = operation.payloads.poll_next_unpin(&mut own) {
                 // It may have more: asked again when its turn comes.
                 operation.bell.rung.store(true, Ordering::Release);
-                let first = !std::mem::replace(&mut operation.began, true);
-                return Poll::Ready(Event { at, first, payload });
+                return Poll::Ready(Event { at, payload });
             }
         }
         Poll::Pending

@@ -23,7 +23,7 @@ pub fn beat(out: &mut BytesMut) {
 
 pub fn next(next: &Next, out: &mut BytesMut) {
     let fatal = match next.then {
-        Then::GoOn => None,
+        Then::GoOn | Then::End => None,
         Then::TooSlow => Some(("SLOW_CLIENT", "too slow; resume with the last cursor")),
         Then::GoAway => Some((
             "GOING_AWAY",

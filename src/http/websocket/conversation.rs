@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_http::ws::CloseReason;
-use async_graphql::{Data, ErrorExtensionValues, Request, ServerError};
+use async_graphql::{Data, ErrorExtensionValues, ServerError};
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
-use super::dialect::{ClientMessage, Dialect, ServerMessage, Wrong};
+use super::dialect::{Asked, ClientMessage, Dialect, ServerMessage, Wrong, plain};
 use super::frames;
+use crate::data::Viewer;
+use crate::feed::Feeds;
 use crate::graphql::errors::Code;
 use crate::graphql::{Checked, Operations, Payload, Then};
 use crate::http::connections::{Connection, of_json};
@@ -22,6 +24,8 @@ use crate::http::session::{CHUNK, Settings};
 
 pub struct Conversation<E> {
     executor: E,
+    /// For the plain dialect.
+    feeds: Option<(Feeds, Viewer)>,
     dialect: Dialect,
     settings: Rc<Settings>,
     /// Whose share of memory its operations take; `None` in tests without a server.
@@ -50,6 +54,7 @@ enum Ending {
 impl<E: Operations> Conversation<E> {
     pub fn new(
         executor: E,
+        feeds: Option<(Feeds, Viewer)>,
         dialect: Dialect,
         data: Data,
         settings: Rc<Settings>,
@@ -57,6 +62,7 @@ impl<E: Operations> Conversation<E> {
     ) -> Self {
         Self {
             executor,
+            feeds,
             dialect,
             settings,
             connection,
@@ -79,8 +85,8 @@ impl<E: Operations> Conversation<E> {
             Ok(ClientMessage::Init(payload)) => self.init(&payload, out),
             Ok(ClientMessage::Ping(payload)) => self.say(&ServerMessage::Pong(payload.as_ref()), out),
             Ok(ClientMessage::Pong) => {}
-            Ok(ClientMessage::Subscribe { id, request }) => {
-                self.subscribe(&id, *request, of_json(text.as_bytes()), out);
+            Ok(ClientMessage::Subscribe { id, asked }) => {
+                self.subscribe(&id, asked, of_json(text.as_bytes()), out);
             }
             Ok(ClientMessage::Complete { id }) => match self.running.find(&id) {
                 Some(at) => {
@@ -201,7 +207,7 @@ impl<E: Operations> Conversation<E> {
     }
 
     /// `bytes`: what the request takes in memory.
-    fn subscribe(&mut self, id: &str, request: Request, bytes: usize, out: &mut BytesMut) {
+    fn subscribe(&mut self, id: &str, asked: Asked, bytes: usize, out: &mut BytesMut) {
         let data = match &self.data {
             Readiness::Ready(data) => Arc::clone(data),
             Readiness::Waiting(_) => return self.close(4401, "Unauthorized", out),
@@ -229,12 +235,15 @@ impl<E: Operations> Conversation<E> {
                 return self.say(&ServerMessage::Error(id, &[error]), out);
             }
         };
-        let payloads = self.executor.payloads(Checked::of(request), Some(data));
+        let payloads = match asked {
+            Asked::GraphQl(request) => self.executor.payloads(Checked::of(*request), Some(data)),
+            Asked::Points(points) => plain::payloads(id, *points, self.feeds.clone()),
+        };
         let opening = self.dialect.opening(id);
         self.running.start(id, opening, payloads, held);
     }
 
-    fn happened(&mut self, Event { at, first, payload }: Event, out: &mut BytesMut) {
+    fn happened(&mut self, Event { at, payload }: Event, out: &mut BytesMut) {
         match payload {
             None => {
                 let id = self.running.stop(at);
@@ -246,13 +255,13 @@ impl<E: Operations> Conversation<E> {
             }
             Some(Payload::Next(next)) => {
                 let operation = self.running.get(at);
-                let goes_on = self.dialect.next(operation, first, &next.json, out);
+                self.dialect.next(operation, &next.json, out);
                 // Not completed: clients would take that for the end, and not come back.
-                if !goes_on || next.then == Then::GoAway {
+                if matches!(next.then, Then::End | Then::GoAway) {
                     self.running.stop(at);
                 }
                 match next.then {
-                    Then::GoOn => {}
+                    Then::GoOn | Then::End => {}
                     Then::TooSlow => self.close(1013, "Too slow; resume with the last cursor", out),
                     Then::GoAway => self.going_away = true,
                 }

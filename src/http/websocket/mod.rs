@@ -17,6 +17,8 @@ use self::socket::Socket;
 use super::connections::Connection;
 use super::error::HttpError;
 use super::session::LiveConnections;
+use crate::data::Viewer;
+use crate::feed::Feeds;
 use crate::graphql::Operations;
 
 mod conversation;
@@ -28,11 +30,11 @@ mod socket;
 mod tests;
 
 /// What a connection may speak, by where it comes in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Speech {
     /// What the client offers; nothing we know closes with 4406.
     GraphQl,
-    Plain,
+    Plain(Option<(Feeds, Viewer)>),
 }
 
 /// Answers the handshake and runs the connection; `data` goes with each of its operations. Origin
@@ -49,9 +51,9 @@ pub fn upgrade<E: Operations>(
         Ok(response) => response,
         Err(error) => return HttpError::BadRequest.respond(&error.to_string()),
     };
-    let dialect = match speech {
-        Speech::GraphQl => offered(request).find_map(Dialect::named),
-        Speech::Plain => Some(Dialect::Plain),
+    let (dialect, feeds) = match speech {
+        Speech::GraphQl => (offered(request).find_map(Dialect::named), None),
+        Speech::Plain(feeds) => (Some(Dialect::Plain), feeds),
     };
     if let Some(name) = offered(request).find(|name| dialect.is_some_and(|d| d.name() == *name))
         && let Ok(name) = HeaderValue::from_str(name)
@@ -62,7 +64,7 @@ pub fn upgrade<E: Operations>(
     let limits = settings.limits;
     let spoken = dialect.unwrap_or(Dialect::TransportWs);
     let connection = Connection::of(request);
-    let mut conversation = Conversation::new(executor, spoken, data, settings, connection.clone());
+    let mut conversation = Conversation::new(executor, feeds, spoken, data, settings, connection.clone());
     let mut greeting = BytesMut::new();
     match dialect {
         Some(_) => conversation.greet(&mut greeting),

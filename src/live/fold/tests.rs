@@ -36,10 +36,10 @@ fn folded(fold: Fold, points: &[(i64, f64)]) -> (i64, f64, u64) {
     only(&folding.finish())
 }
 
-fn only(folded: &Folded) -> (i64, f64, u64) {
-    assert_eq!(folded.pick.len(), 1);
-    let point = folded.pick.points().next().unwrap();
-    (point.ts.0, point.value, folded.conflated)
+fn only(selected: &Selected) -> (i64, f64, u64) {
+    assert_eq!(selected.len(), 1);
+    let point = selected.points().next().unwrap();
+    (point.ts.0, point.value, selected.conflated)
 }
 
 /// The definition.
@@ -107,19 +107,17 @@ fn stored_points_are_folded_by_their_own_times() {
             })
             .to_vec(),
     };
-    let Folded {
-        pick,
-        conflated,
-        folded,
-    } = page(
-        &Pick::all(Page::new(stored.into())),
+    let selected = page(
+        &Selected::all(Page::new(stored.into())),
         Duration::from_millis(1),
         Fold::Min,
     );
-    let got: Vec<_> = pick.points().map(|p| (pick.series(p).id, p.ts.0)).collect();
+    let got: Vec<_> = selected
+        .points()
+        .map(|p| (selected.series(p).id, p.ts.0))
+        .collect();
     assert_eq!(got, [(7, -1), (7, 0), (8, 5), (7, 1_000)]);
-    assert_eq!(folded.as_deref(), Some(&[0, 1, 1, 0][..]));
-    assert_eq!(conflated, 2);
+    assert_eq!((&selected.folded[..], selected.conflated), (&[0, 1, 1, 0][..], 2));
 }
 
 #[test]

@@ -2,7 +2,18 @@
 
 use crate::data::Micros;
 
-use super::Fold;
+/// Which point stands for several of one series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fold {
+    #[default]
+    Newest,
+    /// The smallest value; the newest of equal ones.
+    Min,
+    /// The largest value; the newest of equal ones.
+    Max,
+    /// None of them: the mean of their values, at the newest time.
+    Mean,
+}
 
 /// What was put in, and in short what was put in before and forgotten.
 #[derive(Debug, Default)]

@@ -389,7 +389,7 @@ fn beyond_the_bound_over_all_outboxes_the_client_that_holds_most_gives_way() {
     for _ in 0..400 {
         world.publish(0..100);
         while let std::task::Poll::Ready(Ok(delivery)) = quick.poll_next(&mut cx) {
-            read += delivery.pick.len();
+            read += delivery.selected.len();
         }
     }
     assert_eq!(read, 40_000);

@@ -6,18 +6,18 @@ use std::collections::{HashMap, VecDeque};
 use std::mem;
 use std::sync::{Arc, Weak};
 
-use super::pile::Pile;
-use super::{Delivery, End, Holding, Options, Overflow};
+use super::conflated::Conflated;
+use super::options::{End, Holding, Options, Overflow};
 use crate::data::{Positions, Stored, StoredPoint};
-use crate::live::page::{Page, Pick};
+use crate::live::delivery::{Delivery, Page, Selected};
 use crate::telemetry::Counts;
 
 #[derive(Debug)]
 pub struct Queue {
     options: Options,
     entries: VecDeque<Entry>,
-    pile: Option<Box<Pile>>,
-    /// What comes goes onto the pile.
+    conflated: Option<Box<Conflated>>,
+    /// What comes is conflated.
     folding: bool,
     /// What lies before these positions the subscriber has from elsewhere; usually nothing.
     seen: Positions,
@@ -42,7 +42,7 @@ impl Queue {
         Self {
             options,
             entries: VecDeque::new(),
-            pile: None,
+            conflated: None,
             folding: false,
             seen: Positions::new(),
             own_bytes: 0,
@@ -57,7 +57,7 @@ impl Queue {
     pub fn push(&mut self, delivery: Delivery) -> usize {
         let own = self.own_bytes;
         let mut texts = 0;
-        let page = Arc::downgrade(&delivery.pick.page);
+        let page = Arc::downgrade(&delivery.selected.page);
         // The parts of one batch are judged together.
         if !page.ptr_eq(&self.newest_page) {
             self.newest_page = page;
@@ -69,8 +69,8 @@ impl Queue {
         if self.ended.is_some() {
             return 0;
         }
-        self.counts.matched += delivery.pick.len() as u64;
-        self.counts.pending += delivery.pick.len() as u64;
+        self.counts.matched += delivery.selected.len() as u64;
+        self.counts.pending += delivery.selected.len() as u64;
         self.add(delivery);
         texts + self.own_bytes.saturating_sub(own)
     }
@@ -83,22 +83,24 @@ impl Queue {
             self.shared_bytes -= entry.shared;
             entry.delivery
         } else if (!early || self.is_due())
-            && let Some(pile) = self.pile.take()
+            && let Some(conflated) = self.conflated.take()
         {
             self.folding = self.options.every.is_some();
             self.own_bytes = 0;
-            pile.into_delivery()
+            conflated.into_delivery()
         } else {
             return self.ended.map(Err);
         };
-        self.counts.pending -= delivery.pick.len() as u64;
-        self.counts.sent += delivery.pick.len() as u64;
+        self.counts.pending -= delivery.selected.len() as u64;
+        self.counts.sent += delivery.selected.len() as u64;
         Some(Ok(delivery))
     }
 
     /// Whether `take` has an answer.
     pub fn has_next(&self, early: bool) -> bool {
-        !self.entries.is_empty() || self.ended.is_some() || (self.pile.is_some() && (!early || self.is_due()))
+        !self.entries.is_empty()
+            || self.ended.is_some()
+            || (self.conflated.is_some() && (!early || self.is_due()))
     }
 
     pub fn end(&mut self, why: End) {
@@ -123,7 +125,7 @@ impl Queue {
     pub fn discard(&mut self) {
         self.ended.get_or_insert(End::Overflow);
         self.entries = VecDeque::new();
-        self.pile = None;
+        self.conflated = None;
         (self.own_bytes, self.shared_bytes) = (0, 0);
         self.counts.discarded += mem::take(&mut self.counts.pending);
     }
@@ -132,7 +134,7 @@ impl Queue {
     pub fn holding(&self) -> Holding {
         let mut pages: Vec<(usize, usize)> = Vec::new();
         for entry in self.entries.iter().filter(|entry| entry.shared > 0) {
-            let page = Arc::as_ptr(&entry.delivery.pick.page).addr();
+            let page = Arc::as_ptr(&entry.delivery.selected.page).addr();
             match pages.last_mut() {
                 Some((last, bytes)) if *last == page => *bytes += entry.shared,
                 _ => pages.push((page, entry.shared)),
@@ -181,11 +183,11 @@ impl Queue {
 
     fn add(&mut self, mut delivery: Delivery) {
         if !self.seen.is_empty() {
-            let pick = unseen(&self.seen, &delivery.pick);
-            let seen = (delivery.pick.len() - pick.len()) as u64;
+            let selected = unseen(&self.seen, &delivery.selected);
+            let seen = (delivery.selected.len() - selected.len()) as u64;
             self.counts.pending -= seen;
             self.counts.sent += seen;
-            delivery.pick = pick;
+            delivery.selected = selected;
             for range in delivery.ranges.iter() {
                 if self
                     .seen
@@ -196,7 +198,7 @@ impl Queue {
                 }
             }
         }
-        if delivery.pick.is_empty() {
+        if delivery.selected.is_empty() {
             return;
         }
         if self.folding {
@@ -204,9 +206,9 @@ impl Queue {
         }
         // The last part of a page keeps all of it alive.
         if let Some(before) = self.entries.back_mut()
-            && Arc::ptr_eq(&before.delivery.pick.page, &delivery.pick.page)
+            && Arc::ptr_eq(&before.delivery.selected.page, &delivery.selected.page)
         {
-            let page = before.delivery.pick.page.weight();
+            let page = before.delivery.selected.page.weight();
             before.shared -= page;
             self.shared_bytes -= page;
         }
@@ -221,23 +223,23 @@ impl Queue {
         let Some(newest) = self
             .entries
             .back()
-            .map(|entry| Arc::clone(&entry.delivery.pick.page))
+            .map(|entry| Arc::clone(&entry.delivery.selected.page))
         else {
             return;
         };
         let mut page = true;
         for entry in self.entries.iter_mut().rev() {
-            let pick = &entry.delivery.pick;
-            if entry.shared == 0 || !Arc::ptr_eq(&pick.page, &newest) {
+            let selected = &entry.delivery.selected;
+            if entry.shared == 0 || !Arc::ptr_eq(&selected.page, &newest) {
                 return;
             }
-            let (lists, texts) = pick.text_bytes();
+            let (lists, texts) = selected.text_bytes();
             let kept = if mem::take(&mut page) {
                 newest.weight() + texts
             } else {
                 0
             };
-            let shared = references(pick) + lists + kept;
+            let shared = references(selected) + lists + kept;
             self.shared_bytes = self.shared_bytes - entry.shared + shared;
             entry.shared = shared;
         }
@@ -256,14 +258,14 @@ impl Queue {
 
     fn fold(&mut self, delivery: &Delivery) {
         let Options { fold, limit, .. } = self.options;
-        let pile = self.pile.get_or_insert_with(|| Pile::new(fold));
-        let folded = pile.add(delivery);
+        let conflated = self.conflated.get_or_insert_with(|| Conflated::new(fold));
+        let folded = conflated.add(delivery);
         self.counts.conflated += folded;
         self.counts.pending -= folded;
-        self.own_bytes = pile.bytes();
+        self.own_bytes = conflated.bytes();
         if self.own_bytes > limit / 2 {
-            pile.points.shrink(limit / 8);
-            self.own_bytes = pile.bytes();
+            conflated.points.shrink(limit / 8);
+            self.own_bytes = conflated.bytes();
         }
     }
 
@@ -309,7 +311,7 @@ impl Entry {
     fn shared(delivery: Delivery) -> Self {
         Self {
             own: size_of::<Self>(),
-            shared: references(&delivery.pick) + delivery.pick.page.weight(),
+            shared: references(&delivery.selected) + delivery.selected.page.weight(),
             delivery,
         }
     }
@@ -318,9 +320,9 @@ impl Entry {
     fn copied(from: &Delivery) -> Self {
         let mut places = HashMap::new();
         let mut stored = Stored::default();
-        for point in from.pick.points() {
+        for point in from.selected.points() {
             let series = *places.entry(point.series).or_insert_with(|| {
-                stored.series.push(from.pick.series(point).clone());
+                stored.series.push(from.selected.series(point).clone());
                 stored.series.len() as u32 - 1
             });
             stored.points.push(StoredPoint { series, ..*point });
@@ -328,14 +330,12 @@ impl Entry {
         let own = size_of_val(&stored.series[..])
             + stored.points.len() * (size_of::<StoredPoint>() + size_of::<u32>());
         let delivery = Delivery {
-            pick: Pick::all(Page::new(Arc::new(stored))),
+            selected: Selected::all(Page::new(Arc::new(stored))),
             ranges: Arc::clone(&from.ranges),
-            mark: Arc::clone(&from.mark),
-            conflated: from.conflated,
-            folded: from.folded.clone(),
+            cursor: Arc::clone(&from.cursor),
         };
         Self {
-            own: size_of::<Self>() + size_of::<Pick>() + size_of::<Page>() + own,
+            own: size_of::<Self>() + size_of::<Selected>() + size_of::<Page>() + own,
             shared: 0,
             delivery,
         }
@@ -343,19 +343,19 @@ impl Entry {
 }
 
 /// Points at or behind these positions.
-fn unseen(seen: &Positions, pick: &Arc<Pick>) -> Arc<Pick> {
+fn unseen(seen: &Positions, selected: &Arc<Selected>) -> Arc<Selected> {
     let new = |point: &StoredPoint| {
         seen.get(&point.partition_id)
             .is_none_or(|seen| point.offset >= *seen)
     };
-    if pick.points().all(new) {
-        return Arc::clone(pick);
+    if selected.points().all(new) {
+        return Arc::clone(selected);
     }
-    let rest = pick.points.iter().zip(pick.points());
+    let rest = selected.points.iter().zip(selected.points());
     let rest = rest.filter(|(_, point)| new(point)).map(|(at, _)| *at).collect();
-    Pick::new(Arc::clone(&pick.page), rest)
+    Selected::new(Arc::clone(&selected.page), rest)
 }
 
-fn references(pick: &Pick) -> usize {
-    size_of::<Pick>() + size_of_val(&pick.points[..])
+fn references(selected: &Selected) -> usize {
+    size_of::<Selected>() + size_of_val(&selected.points[..])
 }

@@ -10,8 +10,9 @@ use proptest::prelude::*;
 
 use super::queue::Queue;
 use super::*;
+use crate::data::stored::Range;
 use crate::data::{Micros, Series, Stored, StoredPoint, StoredSeries};
-use crate::live::{BatchField, Page, PointField, SeriesField, Shapes};
+use crate::live::{BatchField, Fold, Page, PointField, Selected, SeriesField, Shapes};
 
 fn delivery(series: &[i32], from: i64) -> Delivery {
     let points = (0..)
@@ -34,15 +35,13 @@ fn delivery(series: &[i32], from: i64) -> Delivery {
         points,
     };
     Delivery {
-        pick: Pick::all(Page::new(Arc::new(stored))),
+        selected: Selected::all(Page::new(Arc::new(stored))),
         ranges: Arc::new([Range {
             partition_id: 1,
             from,
             to: from + 1,
         }]),
-        mark: Arc::default(),
-        conflated: 0,
-        folded: None,
+        cursor: Arc::default(),
     }
 }
 
@@ -86,11 +85,11 @@ proptest! {
                     prop_assert_eq!(left, queue.holding().own);
                 }
                 Step::Take(early) => if let Some(Ok(taken)) = queue.take(early) {
-                    sent += taken.pick.len() as u64;
-                    let folded = taken.folded.as_deref().unwrap_or_default();
-                    prop_assert_eq!(folded.iter().sum::<u64>(), taken.conflated);
-                    prop_assert!(folded.is_empty() || folded.len() == taken.pick.len());
-                    conflated += taken.conflated;
+                    sent += taken.selected.len() as u64;
+                    let folded = &taken.selected.folded;
+                    prop_assert_eq!(folded.iter().sum::<u64>(), taken.selected.conflated);
+                    prop_assert!(folded.is_empty() || folded.len() == taken.selected.len());
+                    conflated += taken.selected.conflated;
                 },
                 Step::Policy(true) => { queue.go_live(Overflow::Conflate, Positions::new()); }
                 Step::Policy(false) => { queue.go_live(Overflow::Close, Positions::new()); }
@@ -121,12 +120,12 @@ async fn a_full_outbox_that_conflates_gives_the_newest_of_each_series_and_counts
         sender.push(delivery(&[1, 2], at));
     }
     let got = receiver.next().await.unwrap();
-    assert_eq!(got.pick.len(), 2);
-    assert!(got.pick.points().all(|p| p.ts == Micros(49)));
-    assert_eq!(got.conflated, 98);
+    assert_eq!(got.selected.len(), 2);
+    assert!(got.selected.points().all(|p| p.ts == Micros(49)));
+    assert_eq!(got.selected.conflated, 98);
     assert_eq!(got.ranges[0].to, 50);
     sender.push(delivery(&[1], 50));
-    assert_eq!(receiver.next().await.unwrap().conflated, 0);
+    assert_eq!(receiver.next().await.unwrap().selected.conflated, 0);
 }
 
 #[tokio::test]
@@ -159,15 +158,15 @@ async fn a_batch_larger_than_the_outbox_reaches_a_subscriber_that_keeps_up() {
             let whole = delivery(&all, at);
             for part in 0..3u32 {
                 let points = (part * 100..(part + 1) * 100).collect();
-                let pick = Pick::new(Arc::clone(&whole.pick.page), points);
+                let selected = Selected::new(Arc::clone(&whole.selected.page), points);
                 sender.push(Delivery {
-                    pick,
+                    selected,
                     ..whole.clone()
                 });
             }
             let mut taken = 0;
             while taken < 300 {
-                taken += receiver.next().await.unwrap().pick.len();
+                taken += receiver.next().await.unwrap().selected.len();
             }
         }
         sender.push(delivery(&all, 10));
@@ -204,8 +203,8 @@ async fn who_comes_from_a_node_that_was_ahead_gets_only_what_it_has_not_seen() {
         let mut conflated = 0;
         while times.len() as u64 + conflated < 2 {
             let got = receiver.next().await.unwrap();
-            times.extend(got.pick.points().map(|point| point.ts.0));
-            conflated += got.conflated;
+            times.extend(got.selected.points().map(|point| point.ts.0));
+            conflated += got.selected.conflated;
         }
         assert_eq!(times.last(), Some(&7));
         assert!(times.iter().all(|ts| *ts >= 6));
@@ -332,19 +331,25 @@ async fn texts_that_a_lagging_subscriber_would_keep_alive_are_bounded_as_well() 
     let points = vec![("points".to_owned(), BatchField::Points(wide.collect()))];
     let shape = shapes.shape("", points, "");
     let (sender, mut receiver) = outbox(options, &Delivered::default());
-    let mut picks = Vec::new();
+    let mut selections = Vec::new();
     for at in 0..20 {
         let delivery = delivery(&[1], at);
-        picks.push(Arc::downgrade(&delivery.pick));
+        selections.push(Arc::downgrade(&delivery.selected));
         sender.push(delivery.clone());
         // Somebody quick has it written.
-        assert!(shape.write("c", 0, &delivery.pick, None).len() > 5_000);
+        assert!(shape.write("c", &delivery.selected).len() > 5_000);
     }
-    let alive = picks.iter().filter(|pick| pick.strong_count() > 0).count();
+    let alive = selections
+        .iter()
+        .filter(|selected| selected.strong_count() > 0)
+        .count();
     assert!(alive < 5, "{alive} texts are kept");
     for at in 0..20 {
         let got = receiver.next().await.unwrap();
-        assert_eq!(got.pick.points().next().map(|point| point.ts), Some(Micros(at)));
+        assert_eq!(
+            got.selected.points().next().map(|point| point.ts),
+            Some(Micros(at))
+        );
     }
 }
 

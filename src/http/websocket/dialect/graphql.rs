@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::frames;
-use super::{ClientMessage, ServerMessage, Wrong};
+use super::messages::{Asked, ClientMessage, ServerMessage, Wrong};
 use crate::graphql::guard;
 use crate::http::request;
 use crate::live::Json;
@@ -120,8 +120,8 @@ fn subscribe(id: String, payload: Option<Value>) -> Result<ClientMessage, &'stat
         return Err("Message payload is missing the 'query' property");
     }
     let request = request::from_json(payload).map_err(|_| "Message payload is not a GraphQL request")?;
-    let request = Box::new(request);
-    Ok(ClientMessage::Subscribe { id, request })
+    let asked = Asked::GraphQl(Box::new(request));
+    Ok(ClientMessage::Subscribe { id, asked })
 }
 
 fn named(id: Option<String>) -> Result<String, &'static str> {

@@ -1,13 +1,12 @@
 //! The words of each protocol: texts in, texts out. What they mean is in `conversation`.
 
 mod graphql;
-mod plain;
+mod messages;
+pub mod plain;
 
-use async_graphql::{Request, ServerError};
 use bytes::BytesMut;
-use serde_json::Value;
 
-use crate::http::session::Limits;
+pub use self::messages::{Asked, ClientMessage, ServerMessage, Wrong};
 use crate::http::session::operations::Operation;
 use crate::live::Json;
 
@@ -19,48 +18,6 @@ pub enum Dialect {
     Legacy,
     /// Our own at `/ws`, by docs/websocket.md.
     Plain,
-}
-
-#[derive(Debug)]
-pub enum ClientMessage {
-    Init(Value),
-    Ping(Option<Value>),
-    Pong,
-    Subscribe { id: String, request: Box<Request> },
-    Complete { id: String },
-    Terminate,
-}
-
-/// A message that makes no sense.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Wrong {
-    /// The connection closes with 4400 and this reason.
-    Close(&'static str),
-    /// The client is told.
-    Say(Option<String>, String),
-}
-
-/// Everything but payloads; a dialect that has no word for one is silent.
-#[derive(Debug)]
-pub enum ServerMessage<'a> {
-    /// The connection is open.
-    Hello(&'a Limits),
-    Ack,
-    /// `connection_init` was refused.
-    InitRefused(&'a str),
-    Pong(Option<&'a Value>),
-    KeepAlive,
-    /// An operation never began.
-    Error(&'a str, &'a [ServerError]),
-    /// The id is in use.
-    Duplicate(&'a str),
-    /// No operation has the id that was to be stopped.
-    Unknown(&'a str),
-    Wrong(Option<&'a str>, &'a str),
-    /// An operation ended by itself.
-    Complete(&'a str),
-    /// An operation ended because the client said so.
-    Stopped(&'a str),
 }
 
 impl Dialect {
@@ -115,16 +72,15 @@ impl Dialect {
         match self {
             Self::TransportWs => graphql::opening("next", id),
             Self::Legacy => graphql::opening("data", id),
-            Self::Plain => plain::opening(id),
+            Self::Plain => Vec::new(),
         }
     }
 
-    /// Writes a payload as a frame. False when the operation is over by that.
-    pub fn next(self, from: &Operation, first: bool, json: &Json, out: &mut BytesMut) -> bool {
+    /// Writes a payload as a frame.
+    pub fn next(self, from: &Operation, json: &Json, out: &mut BytesMut) {
         match self {
             Self::TransportWs | Self::Legacy => graphql::next(&from.opening, json, out),
-            Self::Plain => return plain::next(from, first, json, out),
+            Self::Plain => plain::next(json, out),
         }
-        true
     }
 }

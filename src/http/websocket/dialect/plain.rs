@@ -1,25 +1,26 @@
 //! Plain JSON for clients without GraphQL, as docs/websocket.md describes it.
-//!
-//! A subscription is one fixed GraphQL document; its payloads lose their wrapping, by bytes, so
-//! that they are encoded once for everybody.
 
-use async_graphql::ServerError;
-use bytes::{Buf, BufMut, BytesMut};
+use async_graphql::{ErrorExtensionValues, ServerError};
+use bytes::BytesMut;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use serde_json::{Value, json};
 
 use super::super::frames;
-use super::ServerMessage;
+use super::messages::ServerMessage;
+use crate::actors::hub::SubscribeError;
+use crate::data::{Code, Problem, Viewer};
+use crate::feed::{Feed, FeedError, Feeds};
+use crate::graphql::{Next, Payload, Then};
 use crate::http::session::Limits;
-use crate::http::session::operations::Operation;
-use crate::live::Json;
+use crate::live::{BatchField, Json, PointField, Shape};
 
 mod read;
+mod subscribe;
 
 pub use read::parse;
+pub use subscribe::Subscribe;
 
-/// What a payload of its document begins and ends with; between lies `"cursor":…,"points":[…]`.
-const HEAD: &[u8] = br#"{"data":{"points":{"#;
-const TAIL: &[u8] = b"}}}";
 /// Of the words in this file; the greeting tells it.
 const PROTOCOL: u32 = 1;
 
@@ -41,89 +42,97 @@ pub fn write(message: &ServerMessage<'_>) -> Option<String> {
     Some(message.to_string())
 }
 
-/// Ends where the members of the payload begin.
-pub fn opening(id: &str) -> Vec<u8> {
-    let id = Value::from(id);
-    format!(r#"{{"type":"points","id":{id},"#).into_bytes()
-}
-
-/// False when it was an error, after which nothing comes.
-pub fn next(from: &Operation, first: bool, json: &Json, out: &mut BytesMut) -> bool {
-    let Operation { id, opening, .. } = from;
-    if let Some((inner, len)) = unwrapped(json) {
-        if first {
-            frames::text(out, &json!({ "type": "subscribed", "id": id }).to_string());
-        }
-        frames::text_head(out, opening.len() + len + 1);
-        out.put_slice(opening);
-        out.put(inner);
-        out.put_u8(b'}');
-        return true;
-    }
-    let mut whole = Vec::with_capacity(json.len());
-    json.write(&mut whole);
-    let whole: Value = serde_json::from_slice(&whole).unwrap_or_default();
-    frames::text(out, &failed(id, &whole["errors"][0]).to_string());
-    false
-}
-
-/// What lies between [`HEAD`] and [`TAIL`], and its length.
-fn unwrapped(json: &Json) -> Option<(impl Buf, usize)> {
-    let len = json.len().checked_sub(HEAD.len() + TAIL.len())?;
-    let mut whole = Pieces {
-        pieces: &json.0,
-        at: 0,
-    };
-    let expect = |whole: &mut Pieces<'_>, expected: &[u8]| {
-        let mut found = [0; HEAD.len()];
-        let found = &mut found[..expected.len()];
-        whole.copy_to_slice(found);
-        (found == expected).then_some(())
-    };
-    expect(&mut whole, HEAD)?;
-    let mut end = whole;
-    end.advance(len);
-    expect(&mut end, TAIL)?;
-    Some((whole.take(len), len))
-}
-
-/// Reads through a text without copying it together.
-#[derive(Clone, Copy)]
-struct Pieces<'a> {
-    pieces: &'a [bytes::Bytes],
-    /// In the first piece.
-    at: usize,
-}
-
-impl Buf for Pieces<'_> {
-    fn remaining(&self) -> usize {
-        self.pieces.iter().map(bytes::Bytes::len).sum::<usize>() - self.at
-    }
-
-    fn chunk(&self) -> &[u8] {
-        let rest = self.pieces.first().map(|piece| &piece[self.at..]);
-        match rest {
-            Some([]) if self.pieces.len() > 1 => {
-                let next = self.pieces[1..].iter().find(|piece| !piece.is_empty());
-                next.map_or(&[], |piece| piece)
+/// The messages of a subscription, each as it goes out.
+pub fn payloads(id: &str, asked: Subscribe, feeds: Option<(Feeds, Viewer)>) -> BoxStream<'static, Payload> {
+    let id = id.to_owned();
+    let opening = async move {
+        match open(&id, asked, feeds).await {
+            Ok((feed, shape)) => {
+                let subscribed = json!({ "type": "subscribed", "id": id }).to_string();
+                let points = feed.map(move |batch| match batch {
+                    Ok(batch) => message(shape.write(batch.cursor.text(), &batch.selected), Then::GoOn),
+                    Err(error) => failed(&id, error),
+                });
+                stream::iter([message(subscribed.into(), Then::GoOn)])
+                    .chain(points)
+                    .boxed()
             }
-            rest => rest.unwrap_or_default(),
+            Err(error) => stream::iter([failed(&id, error)]).boxed(),
         }
-    }
+    };
+    stream::once(opening).flatten().boxed()
+}
 
-    fn advance(&mut self, mut count: usize) {
-        while let Some(piece) = self.pieces.first() {
-            let rest = piece.len() - self.at;
-            if count < rest {
-                self.at += count;
-                return;
-            }
-            count -= rest;
-            self.at = 0;
-            self.pieces = &self.pieces[1..];
-        }
-        assert_eq!(count, 0, "advanced beyond the end");
+async fn open(
+    id: &str,
+    asked: Subscribe,
+    feeds: Option<(Feeds, Viewer)>,
+) -> Result<(Feed, Shape), FeedError> {
+    let (feeds, viewer) = feeds.ok_or(SubscribeError::Unavailable)?;
+    let shape = feeds.shapes.shape("", points(id), "");
+    Ok((feeds.open(asked.into_request(&viewer)?).await?, shape))
+}
+
+/// What a message with points is made of.
+fn points(id: &str) -> Vec<(String, BatchField)> {
+    let point = [
+        ("series", PointField::Key),
+        ("ts", PointField::Ts),
+        ("value", PointField::Value),
+    ];
+    let point = point.map(|(name, field)| (name.to_owned(), field));
+    let message = [
+        ("type", BatchField::Text("points".to_owned())),
+        ("id", BatchField::Text(id.to_owned())),
+        ("cursor", BatchField::Cursor),
+        ("conflated", BatchField::Conflated),
+        ("points", BatchField::Points(point.into())),
+    ];
+    message.map(|(name, field)| (name.to_owned(), field)).into()
+}
+
+/// Writes a message as a frame.
+pub fn next(json: &Json, out: &mut BytesMut) {
+    frames::text_head(out, json.len());
+    json.write(out);
+}
+
+fn message(json: Json, then: Then) -> Payload {
+    Payload::Next(Next {
+        json,
+        cursor: None,
+        then,
+    })
+}
+
+fn failed(id: &str, why: FeedError) -> Payload {
+    let Problem {
+        code,
+        message: why,
+        extensions,
+    } = why.into();
+    let mut told = error(Some(id), code.as_str(), &why);
+    for (name, value) in extensions {
+        told[name] = value;
     }
+    let then = match code {
+        Code::SlowClient => Then::TooSlow,
+        Code::GoingAway => Then::GoAway,
+        _ => Then::End,
+    };
+    message(told.to_string().into(), then)
+}
+
+/// Of the connection, before the subscription began.
+fn refused(id: &str, errors: &[ServerError]) -> Value {
+    let first = errors.first();
+    let extensions = first.and_then(|first| first.extensions.as_ref());
+    let code = extensions.and_then(|extensions: &ErrorExtensionValues| extensions.get("code"));
+    let code = match code {
+        Some(async_graphql::Value::String(code)) => code,
+        _ => Code::Internal.as_str(),
+    };
+    error(Some(id), code, first.map_or("", |first| &first.message))
 }
 
 fn hello(limits: &Limits) -> Value {
@@ -139,26 +148,6 @@ fn hello(limits: &Limits) -> Value {
     })
 }
 
-fn refused(id: &str, errors: &[ServerError]) -> Value {
-    let first = serde_json::to_value(errors.first()).unwrap_or_default();
-    failed(id, &first)
-}
-
-/// From an error of GraphQL; what is beside its code, such as `earliestCursor`, is kept.
-fn failed(id: &str, from: &Value) -> Value {
-    let extensions = from["extensions"].as_object().cloned().unwrap_or_default();
-    let code = extensions
-        .get("code")
-        .and_then(Value::as_str)
-        .unwrap_or("INTERNAL");
-    let message = from["message"].as_str().unwrap_or("the subscription failed");
-    let mut error = error(Some(id), code, message);
-    if let Some(members) = error.as_object_mut() {
-        members.extend(extensions);
-    }
-    error
-}
-
 fn error(id: Option<&str>, code: &str, message: &str) -> Value {
     match id {
         Some(id) => json!({ "type": "error", "id": id, "code": code, "message": message }),
@@ -168,43 +157,64 @@ fn error(id: Option<&str>, code: &str, message: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use futures_util::StreamExt;
+    use std::sync::Arc;
 
     use super::*;
-    use crate::http::session::operations::Running;
+    use crate::data::{Cursor, Micros, Positions, Series, Stored, StoredPoint, StoredSeries};
+    use crate::live::{Page, Selected, Shapes};
 
-    fn operation() -> Running {
-        let mut running = Running::default();
-        running.start("1", opening("1"), futures_util::stream::empty().boxed(), None);
-        running
-    }
-
-    fn pieces(text: &str, size: usize) -> Json {
-        let parts = text.as_bytes().chunks(size);
-        let mut pieces: Vec<Bytes> = parts.map(Bytes::copy_from_slice).collect();
-        pieces.insert(0, Bytes::new());
-        Json(pieces)
+    fn sent(payload: Payload) -> (String, Then) {
+        let Payload::Next(next) = payload else {
+            panic!("{payload:?}");
+        };
+        let mut text = Vec::new();
+        next.json.write(&mut text);
+        (String::from_utf8(text).unwrap(), next.then)
     }
 
     #[test]
-    fn a_payload_loses_its_wrapping_however_it_is_cut() {
-        let text = r#"{"data":{"points":{"cursor":"c","conflated":0,"points":[]}}}"#;
-        for size in 1..=text.len() {
-            let mut out = BytesMut::new();
-            assert!(next(operation().get(0), false, &pieces(text, size), &mut out));
-            let expected = br#"{"type":"points","id":"1","cursor":"c","conflated":0,"points":[]}"#;
-            assert_eq!(&out[2..], expected, "{size}");
-        }
+    fn points_are_one_message_with_the_id_of_their_subscription() {
+        let stored = Stored {
+            ranges: Vec::new(),
+            series: vec![StoredSeries {
+                id: 1,
+                series: Arc::new(Series::new("m", [("site", "a")])),
+            }],
+            points: vec![StoredPoint {
+                series: 0,
+                ts: Micros(0),
+                value: 1.5,
+                partition_id: 1,
+                offset: 0,
+            }],
+        };
+        let shape = Shapes::default().shape("", points("a\"b"), "");
+        let json = shape.write("c", &Selected::folded(Page::new(Arc::new(stored)), 2, vec![2]));
+        let expected = r#"{"type":"points","id":"a\"b","cursor":"c","conflated":2,"points":[{"series":"m{site=\"a\"}","ts":"1970-01-01T00:00:00.000000Z","value":1.5}]}"#;
+        assert_eq!(sent(message(json, Then::GoOn)).0, expected);
+        let json = shape.write("c", &Selected::default());
+        let expected = r#"{"type":"points","id":"a\"b","cursor":"c","conflated":0,"points":[]}"#;
+        assert_eq!(sent(message(json, Then::GoOn)).0, expected);
     }
 
     #[test]
     fn an_error_becomes_one_with_what_its_code_carries() {
-        let text = r#"{"data":null,"errors":[{"message":"gone","extensions":{"code":"RESUME_GAP","earliestCursor":"e"}}]}"#;
-        let mut out = BytesMut::new();
-        assert!(!next(operation().get(0), true, &pieces(text, 7), &mut out));
-        let sent: Value = serde_json::from_slice(&out[2..]).unwrap();
-        let expected = json!({"type": "error", "id": "1", "code": "RESUME_GAP", "message": "gone", "earliestCursor": "e"});
-        assert_eq!(sent, expected);
+        let earliest = Cursor::at(Positions::from([(1, 5)]));
+        let told = earliest.encode();
+        let (text, then) = sent(failed("1", FeedError::ResumeGap { earliest }));
+        let error: Value = serde_json::from_str(&text).unwrap();
+        let expected = json!({
+            "type": "error",
+            "id": "1",
+            "code": "RESUME_GAP",
+            "message": "points after this cursor are missing here; earliestCursor can be continued",
+            "earliestCursor": told,
+        });
+        assert_eq!((error, then), (expected, Then::End));
+        let (text, then) = sent(failed("1", FeedError::Overloaded));
+        assert!(text.contains(r#""retryAfter":1"#), "{text}");
+        assert_eq!(then, Then::End);
+        assert_eq!(sent(failed("1", FeedError::SlowClient)).1, Then::TooSlow);
+        assert_eq!(sent(failed("1", FeedError::GOING_AWAY)).1, Then::GoAway);
     }
 }

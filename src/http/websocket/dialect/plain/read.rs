@@ -1,18 +1,22 @@
 //! Messages from clients of `/ws`, read by hand: what is wrong is said in words of the protocol.
 
-use async_graphql::{Request, Variables};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::super::{ClientMessage, Wrong};
+use super::super::messages::{Asked, ClientMessage, Wrong};
+use super::subscribe::Subscribe;
+use crate::data::MatchOp;
+use crate::data::selection::Condition;
 use crate::graphql::guard;
+use crate::live::{Fold, Overflow};
 
-const DOCUMENT: &str = "subscription($selector: SeriesSelector!, $after: Cursor, $backfill: Duration, \
-    $every: Duration, $fold: Fold, $onOverflow: OverflowPolicy) { points(selector: $selector, \
-    after: $after, backfill: $backfill, every: $every, fold: $fold, onOverflow: $onOverflow) { \
-    cursor conflated points { series: key ts value } } }";
-
-const FOLDS: &[&str] = &["newest", "min", "max", "mean"];
-const POLICIES: &[&str] = &["close", "conflate"];
+/// The first is what is meant without a word.
+const FOLDS: &[(&str, Fold)] = &[
+    ("newest", Fold::Newest),
+    ("min", Fold::Min),
+    ("max", Fold::Max),
+    ("mean", Fold::Mean),
+];
+const POLICIES: &[(&str, Overflow)] = &[("close", Overflow::Close), ("conflate", Overflow::Conflate)];
 
 /// The members of an object that have not been read yet: what is left is a mistake that would go
 /// unnoticed.
@@ -32,8 +36,8 @@ fn message(members: &mut Members) -> Result<ClientMessage, String> {
     let message = match members.text("type")?.ok_or("'type' is missing")?.as_str() {
         "subscribe" => {
             let id = members.id()?;
-            let request = Box::new(subscription(members)?);
-            ClientMessage::Subscribe { id, request }
+            let asked = Asked::Points(Box::new(subscription(members)?));
+            ClientMessage::Subscribe { id, asked }
         }
         "unsubscribe" => ClientMessage::Complete { id: members.id()? },
         "ping" => ClientMessage::Ping(members.0.remove("payload")),
@@ -47,42 +51,35 @@ fn message(members: &mut Members) -> Result<ClientMessage, String> {
     Ok(message)
 }
 
-fn subscription(members: &mut Members) -> Result<Request, String> {
-    let selector = match members.0.remove("selector") {
-        None | Some(Value::Null) => json!({}),
+fn subscription(members: &mut Members) -> Result<Subscribe, String> {
+    let (metric, labels) = match members.0.remove("selector") {
+        None | Some(Value::Null) => (None, Vec::new()),
         Some(Value::Object(given)) => selector(Members(given))?,
         Some(_) => return Err("'selector' must be an object".to_owned()),
     };
-    let mut variables = Map::from_iter([("selector".to_owned(), selector)]);
-    for name in ["after", "backfill", "every"] {
-        if let Some(text) = members.text(name)? {
-            variables.insert(name.to_owned(), text.into());
-        }
-    }
-    for (name, words) in [("fold", FOLDS), ("onOverflow", POLICIES)] {
-        if let Some(text) = members.text(name)? {
-            let word = text.to_ascii_lowercase();
-            if !words.contains(&word.as_str()) {
-                return Err(format!(
-                    "{name} '{}' is none of {}",
-                    short(&text),
-                    words.join(", ")
-                ));
-            }
-            variables.insert(name.to_owned(), word.to_ascii_uppercase().into());
-        }
-    }
-    Ok(Request::new(DOCUMENT).variables(Variables::from_json(variables.into())))
+    Ok(Subscribe {
+        metric,
+        labels,
+        after: members.text("after")?,
+        backfill: members.text("backfill")?,
+        every: members.text("every")?,
+        fold: members.word("fold", FOLDS)?,
+        overflow: members.word("onOverflow", POLICIES)?,
+    })
 }
 
-fn selector(mut given: Members) -> Result<Value, String> {
+fn selector(mut given: Members) -> Result<(Option<String>, Vec<Condition>), String> {
     let metric = given.text("metric")?;
-    let labels: Vec<Value> = match given.0.remove("labels") {
+    let labels = match given.0.remove("labels") {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Object(labels)) => labels
             .into_iter()
             .map(|(name, value)| match value {
-                Value::String(_) => Ok(json!({ "name": name, "op": "EQUAL", "value": value })),
+                Value::String(value) => Ok(Condition {
+                    name,
+                    op: MatchOp::Equal,
+                    value,
+                }),
                 _ => Err(format!("the label '{}' must be a text", short(&name))),
             })
             .collect::<Result<_, _>>()?,
@@ -92,10 +89,10 @@ fn selector(mut given: Members) -> Result<Value, String> {
         }
     };
     given.end().map_err(|why| format!("{why} of 'selector'"))?;
-    Ok(json!({ "metric": metric, "labels": labels }))
+    Ok((metric, labels))
 }
 
-fn matcher(given: Value) -> Result<Value, String> {
+fn matcher(given: Value) -> Result<Condition, String> {
     let Value::Object(given) = given else {
         return Err("a matcher of 'labels' must be an object with 'name', 'op' and 'value'".to_owned());
     };
@@ -103,14 +100,14 @@ fn matcher(given: Value) -> Result<Value, String> {
     let name = given.text("name")?.ok_or("'name' of a matcher is missing")?;
     let value = given.text("value")?.ok_or("'value' of a matcher is missing")?;
     let op = match given.text("op")?.as_deref() {
-        None | Some("=") => "EQUAL",
-        Some("!=") => "NOT_EQUAL",
-        Some("=~") => "MATCHES",
-        Some("!~") => "NOT_MATCHES",
+        None | Some("=") => MatchOp::Equal,
+        Some("!=") => MatchOp::NotEqual,
+        Some("=~") => MatchOp::Matches,
+        Some("!~") => MatchOp::NotMatches,
         Some(other) => return Err(format!("op '{}' is none of =, !=, =~, !~", short(other))),
     };
     given.end().map_err(|why| format!("{why} of a matcher"))?;
-    Ok(json!({ "name": name, "op": op, "value": value }))
+    Ok(Condition { name, op, value })
 }
 
 impl Members {
@@ -121,6 +118,18 @@ impl Members {
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(format!("'{name}' must be a text")),
         }
+    }
+
+    /// One of these words, in any case.
+    fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Result<T, String> {
+        let Some(text) = self.text(name)? else {
+            return Ok(words[0].1);
+        };
+        let found = words.iter().find(|(word, _)| text.eq_ignore_ascii_case(word));
+        found.map(|(_, meant)| *meant).ok_or_else(|| {
+            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            format!("{name} '{}' is none of {}", short(&text), words.join(", "))
+        })
     }
 
     fn id(&mut self) -> Result<String, String> {
@@ -147,6 +156,7 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{LabelMatcher, Selector, Viewer};
 
     fn refused(text: &str) -> (Option<String>, String) {
         match parse(text) {
@@ -157,23 +167,56 @@ mod tests {
 
     #[test]
     fn labels_are_a_map_or_a_list_of_matchers() {
-        let variables = |labels: &str| {
+        let request = |labels: &str| {
             let text = format!(
                 r#"{{"type":"subscribe","id":"1","selector":{{"metric":"m","labels":{labels}}},"onOverflow":"conflate"}}"#
             );
             match parse(&text) {
-                Ok(ClientMessage::Subscribe { request, .. }) => {
-                    serde_json::to_value(&request.variables).unwrap()
-                }
+                Ok(ClientMessage::Subscribe {
+                    asked: Asked::Points(asked),
+                    ..
+                }) => asked.into_request(&Viewer::everyone()).unwrap(),
                 other => panic!("{other:?}"),
             }
         };
-        let map = variables(r#"{"site":"a"}"#);
-        let list = variables(r#"[{"name":"site","value":"a"}]"#);
-        let expected = json!([{"name": "site", "op": "EQUAL", "value": "a"}]);
-        assert_eq!(map["selector"]["labels"], expected);
-        assert_eq!(list, map);
-        assert_eq!(map["onOverflow"], "CONFLATE");
+        let map = request(r#"{"site":"a"}"#);
+        let list = request(r#"[{"name":"site","value":"a"}]"#);
+        let site = LabelMatcher::new("site".to_owned(), MatchOp::Equal, "a".to_owned()).unwrap();
+        let expected = Selector::new(Some("m".to_owned()), vec![site]);
+        assert_eq!(map.scoped.selector(), &expected);
+        assert_eq!(list.scoped, map.scoped);
+        assert_eq!(map.overflow, Overflow::Conflate);
+    }
+
+    #[test]
+    fn texts_that_cannot_be_used_are_refused_when_it_begins() {
+        for (members, why) in [
+            (
+                r#""after":"no cursor""#,
+                r#"Failed to parse "Cursor": not a cursor of this server"#,
+            ),
+            (
+                r#""every":"0s""#,
+                r#"Failed to parse "Duration": must be longer than zero"#,
+            ),
+            (
+                r#""after":"eyJwIjp7fX0","backfill":"1m""#,
+                "give either after or backfill",
+            ),
+        ] {
+            let text = format!(r#"{{"type":"subscribe","id":"1",{members}}}"#);
+            let Ok(ClientMessage::Subscribe {
+                asked: Asked::Points(asked),
+                ..
+            }) = parse(&text)
+            else {
+                panic!("{text}");
+            };
+            assert_eq!(
+                asked.into_request(&Viewer::everyone()).unwrap_err().to_string(),
+                why
+            );
+        }
     }
 
     #[test]

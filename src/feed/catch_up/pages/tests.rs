@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::data::{Series, Stored};
+use crate::data::{ClientKey, Series, Stored};
 
-type Answer = oneshot::Receiver<Result<Arc<Leaf>, Unanswered>>;
+type Answer = oneshot::Receiver<Result<Arc<CatchUpPage>, FeedError>>;
 
 fn range(from: i64, to: i64) -> Range {
     Range {
@@ -22,16 +22,19 @@ fn question(missing: Range, series: &[SeriesId]) -> (Question, Answer) {
     let name = |id: &SeriesId| (*id, Arc::new(Series::new("m", [("id", id.to_string())])));
     let names: Names = series.iter().map(name).collect();
     let (reply, answer) = oneshot::channel();
-    (
-        Question::new(missing, Some(Arc::new(names)), ClientKey::UNKNOWN, reply),
-        answer,
-    )
+    let question = Question {
+        key: missing,
+        names: Some(Arc::new(names)),
+        client: ClientKey::UNKNOWN,
+        reply,
+    };
+    (question, answer)
 }
 
 /// A full page of `plan`, as far as `length` reaches.
-fn leaf(plan: Plan, length: i64) -> Arc<Leaf> {
+fn page(plan: Plan, length: i64) -> Arc<CatchUpPage> {
     let Range { from, to, .. } = plan.range;
-    Arc::new(Leaf {
+    Arc::new(CatchUpPage {
         page: Page::new(Arc::new(Stored::default())),
         range: range(from, to.min(from + length)),
         horizon: Arc::default(),
@@ -52,7 +55,7 @@ async fn those_who_wait_nearby_share_a_page_and_the_series_of_all() {
     let plan = waiting.plan().unwrap();
     assert_eq!(plan.range, range(40, 200));
     assert_eq!(plan.only, Only::These(HashSet::from([1, 2])));
-    waiting.settle(&leaf(plan, 100));
+    waiting.settle(&page(plan, 100));
     assert!(a.try_recv().is_ok() && b.try_recv().is_ok());
     assert!(c.try_recv().is_err(), "the third waits for its own");
     // Whoever comes a little later finds the page; for another series it is read anew.
@@ -76,11 +79,11 @@ async fn a_read_that_fails_fails_those_it_was_for_and_who_left_is_not_read_for()
     waiting.add(one);
     waiting.add(two);
     assert_eq!(waiting.plan().unwrap().range, range(0, 10));
-    waiting.fail(Unanswered::Away, false);
-    assert_eq!(a.try_recv().unwrap().unwrap_err(), Unanswered::Away);
+    waiting.fail(&FeedError::PostgresAway, false);
+    assert_eq!(a.try_recv().unwrap().unwrap_err(), FeedError::PostgresAway);
     assert!(b.try_recv().is_err(), "another read may well succeed");
-    waiting.fail(Unanswered::Away, true);
-    assert_eq!(b.try_recv().unwrap().unwrap_err(), Unanswered::Away);
+    waiting.fail(&FeedError::PostgresAway, true);
+    assert_eq!(b.try_recv().unwrap().unwrap_err(), FeedError::PostgresAway);
 }
 
 proptest! {
@@ -106,13 +109,13 @@ proptest! {
             }
             while !at.is_empty() {
                 if let Some(plan) = waiting.plan() {
-                    let head = waiting.questions.front().unwrap().missing;
-                    waiting.settle(&leaf(plan, lengths.next().unwrap()));
-                    let still = waiting.questions.front().map(|question| question.missing);
+                    let head = waiting.riders.front().unwrap().question.key;
+                    waiting.settle(&page(plan, lengths.next().unwrap()));
+                    let still = waiting.riders.front().map(|rider| rider.question.key);
                     if still == Some(head) {
                         let again = waiting.plan().unwrap();
                         prop_assert_eq!(again.range.from, head.from);
-                        waiting.settle(&leaf(again, 1));
+                        waiting.settle(&page(again, 1));
                     }
                 }
                 let answered: Vec<_> = at
@@ -121,14 +124,14 @@ proptest! {
                         Some((*rider, *from, answer.try_recv().ok()?.unwrap()))
                     })
                     .collect();
-                for (rider, from, leaf) in answered {
+                for (rider, from, page) in answered {
                     let (start, length, series) = riders[rider];
-                    prop_assert!((leaf.range.from..leaf.range.to).contains(&from));
+                    prop_assert!((page.range.from..page.range.to).contains(&from));
                     let has = |only: &Only| !matches!(only, Only::These(ids) if !ids.contains(&series));
-                    prop_assert!(has(&leaf.only));
+                    prop_assert!(has(&page.only));
                     at.remove(&rider);
-                    if leaf.range.to < start + length {
-                        let asked = ask(&mut waiting, rider, leaf.range.to);
+                    if page.range.to < start + length {
+                        let asked = ask(&mut waiting, rider, page.range.to);
                         at.insert(rider, asked);
                     }
                 }

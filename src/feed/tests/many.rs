@@ -1,13 +1,13 @@
 //! Thousands who come back at the same moment: each gets its own points, and Postgres is asked as
 //! often as what they have in common needs.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
 use super::world::{World, next};
 use crate::data::{Cursor, Positions};
-use crate::graphql::feed::*;
+use crate::feed::*;
 
 const PARTITIONS: i32 = 3;
 const SERIES: i64 = 20;
@@ -58,7 +58,7 @@ impl Client {
             let batch = next(feed).await.unwrap();
             seen.extend(
                 batch
-                    .pick
+                    .selected
                     .points()
                     .map(|point| (point.partition_id, point.offset)),
             );

@@ -1,21 +1,25 @@
-//! A hub and an archive over a Postgres of their own, with partitions whose every offset is a point.
+//! A hub and the lanes of catch-up over a Postgres of their own, with partitions whose every offset is a
+//! point.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 
-use crate::actors::archive::Archive;
-use crate::actors::hub::{Hub, HubHandle};
+use crate::actors::hub::HubHandle;
 use crate::cache::LatestCache;
 use crate::data::stored::Range;
 use crate::data::{Cursor, Micros, Selector, Series, Stored, StoredPoint, StoredSeries, Viewer};
-use crate::graphql::feed::*;
+use crate::feed::*;
 use crate::live::index::Limits;
+use crate::live::{Fold, Overflow};
 use crate::store::testing::Database;
 use crate::telemetry::Metrics;
 
 pub struct World {
     pub db: Database,
     pub hub: HubHandle,
-    archive: Archive,
+    catch_up: CatchUp,
     metrics: Arc<Metrics>,
     partitions: i32,
     series: i64,
@@ -44,7 +48,7 @@ impl World {
         ))
         .await;
         let metrics = Arc::new(Metrics::default());
-        let hub = Hub::start(
+        let hub = HubHandle::start(
             db.url.clone(),
             bytes,
             Limits::default(),
@@ -52,11 +56,11 @@ impl World {
             Arc::clone(&metrics),
             Arc::default(),
         );
-        let archive = Archive::start(&db.url, &metrics);
+        let catch_up = CatchUp::start(&db.url, &metrics).unwrap();
         Self {
             db,
             hub,
-            archive,
+            catch_up,
             metrics,
             partitions,
             series,
@@ -66,7 +70,7 @@ impl World {
     /// Another hub that has seen nothing, as after a restart.
     pub fn restart(&mut self) {
         let metrics = Arc::new(Metrics::default());
-        self.hub = Hub::start(
+        self.hub = HubHandle::start(
             self.db.url.clone(),
             1 << 20,
             Limits::default(),
@@ -74,7 +78,7 @@ impl World {
             Arc::clone(&metrics),
             Arc::default(),
         );
-        self.archive = Archive::start(&self.db.url, &metrics);
+        self.catch_up = CatchUp::start(&self.db.url, &metrics).unwrap();
         self.metrics = metrics;
     }
 
@@ -135,7 +139,10 @@ impl World {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
         loop {
             let published = self.hub.published();
-            let sum: i64 = published.iter().flat_map(|mark| mark.positions.values()).sum();
+            let sum: i64 = published
+                .iter()
+                .flat_map(|cursor| cursor.positions.values())
+                .sum();
             if sum >= offsets {
                 return;
             }
@@ -148,23 +155,23 @@ impl World {
     }
 
     /// A feed of series `m0`.
-    pub async fn open(&self, start: Start) -> Result<Feed> {
+    pub async fn open(&self, start: Start) -> Result<Feed, FeedError> {
         self.open_series(Some(0), start).await
     }
 
     /// A feed of one series, or of all.
-    pub async fn open_series(&self, series: Option<i64>, start: Start) -> Result<Feed> {
+    pub async fn open_series(&self, series: Option<i64>, start: Start) -> Result<Feed, FeedError> {
         let metric = series.map(|n| format!("m{n}"));
+        let (hub, catch_up) = (self.hub.clone(), self.catch_up.clone());
+        let feeds = Feeds::new(hub, catch_up, 1 << 20, &self.metrics);
         let request = Request {
-            client: None,
             scoped: Viewer::everyone().select(Selector::new(metric, Vec::new())),
             start,
             every: None,
             fold: Fold::Newest,
             overflow: Overflow::Close,
-            outbox_bytes: 1 << 20,
         };
-        open(self.hub.clone(), self.archive.clone(), request).await
+        feeds.open(request).await
     }
 
     /// Statements of those who catch up.
@@ -185,7 +192,7 @@ impl World {
     }
 }
 
-pub async fn next(feed: &mut Feed) -> Result<Batch> {
+pub async fn next(feed: &mut Feed) -> Result<Batch, FeedError> {
     let patience = Duration::from_secs(30);
     let batch = tokio::time::timeout(patience, feed.next()).await;
     batch.expect("a batch in time").expect("the feed goes on")
@@ -198,13 +205,8 @@ pub async fn read(feed: &mut Feed, n: usize) -> (Vec<i64>, Cursor) {
     while offsets.len() < n {
         assert!(tokio::time::Instant::now() < deadline, "only {offsets:?}");
         let batch = next(feed).await.unwrap();
-        offsets.extend(batch.pick.points().map(|point| point.offset));
+        offsets.extend(batch.selected.points().map(|point| point.offset));
         cursor = Cursor::clone(&batch.cursor);
     }
     (offsets, cursor)
-}
-
-pub fn code(error: &Error) -> String {
-    let code = error.extensions.as_ref().and_then(|e| e.get("code"));
-    code.map(ToString::to_string).unwrap_or_default()
 }

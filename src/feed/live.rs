@@ -1,29 +1,27 @@
 //! A feed that has caught up: deliveries from the outbox, with as little work for each as can be.
 //!
-//! Usually it is level with the hub: it holds the very mark that the hub set at the last delivery,
+//! Usually it is level with the hub: it holds the very cursor that the hub set at the last delivery,
 //! and takes the next one's as it is. One that came from another node, which may be ahead, counts
-//! its own positions until they are the hub's: whatever lies before a mark of the hub has been
+//! its own positions until they are the hub's: whatever lies before a cursor of the hub has been
 //! handed out, so only where it is ahead does it stand elsewhere.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use async_graphql::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::batches::advanced;
-use super::catch_up::Asked;
-use super::{Batch, HEARTBEAT, going_away};
+use super::batch::{Batch, HEARTBEAT, advanced};
+use super::error::FeedError;
+use super::request::Asked;
 use crate::actors::hub::Subscription;
-use crate::data::Mark;
+use crate::data::SharedCursor;
 use crate::data::stored::Range;
-use crate::graphql::errors::Code;
 use crate::live::{Delivery, End};
 
 pub struct Live {
     pub asked: Box<Asked>,
-    pub at: Arc<Mark>,
+    pub at: Arc<SharedCursor>,
     subscription: Subscription,
     level: bool,
     spoke: Instant,
@@ -35,14 +33,14 @@ pub enum Event {
     Batch(Batch),
     /// The hub cannot prove that nothing is missing.
     Behind,
-    Ended(Batch, Error),
+    Ended(Batch, FeedError),
 }
 
 impl Live {
-    /// `at`: where the subscriber stands, with everything up to its seam behind it.
-    pub fn new(asked: Box<Asked>, subscription: Subscription, at: &Arc<Mark>) -> Self {
-        let level = at.positions == subscription.seam.positions;
-        let at = Arc::clone(if level { &subscription.seam } else { at });
+    /// `at`: where the subscriber stands, with everything before the subscription behind it.
+    pub fn new(asked: Box<Asked>, subscription: Subscription, at: &Arc<SharedCursor>) -> Self {
+        let level = at.positions == subscription.live_from.positions;
+        let at = Arc::clone(if level { &subscription.live_from } else { at });
         Self {
             asked,
             at,
@@ -68,11 +66,8 @@ impl Live {
         };
         let error = match ended {
             End::Gap => return Poll::Ready(Event::Behind),
-            End::Overflow => {
-                let slow = "this subscriber did not keep up; resume with the last cursor";
-                Code::SlowClient.error(slow)
-            }
-            End::GoingAway => going_away(),
+            End::Overflow => FeedError::SlowClient,
+            End::GoingAway => FeedError::GOING_AWAY,
         };
         let last = Batch::empty(Arc::clone(&self.at));
         Poll::Ready(Event::Ended(last, error))
@@ -86,10 +81,8 @@ impl Live {
 
     fn take(&mut self, delivery: Delivery) -> Batch {
         Batch {
-            cursor: self.follow(delivery.mark, &delivery.ranges),
-            pick: delivery.pick,
-            conflated: delivery.conflated,
-            folded: delivery.folded,
+            cursor: self.follow(delivery.cursor, &delivery.ranges),
+            selected: delivery.selected,
         }
     }
 
@@ -108,15 +101,15 @@ impl Live {
     /// Moves the cursor past what was published and brought this subscriber nothing.
     fn keep_up(&mut self) {
         // Read before looking whether the outbox is idle: what it says has been received then.
-        let published = self.asked.hub.published();
+        let published = self.asked.feeds.hub.published();
         let Some(published) = published.filter(|_| self.subscription.receiver.is_idle()) else {
             return;
         };
         self.at = self.follow(published, &[]);
     }
 
-    /// Where it stands once it has all that the hub had handed out at this mark.
-    fn follow(&mut self, hub: Arc<Mark>, ranges: &[Range]) -> Arc<Mark> {
+    /// Where it stands once it has all that the hub had handed out at this cursor.
+    fn follow(&mut self, hub: Arc<SharedCursor>, ranges: &[Range]) -> Arc<SharedCursor> {
         if self.level {
             return hub;
         }
@@ -124,13 +117,17 @@ impl Live {
         for (id, at) in &hub.positions {
             if let Some(held) = positions.get_mut(id) {
                 *held = (*held).max(*at);
-            // Of what it does not hold only what began since: at its seam the hub may have known an
+            // Of what it does not hold only what began since: when it subscribed the hub may have known an
             // epoch for a moment longer than Postgres did.
-            } else if !self.subscription.seam.positions.contains_key(id) {
+            } else if !self.subscription.live_from.positions.contains_key(id) {
                 positions.insert(*id, *at);
             }
         }
         self.level = positions == hub.positions;
-        if self.level { hub } else { Mark::at(positions) }
+        if self.level {
+            hub
+        } else {
+            SharedCursor::at(positions)
+        }
     }
 }

@@ -3,35 +3,35 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Delivery;
 use crate::data::stored::Range;
-use crate::data::{Mark, PartitionId, SeriesId};
-use crate::live::fold::{Fold, Folded, Folding};
+use crate::data::{PartitionId, SeriesId, SharedCursor};
+use crate::live::delivery::Delivery;
+use crate::live::fold::{Fold, Folding};
 
 #[derive(Debug)]
-pub struct Pile {
+pub struct Conflated {
     pub points: Folding<SeriesId>,
     ranges: BTreeMap<PartitionId, Range>,
-    mark: Arc<Mark>,
+    cursor: Arc<SharedCursor>,
 }
 
-impl Pile {
+impl Conflated {
     pub fn new(fold: Fold) -> Box<Self> {
         Box::new(Self {
             points: Folding::new(fold),
             ranges: BTreeMap::new(),
-            mark: Arc::default(),
+            cursor: Arc::default(),
         })
     }
 
     /// Returns how many points were folded away.
     pub fn add(&mut self, delivery: &Delivery) -> u64 {
         let mut folded = 0;
-        for point in delivery.pick.points() {
-            let series = delivery.pick.series(point);
+        for point in delivery.selected.points() {
+            let series = delivery.selected.series(point);
             folded += u64::from(self.points.add(series.id, series, point));
         }
-        self.mark = Arc::clone(&delivery.mark);
+        self.cursor = Arc::clone(&delivery.cursor);
         for range in delivery.ranges.iter() {
             self.ranges
                 .entry(range.partition_id)
@@ -46,17 +46,10 @@ impl Pile {
     }
 
     pub fn into_delivery(self) -> Delivery {
-        let Folded {
-            pick,
-            conflated,
-            folded,
-        } = self.points.finish();
         Delivery {
-            pick,
+            selected: self.points.finish(),
             ranges: self.ranges.into_values().collect(),
-            mark: self.mark,
-            conflated,
-            folded,
+            cursor: self.cursor,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 
+use super::lane::Reply;
 use super::*;
 use crate::data::{LabelMatcher, MatchOp, Selector, Viewer};
 use crate::store::testing::Database;
@@ -29,8 +30,8 @@ async fn selectors_that_look_at_every_series_do_not_make_another_client_wait() {
     let db = Database::create().await;
     db.run("insert into series (key, metric, labels, stream) values ('m{}', 'm', '{}', 's')")
         .await;
-    let archive = Archive::start(&db.url, &Arc::default());
-    let client = |n: u8| archive.for_client(IpAddr::from([10, 0, 0, n]).into());
+    let catch_up = CatchUp::start(&db.url, &Arc::default()).unwrap();
+    let client = |n: u8| catch_up.for_client(IpAddr::from([10, 0, 0, n]).into());
     let (greedy, modest) = (client(1), client(2));
     let selector = |n: usize| {
         let pattern = format!(".*{n}");
@@ -68,14 +69,14 @@ async fn selectors_that_look_at_every_series_do_not_make_another_client_wait() {
 #[actix::test]
 async fn one_client_cannot_have_all_places_of_a_lane() {
     let db = Database::create().await;
-    let archive = Archive::start(&db.url, &Arc::default());
-    let client = |n: u8| archive.for_client(IpAddr::from([10, 0, 0, n]).into());
+    let catch_up = CatchUp::start(&db.url, &Arc::default()).unwrap();
+    let client = |n: u8| catch_up.for_client(IpAddr::from([10, 0, 0, n]).into());
     let (greedy, modest) = (client(1), client(2));
     let mut open = Vec::new();
     for _ in 0..OPEN_EACH {
-        open.push(greedy.open.turn(greedy.client, Class::Heavy).await.unwrap());
+        open.push(greedy.lanes.open.turn(greedy.client, Class::Heavy).await.unwrap());
     }
-    assert_eq!(greedy.horizon().await.unwrap_err(), Unanswered::Overloaded);
+    assert_eq!(greedy.horizon().await.unwrap_err(), FeedError::Overloaded);
     assert!(modest.horizon().await.is_ok());
     open.pop();
     assert!(greedy.horizon().await.is_ok());

@@ -9,10 +9,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::lane::{self, LaneContext, SERIES_MAX, away, gather};
 use super::rounds::Rounds;
-use super::{Desk, Reply, SERIES_MAX, Unanswered, WAITING_MAX, away};
 use crate::data::stored::Range;
-use crate::data::{ClientKey, Positions, SeriesId, StoredPoint, StoredSeries};
+use crate::data::{Positions, SeriesId, StoredPoint, StoredSeries};
+use crate::feed::error::FeedError;
 use crate::live::Page;
 use crate::store::tail::{Horizon, Names, TailError, Want};
 
@@ -26,7 +27,7 @@ const REACH: i64 = 100_000;
 /// What is kept of the last pages for whoever comes a little later.
 const KEPT_BYTES: usize = 16 << 20;
 /// What a page counts for at least, so that there are not too many to look through.
-const LEAF_BYTES: usize = 16 << 10;
+const PAGE_BYTES: usize = 16 << 10;
 const KEPT_FOR: Duration = Duration::from_secs(30);
 /// After this time those who arrived somewhere have asked for what they want next.
 const TRAVEL: Duration = Duration::from_secs(1);
@@ -35,7 +36,7 @@ const NAMES_MAX: usize = 100_000;
 
 /// A page from Postgres, complete for its range and its series.
 #[derive(Debug)]
-pub struct Leaf {
+pub struct CatchUpPage {
     pub page: Arc<Page>,
     pub range: Range,
     /// As it was after the page was read: what it says of the range holds for the page.
@@ -44,12 +45,13 @@ pub struct Leaf {
     read: Instant,
 }
 
+/// From where on, and what had been committed before the names were looked up.
+pub type Question = lane::Question<Range, Arc<CatchUpPage>>;
+
+/// Whoever waits.
 #[derive(Debug)]
-pub struct Question {
-    missing: Range,
-    names: Option<Arc<Names>>,
-    client: ClientKey,
-    reply: Reply<Arc<Leaf>>,
+struct Rider {
+    question: Question,
     /// A read began before it, for the sake of others, and did not come as far.
     passed_over: bool,
     /// The last plan was made for it as well.
@@ -66,9 +68,9 @@ enum Only {
 /// Who waits, and the last pages with the series for which they were given out.
 #[derive(Debug)]
 struct Waiting {
-    questions: VecDeque<Question>,
+    riders: VecDeque<Rider>,
     rounds: Rounds,
-    kept: VecDeque<(Arc<Leaf>, Only)>,
+    kept: VecDeque<(Arc<CatchUpPage>, Only)>,
     kept_bytes: usize,
     reach: i64,
     /// The series of those who came to their end of a partition, and when the last of them did:
@@ -83,29 +85,24 @@ struct Plan {
     only: Only,
 }
 
-pub async fn serve(desk: &Desk, asked: &mut mpsc::Receiver<Question>) {
+pub async fn serve(lane: &LaneContext, asked: &mut mpsc::Receiver<Question>) {
     let mut waiting = Waiting::default();
     let mut names = Names::default();
     let mut new = Vec::new();
     loop {
-        if waiting.questions.is_empty() && asked.recv_many(&mut new, WAITING_MAX).await == 0 {
+        if !gather(asked, &mut new, waiting.riders.is_empty()).await {
             return;
-        }
-        while new.len() < WAITING_MAX
-            && let Ok(question) = asked.try_recv()
-        {
-            new.push(question);
         }
         waiting.forget_old();
         for question in new.drain(..) {
             waiting.add(question);
         }
         let Some(plan) = waiting.plan() else { continue };
-        match read(desk, plan, &mut names).await {
-            Ok(leaf) => waiting.settle(&Arc::new(leaf)),
+        match read(lane, plan, &mut names).await {
+            Ok(page) => waiting.settle(&Arc::new(page)),
             Err(error) => {
                 let all = matches!(error, TailError::Connect(_));
-                waiting.fail(away(&error), all);
+                waiting.fail(&away(&error), all);
             }
         }
         if names.len() > NAMES_MAX {
@@ -114,7 +111,7 @@ pub async fn serve(desk: &Desk, asked: &mut mpsc::Receiver<Question>) {
     }
 }
 
-async fn read(desk: &Desk, plan: Plan, names: &mut Names) -> Result<Leaf, TailError> {
+async fn read(lane: &LaneContext, plan: Plan, names: &mut Names) -> Result<CatchUpPage, TailError> {
     let Range {
         partition_id,
         from,
@@ -132,39 +129,21 @@ async fn read(desk: &Desk, plan: Plan, names: &mut Names) -> Result<Leaf, TailEr
         Positions::from([(partition_id, from)]),
         Positions::from([(partition_id, to)]),
     );
-    desk.count("page");
-    let stored = desk
+    lane.count("page");
+    let stored = lane
         .tail
         .page(&from, &upto, want, names)
         .await?
         .unwrap_or_default();
     // Still provable: no gap, no new epoch, and the commits were there while we read.
-    let horizon = desk.tail.horizon().await?;
-    Ok(Leaf {
+    let horizon = lane.tail.horizon().await?;
+    Ok(CatchUpPage {
         range: stored.ranges.first().copied().unwrap_or(plan.range),
         page: Page::new(Arc::new(stored)),
         horizon: Arc::new(horizon),
         only: plan.only,
         read: Instant::now(),
     })
-}
-
-impl Question {
-    pub fn new(
-        missing: Range,
-        names: Option<Arc<Names>>,
-        client: ClientKey,
-        reply: Reply<Arc<Leaf>>,
-    ) -> Self {
-        Self {
-            missing,
-            names,
-            client,
-            reply,
-            passed_over: false,
-            planned: false,
-        }
-    }
 }
 
 impl Only {
@@ -192,9 +171,9 @@ impl Only {
     }
 }
 
-impl Leaf {
+impl CatchUpPage {
     fn answers(&self, question: &Question) -> bool {
-        let missing = question.missing;
+        let missing = question.key;
         self.range.partition_id == missing.partition_id
             && (self.range.from..self.range.to).contains(&missing.from)
             && match (&self.only, &question.names) {
@@ -214,14 +193,14 @@ impl Leaf {
         stored.points.len() * size_of::<StoredPoint>()
             + stored.series.len() * size_of::<StoredSeries>()
             + ids * size_of::<SeriesId>()
-            + LEAF_BYTES
+            + PAGE_BYTES
     }
 }
 
 impl Default for Waiting {
     fn default() -> Self {
         Self {
-            questions: VecDeque::new(),
+            riders: VecDeque::new(),
             rounds: Rounds::default(),
             kept: VecDeque::new(),
             kept_bytes: 0,
@@ -234,19 +213,23 @@ impl Default for Waiting {
 impl Waiting {
     fn add(&mut self, question: Question) {
         let mut kept = self.kept.iter_mut().rev();
-        match kept.find(|(leaf, _)| leaf.answers(&question)) {
-            Some((leaf, given)) => {
-                let leaf = Arc::clone(leaf);
+        match kept.find(|(page, _)| page.answers(&question)) {
+            Some((page, given)) => {
+                let page = Arc::clone(page);
                 given.add(question.names.as_deref());
-                self.arrived(&leaf, &question);
-                let _ = question.reply.send(Ok(leaf));
+                self.arrived(&page, &question);
+                let _ = question.reply.send(Ok(page));
             }
-            None => self.questions.push_back(question),
+            None => self.riders.push_back(Rider {
+                question,
+                passed_over: false,
+                planned: false,
+            }),
         }
     }
 
-    fn arrived(&mut self, leaf: &Leaf, question: &Question) {
-        if leaf.range.to >= question.missing.to {
+    fn arrived(&mut self, page: &CatchUpPage, question: &Question) {
+        if page.range.to >= question.key.to {
             self.arrived.0.add(question.names.as_deref());
             self.arrived.1 = Instant::now();
         }
@@ -255,11 +238,11 @@ impl Waiting {
     /// For whoever of the next client waited longest, from the first position on that waits a little
     /// before it.
     fn plan(&mut self) -> Option<Plan> {
-        self.questions.retain(|question| !question.reply.is_closed());
-        let clients = self.questions.iter().map(|question| question.client);
+        self.riders.retain(|rider| !rider.question.reply.is_closed());
+        let clients = self.riders.iter().map(|rider| rider.question.client);
         let next = self.rounds.next(clients)?;
-        let head = &mut self.questions[next];
-        let missing = head.missing;
+        let head = &mut self.riders[next];
+        let missing = head.question.key;
         // Once it may be passed over, not twice.
         let back = if std::mem::replace(&mut head.passed_over, true) {
             0
@@ -271,19 +254,19 @@ impl Waiting {
             range: missing,
             only: Only::none(),
         };
-        for rider in &mut self.questions {
-            let range = rider.missing;
+        for rider in &mut self.riders {
+            let range = rider.question.key;
             rider.planned = range.partition_id == missing.partition_id && near.contains(&range.from);
             if !rider.planned {
                 continue;
             }
-            plan.range.from = plan.range.from.min(rider.missing.from);
-            plan.range.to = plan.range.to.max(rider.missing.to);
-            plan.only.add(rider.names.as_deref());
+            plan.range.from = plan.range.from.min(range.from);
+            plan.range.to = plan.range.to.max(range.to);
+            plan.only.add(rider.question.names.as_deref());
         }
         // Those who got the page before this one are about to ask as well.
-        for (leaf, given) in &self.kept {
-            if leaf.range.partition_id == missing.partition_id && leaf.range.to == plan.range.from {
+        for (page, given) in &self.kept {
+            if page.range.partition_id == missing.partition_id && page.range.to == plan.range.from {
                 plan.only.unite(given);
             }
         }
@@ -296,26 +279,27 @@ impl Waiting {
     }
 
     /// Gives the page to all whom it serves, and keeps it.
-    fn settle(&mut self, leaf: &Arc<Leaf>) {
-        let length = leaf.range.to - leaf.range.from;
+    fn settle(&mut self, page: &Arc<CatchUpPage>) {
+        let length = page.range.to - page.range.from;
         // A page that is not full says nothing of how far one goes.
-        self.reach = if leaf.page.stored.points.len() < ROWS / 2 {
+        self.reach = if page.page.stored.points.len() < ROWS / 2 {
             self.reach.max(length)
         } else {
             length
         };
         let mut given = Only::none();
-        for question in std::mem::take(&mut self.questions) {
-            if leaf.answers(&question) {
-                self.arrived(leaf, &question);
+        for rider in std::mem::take(&mut self.riders) {
+            let question = &rider.question;
+            if page.answers(question) {
+                self.arrived(page, question);
                 given.add(question.names.as_deref());
-                let _ = question.reply.send(Ok(Arc::clone(leaf)));
+                let _ = rider.question.reply.send(Ok(Arc::clone(page)));
             } else {
-                self.questions.push_back(question);
+                self.riders.push_back(rider);
             }
         }
-        self.kept_bytes += leaf.bytes();
-        self.kept.push_back((Arc::clone(leaf), given));
+        self.kept_bytes += page.bytes();
+        self.kept.push_back((Arc::clone(page), given));
         while self.kept_bytes > KEPT_BYTES {
             self.forget_oldest();
         }
@@ -323,12 +307,12 @@ impl Waiting {
 
     /// Nobody waits for the same failure again: those the plan was for, or `all` when it would be
     /// the same for everybody.
-    fn fail(&mut self, why: Unanswered, all: bool) {
-        for question in std::mem::take(&mut self.questions) {
-            if all || question.planned {
-                let _ = question.reply.send(Err(why));
+    fn fail(&mut self, why: &FeedError, all: bool) {
+        for rider in std::mem::take(&mut self.riders) {
+            if all || rider.planned {
+                let _ = rider.question.reply.send(Err(why.clone()));
             } else {
-                self.questions.push_back(question);
+                self.riders.push_back(rider);
             }
         }
     }
@@ -338,7 +322,7 @@ impl Waiting {
         while self
             .kept
             .front()
-            .is_some_and(|(leaf, _)| leaf.read.elapsed() > KEPT_FOR)
+            .is_some_and(|(page, _)| page.read.elapsed() > KEPT_FOR)
         {
             self.forget_oldest();
         }

@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
-use async_graphql::Value;
 use proptest::prelude::*;
 
-use super::world::{World, code, next};
+use super::world::{World, next};
 use crate::data::{Cursor, Stored};
-use crate::graphql::feed::*;
+use crate::feed::*;
 
 const PARTITIONS: i32 = 3;
 const SERIES: i64 = 4;
@@ -94,7 +94,7 @@ impl Viewer {
             world.hub.catch_up();
             match self.next(world).await {
                 Ok(batch) => {
-                    for point in batch.pick.points() {
+                    for point in batch.selected.points() {
                         self.seen
                             .entry(point.partition_id)
                             .or_default()
@@ -103,20 +103,18 @@ impl Viewer {
                     self.cursor = Cursor::clone(&batch.cursor);
                 }
                 Err(error) => {
-                    assert_eq!(code(&error), "\"RESUME_GAP\"");
                     self.feed = None;
-                    let told = error.extensions.as_ref().and_then(|e| e.get("earliestCursor"));
-                    let Some(Value::String(earliest)) = told else {
+                    let FeedError::ResumeGap { earliest } = error else {
                         panic!("{error:?}");
                     };
-                    self.cursor = Cursor::decode(earliest).unwrap();
+                    self.cursor = earliest;
                 }
             }
         }
         missing
     }
 
-    async fn next(&mut self, world: &World) -> Result<Batch> {
+    async fn next(&mut self, world: &World) -> Result<Batch, FeedError> {
         if self.feed.is_none() {
             let start = Start::After(self.cursor.clone());
             self.feed = Some(world.open_series(self.series, start).await?);

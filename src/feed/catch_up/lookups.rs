@@ -1,0 +1,72 @@
+//! The lanes for small questions: where everything stands, and which series a selector selects.
+//! Everyone who waits for the horizon gets the same one; selectors of a metric are looked up side by
+//! side, those that take a look at every series one by one, and nobody waits for either who only
+//! wants to know the horizon.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::lane::{LaneContext, Question, SERIES_MAX, WAITING_MAX, answer, away, in_turns};
+use crate::data::Scoped;
+use crate::feed::error::FeedError;
+use crate::store::tail::{Horizon, Names};
+
+/// Scopeds that one statement looks up.
+const SELECTORS: usize = 500;
+
+/// `None`: more than [`SERIES_MAX`].
+pub type Matching = Option<Arc<Names>>;
+pub type Lookup = Question<Scoped, Matching>;
+
+pub async fn horizons(lane: &LaneContext, asked: &mut mpsc::Receiver<Question<(), Arc<Horizon>>>) {
+    let mut waiting = Vec::new();
+    while asked.recv_many(&mut waiting, WAITING_MAX).await > 0 {
+        lane.count("horizon");
+        let horizon = lane.tail.horizon().await;
+        let horizon = horizon.map(Arc::new).map_err(|error| away(&error));
+        answer(waiting.drain(..), &horizon);
+    }
+}
+
+/// Scopeds of a metric, many by one statement. Those that select so many that they must be looked
+/// up one by one go to the lane of `scans`.
+pub async fn series(lane: &LaneContext, asked: &mut mpsc::Receiver<Lookup>, scans: &mpsc::Sender<Lookup>) {
+    let mut waiting = Vec::new();
+    while asked.recv_many(&mut waiting, SELECTORS).await > 0 {
+        #[allow(clippy::mutable_key_type, reason = "what is compiled is no part of the key")]
+        let mut alike: HashMap<Scoped, Vec<Lookup>> = HashMap::new();
+        for question in waiting.drain(..) {
+            alike.entry(question.key.clone()).or_default().push(question);
+        }
+        let (questions, alike): (Vec<_>, Vec<_>) = alike.into_iter().unzip();
+        lane.count("series");
+        match lane.tail.matching_together(&questions, SERIES_MAX).await {
+            Ok(Some(found)) => {
+                for (alike, names) in alike.into_iter().zip(found) {
+                    answer(alike, &Ok(names.map(Arc::new)));
+                }
+            }
+            Ok(None) => {
+                for question in alike.into_iter().flatten() {
+                    if let Err(full) = scans.try_send(question) {
+                        answer([full.into_inner()], &Err(FeedError::Overloaded));
+                    }
+                }
+            }
+            Err(error) => answer(alike.into_iter().flatten(), &Err(away(&error))),
+        }
+    }
+}
+
+/// Scopeds that are looked up one by one, in turns of the clients: each is a look at all series,
+/// or at very many.
+pub async fn scans(lane: &LaneContext, asked: &mut mpsc::Receiver<Lookup>) {
+    in_turns(asked, 0, async |scoped, _| {
+        lane.count("series");
+        let names = lane.tail.matching(scoped, SERIES_MAX).await?;
+        Ok(names.map(Arc::new))
+    })
+    .await;
+}

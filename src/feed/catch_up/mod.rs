@@ -1,0 +1,235 @@
+//! What was committed and lies behind, read once for all who ask: thousands of subscribers who come
+//! back at the same moment share the statements.
+//!
+//! Five lanes, each a task with one connection of its own, on a thread of their own. Whoever asks
+//! while a statement runs waits, and what the waiting have in common is answered by the next one.
+//! So load grows with what is asked for, not with how many ask. Where statements are long, clients
+//! take turns, and nobody waits without end.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use self::backfills::BackfillPage;
+use self::lane::{LaneContext, Question, WAITING_MAX, ask, lane};
+use self::lookups::{Lookup, Matching};
+use self::pages::CatchUpPage;
+use super::error::FeedError;
+use crate::data::cursor::Backfill;
+use crate::data::shares::Limits;
+use crate::data::stored::Range;
+use crate::data::{Class, ClientKey, Cursor, Micros, Scoped, SharedCursor, Shares};
+use crate::store::DatabaseUrl;
+use crate::store::tail::{Horizon, Names, Tail};
+use crate::telemetry::Metrics;
+
+mod backfills;
+mod lane;
+mod lookups;
+mod pages;
+mod rounds;
+#[cfg(test)]
+mod tests;
+
+pub use self::lane::SERIES_MAX;
+
+/// Each asks Postgres one thing at a time.
+const LANES: usize = 5;
+/// How many questions may be of one client, and how long each waits for its answer.
+const OPEN_EACH: usize = WAITING_MAX / 2;
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Backfills of the same span that begin within this time begin alike, so that they can share.
+const BEGIN_ALIKE: Duration = Duration::from_secs(1);
+
+/// Clones ask the same lanes, each for its client.
+#[derive(Clone, Debug)]
+pub struct CatchUp {
+    lanes: Arc<Lanes>,
+    client: ClientKey,
+}
+
+#[derive(Debug)]
+struct Lanes {
+    horizons: mpsc::Sender<Question<(), Arc<Horizon>>>,
+    series: mpsc::Sender<Lookup>,
+    scans: mpsc::Sender<Lookup>,
+    pages: mpsc::Sender<pages::Question>,
+    backfills: mpsc::Sender<backfills::Question>,
+    begun: Mutex<Begun>,
+    /// What is asked at once.
+    open: Arc<Shares>,
+}
+
+/// Where the backfills of each span began last, and when.
+type Begun = HashMap<Duration, (Instant, Arc<SharedCursor>)>;
+
+impl CatchUp {
+    /// Starts the lanes; they end with the last handle.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub fn start(url: &DatabaseUrl, metrics: &Arc<Metrics>) -> io::Result<Self> {
+        let context = LaneContext {
+            tail: Tail::new(url.clone(), LANES),
+            metrics: Arc::clone(metrics),
+        };
+        let (horizons, horizon_asked) = mpsc::channel(WAITING_MAX);
+        let (series, series_asked) = mpsc::channel(WAITING_MAX);
+        let (scans, scan_asked) = mpsc::channel(WAITING_MAX);
+        let (pages, page_asked) = mpsc::channel(WAITING_MAX);
+        let (backfills, backfill_asked) = mpsc::channel(WAITING_MAX);
+        let for_scans = scans.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let run = async move || {
+            let own = &context;
+            let series = async {
+                // The scans end after it.
+                let scans = for_scans;
+                lane("series", series_asked, async |asked| {
+                    lookups::series(own, asked, &scans).await;
+                })
+                .await;
+            };
+            tokio::join!(
+                lane("horizon", horizon_asked, async |asked| lookups::horizons(
+                    own, asked
+                )
+                .await),
+                series,
+                lane("scan", scan_asked, async |asked| lookups::scans(own, asked).await),
+                lane("page", page_asked, async |asked| pages::serve(own, asked).await),
+                lane("backfill", backfill_asked, async |asked| backfills::serve(
+                    own, asked
+                )
+                .await),
+            );
+        };
+        let thread = thread::Builder::new().name("catch-up".to_owned());
+        thread.spawn(move || runtime.block_on(run()))?;
+        let lanes = Lanes {
+            horizons,
+            series,
+            scans,
+            pages,
+            backfills,
+            begun: Mutex::default(),
+            open: Shares::new(Limits {
+                all: WAITING_MAX,
+                each: OPEN_EACH,
+                heavy: WAITING_MAX,
+                heavy_each: WAITING_MAX,
+                waiting: 0,
+                waiting_each: 0,
+                patience: Duration::ZERO,
+            }),
+        };
+        Ok(Self {
+            lanes: Arc::new(lanes),
+            client: ClientKey::UNKNOWN,
+        })
+    }
+
+    /// The same lanes, for the questions of one client.
+    pub fn for_client(&self, client: ClientKey) -> Self {
+        Self {
+            lanes: Arc::clone(&self.lanes),
+            client,
+        }
+    }
+
+    /// The current epochs and their gaps, by a statement that began after this call.
+    pub async fn horizon(&self) -> Result<Arc<Horizon>, FeedError> {
+        self.ask(&self.lanes.horizons, (), None).await
+    }
+
+    /// Every series that is selected, by a statement that began after this call; `None`: more than
+    /// [`SERIES_MAX`].
+    pub async fn matching(&self, scoped: &Scoped) -> Result<Matching, FeedError> {
+        let lane = match scoped.metric() {
+            Some(_) => &self.lanes.series,
+            None => &self.lanes.scans,
+        };
+        self.ask(lane, scoped.clone(), None).await
+    }
+
+    /// A page that has what was committed from `missing.from` on, with at least these series, and
+    /// goes on for as long as it goes. `missing.to` must have been committed before the names were
+    /// looked up. `None`: every series.
+    pub async fn page(
+        &self,
+        missing: Range,
+        names: Option<Arc<Names>>,
+    ) -> Result<Arc<CatchUpPage>, FeedError> {
+        self.ask(&self.lanes.pages, missing, names).await
+    }
+
+    /// What is stored of the series from `backfill` on, before the positions of `at`; `None` at the
+    /// end.
+    pub async fn backfill(
+        &self,
+        scoped: &Scoped,
+        names: &Arc<Names>,
+        at: &Cursor,
+        backfill: &Backfill,
+    ) -> Result<Option<Arc<BackfillPage>>, FeedError> {
+        let key = backfills::Key {
+            scoped: scoped.clone(),
+            since: backfill.since,
+            done: backfill.done,
+            before: at.positions.clone(),
+        };
+        let names = Some(Arc::clone(names));
+        self.ask(&self.lanes.backfills, key, names).await
+    }
+
+    /// Where a backfill of this span begins: where live points will, and its first time.
+    pub async fn begin(&self, span: Duration) -> Result<Arc<SharedCursor>, FeedError> {
+        if let Some(begun) = self.begun(span, None) {
+            return Ok(begun);
+        }
+        let new = SharedCursor::new(Cursor {
+            positions: self.horizon().await?.next_offsets(),
+            backfill: Some(Backfill {
+                since: Micros::now().minus(span),
+                done: None,
+            }),
+        });
+        // Someone else's, if it came first.
+        Ok(self.begun(span, Some(&new)).unwrap_or(new))
+    }
+
+    async fn ask<K, A>(
+        &self,
+        lane: &mpsc::Sender<Question<K, A>>,
+        key: K,
+        names: Option<Arc<Names>>,
+    ) -> Result<A, FeedError> {
+        let client = self.client;
+        let open = self.lanes.open.turn(client, Class::Heavy).await;
+        let _open = open.map_err(|_| FeedError::Overloaded)?;
+        let asked = ask(lane, |reply| Question {
+            key,
+            names,
+            client,
+            reply,
+        });
+        let answer = tokio::time::timeout(PATIENCE, asked).await;
+        answer.map_err(|_| FeedError::Overloaded)?
+    }
+
+    fn begun(&self, span: Duration, new: Option<&Arc<SharedCursor>>) -> Option<Arc<SharedCursor>> {
+        let mut begun = self.lanes.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.retain(|_, (since, _)| since.elapsed() < BEGIN_ALIKE);
+        if let Some(new) = new {
+            begun.entry(span).or_insert((Instant::now(), Arc::clone(new)));
+        }
+        begun.get(&span).map(|(_, cursor)| Arc::clone(cursor))
+    }
+}

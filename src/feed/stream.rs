@@ -1,0 +1,88 @@
+//! One subscriber's points from its cursor on: pages until they meet the hub, then live. Each batch
+//! carries the cursor from which the next one continues.
+//!
+//! The feed is pulled: nothing is read from Postgres or taken from the outbox before the batch
+//! before it has gone out, so the outbox is the only buffer. A live feed is a small state that is
+//! polled; only one that catches up keeps a future, and that is large but soon over.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_util::Stream;
+
+use super::batch::Batch;
+use super::error::FeedError;
+use super::live::Event;
+use super::replay::{Replay, State};
+use super::request::{Feeds, Request};
+
+/// Ends after its first error.
+#[allow(missing_debug_implementations, reason = "it may hold a future")]
+pub struct Feed {
+    /// Goes out before anything else, the last of them first.
+    ahead: Vec<Batch>,
+    state: State,
+}
+
+impl Feeds {
+    /// Comes back when the first page is there, or the outbox is.
+    ///
+    /// # Errors
+    /// Of any kind but `SlowClient`.
+    pub async fn open(&self, request: Request) -> Result<Feed, FeedError> {
+        let (at, (first, state)) = Replay::open(self.clone(), request).await?;
+        let mut ahead = Vec::from_iter(first);
+        // The first message is empty and carries the cursor.
+        ahead.push(Batch::empty(at));
+        Ok(Feed { ahead, state })
+    }
+}
+
+impl Stream for Feed {
+    type Item = Result<Batch, FeedError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(batch) = self.ahead.pop() {
+            self.ahead.shrink_to_fit();
+            return Poll::Ready(Some(Ok(batch)));
+        }
+        loop {
+            match &mut self.state {
+                State::Live(live) => match ready!(live.poll_next(cx)) {
+                    Event::Batch(batch) => return Poll::Ready(Some(Ok(batch))),
+                    Event::Behind => self.fall_back(),
+                    // The last cursor goes out before the reason.
+                    Event::Ended(last, error) => {
+                        self.state = State::Failing(error);
+                        return Poll::Ready(Some(Ok(last)));
+                    }
+                },
+                State::Replay(step) => match ready!(step.as_mut().poll(cx)) {
+                    Ok((batch, state)) => {
+                        self.state = state;
+                        if let Some(batch) = batch {
+                            return Poll::Ready(Some(Ok(batch)));
+                        }
+                    }
+                    Err(error) => self.state = State::Failing(error),
+                },
+                State::Failing(_) | State::Over => return Poll::Ready(self.end().map(Err)),
+            }
+        }
+    }
+}
+
+impl Feed {
+    fn fall_back(&mut self) {
+        if let State::Live(live) = std::mem::replace(&mut self.state, State::Over) {
+            self.state = Replay::at(live.asked, live.at).into();
+        }
+    }
+
+    fn end(&mut self) -> Option<FeedError> {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Failing(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What is said, whatever the words.
+
+use async_graphql::{Request, ServerError};
+use serde_json::Value;
+
+use super::plain::Subscribe;
+use crate::http::session::Limits;
+
+#[derive(Debug)]
+pub enum ClientMessage {
+    Init(Value),
+    Ping(Option<Value>),
+    Pong,
+    Subscribe { id: String, asked: Asked },
+    Complete { id: String },
+    Terminate,
+}
+
+/// What an operation is to do.
+#[derive(Debug)]
+pub enum Asked {
+    GraphQl(Box<Request>),
+    Points(Box<Subscribe>),
+}
+
+/// A message that makes no sense.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// The connection closes with 4400 and this reason.
+    Close(&'static str),
+    /// The client is told.
+    Say(Option<String>, String),
+}
+
+/// Everything but payloads; a dialect that has no word for one is silent.
+#[derive(Debug)]
+pub enum ServerMessage<'a> {
+    /// The connection is open.
+    Hello(&'a Limits),
+    Ack,
+    /// `connection_init` was refused.
+    InitRefused(&'a str),
+    Pong(Option<&'a Value>),
+    KeepAlive,
+    /// An operation never began.
+    Error(&'a str, &'a [ServerError]),
+    /// The id is in use.
+    Duplicate(&'a str),
+    /// No operation has the id that was to be stopped.
+    Unknown(&'a str),
+    Wrong(Option<&'a str>, &'a str),
+    /// An operation ended by itself.
+    Complete(&'a str),
+    /// An operation ended because the client said so.
+    Stopped(&'a str),
+}
