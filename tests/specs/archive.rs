@@ -151,7 +151,7 @@ async fn a_wrong_archive_is_explained() {
         .await
         .settings("[archive]\nurl = \"s3://me:hush@bucket\"\nendpoint = \"minio:9000\"\nevery = \"1ms\"");
     let said = of(&plan, &["check"]).complaint();
-    for mistake in ["archive.url: keys belong", "archive.endpoint:", "archive.every:"] {
+    for mistake in ["archive.url: put keys", "archive.endpoint:", "archive.every:"] {
         assert!(said.contains(mistake), "{mistake:?} is not in\n{said}");
     }
     assert!(!said.contains("hush"));

@@ -178,7 +178,7 @@ fn the_commands_work_on_a_private_postgres_also_beside_the_server_that_runs_on_i
             "127.0.0.1:9",
         ];
         let rewind = said(&rewind).complaint();
-        assert!(rewind.contains("nothing of the topic"), "{standing}: {rewind}");
+        assert!(rewind.contains("no record of the topic"), "{standing}: {rewind}");
     };
     let running = Embedded::start(&data).expect("a private Postgres");
     assert!(said(&["migrate"]).printed().starts_with("applied "));

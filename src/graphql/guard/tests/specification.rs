@@ -363,10 +363,8 @@ fn errors_are_few_and_short() {
     let fields: String = (0..3_000).map(|n| format!("x{n} ")).collect();
     let response = ask(&format!("{{ {fields} }}"), json!({}));
     assert!(response["errors"].as_array().unwrap().len() <= ERRORS_MAX);
-    let response = ask(
-        &format!("{{ number(of: \"{}\") }}", "x".repeat(60_000)),
-        json!({}),
-    );
+    let long = "x".repeat(60_000);
+    let response = ask(&format!("{{ number(of: \"{long}\") }}"), json!({}));
     assert!(response.to_string().len() < 2 * MESSAGE_MAX);
 }
 
@@ -388,11 +386,8 @@ fn what_tools_ask_of_the_schema_is_answered_and_not_more() {
         "{ __type(name: \"Query\") { fields { type { ofType { fields { name type { name } } } } } } }"
     ));
     let nested = |n: usize| {
-        format!(
-            "{{ __schema {{ types {} name {} }} }}",
-            "{ fields { type ".repeat(n) + "{",
-            "} }".repeat(n) + "}"
-        )
+        let (open, close) = ("{ fields { type ".repeat(n), "} }".repeat(n));
+        format!("{{ __schema {{ types {open}{{ name {close}}} }} }}")
     };
     assert!(check(&nested(1)));
     assert!(!check(&nested(4)));
