@@ -118,7 +118,7 @@ impl Handler<Committed> for Consumer {
             .as_ref()
             .filter(|_| fact.generation == self.generation)
         {
-            poller.committed(fact.shares);
+            poller.committed(fact.ranges);
         }
     }
 }

@@ -98,7 +98,7 @@ mod tests {
     async fn a_latest_point_that_retention_dropped_is_not_shown_from_the_cache() {
         let mut node = Node::start().await;
         let a = node.own(0).await;
-        node.write(Input::empty().share(&a, 0, 1).record(0, 1, &[("x", 1, 1.0)]))
+        node.write(Input::empty().range(&a, 0, 1).record(0, 1, &[("x", 1, 1.0)]))
             .await;
         let latest = LatestCache::local(10);
         let lookup = latest.lookup(&Matched::of_ids([1])).await;

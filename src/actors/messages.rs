@@ -6,7 +6,7 @@
 
 use actix::Message;
 
-use crate::data::{Batch, RawBatch, Share};
+use crate::data::{Batch, OffsetRange, RawBatch};
 
 /// Consumer -> Transformer: decode these records.
 #[derive(Debug, Message)]
@@ -23,7 +23,7 @@ pub struct Write(pub Batch);
 #[rtype(result = "()")]
 pub struct Committed {
     pub generation: u64,
-    pub shares: Vec<Share>,
+    pub ranges: Vec<OffsetRange>,
 }
 
 /// Writer -> Hub: something was committed that the hub did not get; look into Postgres now.

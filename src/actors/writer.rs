@@ -100,13 +100,13 @@ impl Writer {
         }
         self.judge(counts, &written.dead_letters);
         let dropped = written.dropped.iter();
-        self.lost(dropped.map(|share| (share.of.partition_id, share.of.owner_epoch)));
+        self.lost(dropped.map(|range| (range.of.partition_id, range.of.owner_epoch)));
         if let Some(feedback) = &self.feedback {
-            // The last share of a partition counts, and what an earlier attempt committed lies before.
-            let shares = written.already.into_iter().chain(written.committed).collect();
+            // The last range of a partition counts, and what an earlier attempt committed lies before.
+            let ranges = written.already.into_iter().chain(written.committed).collect();
             feedback.committed.do_send(Committed {
                 generation: self.generation,
-                shares,
+                ranges,
             });
         }
     }
@@ -220,14 +220,14 @@ fn claimed(held: &Held) -> Claimed {
 type RecordCounts = HashMap<Arc<str>, usize>;
 
 fn count_records(batch: &Batch) -> RecordCounts {
-    let mut by_share = vec![0; batch.raw.shares.len()];
+    let mut by_range = vec![0; batch.raw.ranges.len()];
     for record in &batch.raw.records {
-        by_share[record.share as usize] += 1;
+        by_range[record.range as usize] += 1;
     }
     let mut counts = RecordCounts::new();
-    for (share, records) in batch.raw.shares.iter().zip(by_share) {
-        if !share.of.redrive {
-            *counts.entry(Arc::clone(&share.of.stream)).or_default() += records;
+    for (range, records) in batch.raw.ranges.iter().zip(by_range) {
+        if !range.of.redrive {
+            *counts.entry(Arc::clone(&range.of.stream)).or_default() += records;
         }
     }
     counts

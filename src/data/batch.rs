@@ -26,10 +26,10 @@ pub struct Assigned {
 
 /// The part of a batch that comes from one partition: offsets `from..to`.
 ///
-/// `from` is where the share before it ended, so offsets that Kafka never hands out (compaction,
-/// transaction markers) lie inside a share and are no holes. A share may have nothing but those.
+/// `from` is where the range before it ended, so offsets that Kafka never hands out (compaction,
+/// transaction markers) lie inside a range and are no holes. A range may have nothing but those.
 #[derive(Clone, Debug)]
-pub struct Share {
+pub struct OffsetRange {
     pub of: Arc<Assigned>,
     pub from: i64,
     pub to: i64,
@@ -54,8 +54,8 @@ pub struct Header {
 /// One Kafka record; key and payload lie in the batch's arena.
 #[derive(Clone, Debug)]
 pub struct RawRecord {
-    /// Index into [`RawBatch::shares`].
-    pub share: u32,
+    /// Index into [`RawBatch::ranges`].
+    pub range: u32,
     pub offset: i64,
     /// Kafka's record timestamp (create time or log append time).
     pub timestamp: Micros,
@@ -69,7 +69,7 @@ pub struct RawRecord {
 #[derive(Debug)]
 pub struct RawBatch {
     pub generation: u64,
-    pub shares: Vec<Share>,
+    pub ranges: Vec<OffsetRange>,
     pub records: Vec<RawRecord>,
     pub arena: Vec<u8>,
     pub permit: Permit,
@@ -84,8 +84,8 @@ impl RawBatch {
         record.key.as_ref().map(|at| self.slice(at))
     }
 
-    pub fn share(&self, record: &RawRecord) -> &Share {
-        &self.shares[record.share as usize]
+    pub fn range(&self, record: &RawRecord) -> &OffsetRange {
+        &self.ranges[record.range as usize]
     }
 
     fn slice(&self, at: &Range<u32>) -> &[u8] {

@@ -28,7 +28,7 @@ pub mod columns;
 pub mod installation;
 
 pub use aggregate::Aggregate;
-pub use batch::{Assigned, Batch, Header, LeaderEpoch, Point, RawBatch, RawRecord, Share};
+pub use batch::{Assigned, Batch, Header, LeaderEpoch, OffsetRange, Point, RawBatch, RawRecord};
 pub use bucket::{Bucket, Step};
 pub use budget::{Budget, Reserved};
 pub use claim::{Claim, Claimed, Place};

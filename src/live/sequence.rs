@@ -1,7 +1,7 @@
 //! What has been published, for each partition, and what of a batch comes next.
 //!
-//! Shares arrive in any order, twice, overlapping or not at all. A share that continues the
-//! partition is delivered, the part of it that was delivered before is cut off, and a share beyond
+//! Ranges arrive in any order, twice, overlapping or not at all. A range that continues the
+//! partition is delivered, the part of it that was delivered before is cut off, and a range beyond
 //! a hole is left out: it can be read again from Postgres, in order.
 
 use std::sync::Arc;
@@ -162,7 +162,7 @@ mod tests {
     }
 
     proptest! {
-        /// Postgres is the list of commits so far; shares reach the sequence late, twice,
+        /// Postgres is the list of commits so far; ranges reach the sequence late, twice,
         /// overlapping or never, and holes are read from Postgres as the hub does.
         #[test]
         fn every_offset_is_delivered_once_and_in_order(
@@ -178,8 +178,8 @@ mod tests {
             }
             let mut sequence = Sequence::default();
             let mut seen = BTreeMap::<PartitionId, Vec<i64>>::new();
-            let mut deliver = |sequence: &mut Sequence, share: Range| {
-                let accepted = sequence.accept(&[share]);
+            let mut deliver = |sequence: &mut Sequence, range: Range| {
+                let accepted = sequence.accept(&[range]);
                 for r in &accepted.ranges {
                     seen.entry(r.partition_id).or_default().extend(r.from..r.to);
                 }
@@ -189,9 +189,9 @@ mod tests {
                 next.iter().map(|(p, to)| range(*p, sequence.position(*p), *to)).collect()
             };
             for (which, stretch) in arrivals {
-                let mut share = commits[which.index(commits.len())];
-                share.from = (share.from - stretch).max(0);
-                if deliver(&mut sequence, share) {
+                let mut range = commits[which.index(commits.len())];
+                range.from = (range.from - stretch).max(0);
+                if deliver(&mut sequence, range) {
                     for missing in catch_up(&sequence) {
                         prop_assert!(!deliver(&mut sequence, missing));
                     }

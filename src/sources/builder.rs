@@ -1,15 +1,15 @@
 //! Records to batches: one arena of bytes, and per partition the range of offsets it covers.
 //!
 //! In come records as Kafka hands them out, with natural gaps in their offsets (compaction,
-//! transaction markers); out go [`RawBatch`]es whose shares join without a hole: each begins
-//! where the partition's share before it ended.
+//! transaction markers); out go [`RawBatch`]es whose ranges join without a hole: each begins
+//! where the partition's range before it ended.
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::native::events::{End, Record, Seek};
-use crate::data::{Assigned, LeaderEpoch, Micros, Permit, RawBatch, RawRecord, Share};
+use crate::data::{Assigned, LeaderEpoch, Micros, OffsetRange, Permit, RawBatch, RawRecord};
 
 /// What a record costs beyond its bytes, charged to the credits: its `RawRecord` (about 100
 /// bytes), its decoded points, and its row in the COPY buffer.
@@ -18,7 +18,7 @@ const RECORD_OVERHEAD: usize = 256;
 /// What a header costs beyond its bytes: two allocations and their owners.
 const HEADER_OVERHEAD: usize = 96;
 
-/// A partition being read: `next` is where its next share begins.
+/// A partition being read: `next` is where its next range begins.
 #[derive(Debug)]
 struct Reading {
     of: Arc<Assigned>,
@@ -27,7 +27,7 @@ struct Reading {
     leader_epoch: Option<LeaderEpoch>,
     /// What comes is left out: it will be read from `next` again.
     held: bool,
-    /// Index of its share in the batch under way.
+    /// Index of its range in the batch under way.
     open: Option<u32>,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Builder {
     index: HashMap<Arc<str>, HashMap<i32, usize>>,
     /// The reading of the last record: records come in runs.
     last: usize,
-    shares: Vec<Share>,
+    ranges: Vec<OffsetRange>,
     records: Vec<RawRecord>,
     arena: Vec<u8>,
     header_bytes: usize,
@@ -116,12 +116,12 @@ impl Builder {
         if self.readings[at].held || offset < self.next(at) {
             return;
         }
-        let share = self.open(at);
+        let range = self.open(at);
         let leader_epoch = message.leader_epoch().map(|epoch| LeaderEpoch {
             epoch,
             offset: offset + 1,
         });
-        let open = &mut self.shares[share as usize];
+        let open = &mut self.ranges[range as usize];
         open.to = offset + 1;
         open.leader_epoch = leader_epoch;
         let key = message.key().map(|key| self.keep(key));
@@ -132,7 +132,7 @@ impl Builder {
             .map(|header| HEADER_OVERHEAD + header.name.len() + header.value.len())
             .sum::<usize>();
         self.records.push(RawRecord {
-            share,
+            range,
             offset,
             timestamp: timestamp(message),
             key,
@@ -150,12 +150,12 @@ impl Builder {
         if self.readings[at].held || end.offset <= self.next(at) {
             return;
         }
-        let share = self.open(at);
-        self.shares[share as usize].to = end.offset;
+        let range = self.open(at);
+        self.ranges[range as usize].to = end.offset;
     }
 
     pub fn is_empty(&self) -> bool {
-        self.shares.is_empty()
+        self.ranges.is_empty()
     }
 
     pub fn is_full(&self, records: usize, bytes: usize) -> bool {
@@ -164,19 +164,19 @@ impl Builder {
 
     /// What the batch takes from the credits, in bytes.
     pub fn cost(&self) -> usize {
-        let entries = self.records.len().max(self.shares.len());
+        let entries = self.records.len().max(self.ranges.len());
         self.arena.len() + self.header_bytes + entries * RECORD_OVERHEAD
     }
 
     /// The records of each stream in the batch under way.
     pub fn counts(&self) -> HashMap<Arc<str>, u64> {
-        let mut by_share = vec![0_u64; self.shares.len()];
+        let mut by_share = vec![0_u64; self.ranges.len()];
         for record in &self.records {
-            by_share[record.share as usize] += 1;
+            by_share[record.range as usize] += 1;
         }
         let mut by_stream: HashMap<Arc<str>, u64> = HashMap::new();
-        for (share, count) in self.shares.iter().zip(by_share) {
-            *by_stream.entry(Arc::clone(&share.of.stream)).or_default() += count;
+        for (range, count) in self.ranges.iter().zip(by_share) {
+            *by_stream.entry(Arc::clone(&range.of.stream)).or_default() += count;
         }
         by_stream
     }
@@ -184,10 +184,10 @@ impl Builder {
     /// Ends the batch under way.
     pub fn take(&mut self, generation: u64, permit: Permit) -> RawBatch {
         for reading in &mut self.readings {
-            if let Some(share) = reading.open.take() {
-                let share = &self.shares[share as usize];
-                reading.next = share.to;
-                reading.leader_epoch = share.leader_epoch.or(reading.leader_epoch);
+            if let Some(range) = reading.open.take() {
+                let range = &self.ranges[range as usize];
+                reading.next = range.to;
+                reading.leader_epoch = range.leader_epoch.or(reading.leader_epoch);
             }
         }
         self.header_bytes = 0;
@@ -195,7 +195,7 @@ impl Builder {
         let (records, bytes) = (self.records.len(), self.arena.len());
         RawBatch {
             generation,
-            shares: std::mem::take(&mut self.shares),
+            ranges: std::mem::take(&mut self.ranges),
             records: std::mem::replace(&mut self.records, Vec::with_capacity(records)),
             arena: std::mem::replace(&mut self.arena, Vec::with_capacity(bytes)),
             permit,
@@ -209,36 +209,36 @@ impl Builder {
     /// What comes next of a partition, with what the batch under way has of it.
     fn next(&self, at: usize) -> i64 {
         let reading = &self.readings[at];
-        let open = reading.open.map(|share| self.shares[share as usize].to);
+        let open = reading.open.map(|range| self.ranges[range as usize].to);
         open.unwrap_or(reading.next)
     }
 
-    /// Its share in the batch under way.
+    /// Its range in the batch under way.
     fn open(&mut self, at: usize) -> u32 {
         let reading = &mut self.readings[at];
-        if let Some(share) = reading.open {
-            return share;
+        if let Some(range) = reading.open {
+            return range;
         }
-        let share = self.shares.len() as u32;
-        reading.open = Some(share);
-        self.shares.push(Share {
+        let range = self.ranges.len() as u32;
+        reading.open = Some(range);
+        self.ranges.push(OffsetRange {
             of: Arc::clone(&reading.of),
             from: reading.next,
             to: reading.next,
             leader_epoch: None,
         });
-        share
+        range
     }
 
-    /// Takes a reading's share out of the batch under way; its bytes stay in the arena, unused.
+    /// Takes a reading's range out of the batch under way; its bytes stay in the arena, unused.
     fn discard(&mut self, at: usize) {
         let Some(gone) = self.readings[at].open.take() else {
             return;
         };
-        self.shares.remove(gone as usize);
-        self.records.retain(|record| record.share != gone);
+        self.ranges.remove(gone as usize);
+        self.records.retain(|record| record.range != gone);
         for record in &mut self.records {
-            record.share -= u32::from(record.share > gone);
+            record.range -= u32::from(record.range > gone);
         }
         for open in self.readings.iter_mut().filter_map(|r| r.open.as_mut()) {
             *open -= u32::from(*open > gone);

@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::data::Share;
+use crate::data::OffsetRange;
 
 /// What the thread was asked for since it last looked.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
-    /// The last committed share of each partition.
-    pub committed: BTreeMap<(Arc<str>, i32), Share>,
+    /// The last committed range of each partition.
+    pub committed: BTreeMap<(Arc<str>, i32), OffsetRange>,
     /// To look at once which streams are paused.
     pub pause: bool,
     pub drained: Vec<oneshot::Sender<()>>,

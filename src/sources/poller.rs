@@ -15,7 +15,7 @@ use super::control::Control;
 use super::poll::Reader;
 use super::rebalance::Context;
 use super::{Failure, Ledger, PollConfig, Sink, StreamSource};
-use crate::data::{Credits, Share};
+use crate::data::{Credits, OffsetRange};
 use crate::telemetry::{Metrics, Status};
 
 /// Dropping it ends the thread without waiting; [`Poller::close`] waits.
@@ -84,29 +84,29 @@ impl Poller {
         }
     }
 
-    /// These shares are in Postgres: shown at once, and reported to Kafka within a second or so.
-    pub fn committed(&self, shares: Vec<Share>) {
+    /// These ranges are in Postgres: shown at once, and reported to Kafka within a second or so.
+    pub fn committed(&self, ranges: Vec<OffsetRange>) {
         self.status.update(|snapshot| {
             for share in &shares {
-                let key = (share.of.topic.to_string(), share.of.partition);
+                let key = (range.of.topic.to_string(), range.of.partition);
                 if let Some(shown) = snapshot.partitions.get_mut(&key)
-                    && shown.partition_id == share.of.partition_id
+                    && shown.partition_id == range.of.partition_id
                 {
-                    shown.next_offset = shown.next_offset.max(share.to);
+                    shown.next_offset = shown.next_offset.max(range.to);
                     // Kafka's end is looked at once a second only.
-                    shown.end_offset = shown.end_offset.max(share.to);
+                    shown.end_offset = shown.end_offset.max(range.to);
                 }
             }
         });
         if let Some(throttle) = self.broker.throttle() {
             for share in &shares {
-                throttle.committed(&share.of.topic, share.of.partition, share.to);
+                throttle.committed(&range.of.topic, range.of.partition, range.to);
             }
         }
         self.control.ask(|requests| {
             for share in shares {
-                let key = (Arc::clone(&share.of.topic), share.of.partition);
-                requests.committed.insert(key, share);
+                let key = (Arc::clone(&range.of.topic), range.of.partition);
+                requests.committed.insert(key, range);
             }
         });
     }

@@ -16,7 +16,7 @@ use super::Failure;
 use super::broker::REQUEST_TIMEOUT;
 use super::native::{self, Describing, Topic};
 use super::rebalance::{Context, Owned};
-use crate::data::Share;
+use crate::data::OffsetRange;
 
 const ROUND: Duration = Duration::from_secs(1);
 
@@ -66,14 +66,14 @@ impl<'c> Report<'c> {
     }
 
     /// Notes what of the partitions that are still ours is committed.
-    pub fn committed(&mut self, shares: impl Iterator<Item = Share>) {
+    pub fn committed(&mut self, ranges: impl Iterator<Item = OffsetRange>) {
         for share in shares {
-            let ours = self.owned.iter_mut().find(|of| of.assigned == share.of);
+            let ours = self.owned.iter_mut().find(|of| of.assigned == range.of);
             let Some(owned) = ours else {
                 continue;
             };
-            owned.next_offset = owned.next_offset.max(share.to);
-            let key = (Arc::clone(&share.of.topic), share.of.partition);
+            owned.next_offset = owned.next_offset.max(range.to);
+            let key = (Arc::clone(&range.of.topic), range.of.partition);
             self.unreported.insert(key, owned.next_offset);
         }
     }

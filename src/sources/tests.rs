@@ -36,7 +36,7 @@ fn every_record_arrives_once_and_in_order_with_all_it_carries() {
             assert_eq!(stored.headers[0].name, headers::STREAM);
         }
     });
-    poller.committed(universe.world.with(|world| world.shares.clone()));
+    poller.committed(universe.world.with(|world| world.ranges.clone()));
     universe.world.wait("all lag gone", |_| {
         let text = universe.metrics.text();
         let gone = |line: &&str| line.contains("lag_records{") && line.ends_with("} 0");
@@ -297,7 +297,7 @@ fn our_producers_wait_while_ingest_lags_on_the_embedded_broker() {
     });
     let poller = universe.poller();
     universe.wait_stored(4);
-    poller.committed(universe.world.with(|world| world.shares.clone()));
+    poller.committed(universe.world.with(|world| world.ranges.clone()));
     universe.runtime.block_on(producer.send(record)).unwrap();
     universe.wait_stored(5);
     poller.close();

@@ -71,7 +71,7 @@ const RESOLVED: &str = "update dead_letters d set resolved_at = now()
 
 /// The dead letter and the attempt that a record of a redrive topic names in its headers.
 fn redriven(batch: &Batch, record: &RawRecord) -> Option<(i64, i32)> {
-    if !batch.raw.share(record).of.redrive {
+    if !batch.raw.range(record).of.redrive {
         return None;
     }
     let number = |name| {
@@ -96,7 +96,7 @@ pub(super) async fn write(
         .iter()
         .filter_map(|one| {
             let record = &batch.raw.records[one.record as usize];
-            redriven(batch, record).map(|(id, _)| (id, &*batch.raw.share(record).of.stream))
+            redriven(batch, record).map(|(id, _)| (id, &*batch.raw.range(record).of.stream))
         })
         .collect();
     if !named.is_empty() {
@@ -130,7 +130,7 @@ pub(super) async fn resolve<'a>(
     stored: impl Iterator<Item = &'a RawRecord>,
 ) -> Result<(), WriteError> {
     let (ids, streams): (Vec<i64>, Vec<&str>) = stored
-        .filter_map(|record| Some((redriven(batch, record)?.0, &*batch.raw.share(record).of.stream)))
+        .filter_map(|record| Some((redriven(batch, record)?.0, &*batch.raw.range(record).of.stream)))
         .unzip();
     if !ids.is_empty() {
         client.execute(RESOLVED, &[&ids, &streams]).await?;
@@ -170,8 +170,8 @@ async fn insert(
         .collect();
     let mut room = Room::look(client, keep).await?;
     let payloads: Vec<Option<&[u8]>> = records.iter().map(|record| raw.payload(record)).collect();
-    let partitions: Vec<i32> = records.iter().map(|r| raw.share(r).of.partition_id).collect();
-    let streams: Vec<&str> = records.iter().map(|r| &*raw.share(r).of.stream).collect();
+    let partitions: Vec<i32> = records.iter().map(|r| raw.range(r).of.partition_id).collect();
+    let streams: Vec<&str> = records.iter().map(|r| &*raw.range(r).of.stream).collect();
     let reasons: Vec<&str> = rejected.iter().map(|one| one.reason.code()).collect();
     let details: Vec<String> = rejected.iter().map(|one| without_nul(&one.detail)).collect();
     let elements: Vec<Option<i32>> = rejected.iter().map(|one| element(one)).collect();

@@ -11,7 +11,7 @@ use crate::data::{Batch, Point, Rejected};
 /// Records that will be dead letters, by index into `raw.records`.
 pub(super) type Rejects = BTreeMap<u32, Rejected>;
 
-/// Offsets `from..to` of one share.
+/// Offsets `from..to` of one range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     pub from: i64,
@@ -21,26 +21,26 @@ pub(super) struct Span {
 #[derive(Debug)]
 pub(super) struct Part {
     pub records: Range<usize>,
-    /// By index into `raw.shares`; `None` where this part holds nothing of the share.
+    /// By index into `raw.ranges`; `None` where this part holds nothing of the range.
     pub spans: Vec<Option<Span>>,
 }
 
 impl Part {
     pub fn whole(batch: &Batch) -> Self {
-        let span = |share: &crate::data::Share| {
+        let span = |range: &crate::data::OffsetRange| {
             Some(Span {
-                from: share.from,
-                to: share.to,
+                from: range.from,
+                to: range.to,
             })
         };
         Self {
             records: 0..batch.raw.records.len(),
-            spans: batch.raw.shares.iter().map(span).collect(),
+            spans: batch.raw.ranges.iter().map(span).collect(),
         }
     }
 
     /// The first and the second half of the records; `None` when one record is left. Within a
-    /// share the second half begins at the offset of its first record.
+    /// range the second half begins at the offset of its first record.
     pub fn halves(&self, batch: &Batch) -> Option<(Self, Self)> {
         if self.records.len() < 2 {
             return None;
@@ -49,28 +49,28 @@ impl Part {
         let mut first = self.spans.clone();
         let mut second = vec![None; self.spans.len()];
         for record in batch.raw.records[middle..self.records.end].iter().rev() {
-            let share = record.share as usize;
-            if let Some(span) = self.spans[share] {
-                second[share] = Some(Span {
+            let range = record.range as usize;
+            if let Some(span) = self.spans[range] {
+                second[range] = Some(Span {
                     from: record.offset,
                     to: span.to,
                 });
-                first[share] = Some(Span {
+                first[range] = Some(Span {
                     from: span.from,
                     to: record.offset,
                 });
             }
         }
-        // A share whose records all lie in the second half is its alone, gap before it included.
-        let has_first = |share: usize| {
+        // A range whose records all lie in the second half is its alone, gap before it included.
+        let has_first = |range: usize| {
             batch.raw.records[self.records.start..middle]
                 .iter()
-                .any(|record| record.share as usize == share)
+                .any(|record| record.range as usize == range)
         };
         for share in 0..first.len() {
-            if second[share].is_some() && !has_first(share) {
-                second[share] = self.spans[share];
-                first[share] = None;
+            if second[range].is_some() && !has_first(range) {
+                second[range] = self.spans[range];
+                first[range] = None;
             }
         }
         let part = |records, spans| Self { records, spans };

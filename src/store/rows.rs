@@ -14,8 +14,8 @@ pub(super) struct Row {
     pub value: f64,
     pub offset: i64,
     pub recorded_at: Micros,
-    /// Index into `raw.shares`.
-    pub share: u32,
+    /// Index into `raw.ranges`.
+    pub range: u32,
     /// Index into `batch.series`.
     pub series: u32,
     /// From a redrive topic: never replaces another row.
@@ -23,7 +23,7 @@ pub(super) struct Row {
 }
 
 /// The rows of the records that are neither rejected nor outside the `live` spans. `id` gives the
-/// id of a batch's series. The second value counts the points of each share, losers included.
+/// id of a batch's series. The second value counts the points of each range, losers included.
 pub(super) fn rows(
     batch: &Batch,
     part: &Part,
@@ -37,12 +37,12 @@ pub(super) fn rows(
     for point in points {
         let record = &batch.raw.records[point.record as usize];
         let within =
-            live[record.share as usize].is_some_and(|span| (span.from..span.to).contains(&record.offset));
+            live[record.range as usize].is_some_and(|span| (span.from..span.to).contains(&record.offset));
         if !within || (!rejects.is_empty() && rejects.contains_key(&point.record)) {
             continue;
         }
-        let of = &batch.raw.share(record).of;
-        seen[record.share as usize] += 1;
+        let of = &batch.raw.range(record).of;
+        seen[record.range as usize] += 1;
         rows.push(Row {
             series_id: id(point.series),
             partition_id: of.partition_id,
@@ -51,7 +51,7 @@ pub(super) fn rows(
             offset: record.offset,
             // As it will be stored, so that the comparison here is the one that SQL makes.
             recorded_at: record.timestamp.clamp(Micros::FIRST, Micros::LAST),
-            share: record.share,
+            range: record.range,
             series: point.series,
             redrive: of.redrive,
         });

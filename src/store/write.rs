@@ -218,7 +218,7 @@ impl Writer {
         let points = part.points(batch);
         let accepted = points.iter().filter(|point| !rejects.contains_key(&point.record));
         let times = accepted.map(|point| (point.record, point.ts));
-        let stream = |record: u32| &*batch.raw.share(&batch.raw.records[record as usize]).of.stream;
+        let stream = |record: u32| &*batch.raw.range(&batch.raw.records[record as usize]).of.stream;
         let refused = self
             .partitions
             .ensure(&self.client, times, stream, &self.pace)
@@ -255,7 +255,7 @@ impl Writer {
         let redriven = records
             .filter(|record| moved.is_live(batch, *record) && !rejects.contains_key(record))
             .map(|record| &batch.raw.records[record as usize])
-            .filter(|record| batch.raw.share(record).of.redrive);
+            .filter(|record| batch.raw.range(record).of.redrive);
         dead_letters::resolve(&self.client, batch, redriven).await?;
         try_join!(
             self.commits.write(&self.client, batch, &moved.live, &rows, &won),

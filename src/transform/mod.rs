@@ -61,7 +61,7 @@ impl Transform {
             match self.record(&raw, index, record, &mut points) {
                 Ok(Outcome::Points) => {}
                 Ok(Outcome::Skipped(rule)) => {
-                    *skipped.entry((&*raw.share(record).of.stream, rule)).or_default() += 1;
+                    *skipped.entry((&*raw.range(record).of.stream, rule)).or_default() += 1;
                 }
                 Err((error, element)) => {
                     points.truncate(before);
@@ -93,7 +93,7 @@ impl Transform {
         record: &RawRecord,
         points: &mut Vec<Point>,
     ) -> Result<Outcome, (RecordError, Option<u32>)> {
-        let stream = &raw.share(record).of.stream;
+        let stream = &raw.range(record).of.stream;
         let Some(plan) = self.plans.get(stream) else {
             return Err((unknown_stream(stream), None));
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::data::headers;
-use crate::data::{Assigned, Credits, Header, Micros, Share, TimeUnit};
+use crate::data::{Assigned, Credits, Header, Micros, OffsetRange, TimeUnit};
 
 mod numbers;
 
@@ -42,7 +42,7 @@ fn apply(plan: StreamPlan, payloads: &[Option<&str>], headers: Vec<Header>) -> B
         .iter()
         .zip(0_i64..)
         .map(|(payload, offset)| RawRecord {
-            share: 0,
+            range: 0,
             offset,
             timestamp: NOW,
             key: None,
@@ -56,7 +56,7 @@ fn apply(plan: StreamPlan, payloads: &[Option<&str>], headers: Vec<Header>) -> B
         .collect::<Vec<_>>();
     let raw = RawBatch {
         generation: 1,
-        shares: vec![Share {
+        ranges: vec![OffsetRange {
             of,
             from: 0,
             to: records.len() as i64,

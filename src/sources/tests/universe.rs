@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use crate::data::headers;
-use crate::data::{Claim, Claimed, Credits, Header, LeaderEpoch, Micros, Place, RawBatch, Share};
+use crate::data::{Claim, Claimed, Credits, Header, LeaderEpoch, Micros, OffsetRange, Place, RawBatch};
 use crate::sources::producer::Placed;
 use crate::sources::*;
 use crate::telemetry::status::StreamState;
@@ -42,7 +42,7 @@ pub struct World {
     pub gaps: Vec<(i32, i64, i64)>,
     /// By topic, partition and offset; a second record at the same place is a failed test.
     pub stored: BTreeMap<(String, i32, i64), Stored>,
-    pub shares: Vec<Share>,
+    pub ranges: Vec<OffsetRange>,
     pub dropped_shares: usize,
     pub failures: Vec<(String, bool)>,
     pub hold: bool,
@@ -54,34 +54,34 @@ pub struct World {
 
 impl World {
     fn commit(&mut self, batch: &RawBatch) {
-        for (index, share) in batch.shares.iter().enumerate() {
+        for (index, range) in batch.ranges.iter().enumerate() {
             let row = self
                 .rows
-                .get_mut(&(share.of.topic.to_string(), share.of.partition))
+                .get_mut(&(range.of.topic.to_string(), range.of.partition))
                 .and_then(|rows| rows.last_mut())
                 .unwrap();
-            let ours = row.partition_id == share.of.partition_id
-                && row.owner_epoch == share.of.owner_epoch
-                && row.next_offset == share.from;
+            let ours = row.partition_id == range.of.partition_id
+                && row.owner_epoch == range.of.owner_epoch
+                && row.next_offset == range.from;
             if !ours {
                 self.dropped_shares += 1;
                 continue;
             }
-            row.next_offset = share.to;
-            row.leader_epoch = share.leader_epoch.or(row.leader_epoch);
-            self.shares.push(share.clone());
-            let of_share = batch.records.iter().filter(|r| r.share as usize == index);
-            let mut last = share.from - 1;
+            row.next_offset = range.to;
+            row.leader_epoch = range.leader_epoch.or(row.leader_epoch);
+            self.ranges.push(range.clone());
+            let of_share = batch.records.iter().filter(|r| r.range as usize == index);
+            let mut last = range.from - 1;
             for record in of_share {
-                assert!(record.offset > last && record.offset < share.to);
+                assert!(record.offset > last && record.offset < range.to);
                 last = record.offset;
-                let place = (share.of.topic.to_string(), share.of.partition, record.offset);
+                let place = (range.of.topic.to_string(), range.of.partition, record.offset);
                 let stored = Stored {
                     key: batch.key(record).map(<[u8]>::to_vec),
                     payload: batch.payload(record).map(<[u8]>::to_vec),
                     timestamp: record.timestamp,
                     headers: record.headers.clone(),
-                    redrive: share.of.redrive,
+                    redrive: range.of.redrive,
                 };
                 assert!(self.stored.insert(place, stored).is_none(), "stored twice");
             }
@@ -356,9 +356,9 @@ impl Universe {
             assert_eq!(numbers, (0..count).collect::<Vec<_>>());
             let mut ends: BTreeMap<i32, i64> = BTreeMap::new();
             for share in &world.shares {
-                let end = ends.entry(share.of.partition_id).or_insert(share.from);
-                assert_eq!(*end, share.from, "shares join without a hole");
-                *end = share.to;
+                let end = ends.entry(range.of.partition_id).or_insert(range.from);
+                assert_eq!(*end, range.from, "ranges join without a hole");
+                *end = range.to;
             }
             assert_eq!(world.failures, []);
         });

@@ -87,10 +87,10 @@ async fn a_rewind_begins_an_epoch_forgets_the_letters_of_its_range_and_fences_th
     let mut node = Node::start().await;
     let (a, b) = (node.own(0).await, node.own(1).await);
     let input = Input::empty()
-        .share(&a, 0, 10)
+        .range(&a, 0, 10)
         .bad(3, "kept")
         .bad(7, "judged anew")
-        .share(&b, 0, 10)
+        .range(&b, 0, 10)
         .bad(7, "another partition");
     node.write(input).await;
     let Node {
@@ -106,7 +106,7 @@ async fn a_rewind_begins_an_epoch_forgets_the_letters_of_its_range_and_fences_th
     let mut writer = Writer::connect(&db.url, WriterConfig::default(), Default::default())
         .await
         .unwrap();
-    let held = Input::empty().share(&a, 10, 11).record(10, 1, &[("x", 1, 1.0)]);
+    let held = Input::empty().range(&a, 10, 11).record(10, 1, &[("x", 1, 1.0)]);
     let written = writer.write(held.batch()).await.unwrap();
     assert_eq!(ranges(&written.dropped), ["1 10..11"]);
 }
@@ -118,7 +118,7 @@ async fn only_the_selected_series_are_deleted_with_all_their_points() {
     let points: Vec<(&str, i64, f64)> = (0..50)
         .flat_map(|n| [("x", n * 86_400, 1.0), ("y", n, 2.0)])
         .collect();
-    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &points))
+    node.write(Input::empty().range(&a, 0, 1).record(0, 1, &points))
         .await;
     let selector = Selector {
         metric: Some("m".to_owned()),
@@ -144,7 +144,7 @@ async fn a_writer_works_on_while_many_points_are_deleted() {
     let a = node.own(0).await;
     node.write(
         Input::empty()
-            .share(&a, 0, 1)
+            .range(&a, 0, 1)
             .record(0, 1, &[("x", 0, 1.0), ("y", 0, 1.0)]),
     )
     .await;

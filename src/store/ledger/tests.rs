@@ -13,7 +13,7 @@ async fn each_claim_fences_the_owner_before() {
     let now = node.own(0).await;
     assert_eq!(before.partition_id, now.partition_id);
     assert!(now.owner_epoch > before.owner_epoch);
-    let input = Input::empty().share(&before, 0, 1).record(0, 1, &[("x", 1, 1.0)]);
+    let input = Input::empty().range(&before, 0, 1).record(0, 1, &[("x", 1, 1.0)]);
     assert_eq!(ranges(&node.write(input).await.dropped), ["1 0..1"]);
 }
 
@@ -67,13 +67,13 @@ async fn the_leader_epoch_of_the_last_record_is_kept_beside_the_offset() {
     let of = node.own(0).await;
     let known = "select next_offset, leader_epoch, leader_epoch_offset from ingest_offsets";
     let input = Input::empty()
-        .share(&of, 0, 2)
+        .range(&of, 0, 2)
         .epoch(4)
         .record(0, 1, &[("x", 1, 1.0)]);
     node.write(input).await;
     assert_eq!(node.db.rows(known).await, ["2|4|2"]);
     // Markers only.
-    node.write(Input::empty().share(&of, 2, 9)).await;
+    node.write(Input::empty().range(&of, 2, 9)).await;
     assert_eq!(node.db.rows(known).await, ["9|4|2"]);
     let commits = "select from_offset, to_offset, points from commits order by from_offset";
     assert_eq!(node.db.rows(commits).await, ["0|2|1", "2|9|0"]);
@@ -100,7 +100,7 @@ async fn two_nodes_that_see_a_recreated_topic_begin_one_epoch_and_fence_the_old(
     node.ledger.begin_epoch(at, 0).await.unwrap();
     second.begin_epoch(at, 0).await.unwrap();
     assert_eq!(node.db.rows(ROWS).await, ["1|one|0|2", "2|two|0|2"]);
-    let input = Input::empty().share(&old, 0, 1).record(0, 1, &[("x", 1, 1.0)]);
+    let input = Input::empty().range(&old, 0, 1).record(0, 1, &[("x", 1, 1.0)]);
     assert_eq!(ranges(&node.write(input).await.dropped), ["1 0..1"]);
 }
 

@@ -24,9 +24,9 @@ async fn two_commits_and_dead_letters(node: &mut Node) {
     let (a, b) = (node.own(0).await, node.own(1).await);
     for offset in 0..2 {
         let input = Input::empty()
-            .share(&b, offset, offset + 1)
+            .range(&b, offset, offset + 1)
             .bad(offset, "no")
-            .share(&a, offset, offset + 1)
+            .range(&a, offset, offset + 1)
             .record(offset, 1, &[("x", offset, 1.0)]);
         node.write(input).await;
     }
@@ -92,7 +92,7 @@ async fn partitions_are_made_ahead_and_the_writer_uses_them() {
     ];
     assert_eq!(node.db.rows(names).await, ahead);
     let input = Input::empty()
-        .share(&a, 0, 1)
+        .range(&a, 0, 1)
         .record(0, 0, &[("x", 0, 1.0), ("x", 2 * 86_400, 2.0)]);
     node.write(input).await;
     assert_eq!(node.db.rows(names).await, ahead);

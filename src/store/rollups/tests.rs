@@ -50,10 +50,10 @@ async fn each_commit_logs_once_what_won_of_each_series_and_nothing_where_nothing
     let mut node = Node::start().await;
     let (a, b) = (node.own(0).await, node.own(1).await);
     let input = Input::empty()
-        .share(&a, 0, 2)
+        .range(&a, 0, 2)
         .record(0, 5, &[("x", 7, 1.0), ("y", 5, 1.0)])
         .record(1, 5, &[("x", 9, 1.0)])
-        .share(&b, 0, 1)
+        .range(&b, 0, 1)
         .record(0, 5, &[("x", 2, 1.0)]);
     node.write(input).await;
     assert_eq!(
@@ -62,11 +62,11 @@ async fn each_commit_logs_once_what_won_of_each_series_and_nothing_where_nothing
     );
     // A correction and points that lose.
     let input = Input::empty()
-        .share(&b, 1, 2)
+        .range(&b, 1, 2)
         .record(1, 6, &[("x", 7, 2.0)])
         .record(2, 1, &[("y", 5, 0.0)]);
     node.write(input).await;
-    node.write(Input::empty().share(&a, 2, 3).record(2, 1, &[("x", 7, 9.0)]))
+    node.write(Input::empty().range(&a, 2, 3).record(2, 1, &[("x", 7, 9.0)]))
         .await;
     assert_eq!(log(&node).await[2..], ["2|1|7.000000|7.000000"]);
 }
@@ -76,7 +76,7 @@ async fn minutes_have_all_there_is_to_know_of_their_points_also_after_late_ones_
     let mut node = Node::start().await;
     let a = node.own(0).await;
     let mut refresher = refresher(&node, Duration::from_secs(9)).await;
-    let input = Input::empty().share(&a, 0, 1).record(
+    let input = Input::empty().range(&a, 0, 1).record(
         0,
         1,
         &[
@@ -96,7 +96,7 @@ async fn minutes_have_all_there_is_to_know_of_their_points_also_after_late_ones_
     assert_eq!(log(&node).await, ["2|1|120.000000|179.999999"]);
 
     let late = Input::empty()
-        .share(&a, 1, 2)
+        .range(&a, 1, 2)
         .record(1, 2, &[("x", 0, 1.0), ("x", 60, 8.0)]);
     node.write(late).await;
     refresh(&mut refresher, 126).await;
@@ -119,7 +119,7 @@ async fn hours_and_days_appear_when_the_edge_has_passed_them() {
         let counts = "select (select count(*) from rollup_1h), (select count(*) from rollup_1d)";
         node.db.rows(counts).await.remove(0)
     };
-    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &[("x", 5, 1.0)]))
+    node.write(Input::empty().range(&a, 0, 1).record(0, 1, &[("x", 5, 1.0)]))
         .await;
     for (now, expected) in [
         (HOUR - 1, "0|0"),
@@ -147,7 +147,7 @@ async fn numbers_that_cannot_be_summed_up_stop_nothing() {
             points.push(("x", at * HOUR + i * MINUTE + 1, second));
         }
     }
-    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &points))
+    node.write(Input::empty().range(&a, 0, 1).record(0, 1, &points))
         .await;
     refresh(&mut refresher, 2 * DAY).await;
     holds(&node).await;
@@ -160,7 +160,7 @@ async fn what_has_no_raw_points_any_more_is_left_as_it_is_unless_it_was_restored
     let a = node.own(0).await;
     let mut refresher = refresher(&node, Duration::from_secs(9)).await;
     let days: Vec<_> = (0..4).map(|day| ("x", day * DAY + 7, 1.0)).collect();
-    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &days))
+    node.write(Input::empty().range(&a, 0, 1).record(0, 1, &days))
         .await;
     refresh(&mut refresher, 4 * DAY).await;
     node.db
@@ -171,7 +171,7 @@ async fn what_has_no_raw_points_any_more_is_left_as_it_is_unless_it_was_restored
         )
         .await;
     let late: Vec<_> = (0..4).map(|day| ("x", day * DAY + 8, 1.0)).collect();
-    node.write(Input::empty().share(&a, 1, 2).record(1, 1, &late))
+    node.write(Input::empty().range(&a, 1, 2).record(1, 1, &late))
         .await;
     refresh(&mut refresher, 4 * DAY).await;
     let days = "select count from rollup_1d order by ts";
@@ -186,7 +186,7 @@ async fn a_late_point_where_finer_rollups_are_gone_has_its_whole_day_made_anew()
     let a = node.own(0).await;
     let mut refresher = refresher(&node, Duration::ZERO).await;
     let points: Vec<_> = (0..48).map(|n| ("x", n * HOUR + 7, 1.0)).collect();
-    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &points))
+    node.write(Input::empty().range(&a, 0, 1).record(0, 1, &points))
         .await;
     refresh(&mut refresher, 3 * DAY).await;
     node.db
@@ -197,7 +197,7 @@ async fn a_late_point_where_finer_rollups_are_gone_has_its_whole_day_made_anew()
         .await;
     node.write(
         Input::empty()
-            .share(&a, 1, 2)
+            .range(&a, 1, 2)
             .record(1, 1, &[("x", 5 * HOUR, 1.0)]),
     )
     .await;
@@ -214,7 +214,7 @@ async fn a_pass_beside_another_or_beside_a_deletion_does_nothing() {
     let mut node = Node::start().await;
     let a = node.own(0).await;
     let mut refresher = refresher(&node, Duration::from_secs(9)).await;
-    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &[("x", 5, 1.0)]))
+    node.write(Input::empty().range(&a, 0, 1).record(0, 1, &[("x", 5, 1.0)]))
         .await;
     let lock = format!("select pg_advisory_lock({})", locks::ROLLUPS);
     node.db.run(&lock).await;
@@ -238,7 +238,7 @@ async fn two_points_ages_apart_bring_no_partitions_between_them() {
     let a = node.own(0).await;
     let mut refresher = refresher(&node, Duration::ZERO).await;
     let mut batch = Input::empty()
-        .share(&a, 0, 1)
+        .range(&a, 0, 1)
         .record(0, 1, &[("x", 0, 1.0), ("x", 5, 2.0)])
         .batch();
     batch.points[0].ts = Micros::FIRST;
@@ -260,7 +260,7 @@ async fn what_is_committed_during_a_pass_is_taken_in_by_the_next() {
         for n in 0..60 {
             // Late ones and corrections, in the same few minutes.
             let points: Vec<_> = (0..40).map(|i| ("x", (n * 7 + i * 13) % 400, n as f64)).collect();
-            let input = Input::empty().share(&a, n, n + 1).record(n, n, &points);
+            let input = Input::empty().range(&a, n, n + 1).record(n, n, &points);
             writer.write(input.batch()).await.unwrap();
         }
     };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::data::{
-    Assigned, Batch, Claim, Credits, Header, LeaderEpoch, Micros, Place, Point, RawBatch, RawRecord, Reason,
-    Rejected, Series, Share, headers,
+    Assigned, Batch, Claim, Credits, Header, LeaderEpoch, Micros, OffsetRange, Place, Point, RawBatch,
+    RawRecord, Reason, Rejected, Series, headers,
 };
 use crate::store::ledger::Ledger;
 use crate::store::testing::Database;
@@ -37,7 +37,7 @@ impl Input {
         Self(Batch {
             raw: RawBatch {
                 generation: 1,
-                shares: Vec::new(),
+                ranges: Vec::new(),
                 records: Vec::new(),
                 arena: Vec::new(),
                 permit: Credits::new(1).acquire(1, Duration::ZERO).expect("one credit"),
@@ -49,9 +49,9 @@ impl Input {
     }
 
     /// Offsets `from..to` of a partition; the records that follow are its.
-    pub fn share(mut self, of: &Arc<Assigned>, from: i64, to: i64) -> Self {
+    pub fn range(mut self, of: &Arc<Assigned>, from: i64, to: i64) -> Self {
         let of = Arc::clone(of);
-        self.0.raw.shares.push(Share {
+        self.0.raw.ranges.push(OffsetRange {
             of,
             from,
             to,
@@ -60,16 +60,16 @@ impl Input {
         self
     }
 
-    /// The leader epoch of the last share's last record.
+    /// The leader epoch of the last range's last record.
     pub fn epoch(mut self, epoch: i32) -> Self {
-        if let Some(share) = self.0.raw.shares.last_mut() {
-            let offset = share.to;
-            share.leader_epoch = Some(LeaderEpoch { epoch, offset });
+        if let Some(range) = self.0.raw.ranges.last_mut() {
+            let offset = range.to;
+            range.leader_epoch = Some(LeaderEpoch { epoch, offset });
         }
         self
     }
 
-    /// A record of the last share, its Kafka timestamp in seconds, with points (site, second, value).
+    /// A record of the last range, its Kafka timestamp in seconds, with points (site, second, value).
     pub fn record(mut self, offset: i64, recorded: i64, points: &[(&str, i64, f64)]) -> Self {
         let record = self.0.raw.records.len() as u32;
         for (site, at, value) in points {
@@ -85,7 +85,7 @@ impl Input {
         let start = self.0.raw.arena.len() as u32;
         self.0.raw.arena.extend_from_slice(payload.as_bytes());
         self.0.raw.records.push(RawRecord {
-            share: self.0.raw.shares.len() as u32 - 1,
+            range: self.0.raw.ranges.len() as u32 - 1,
             offset,
             timestamp: second(recorded),
             key: None,
@@ -220,7 +220,7 @@ impl Node {
 }
 
 /// The ranges as `partition_id from..to`.
-pub fn ranges(shares: &[Share]) -> Vec<String> {
-    let text = |share: &Share| format!("{} {}..{}", share.of.partition_id, share.from, share.to);
-    shares.iter().map(text).collect()
+pub fn ranges(ranges: &[OffsetRange]) -> Vec<String> {
+    let text = |range: &OffsetRange| format!("{} {}..{}", range.of.partition_id, range.from, range.to);
+    ranges.iter().map(text).collect()
 }

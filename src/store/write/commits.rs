@@ -21,7 +21,7 @@ pub(super) struct Commits {
     insert: Statement,
 }
 
-/// What one share brought.
+/// What one range brought.
 #[derive(Clone, Debug, Default)]
 struct Brought {
     times: Option<(Timestamp, Timestamp)>,
@@ -45,12 +45,12 @@ impl Commits {
         won: &[Won],
     ) -> Result<(), WriteError> {
         let brought = brought(live.len(), rows, won);
-        let live = live.iter().zip(&brought).zip(&batch.raw.shares);
-        let inserts = live.filter_map(|((span, brought), share)| {
+        let live = live.iter().zip(&brought).zip(&batch.raw.ranges);
+        let inserts = live.filter_map(|((span, brought), range)| {
             span.map(|Span { from, to }| async move {
                 let (oldest, newest) = brought.times.unzip();
                 let values: [&(dyn ToSql + Sync); 7] = [
-                    &share.of.partition_id,
+                    &range.of.partition_id,
                     &from,
                     &to,
                     &oldest,
@@ -66,10 +66,10 @@ impl Commits {
     }
 }
 
-fn brought(shares: usize, rows: &[Row], won: &[Won]) -> Vec<Brought> {
-    let mut all = vec![Brought::default(); shares];
+fn brought(ranges: usize, rows: &[Row], won: &[Won]) -> Vec<Brought> {
+    let mut all = vec![Brought::default(); ranges];
     for row in won.iter().map(|won| &rows[won.row]) {
-        let mine = &mut all[row.share as usize];
+        let mine = &mut all[row.range as usize];
         let ts = Timestamp(row.ts);
         let (oldest, newest) = mine.times.unwrap_or((ts, ts));
         mine.times = Some((oldest.min(ts), newest.max(ts)));

@@ -13,12 +13,12 @@ use futures_util::try_join;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 
-use crate::data::{Batch, PartitionId, Share};
+use crate::data::{Batch, OffsetRange, PartitionId};
 use crate::store::error::WriteError;
 use crate::store::locks;
 use crate::store::part::{Part, Span};
 
-// A share without records says nothing of leader epochs: the last that is known stays.
+// A range without records says nothing of leader epochs: the last that is known stays.
 const ADVANCE: &str = "update ingest_offsets set next_offset = $3,
         leader_epoch = coalesce($5, leader_epoch),
         leader_epoch_offset = coalesce($6, leader_epoch_offset)
@@ -43,24 +43,24 @@ pub(super) struct Offsets {
 /// What became of the part's ranges at the compare-and-set.
 #[derive(Debug)]
 pub(super) struct Moved {
-    /// By index into `raw.shares`: what this transaction commits.
+    /// By index into `raw.ranges`: what this transaction commits.
     pub live: Vec<Option<Span>>,
     /// An earlier attempt of ours committed them; its answer was lost.
-    pub already: Vec<Share>,
+    pub already: Vec<OffsetRange>,
     /// They have another owner.
-    pub dropped: Vec<Share>,
+    pub dropped: Vec<OffsetRange>,
 }
 
 impl Moved {
     /// True when this transaction commits the record.
     pub fn is_live(&self, batch: &Batch, record: u32) -> bool {
         let record = &batch.raw.records[record as usize];
-        self.live[record.share as usize].is_some_and(|span| (span.from..span.to).contains(&record.offset))
+        self.live[record.range as usize].is_some_and(|span| (span.from..span.to).contains(&record.offset))
     }
 
-    pub fn shares<'a>(&'a self, batch: &'a Batch) -> impl Iterator<Item = Share> + 'a {
-        let live = batch.raw.shares.iter().zip(&self.live);
-        live.filter_map(|(share, span)| span.map(|span| range(share, span.from, span.to)))
+    pub fn ranges<'a>(&'a self, batch: &'a Batch) -> impl Iterator<Item = OffsetRange> + 'a {
+        let live = batch.raw.ranges.iter().zip(&self.live);
+        live.filter_map(|(range, span)| span.map(|span| between(range, span.from, span.to)))
     }
 }
 
@@ -86,13 +86,13 @@ impl Offsets {
         version: i64,
     ) -> Result<Option<Moved>, WriteError> {
         let spans = part.spans.iter().enumerate();
-        let mut order: Vec<(&Share, usize, Span)> = spans
-            .filter_map(|(at, span)| span.map(|span| (&batch.raw.shares[at], at, span)))
+        let mut order: Vec<(&OffsetRange, usize, Span)> = spans
+            .filter_map(|(at, span)| span.map(|span| (&batch.raw.ranges[at], at, span)))
             .collect();
-        order.sort_unstable_by_key(|(share, ..)| share.of.partition_id);
+        order.sort_unstable_by_key(|(range, ..)| range.of.partition_id);
         let advance = order
             .iter()
-            .map(|(share, _, span)| self.advance(client, share, *span));
+            .map(|(range, _, span)| self.advance(client, range, *span));
         let (_, _, found, advanced) = try_join!(
             client.batch_execute("begin"),
             client.execute(&self.lock, &[&locks::CATALOGUE]),
@@ -108,11 +108,11 @@ impl Offsets {
             already: Vec::new(),
             dropped: Vec::new(),
         };
-        for ((share, at, span), rows) in order.into_iter().zip(advanced) {
+        for ((range, at, span), rows) in order.into_iter().zip(advanced) {
             if rows == 1 {
                 moved.live[at] = Some(span);
             } else {
-                moved.live[at] = self.not_moved(client, share, span, &mut moved).await?;
+                moved.live[at] = self.not_moved(client, range, span, &mut moved).await?;
             }
         }
         Ok(Some(moved))
@@ -122,12 +122,12 @@ impl Offsets {
     async fn advance(
         &self,
         client: &Client,
-        share: &Share,
+        range: &OffsetRange,
         span: Span,
     ) -> Result<u64, tokio_postgres::Error> {
-        let of = &share.of;
-        // A part may end before the share's last record.
-        let leader_epoch = share.leader_epoch.map(|at| (at.epoch, at.offset.min(span.to)));
+        let of = &range.of;
+        // A part may end before the range's last record.
+        let leader_epoch = range.leader_epoch.map(|at| (at.epoch, at.offset.min(span.to)));
         let (epoch, offset) = leader_epoch.unzip();
         // Ids may be reused in a restored backup, so the place is compared as well.
         let values: [&(dyn ToSql + Sync); 8] = [
@@ -149,39 +149,39 @@ impl Offsets {
     async fn not_moved(
         &self,
         client: &Client,
-        share: &Share,
+        range: &OffsetRange,
         span: Span,
         moved: &mut Moved,
     ) -> Result<Option<Span>, WriteError> {
-        let of = &share.of;
+        let of = &range.of;
         let Some(row) = client.query_opt(&self.look, &[&of.partition_id]).await? else {
-            return Err(went_back(share, "its row is gone".to_owned()));
+            return Err(went_back(range, "its row is gone".to_owned()));
         };
         let (next, owner): (i64, i64) = (row.get(0), row.get(1));
         if row.get::<_, &str>(2) != &*of.topic || row.get::<_, i32>(3) != of.partition {
-            return Err(went_back(share, "its row is of another partition".to_owned()));
+            return Err(went_back(range, "its row is of another partition".to_owned()));
         }
         match owner.cmp(&of.owner_epoch) {
             Ordering::Greater => {
-                moved.dropped.push(range(share, span.from, span.to));
+                moved.dropped.push(between(range, span.from, span.to));
                 Ok(None)
             }
             Ordering::Less => {
                 let why = format!("it was claimed {} times and {owner} are known", of.owner_epoch);
-                Err(went_back(share, why))
+                Err(went_back(range, why))
             }
             Ordering::Equal if next >= span.to => {
-                moved.already.push(range(share, span.from, span.to));
+                moved.already.push(between(range, span.from, span.to));
                 Ok(None)
             }
             Ordering::Equal if next > span.from => {
-                self.advance(client, share, Span { from: next, ..span }).await?;
-                moved.already.push(range(share, span.from, next));
+                self.advance(client, range, Span { from: next, ..span }).await?;
+                moved.already.push(between(range, span.from, next));
                 Ok(Some(Span { from: next, ..span }))
             }
             Ordering::Equal => {
                 let why = format!("offsets up to {} were stored and {next} is the next", span.from);
-                Err(went_back(share, why))
+                Err(went_back(range, why))
             }
         }
     }
@@ -217,15 +217,15 @@ pub struct Held {
     pub next_offset: i64,
 }
 
-fn went_back(share: &Share, why: String) -> WriteError {
-    WriteError::WentBack(format!("{}/{}: {why}", share.of.topic, share.of.partition))
+fn went_back(range: &OffsetRange, why: String) -> WriteError {
+    WriteError::WentBack(format!("{}/{}: {why}", range.of.topic, range.of.partition))
 }
 
-fn range(share: &Share, from: i64, to: i64) -> Share {
-    Share {
-        of: Arc::clone(&share.of),
+fn between(range: &OffsetRange, from: i64, to: i64) -> OffsetRange {
+    OffsetRange {
+        of: Arc::clone(&range.of),
         from,
         to,
-        leader_epoch: share.leader_epoch,
+        leader_epoch: range.leader_epoch,
     }
 }

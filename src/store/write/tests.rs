@@ -27,10 +27,10 @@ async fn a_batch_is_stored_exactly_and_published_as_it_was_stored() {
     let mut node = Node::start().await;
     let (a, b) = (node.own(0).await, node.own(1).await);
     let input = Input::empty()
-        .share(&a, 0, 3)
+        .range(&a, 0, 3)
         .record(0, 1, &[("x", 1, 1.5), ("y", 1, 2.5)])
         .record(2, 2, &[("x", 2, 3.5)])
-        .share(&b, 0, 9)
+        .range(&b, 0, 9)
         .record(7, 3, &[("z", -86_400, 4.5)]);
     let written = node.write(input).await;
     let expected = ["x 1 1.5 1 0", "x 2 3.5 1 2", "y 1 2.5 1 0", "z -86400 4.5 2 7"];
@@ -49,12 +49,12 @@ async fn commits_say_which_offsets_times_and_series_each_partition_brought() {
     let mut node = Node::start().await;
     let (a, b, quiet) = (node.own(0).await, node.own(1).await, node.own(2).await);
     let input = Input::empty()
-        .share(&a, 0, 4)
+        .range(&a, 0, 4)
         .record(0, 1, &[("x", 5, 1.0), ("y", 1, 1.0)])
         .record(3, 1, &[("x", 9, 1.0)])
-        .share(&b, 0, 1)
+        .range(&b, 0, 1)
         .record(0, 1, &[("y", 3, 1.0)])
-        .share(&quiet, 0, 6)
+        .range(&quiet, 0, 6)
         .bad(2, "no");
     node.write(input).await;
     let commits = node
@@ -76,11 +76,11 @@ async fn late_and_repeated_points_fall_into_their_places() {
     let mut node = Node::start().await;
     let a = node.own(0).await;
     let first = Input::empty()
-        .share(&a, 0, 1)
+        .range(&a, 0, 1)
         .record(0, 1, &[("x", 5, 1.0), ("x", 7, 1.0)]);
     node.write(first).await;
     let second = Input::empty()
-        .share(&a, 1, 2)
+        .range(&a, 1, 2)
         .record(1, 2, &[("x", 6, 2.0), ("x", 7, 2.0), ("x", 8, 2.0)]);
     let written = node.write(second).await;
     let expected = ["x 5 1 1 0", "x 6 2 1 1", "x 7 2 1 1", "x 8 2 1 1"];
@@ -94,7 +94,7 @@ async fn within_a_partition_the_higher_offset_wins_also_inside_one_batch() {
     let mut node = Node::start().await;
     let a = node.own(0).await;
     let input = Input::empty()
-        .share(&a, 0, 2)
+        .range(&a, 0, 2)
         .record(0, 9, &[("x", 1, 1.0), ("x", 1, 2.0)])
         .record(1, 3, &[("x", 1, 3.0)]);
     let written = node.write(input).await;
@@ -117,7 +117,7 @@ async fn across_partitions_the_later_record_wins_whichever_arrives_first() {
                 let mut input = Input::empty();
                 for ((partition, recorded), value) in order {
                     input = input
-                        .share(&own[partition], 0, 1)
+                        .range(&own[partition], 0, 1)
                         .record(0, recorded, &[("x", 1, value)]);
                     if !together {
                         node.write(input).await;
@@ -140,9 +140,9 @@ async fn across_partitions_the_later_record_wins_whichever_arrives_first() {
 async fn a_point_that_loses_is_neither_published_nor_in_its_commit() {
     let mut node = Node::start().await;
     let (a, b) = (node.own(0).await, node.own(1).await);
-    node.write(Input::empty().share(&a, 0, 1).record(0, 9, &[("x", 1, 1.0)]))
+    node.write(Input::empty().range(&a, 0, 1).record(0, 9, &[("x", 1, 1.0)]))
         .await;
-    let loser = Input::empty().share(&b, 0, 1).record(0, 5, &[("x", 1, 2.0)]);
+    let loser = Input::empty().range(&b, 0, 1).record(0, 5, &[("x", 1, 2.0)]);
     let written = node.write(loser).await;
     assert_eq!(published(&written.stored), Vec::<String>::new());
     let commits = "select points, series_ids from commits where partition_id = 2";
@@ -153,17 +153,17 @@ async fn a_point_that_loses_is_neither_published_nor_in_its_commit() {
 async fn after_another_node_was_ahead_only_the_first_batch_falls_back() {
     let mut node = Node::start().await;
     let (a, b) = (node.own(0).await, node.own(1).await);
-    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &[("x", 1, 1.0)]))
+    node.write(Input::empty().range(&a, 0, 1).record(0, 1, &[("x", 1, 1.0)]))
         .await;
     let mut other = node.another_writer().await;
     let ahead = Input::empty()
-        .share(&b, 0, 1)
+        .range(&b, 0, 1)
         .record(0, 2, &[("x", 2, 2.0), ("x", 9, 2.0)]);
     other.write(ahead.batch()).await.unwrap();
     for offset in 1..4 {
         let seconds = [("x", offset + 1, 3.0), ("x", offset + 7, 3.0)];
         let behind = Input::empty()
-            .share(&a, offset, offset + 1)
+            .range(&a, offset, offset + 1)
             .record(offset, 3, &seconds);
         node.write(behind).await;
     }
@@ -185,7 +185,7 @@ async fn series_deleted_under_a_connected_writer_come_back_with_new_ids() {
     let mut node = Node::start().await;
     let a = node.own(0).await;
     let both = [("x", 1, 1.0), ("y", 1, 1.0)];
-    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &both))
+    node.write(Input::empty().range(&a, 0, 1).record(0, 1, &both))
         .await;
     let all = crate::data::Viewer::operator().select(crate::data::Selector::default());
     let deleted = crate::store::admin::delete_series(&node.db.url, &all)
@@ -194,7 +194,7 @@ async fn series_deleted_under_a_connected_writer_come_back_with_new_ids() {
     assert_eq!((deleted.series, deleted.points), (2, 2));
     assert_eq!(node.points().await, Vec::<String>::new());
     let written = node
-        .write(Input::empty().share(&a, 1, 2).record(1, 2, &[("y", 1, 2.0)]))
+        .write(Input::empty().range(&a, 1, 2).record(1, 2, &[("y", 1, 2.0)]))
         .await;
     assert_eq!(node.points().await, ["y 1 2 1 1"]);
     assert_eq!(
@@ -214,7 +214,7 @@ async fn times_at_both_ends_of_the_calendar_have_their_partitions() {
     .await;
     let a = node.own(0).await;
     let input = Input::empty()
-        .share(&a, 0, 1)
+        .range(&a, 0, 1)
         .record(0, 1, &[("x", 0, 1.0), ("x", 1, 2.0)]);
     let mut batch = input.batch();
     batch.points[0].ts = Micros::FIRST;
@@ -227,7 +227,7 @@ async fn times_at_both_ends_of_the_calendar_have_their_partitions() {
     assert_eq!(times, ["0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"]);
     // The bounds are read back as they were written.
     node.reconnect().await;
-    let again = Input::empty().share(&a, 1, 2).record(1, 1, &[("x", 0, 3.0)]);
+    let again = Input::empty().range(&a, 1, 2).record(1, 1, &[("x", 0, 3.0)]);
     let mut batch = again.batch();
     batch.points[0].ts = Micros::LAST;
     node.writer.write(batch).await.unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::data::stored::Range;
-use crate::data::{Batch, Micros, Reason, Rejected, Share, Stored, StoredPoint, StoredSeries, headers};
+use crate::data::{Batch, Micros, OffsetRange, Reason, Rejected, Stored, StoredPoint, StoredSeries, headers};
 use crate::store::part::Part;
 use crate::store::rows::Row;
 use crate::store::upsert::Won;
@@ -21,17 +21,17 @@ pub struct DeadRecord {
     pub blames_mapping: bool,
 }
 
-/// What became of a batch. Each range of its shares is in exactly one of the three lists.
+/// What became of a batch. Each of its offset ranges, or part of one, is in exactly one of the three lists.
 #[derive(Debug, Default)]
 pub struct Written {
     /// For the hub and the cache: the points that won.
     pub stored: Stored,
     /// Ranges whose offsets moved now.
-    pub committed: Vec<Share>,
+    pub committed: Vec<OffsetRange>,
     /// Ranges that an earlier attempt of ours had committed, its answer lost; not in `stored`.
-    pub already: Vec<Share>,
+    pub already: Vec<OffsetRange>,
     /// Ranges that belong to another owner by now; somebody else reads them again.
-    pub dropped: Vec<Share>,
+    pub dropped: Vec<OffsetRange>,
     /// One for each record that became a dead letter.
     pub dead_letters: Vec<DeadRecord>,
 }
@@ -48,7 +48,7 @@ impl Written {
     ) {
         let letter = |one: &&Rejected| {
             let record = &batch.raw.records[one.record as usize];
-            let of = &batch.raw.share(record).of;
+            let of = &batch.raw.range(record).of;
             DeadRecord {
                 stream: Arc::clone(&of.stream),
                 reason: one.reason,
@@ -59,13 +59,13 @@ impl Written {
         };
         self.dead_letters.extend(rejected.iter().map(letter));
         let first = self.committed.len();
-        self.committed.extend(moved.shares(batch));
+        self.committed.extend(moved.ranges(batch));
         self.stored
             .ranges
-            .extend(self.committed[first..].iter().map(|share| Range {
-                partition_id: share.of.partition_id,
-                from: share.from,
-                to: share.to,
+            .extend(self.committed[first..].iter().map(|range| Range {
+                partition_id: range.of.partition_id,
+                from: range.from,
+                to: range.to,
             }));
         publish(batch, rows, won, &mut self.stored);
         self.already.extend(moved.already);
@@ -95,16 +95,16 @@ fn publish(batch: &Batch, rows: &[Row], won: &[Won], stored: &mut Stored) {
     }
 }
 
-/// Counts one committed transaction; `seen` are the points of each share, losers included.
+/// Counts one committed transaction; `seen` are the points of each range, losers included.
 pub(super) fn count(metrics: &Metrics, batch: &Batch, seen: &[u64], rows: &[Row], won: &[Won]) {
     let mut counts = vec![[0_u64; 2]; seen.len()];
     for won in won {
-        counts[rows[won.row].share as usize][usize::from(won.replaced)] += 1;
+        counts[rows[won.row].range as usize][usize::from(won.replaced)] += 1;
     }
-    for (share, (seen, [stored, replaced])) in batch.raw.shares.iter().zip(seen.iter().zip(counts)) {
+    for (range, (seen, [stored, replaced])) in batch.raw.ranges.iter().zip(seen.iter().zip(counts)) {
         let lost = seen - stored - replaced;
         for (outcome, n) in [("stored", stored), ("replaced", replaced), ("lost", lost)] {
-            let labels = [("stream", &*share.of.stream), ("outcome", outcome)];
+            let labels = [("stream", &*range.of.stream), ("outcome", outcome)];
             metrics.add(&metrics.points, &labels, n);
         }
     }
@@ -117,7 +117,7 @@ pub(super) fn count(metrics: &Metrics, batch: &Batch, seen: &[u64], rows: &[Row]
 pub(super) fn time(metrics: &Metrics, batch: &Batch, part: &Part, moved: &Moved) {
     let committed = part.records.clone().filter(|at| moved.is_live(batch, *at as u32));
     let records = committed.map(|at| &batch.raw.records[at]);
-    let first_time = records.filter(|record| !batch.raw.share(record).of.redrive);
+    let first_time = records.filter(|record| !batch.raw.range(record).of.redrive);
     metrics
         .end_to_end
         .note(Micros::now(), first_time.map(|record| record.timestamp));

@@ -65,7 +65,7 @@ async fn of_several_nodes_one_drops_and_the_others_find_nothing_left() {
 async fn the_writer_goes_on_where_its_partition_was_dropped() {
     let mut node = Node::start().await;
     let a = node.own(0).await;
-    let write = Input::empty().share(&a, 0, 1).record(0, 0, &[("x", 0, 1.0)]);
+    let write = Input::empty().range(&a, 0, 1).record(0, 0, &[("x", 0, 1.0)]);
     node.write(write).await;
     let (config, metrics) = (RollupConfig::default(), Arc::clone(&node.metrics));
     let mut rollups = Refresher::connect(&node.db.url, config, metrics).await.unwrap();
@@ -75,7 +75,7 @@ async fn the_writer_goes_on_where_its_partition_was_dropped() {
     rollups.pass(day(10)).await.unwrap();
     assert_eq!(world.run(9).await, dropped(1, 0));
     for offset in 1..3 {
-        let again = Input::empty().share(&a, offset, offset + 1).record(
+        let again = Input::empty().range(&a, offset, offset + 1).record(
             offset,
             offset,
             &[("x", 60 * offset, 2.0), ("x", 9 * 86_400 + offset, 3.0)],

@@ -59,18 +59,18 @@ async fn play(actions: Vec<Action>) {
                 recorded,
                 points,
             } => {
-                let input = Input::empty().share(&own[0], next[0], next[0] + 1);
+                let input = Input::empty().range(&own[0], next[0], next[0] + 1);
                 node.write(input.record(next[0], recorded, &points)).await;
                 next[0] += 1;
             }
             Action::Write { recorded, points, .. } => {
-                let input = Input::empty().share(&own[1], next[1], next[1] + 1);
+                let input = Input::empty().range(&own[1], next[1], next[1] + 1);
                 let batch = input.record(next[1], recorded, &points).batch();
                 another.write(batch).await.unwrap();
                 next[1] += 1;
             }
             Action::Redrive(points) => {
-                let input = Input::empty().share(&redrive, next[2], next[2] + 1);
+                let input = Input::empty().range(&redrive, next[2], next[2] + 1);
                 let input = input.record(next[2], 0, &points).redriven(next[2], 1);
                 node.write(input).await;
                 next[2] += 1;

@@ -12,7 +12,7 @@ async fn a_day_of_points_a_second_of_ten_series_and_then_a_minute_more() {
         .into_iter()
         .flat_map(|site| [(site, 0, 1.0), (site, DAY - 1, 1.0), (site, DAY + 59, 1.0)])
         .collect();
-    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &edges))
+    node.write(Input::empty().range(&a, 0, 1).record(0, 1, &edges))
         .await;
     let fill = format!(
         "insert into points select id, 1, timestamptz '2026-01-01Z' + n * interval '1 s', random(), 0, now()

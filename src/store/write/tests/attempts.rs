@@ -8,7 +8,7 @@ use crate::store::testing::batches::{Input, Node, ranges};
 
 fn two_records(of: &Arc<Assigned>) -> Input {
     Input::empty()
-        .share(of, 0, 4)
+        .range(of, 0, 4)
         .record(1, 1, &[("x", 1, 1.0)])
         .record(3, 1, &[("x", 3, 3.0)])
 }
@@ -34,7 +34,7 @@ async fn a_batch_whose_commit_was_not_answered_is_found_committed() {
 async fn of_a_batch_that_was_committed_in_part_only_the_rest_is_written() {
     let mut node = Node::start().await;
     let a = node.own(0).await;
-    let half = Input::empty().share(&a, 0, 3).record(1, 1, &[("x", 1, 1.0)]);
+    let half = Input::empty().range(&a, 0, 3).record(1, 1, &[("x", 1, 1.0)]);
     node.write(half).await;
     node.reconnect().await;
     let rest = node.write(two_records(&a)).await;
@@ -53,7 +53,7 @@ async fn of_a_batch_that_was_committed_in_part_only_the_rest_is_written() {
 async fn dead_letters_of_an_unanswered_commit_are_not_counted_twice() {
     let mut node = Node::start().await;
     let a = node.own(0).await;
-    let bad = || Input::empty().share(&a, 0, 1).bad(0, "no");
+    let bad = || Input::empty().range(&a, 0, 1).bad(0, "no");
     assert_eq!(node.write(bad()).await.dead_letters.len(), 1);
     node.reconnect().await;
     assert_eq!(node.write(bad()).await.dead_letters.len(), 0);
@@ -66,9 +66,9 @@ async fn a_partition_with_another_owner_is_dropped_and_the_rest_is_kept() {
     let (a, b) = (node.own(0).await, node.own(1).await);
     node.own(0).await;
     let input = Input::empty()
-        .share(&b, 0, 1)
+        .range(&b, 0, 1)
         .record(0, 1, &[("x", 1, 1.0)])
-        .share(&a, 0, 2)
+        .range(&a, 0, 2)
         .record(0, 1, &[("x", 2, 2.0)])
         .bad(1, "no");
     let written = node.write(input).await;

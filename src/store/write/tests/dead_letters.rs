@@ -21,7 +21,7 @@ async fn beyond_the_quota_of_its_stream_or_of_all_a_letter_is_kept_without_its_p
         let mut node = with(of_a_stream, in_all).await;
         let a = node.own(0).await;
         let bad = |from, to| {
-            let input = Input::empty().share(&a, from, to);
+            let input = Input::empty().range(&a, from, to);
             (from..to).fold(input, |input, at| input.bad(at, "no"))
         };
         node.write(bad(0, 3)).await;

@@ -36,13 +36,13 @@ async fn each_sqlstate_says_whether_and_how_to_try_again() {
                 create or replace trigger refuse before insert on commits execute function refuse()"
             ))
             .await;
-        let input = Input::empty().share(&a, 0, 1).record(0, 1, &[("x", 1, 1.0)]);
+        let input = Input::empty().range(&a, 0, 1).record(0, 1, &[("x", 1, 1.0)]);
         let (_, error) = node.writer.write(input.batch()).await.expect_err("refused");
         assert_eq!(kind(&error), wanted, "{state}");
         node.reconnect().await;
     }
     node.db.run("drop trigger refuse on commits").await;
-    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &[("x", 1, 1.0)]))
+    node.write(Input::empty().range(&a, 0, 1).record(0, 1, &[("x", 1, 1.0)]))
         .await;
     assert_eq!(node.points().await, ["x 1 1 1 0"]);
 }
@@ -59,14 +59,14 @@ async fn after_a_stall_a_batch_is_written_in_parts_and_every_statement_counts_as
     // Thousands of new series are looked for in several statements.
     let many: Vec<String> = (0..3_500).map(|n| format!("s{n}")).collect();
     let points: Vec<(&str, i64, f64)> = many.iter().map(|site| (&**site, 1, 1.0)).collect();
-    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &points))
+    node.write(Input::empty().range(&a, 0, 1).record(0, 1, &points))
         .await;
     assert!(pace.steps() > 8, "{}", pace.steps());
 
     // Two stalls.
     pace.slower();
     pace.slower();
-    let input = Input::empty().share(&a, 1, 1_001);
+    let input = Input::empty().range(&a, 1, 1_001);
     let input = (1..1_001).fold(input, |input, at| input.record(at, 1, &[("x", at, 1.0)]));
     let before = pace.steps();
     let written = node.write(input).await;

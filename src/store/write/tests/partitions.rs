@@ -34,7 +34,7 @@ fn since(then: Micros, mut batch: Batch) -> Batch {
 async fn ten_years_of_daily_points_are_stored_in_partitions_of_a_month() {
     let mut node = Node::start().await;
     let a = node.own(0).await;
-    let input = Input::empty().share(&a, 0, 3_650);
+    let input = Input::empty().range(&a, 0, 3_650);
     let input = (0..3_650).fold(input, |input, n| input.record(n, 0, &[("x", -n * DAY, 1.0)]));
     let begun = Instant::now();
     let written = node
@@ -63,7 +63,7 @@ async fn a_wrong_clock_fills_dead_letters_and_not_the_catalogue() {
     let now = Micros::now();
     let input = || {
         let input = Input::empty()
-            .share(&a, 0, 6)
+            .range(&a, 0, 6)
             .record(0, 0, &wrong(0, -3))
             .record(1, 0, &wrong(1, -20))
             .record(2, 0, &wrong(2, 500))
@@ -108,7 +108,7 @@ async fn writers_do_not_wait_for_those_who_make_partitions_of_rollups() {
     node.db.run("begin").await;
     let locked = node.db.client.execute(LOCK, &[&locks::PARTITIONS, &rollup]).await;
     locked.expect("a free lock");
-    let write = node.write(Input::empty().share(&a, 0, 1).record(0, 1, &[("x", 1, 1.0)]));
+    let write = node.write(Input::empty().range(&a, 0, 1).record(0, 1, &[("x", 1, 1.0)]));
     tokio::time::timeout(Duration::from_secs(20), write)
         .await
         .expect("it does not wait");

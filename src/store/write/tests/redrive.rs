@@ -26,7 +26,7 @@ fn failing(input: Input, detail: &str) -> crate::data::Batch {
 async fn a_dead_letter_says_where_it_came_from_and_what_it_was() {
     let mut node = Node::start().await;
     let a = node.own(0).await;
-    node.write(Input::empty().share(&a, 0, 8).bad(7, "broken \0 text"))
+    node.write(Input::empty().range(&a, 0, 8).bad(7, "broken \0 text"))
         .await;
     let letter = r#"select stream, reason, detail, element, topic, topic_id, partition, "offset",
         convert_from(payload, 'utf8'), payload_size, payload_sha256 = sha256(payload), key, headers,
@@ -41,18 +41,18 @@ async fn a_dead_letter_says_where_it_came_from_and_what_it_was() {
 async fn a_redriven_point_fills_a_hole_and_never_replaces_another() {
     let mut node = Node::start().await;
     let (a, redrive) = (node.own(0).await, node.own_redrive().await);
-    node.write(Input::empty().share(&a, 0, 1).record(0, 1, &[("x", 1, 1.0)]))
+    node.write(Input::empty().range(&a, 0, 1).record(0, 1, &[("x", 1, 1.0)]))
         .await;
     let input = Input::empty()
-        .share(&redrive, 0, 1)
+        .range(&redrive, 0, 1)
         .record(0, 9, &[("x", 1, 9.0), ("x", 2, 9.0)]);
     let written = node.write(input).await;
     assert_eq!(node.points().await, ["x 1 1 1 0", "x 2 9 2 0"]);
     assert_eq!(published(&written.stored), ["x 2 9"]);
     let together = Input::empty()
-        .share(&redrive, 1, 2)
+        .range(&redrive, 1, 2)
         .record(1, 9, &[("x", 3, 9.0)])
-        .share(&a, 1, 2)
+        .range(&a, 1, 2)
         .record(1, 1, &[("x", 3, 3.0)]);
     node.write(together).await;
     assert_eq!(node.points().await[2], "x 3 3 1 1");
@@ -62,11 +62,11 @@ async fn a_redriven_point_fills_a_hole_and_never_replaces_another() {
 async fn a_redrive_that_is_stored_resolves_its_letter_once() {
     let mut node = Node::start().await;
     let (a, redrive) = (node.own(0).await, node.own_redrive().await);
-    node.write(Input::empty().share(&a, 0, 2).bad(0, "no").bad(1, "no"))
+    node.write(Input::empty().range(&a, 0, 2).bad(0, "no").bad(1, "no"))
         .await;
     let sent = |offset| {
         Input::empty()
-            .share(&redrive, offset, offset + 1)
+            .range(&redrive, offset, offset + 1)
             .record(offset, 1, &[("x", 1, 1.0)])
             .redriven(1, 2)
     };
@@ -81,7 +81,7 @@ async fn a_redrive_that_is_stored_resolves_its_letter_once() {
     node.writer
         .write(failing(
             Input::empty()
-                .share(&redrive, 2, 3)
+                .range(&redrive, 2, 3)
                 .record(2, 1, &[])
                 .redriven(1, 3),
             "late",
@@ -97,10 +97,10 @@ async fn a_redrive_that_is_stored_resolves_its_letter_once() {
 async fn a_redrive_that_fails_counts_its_attempt_once_also_when_sent_twice() {
     let mut node = Node::start().await;
     let (a, redrive) = (node.own(0).await, node.own_redrive().await);
-    node.write(Input::empty().share(&a, 0, 1).bad(0, "no")).await;
+    node.write(Input::empty().range(&a, 0, 1).bad(0, "no")).await;
     for (offset, detail) in [(0, "still \0 wrong"), (1, "sent twice")] {
         let sent = Input::empty()
-            .share(&redrive, offset, offset + 1)
+            .range(&redrive, offset, offset + 1)
             .record(offset, 1, &[])
             .redriven(1, 2);
         node.writer.write(failing(sent, detail)).await.unwrap();
@@ -116,8 +116,8 @@ async fn of_two_attempts_in_one_batch_the_higher_counts() {
     for attempts in [[2, 3], [3, 2]] {
         let mut node = Node::start().await;
         let (a, redrive) = (node.own(0).await, node.own_redrive().await);
-        node.write(Input::empty().share(&a, 0, 1).bad(0, "no")).await;
-        let mut input = Input::empty().share(&redrive, 0, 2);
+        node.write(Input::empty().range(&a, 0, 1).bad(0, "no")).await;
+        let mut input = Input::empty().range(&redrive, 0, 2);
         for (offset, attempt) in (0..).zip(attempts) {
             input = input
                 .bad(offset, &format!("attempt {attempt}"))
@@ -132,10 +132,10 @@ async fn of_two_attempts_in_one_batch_the_higher_counts() {
 async fn a_letter_of_another_stream_is_neither_resolved_nor_failed_again() {
     let mut node = Node::start().await;
     let (a, redrive) = (node.own(0).await, node.own_redrive().await);
-    node.write(Input::empty().share(&a, 0, 1).bad(0, "no")).await;
+    node.write(Input::empty().range(&a, 0, 1).bad(0, "no")).await;
     node.db.run("update dead_letters set stream = 'other'").await;
     let input = Input::empty()
-        .share(&redrive, 0, 2)
+        .range(&redrive, 0, 2)
         .record(0, 1, &[("x", 1, 1.0)])
         .redriven(1, 2)
         .bad(1, "its own")

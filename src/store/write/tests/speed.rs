@@ -25,7 +25,7 @@ async fn rows_per_second_of_batches_of_ten_thousand() {
         })
         .collect();
     let batch = |n: i64| {
-        let mut input = Input::empty().share(&of, n * RECORDS, (n + 1) * RECORDS);
+        let mut input = Input::empty().range(&of, n * RECORDS, (n + 1) * RECORDS);
         for record in 0..RECORDS {
             let at = (n * RECORDS + record) / SERIES;
             input = input.record(n * RECORDS + record, at, &[("", at, 20.5)]);

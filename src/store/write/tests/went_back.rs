@@ -9,7 +9,7 @@ use crate::store::{Held, WriteError};
 
 /// One record at each of these offsets, and one dead letter.
 fn records(of: &Arc<Assigned>, from: i64, to: i64) -> Input {
-    let input = Input::empty().share(of, from, to);
+    let input = Input::empty().range(of, from, to);
     (from..to).fold(input, |input, at| match at {
         3 => input.bad(at, "no"),
         _ => input.record(at, 1, &[("x", at, at as f64)]),
