@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use crate::data::{Claim, Claimed, Place};
+use crate::data::{Claim, Claimed, TopicPartition};
 use crate::sources::{Ledger, LedgerError};
 use crate::store::WriteError;
 use crate::store::connect::DatabaseUrl;
@@ -77,16 +77,16 @@ fn into_ledger_error(error: WriteError) -> LedgerError {
 }
 
 impl Ledger for PostgresLedger {
-    fn claim(&mut self, place: Place<'_>) -> Result<Claim, LedgerError> {
-        self.ask(async |ledger| ledger.claim(place).await)
+    fn claim(&mut self, of: TopicPartition<'_>) -> Result<Claim, LedgerError> {
+        self.ask(async |ledger| ledger.claim(of).await)
     }
 
-    fn begin_topic(&mut self, place: Place<'_>, first: &[(i32, i64)]) -> Result<(), LedgerError> {
-        self.ask(async |ledger| ledger.begin_topic(place, first).await)
+    fn begin_topic(&mut self, of: TopicPartition<'_>, first: &[(i32, i64)]) -> Result<(), LedgerError> {
+        self.ask(async |ledger| ledger.begin_topic(of, first).await)
     }
 
-    fn begin_epoch(&mut self, place: Place<'_>, next_offset: i64) -> Result<Claimed, LedgerError> {
-        self.ask(async |ledger| ledger.begin_epoch(place, next_offset).await)
+    fn begin_epoch(&mut self, of: TopicPartition<'_>, next_offset: i64) -> Result<Claimed, LedgerError> {
+        self.ask(async |ledger| ledger.begin_epoch(of, next_offset).await)
     }
 
     fn record_gap(&mut self, claimed: Claimed, to: i64) -> Result<(), LedgerError> {

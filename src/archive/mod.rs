@@ -5,6 +5,7 @@
 //! next run writes the same file again. Files are never deleted here.
 
 mod digest;
+mod error;
 mod file;
 mod schedule;
 mod target;
@@ -14,31 +15,14 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 use crate::data::Day;
-use crate::store::archive::{Archived, DayError, Restore, Snapshot, record};
+use crate::store::archive::{Archived, Restore, Snapshot, record};
 use crate::store::connect::DatabaseUrl;
 
 use digest::Digest;
 
+pub use error::ArchiveError;
 pub use schedule::Schedule;
 pub use target::{BadTarget, S3, Target};
-
-#[derive(Debug, thiserror::Error)]
-pub enum ArchiveError {
-    #[error(transparent)]
-    Store(#[from] DayError),
-    #[error("the archive: {0}")]
-    Object(#[from] object_store::Error),
-    #[error("the archive's file: {0}")]
-    Parquet(#[from] parquet::errors::ParquetError),
-    #[error(transparent)]
-    Target(#[from] BadTarget),
-    #[error("{url} does not contain what was written: {found} instead of {expected}")]
-    Differs {
-        url: String,
-        found: String,
-        expected: String,
-    },
-}
 
 /// Writes a day, reads it back and records it; `None` where it is not due. `progress` is told the
 /// rows of each page.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-use super::{Epoch, Latest, Lookup, Verdict, judge, newest};
+use super::latest::{Epoch, Latest, Lookup, Verdict, judge, newest};
 use crate::data::{SeriesId, Stored};
 
 #[derive(Debug)]

@@ -12,6 +12,7 @@
 //! only Postgres knows which won (by the Kafka record's time), so the entry is forgotten.
 
 mod bus;
+mod latest;
 mod link;
 mod local;
 mod redis;
@@ -22,33 +23,11 @@ mod wire;
 use std::sync::Arc;
 
 pub use bus::{Bus, BusEvent};
+pub use latest::{Epoch, Latest, Lookup};
 pub use link::{CacheError, RedisConfig, check_url};
 
-use crate::data::{Matched, Micros, PartitionId, SeriesId, Stored};
+use crate::data::{Matched, SeriesId, Stored};
 use crate::telemetry::{Metrics, Status};
-
-/// The newest point of one series.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Latest {
-    pub series: SeriesId,
-    pub ts: Micros,
-    pub value: f64,
-    pub partition_id: PartitionId,
-    pub offset: i64,
-}
-
-/// What the cache knew; `missing` has to be read from Postgres and offered to
-/// [`LatestCache::put_back`] together with `epoch`.
-#[derive(Clone, Debug, Default)]
-pub struct Lookup {
-    pub found: Vec<Latest>,
-    pub missing: Vec<SeriesId>,
-    pub epoch: Epoch,
-}
-
-/// The epoch a lookup belongs to; empty when the cache could not be asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Epoch(String);
 
 /// Cheap to clone; all clones are one cache.
 #[derive(Clone, Debug)]
@@ -109,60 +88,5 @@ impl LatestCache {
             Kind::Local(cache) => cache.invalidate(),
             Kind::Redis(cache) => cache.invalidate(),
         }
-    }
-}
-
-/// The newest point of each series in the batch, so that a batch of thousands is a few entries.
-fn newest(stored: &Stored) -> Vec<Latest> {
-    let mut newest: Vec<Option<Latest>> = vec![None; stored.series.len()];
-    // Two partitions in one batch that tie: both have to reach the cache, which knows what to do.
-    let mut ties = Vec::new();
-    for point in &stored.points {
-        let Some(series) = stored.series.get(point.series as usize) else {
-            continue;
-        };
-        let new = Latest {
-            series: series.id,
-            ts: point.ts,
-            value: point.value,
-            partition_id: point.partition_id,
-            offset: point.offset,
-        };
-        let slot = &mut newest[point.series as usize];
-        match slot.as_ref().map_or(Verdict::Newer, |old| judge(old, &new)) {
-            Verdict::Newer => *slot = Some(new),
-            Verdict::Older => {}
-            Verdict::Unclear => ties.push(new),
-        }
-    }
-    let mut all: Vec<_> = newest.into_iter().flatten().collect();
-    all.append(&mut ties);
-    all
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Newer,
-    Older,
-    /// Same time, other partition: ask Postgres.
-    Unclear,
-}
-
-/// What `new` is to `old`. `merge.lua` says the same.
-fn judge(old: &Latest, new: &Latest) -> Verdict {
-    if new.ts != old.ts {
-        return if new.ts > old.ts {
-            Verdict::Newer
-        } else {
-            Verdict::Older
-        };
-    }
-    if new.partition_id != old.partition_id {
-        return Verdict::Unclear;
-    }
-    if new.offset >= old.offset {
-        Verdict::Newer
-    } else {
-        Verdict::Older
     }
 }

@@ -14,8 +14,8 @@ use redis::{Client, Pipeline, RedisError, Script, Value};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::latest::{Epoch, Latest, Lookup, newest};
 use super::link::{Backoff, CacheError, Names, RedisConfig, brief, connect, random};
-use super::{Epoch, Latest, Lookup, newest};
 use crate::data::installation::Purpose;
 use crate::data::{Installation, Micros, SeriesId, Stored};
 use crate::telemetry::{Metrics, Status};

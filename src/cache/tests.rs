@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::data::stored::Range;
-use crate::data::{Installation, Series, StoredPoint, StoredSeries};
+use crate::data::{Installation, Micros, PartitionId, Series, StoredPoint, StoredSeries};
 
 mod strangers;
 

@@ -5,7 +5,7 @@ use super::stored::PartitionId;
 
 /// A partition as Kafka names it, under the topic id of the moment, with the stream it belongs to.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct TopicPartition<'a> {
     pub stream: &'a str,
     pub topic: &'a str,
     pub partition: i32,

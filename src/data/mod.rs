@@ -31,7 +31,7 @@ pub use aggregate::Aggregate;
 pub use batch::{Assigned, Batch, Header, LeaderEpoch, OffsetRange, Point, RawBatch, RawRecord};
 pub use bucket::{Bucket, Step};
 pub use budget::{Budget, Reserved};
-pub use claim::{Claim, Claimed, Place};
+pub use claim::{Claim, Claimed, TopicPartition};
 pub use client::ClientKey;
 pub use columns::Columns;
 pub use credits::{Credits, Held, Permit};

@@ -6,26 +6,15 @@
 
 mod columnar;
 mod csv;
+mod encode;
 mod json;
 mod ndjson;
 #[cfg(test)]
 mod tests;
 mod text;
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-
+pub use encode::{Block, Encode, EncodeError};
 pub use text::TimeText;
-
-use crate::data::{Columns, Series};
-
-/// Rows of one series, ascending in time. The next block may continue the same series.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Block {
-    pub series: Arc<Series>,
-    pub line: Columns,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -34,24 +23,6 @@ pub enum Format {
     Csv,
     Arrow,
     Parquet,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot encode: {0}")]
-pub struct EncodeError(String);
-
-pub trait Encode: Send {
-    /// The next bytes, perhaps none; a header comes with the first ones.
-    ///
-    /// # Errors
-    /// When the format's library fails; the output so far is then invalid.
-    fn encode(&mut self, blocks: &[Block]) -> Result<Bytes, EncodeError>;
-
-    /// The last bytes.
-    ///
-    /// # Errors
-    /// As [`encode`](Self::encode).
-    fn finish(&mut self) -> Result<Bytes, EncodeError>;
 }
 
 impl Format {

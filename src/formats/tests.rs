@@ -6,12 +6,13 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 use arrow_ipc::reader::StreamReader;
+use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::data::Micros;
+use crate::data::{Columns, Micros, Series};
 
 /// (key, labels as JSON, time, values)
 type Row = (String, String, i64, Vec<Option<f64>>);

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::ladder;
 use super::question::{BadQuestion, CalendarUnit, Step};
+use super::round_widths;
 use crate::data::{self, Grid, Micros};
 
 /// The most buckets of one question whose bounds must be known.
@@ -45,7 +45,7 @@ impl Step {
             let count = count.ok().filter(|count| (1..=longest).contains(count));
             let count = count.ok_or_else(|| bad("must be at least 1 and at most 100 years"))?;
             let is_even = unit == CalendarUnit::Day && zone == TimeZone::UTC;
-            return match ladder::step(i64::from(count) * DAY).filter(|_| is_even) {
+            return match round_widths::step(i64::from(count) * DAY).filter(|_| is_even) {
                 Some(even) => Ok(Self::Even(even)),
                 None => Ok(Self::Calendar { unit, count, zone }),
             };
@@ -70,7 +70,7 @@ impl Step {
     pub fn grid(&self, from: Micros, to: Micros) -> Result<Grid, BadQuestion> {
         match self {
             Self::Even(step) => Ok(Grid::Even(*step)),
-            Self::Fit(most) => ladder::fit(from, to, *most)
+            Self::Fit(most) => round_widths::fit(from, to, *most)
                 .map(Grid::Even)
                 .ok_or_else(|| BadQuestion("the span is too long for so few points".to_owned())),
             Self::Calendar { unit, count, zone } => {

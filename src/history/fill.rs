@@ -84,10 +84,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::history::ladder;
+    use crate::history::round_widths;
 
     fn grid() -> Grid {
-        Grid::Even(ladder::step(10).unwrap())
+        Grid::Even(round_widths::step(10).unwrap())
     }
 
     fn line(points: &[(i64, Option<f64>)]) -> Columns {

@@ -2,9 +2,10 @@
 //! aggregates read, then grouped, filled and thinned. GraphQL and HTTP ask alike.
 
 pub mod promql;
+mod error;
 mod question;
 mod calendar;
-mod ladder;
+mod round_widths;
 mod group;
 mod fill;
 pub mod thin;
@@ -13,35 +14,13 @@ mod tests;
 
 use std::collections::HashMap;
 
+pub use error::HistoryError;
 pub use question::{
     Across, Answer, AnswerLine, BadQuestion, CalendarUnit, Fill, Group, Question, Step, Subject, What,
 };
 
-use crate::data::{Code, Columns, Grid, Matched, Micros, Problem, SeriesId};
+use crate::data::{Columns, Grid, Matched, Micros, SeriesId};
 use crate::store::read::{ReadError, Reader};
-
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum HistoryError {
-    #[error(transparent)]
-    Bad(#[from] BadQuestion),
-    #[error(transparent)]
-    Read(#[from] ReadError),
-}
-
-impl From<HistoryError> for Problem {
-    fn from(error: HistoryError) -> Self {
-        match error {
-            HistoryError::Bad(bad) => bad.into(),
-            HistoryError::Read(error) => error.into(),
-        }
-    }
-}
-
-impl From<BadQuestion> for Problem {
-    fn from(bad: BadQuestion) -> Self {
-        Self::new(Code::BadUserInput, bad.to_string())
-    }
-}
 
 /// The whole answer, or an error; never a cut one. One statement for the series, and one for the
 /// points of all of them, except where they are thinned.

@@ -17,7 +17,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use self::queue::Queue;
 use super::delivery::Delivery;
 use crate::data::Positions;
-use crate::telemetry::delivered::{Counted, Counts, Delivered, Place};
+use crate::telemetry::delivered::{Counted, Counts, Delivered, Registration};
 
 mod conflated;
 mod options;
@@ -37,7 +37,7 @@ pub struct Receiver {
     shared: Arc<Shared>,
     pace: Option<Pace>,
     /// Left after `drop` has settled the counts.
-    _place: Place,
+    _registration: Registration,
 }
 
 /// At most one delivery in this time.
@@ -79,7 +79,7 @@ pub fn outbox(options: Options, delivered: &Delivered) -> (Sender, Receiver) {
     });
     let receiver = Receiver {
         pace,
-        _place: delivered.join(Arc::clone(&shared) as Arc<dyn Counted>),
+        _registration: delivered.join(Arc::clone(&shared) as Arc<dyn Counted>),
         shared: Arc::clone(&shared),
     };
     (Sender(shared), receiver)

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Claim, Claimed, Micros, Place, RawBatch};
+use crate::data::{Claim, Claimed, Micros, RawBatch, TopicPartition};
 
 pub mod broker;
 pub mod properties;
@@ -123,14 +123,14 @@ pub enum LedgerError {
 /// partitions, so each call should answer or fail within seconds.
 pub trait Ledger: Send {
     /// Takes the partition over: its previous owner can no longer commit.
-    fn claim(&mut self, place: Place<'_>) -> Result<Claim, LedgerError>;
+    fn claim(&mut self, of: TopicPartition<'_>) -> Result<Claim, LedgerError>;
 
     /// Sets where each partition (number, offset) of a topic begins that was never claimed; where
     /// another node was first, what it set holds.
-    fn begin_topic(&mut self, place: Place<'_>, first: &[(i32, i64)]) -> Result<(), LedgerError>;
+    fn begin_topic(&mut self, of: TopicPartition<'_>, first: &[(i32, i64)]) -> Result<(), LedgerError>;
 
     /// Begins a new epoch of the partition at `next_offset`, owned by this node.
-    fn begin_epoch(&mut self, place: Place<'_>, next_offset: i64) -> Result<Claimed, LedgerError>;
+    fn begin_epoch(&mut self, of: TopicPartition<'_>, next_offset: i64) -> Result<Claimed, LedgerError>;
 
     /// Writes down that `claimed.next_offset..to` is gone and moves the epoch's next offset to `to`.
     fn record_gap(&mut self, claimed: Claimed, to: i64) -> Result<(), LedgerError>;

@@ -87,7 +87,7 @@ impl Poller {
     /// These ranges are in Postgres: shown at once, and reported to Kafka within a second or so.
     pub fn committed(&self, ranges: Vec<OffsetRange>) {
         self.status.update(|snapshot| {
-            for share in &shares {
+            for range in &ranges {
                 let key = (range.of.topic.to_string(), range.of.partition);
                 if let Some(shown) = snapshot.partitions.get_mut(&key)
                     && shown.partition_id == range.of.partition_id
@@ -99,12 +99,12 @@ impl Poller {
             }
         });
         if let Some(throttle) = self.broker.throttle() {
-            for share in &shares {
+            for range in &ranges {
                 throttle.committed(&range.of.topic, range.of.partition, range.to);
             }
         }
         self.control.ask(|requests| {
-            for share in shares {
+            for range in ranges {
                 let key = (Arc::clone(&range.of.topic), range.of.partition);
                 requests.committed.insert(key, range);
             }

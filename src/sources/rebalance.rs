@@ -24,7 +24,7 @@ use super::native::Description;
 use super::offsets::{self, Verdict, Watermarks, places};
 use super::subscribed::{Subscribed, subscriptions};
 use super::{Failure, Ledger, OnOffsetLost, StreamSource, native};
-use crate::data::{Assigned, Claim, Claimed, LeaderEpoch, Place};
+use crate::data::{Assigned, Claim, Claimed, LeaderEpoch, TopicPartition};
 use crate::telemetry::status::PartitionStatus;
 use crate::telemetry::{Metrics, Status};
 
@@ -213,23 +213,18 @@ impl Context {
         found: &Description,
         marks: Watermarks,
     ) -> Result<Option<Owned>, Failure> {
-        let place = topic.place(partition, &found.id);
+        let of = topic.topic_partition(partition, &found.id);
         let mut ledger = self.ledger.lock();
-        let mut claim = ledger.claim(place)?;
+        let mut claim = ledger.claim(of)?;
         if claim == Claim::New {
-            let first = offsets::first_offsets(
-                consumer,
-                place.topic,
-                found.partitions,
-                topic.start,
-                self.embedded,
-            );
-            ledger.begin_topic(place, &first.map_err(Failure::retry)?)?;
-            claim = ledger.claim(place)?;
+            let first =
+                offsets::first_offsets(consumer, of.topic, found.partitions, topic.start, self.embedded);
+            ledger.begin_topic(of, &first.map_err(Failure::retry)?)?;
+            claim = ledger.claim(of)?;
         }
         let mut claimed = match claim {
             Claim::Resumed(claimed) => claimed,
-            Claim::Unread | Claim::New => ledger.begin_epoch(place, 0)?,
+            Claim::Unread | Claim::New => ledger.begin_epoch(of, 0)?,
         };
         // Of a record that Kafka has dropped since it cannot tell any more.
         let known = |claimed: Claimed| claimed.leader_epoch.filter(|at| at.offset > marks.low);
@@ -241,21 +236,21 @@ impl Context {
             (Verdict::AboveHigh, _) if is_asked => {}
             (_, OnOffsetLost::Stop) => trouble = Some(marks.lost(claimed.next_offset)),
             (Verdict::BelowLow, OnOffsetLost::Jump) => {
-                warn_of_jump(place, claimed, marks.low);
+                warn_of_jump(of, claimed, marks.low);
                 ledger.record_gap(claimed, marks.low)?;
                 claimed.next_offset = marks.low;
             }
             (Verdict::AboveHigh, OnOffsetLost::Jump) => {
-                warn_of_jump(place, claimed, marks.high);
+                warn_of_jump(of, claimed, marks.high);
                 let before = claimed;
-                claimed = ledger.begin_epoch(place, marks.high)?;
+                claimed = ledger.begin_epoch(of, marks.high)?;
                 ledger.record_lost_end(before, marks.high)?;
             }
         }
         drop(ledger);
-        self.show(place, claimed, marks, trouble.clone());
+        self.show(of, claimed, marks, trouble.clone());
         if let Some(why) = trouble {
-            tracing::error!(topic = place.topic, partition, "partition stopped: {why}");
+            tracing::error!(topic = of.topic, partition, "partition stopped: {why}");
             return Ok(None);
         }
         Ok(Some(Owned {
@@ -274,19 +269,19 @@ impl Context {
         }))
     }
 
-    fn show(&self, place: Place<'_>, claimed: Claimed, marks: Watermarks, trouble: Option<String>) {
+    fn show(&self, of: TopicPartition<'_>, claimed: Claimed, marks: Watermarks, trouble: Option<String>) {
         let status = PartitionStatus {
-            stream: place.stream.to_owned(),
+            stream: of.stream.to_owned(),
             partition_id: claimed.partition_id,
             owner_epoch: claimed.owner_epoch,
             next_offset: claimed.next_offset,
             end_offset: marks.high,
             trouble,
         };
-        let key = (place.topic.to_owned(), place.partition);
+        let key = (of.topic.to_owned(), of.partition);
         self.status.update(|s| s.partitions.insert(key, status));
         let lag = (marks.high - claimed.next_offset).max(0);
-        self.metrics.set_lag(place.topic, place.partition, lag);
+        self.metrics.set_lag(of.topic, of.partition, lag);
     }
 }
 
@@ -367,10 +362,10 @@ fn with_offsets(owned: &[Owned]) -> KafkaResult<TopicPartitionList> {
     Ok(list)
 }
 
-fn warn_of_jump(place: Place<'_>, claimed: Claimed, to: i64) {
+fn warn_of_jump(of: TopicPartition<'_>, claimed: Claimed, to: i64) {
     tracing::warn!(
-        topic = place.topic,
-        partition = place.partition,
+        topic = of.topic,
+        partition = of.partition,
         from = claimed.next_offset,
         to,
         "OFFSET_LOST: skipping to the first offset that Kafka has"

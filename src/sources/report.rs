@@ -67,7 +67,7 @@ impl<'c> Report<'c> {
 
     /// Notes what of the partitions that are still ours is committed.
     pub fn committed(&mut self, ranges: impl Iterator<Item = OffsetRange>) {
-        for share in shares {
+        for range in ranges {
             let ours = self.owned.iter_mut().find(|of| of.assigned == range.of);
             let Some(owned) = ours else {
                 continue;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{OnOffsetLost, Start, StreamSource};
-use crate::data::Place;
+use crate::data::TopicPartition;
 
 /// How one topic is read.
 #[derive(Clone, Debug)]
@@ -16,8 +16,8 @@ pub(super) struct Subscribed {
 }
 
 impl Subscribed {
-    pub fn place<'a>(&'a self, partition: i32, topic_id: &'a str) -> Place<'a> {
-        Place {
+    pub fn topic_partition<'a>(&'a self, partition: i32, topic_id: &'a str) -> TopicPartition<'a> {
+        TopicPartition {
             stream: &self.stream,
             topic: &self.topic,
             partition,

@@ -12,13 +12,15 @@ use tokio_postgres::{Client, GenericClient, Row};
 use crate::data::{Day, Micros, PartitionId, Series};
 
 use super::connect::{DatabaseUrl, connect};
-use super::error::ConnectError;
-use super::error::{WriteError, describe};
+use super::error::{ConnectError, WriteError, describe};
 use super::locks;
 use super::timestamp::Timestamp;
 
 mod restore;
 mod snapshot;
+
+/// How long a restore waits: longer than a pass of the rollups takes, or retention.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub use restore::Restore;
 pub use snapshot::Snapshot;
@@ -29,7 +31,7 @@ pub enum DayError {
     Connect(#[from] ConnectError),
     #[error("postgres: {}", describe(.0))]
     Postgres(#[from] tokio_postgres::Error),
-    #[error("rollups or retention have been running for {} s; try again later", restore::PATIENCE.as_secs())]
+    #[error("rollups or retention have been running for {} s; try again later", PATIENCE.as_secs())]
     Busy,
     #[error("cannot create a time partition: {0}")]
     Partition(#[from] WriteError),

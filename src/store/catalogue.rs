@@ -184,7 +184,7 @@ impl Catalogue {
             if rejects.contains_key(&record) {
                 continue;
             }
-            let stream = &batch.raw.share(&batch.raw.records[record as usize]).of.stream;
+            let stream = &batch.raw.range(&batch.raw.records[record as usize]).of.stream;
             let fresh: BTreeSet<u32> = points
                 .iter()
                 .map(|point| point.series)
@@ -230,9 +230,9 @@ impl Catalogue {
             .query(INSERT, &[&keys, &metrics, &labels, &streams])
             .await?;
         for stream in created.iter().map(|row| row.get::<_, &str>(0)) {
-            let share = batch.raw.shares.iter().find(|share| &*share.of.stream == stream);
-            if let Some(share) = share {
-                *self.per_stream.entry(Arc::clone(&share.of.stream)).or_default() += 1;
+            let range = batch.raw.ranges.iter().find(|range| &*range.of.stream == stream);
+            if let Some(range) = range {
+                *self.per_stream.entry(Arc::clone(&range.of.stream)).or_default() += 1;
             }
         }
         pace.step();

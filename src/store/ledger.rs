@@ -9,13 +9,13 @@ use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Transaction};
 
-use crate::data::{Claim, Claimed, LeaderEpoch, PartitionId, Place};
+use crate::data::{Claim, Claimed, LeaderEpoch, PartitionId, TopicPartition};
 
 use super::connect::{DatabaseUrl, connect};
 use super::error::WriteError;
 use super::locks;
 
-// One place at a time, until the end of the transaction: between looking at the current epoch and
+// One partition at a time, until the end of the transaction: between looking at the current epoch and
 // raising its owner or beginning the next, no other node does either.
 const LOCK: &str = "select pg_advisory_xact_lock(hashtext($1), $2)";
 
@@ -68,11 +68,11 @@ const ALL: i32 = -1;
 #[derive(Debug)]
 pub struct Ledger {
     client: Client,
-    /// The epoch each place had when we looked last; 0 when it had none.
+    /// The epoch each partition had when we looked last; 0 when it had none.
     seen: HashMap<(String, i32), i32>,
 }
 
-/// The latest epoch of a place.
+/// The latest epoch of a partition.
 struct Current {
     partition_id: PartitionId,
     epoch: i32,
@@ -103,37 +103,41 @@ impl Ledger {
         Ok(self.client.batch_execute("select 1").await?)
     }
 
-    /// Takes the place over where it is, if it is still the topic that was read before.
-    pub async fn claim(&mut self, place: Place<'_>) -> Result<Claim, WriteError> {
+    /// Takes the partition over where it is, if it is still the topic that was read before.
+    pub async fn claim(&mut self, of: TopicPartition<'_>) -> Result<Claim, WriteError> {
         let transaction = self.client.transaction().await?;
-        let current = current(&transaction, place).await?;
+        let current = current(&transaction, of).await?;
         let (claim, epoch) = match &current {
-            None if is_known(&transaction, place.topic).await? => (Claim::Unread, 0),
+            None if is_known(&transaction, of.topic).await? => (Claim::Unread, 0),
             None => (Claim::New, 0),
-            Some(current) if current.topic_id != place.topic_id => (Claim::Unread, current.epoch),
+            Some(current) if current.topic_id != of.topic_id => (Claim::Unread, current.epoch),
             Some(current) => {
-                let claimed = raise(&transaction, place, current).await?;
+                let claimed = raise(&transaction, of, current).await?;
                 (Claim::Resumed(claimed), current.epoch)
             }
         };
         transaction.commit().await?;
-        self.saw(place, epoch);
+        self.saw(of, epoch);
         Ok(claim)
     }
 
     /// Sets where each partition of a topic begins of which nothing was ever claimed. Where another node
     /// was first, what it set holds.
-    pub async fn begin_topic(&mut self, place: Place<'_>, first: &[(i32, i64)]) -> Result<(), WriteError> {
+    pub async fn begin_topic(
+        &mut self,
+        of: TopicPartition<'_>,
+        first: &[(i32, i64)],
+    ) -> Result<(), WriteError> {
         let (partitions, offsets): (Vec<i32>, Vec<i64>) = first.iter().copied().unzip();
         let transaction = self.client.transaction().await?;
-        transaction.execute(LOCK, &[&place.topic, &ALL]).await?;
-        if !is_known(&transaction, place.topic).await? {
-            let Place {
+        transaction.execute(LOCK, &[&of.topic, &ALL]).await?;
+        if !is_known(&transaction, of.topic).await? {
+            let TopicPartition {
                 stream,
                 topic,
                 topic_id,
                 ..
-            } = place;
+            } = of;
             transaction
                 .execute(BEGIN_TOPIC, &[&stream, &topic, &topic_id, &partitions, &offsets])
                 .await?;
@@ -144,20 +148,24 @@ impl Ledger {
     /// Begins a new epoch at `next_offset`, and fences writers of the previous one. Where another
     /// node was first since we looked (by [`claim`](Self::claim)), its epoch is the new one and is
     /// taken over as it is.
-    pub async fn begin_epoch(&mut self, place: Place<'_>, next_offset: i64) -> Result<Claimed, WriteError> {
-        let Place {
+    pub async fn begin_epoch(
+        &mut self,
+        of: TopicPartition<'_>,
+        next_offset: i64,
+    ) -> Result<Claimed, WriteError> {
+        let TopicPartition {
             stream,
             topic,
             partition,
             topic_id,
-        } = place;
+        } = of;
         let seen = self.seen.get(&(topic.to_owned(), partition)).copied();
         let transaction = self.client.transaction().await?;
-        let current = current(&transaction, place).await?;
+        let current = current(&transaction, of).await?;
         let last = current.as_ref().map_or(0, |current| current.epoch);
         let (claimed, epoch) = match &current {
             Some(current) if seen != Some(last) && current.topic_id == topic_id => {
-                (raise(&transaction, place, current).await?, last)
+                (raise(&transaction, of, current).await?, last)
             }
             Some(_) if seen != Some(last) => {
                 return Err(WriteError::Retry(format!(
@@ -177,7 +185,7 @@ impl Ledger {
             }
         };
         transaction.commit().await?;
-        self.saw(place, epoch);
+        self.saw(of, epoch);
         Ok(claimed)
     }
 
@@ -216,18 +224,19 @@ impl Ledger {
         Ok(())
     }
 
-    fn saw(&mut self, place: Place<'_>, epoch: i32) {
-        self.seen.insert((place.topic.to_owned(), place.partition), epoch);
+    fn saw(&mut self, of: TopicPartition<'_>, epoch: i32) {
+        self.seen.insert((of.topic.to_owned(), of.partition), epoch);
     }
 }
 
-/// Locks the place and looks.
-async fn current(transaction: &Transaction<'_>, place: Place<'_>) -> Result<Option<Current>, WriteError> {
-    transaction
-        .execute(LOCK, &[&place.topic, &place.partition])
-        .await?;
+/// Locks the partition and looks.
+async fn current(
+    transaction: &Transaction<'_>,
+    of: TopicPartition<'_>,
+) -> Result<Option<Current>, WriteError> {
+    transaction.execute(LOCK, &[&of.topic, &of.partition]).await?;
     let row = transaction
-        .query_opt(CURRENT, &[&place.topic, &place.partition])
+        .query_opt(CURRENT, &[&of.topic, &of.partition])
         .await?;
     Ok(row.map(|row| Current {
         partition_id: row.get(0),
@@ -242,11 +251,11 @@ async fn is_known(transaction: &Transaction<'_>, topic: &str) -> Result<bool, Wr
 
 async fn raise(
     transaction: &Transaction<'_>,
-    place: Place<'_>,
+    of: TopicPartition<'_>,
     current: &Current,
 ) -> Result<Claimed, WriteError> {
     let row = transaction
-        .query_one(RAISE, &[&current.partition_id, &place.stream])
+        .query_one(RAISE, &[&current.partition_id, &of.stream])
         .await?;
     let claimed = claimed(&row);
     transaction

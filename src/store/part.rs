@@ -67,7 +67,7 @@ impl Part {
                 .iter()
                 .any(|record| record.range as usize == range)
         };
-        for share in 0..first.len() {
+        for range in 0..first.len() {
             if second[range].is_some() && !has_first(range) {
                 second[range] = self.spans[range];
                 first[range] = None;

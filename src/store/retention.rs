@@ -7,18 +7,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio_postgres::Client;
-
 use crate::data::Micros;
 
-use super::error::WriteError;
 use super::level::Level;
-use super::timestamp::Timestamp;
 
 mod floors;
 mod sweep;
 #[cfg(test)]
 mod tests;
+
+pub(super) use sweep::run;
 
 /// How long each of [`Level::ALL`] is kept; `None`: forever. No level is kept longer than a coarser
 /// one.
@@ -68,35 +66,4 @@ impl Swept {
     pub const fn is_left_in_use(&self) -> bool {
         self.in_use
     }
-}
-
-/// Drops and deletes what is older than it need be at `now`. What could not be had without making
-/// others wait is left for the next run.
-pub(super) async fn run(
-    client: &mut Client,
-    keep: &Keep,
-    now: Micros,
-    swept: &mut Swept,
-) -> Result<Dropped, WriteError> {
-    (swept.now, swept.in_use) = (false, false);
-    let over = client
-        .execute("delete from restored where keep_until <= $1", &[&Timestamp(now)])
-        .await?;
-    let floors = floors::advance(client, keep, now).await?;
-    let has_moved = !floors.is_empty() && swept.floors.as_ref() != Some(&floors);
-    swept.now = over > 0 || has_moved;
-    if !swept.now {
-        return Ok(Dropped::default());
-    }
-    swept.floors = None;
-    let mut sweep = sweep::Sweep::new(client, &floors, keep.archive);
-    for level in Level::ALL {
-        sweep.level(level).await?;
-    }
-    let (dropped, left) = sweep.end();
-    swept.in_use = left == sweep::Left::InUse;
-    if left == sweep::Left::Nothing {
-        swept.floors = Some(floors);
-    }
-    Ok(dropped)
 }

@@ -48,19 +48,19 @@ struct Sums {
 
 /// The registration of a running subscription. Dropped when its counts are final.
 #[derive(Debug)]
-pub struct Place {
+pub struct Registration {
     delivered: Delivered,
     id: u64,
 }
 
 impl Delivered {
-    pub fn join(&self, subscription: Arc<dyn Counted>) -> Place {
+    pub fn join(&self, subscription: Arc<dyn Counted>) -> Registration {
         let mut sums = self.0.lock();
         let id = sums.next_id;
         sums.next_id += 1;
         sums.running.insert(id, subscription);
         let delivered = self.clone();
-        Place { delivered, id }
+        Registration { delivered, id }
     }
 
     /// Over all subscriptions, past and present.
@@ -77,7 +77,7 @@ impl Delivered {
     }
 }
 
-impl Drop for Place {
+impl Drop for Registration {
     fn drop(&mut self) {
         let mut sums = self.delivered.0.lock();
         if let Some(one) = sums.running.remove(&self.id) {

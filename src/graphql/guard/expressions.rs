@@ -5,7 +5,8 @@ use async_graphql::ServerError;
 use async_graphql::parser::types::{ExecutableDocument, Field, Selection};
 use async_graphql_value::Value;
 
-use super::{fragments, refused};
+use super::errors::refused;
+use super::fragments;
 use crate::graphql::errors::Code;
 use crate::graphql::limits::EXPRESSIONS_MAX;
 

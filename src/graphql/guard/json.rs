@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{LOSES_DIGITS, loses_digits};
+use super::errors::{LOSES_DIGITS, loses_digits};
 use crate::graphql::limits::{JSON_DEPTH_MAX, JSON_VALUES_MAX};
 
 /// # Errors

@@ -7,6 +7,7 @@
 //! is gathered (`roots`). What async-graphql then gets is short, flat and without variables.
 
 mod costs;
+mod errors;
 mod expressions;
 mod fragments;
 pub mod json;
@@ -24,10 +25,11 @@ use std::fmt;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
-use async_graphql::{Name, Pos, Request, ServerError, Value};
+use async_graphql::{Name, Request, ServerError, Value};
 
+pub use self::errors::LOSES_DIGITS;
+use self::errors::refused;
 use self::types::Types;
-use super::errors::Code;
 
 /// A request whose document was judged and parsed. Nothing else is executed.
 pub struct Checked {
@@ -118,18 +120,6 @@ impl fmt::Debug for Checked {
     }
 }
 
-/// Why a number is refused that would silently become the nearest float.
-pub const LOSES_DIGITS: &str = "a whole number of more than 64 bits would lose digits";
-
-/// One that is written with a fraction or an exponent is meant as a float.
-fn loses_digits(number: &str) -> bool {
-    let digits = number.strip_prefix('-').unwrap_or(number);
-    digits.len() > 18
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
-        && number.parse::<i64>().is_err()
-        && number.parse::<u64>().is_err()
-}
-
 /// About as many bytes as its JSON has, and never so few that walking it costs more.
 fn size(value: &Value) -> usize {
     let mut values = vec![value];
@@ -147,12 +137,4 @@ fn size(value: &Value) -> usize {
         }
     }
     bytes
-}
-
-fn refused(code: Code, why: impl Into<String>, pos: Pos) -> Vec<ServerError> {
-    vec![error(code, why, pos)]
-}
-
-fn error(code: Code, why: impl Into<String>, pos: Pos) -> ServerError {
-    code.error(why).into_server_error(pos)
 }

@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 use async_graphql::ServerError;
 use async_graphql::parser::types::{ExecutableDocument, Field, Selection, SelectionSet};
 
-use super::{fragments, refused};
+use super::errors::refused;
+use super::fragments;
 use crate::graphql::errors::Code;
 
 /// A field under its response key, with the selections of all that share it.

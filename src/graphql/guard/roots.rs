@@ -8,9 +8,10 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Positioned, ServerError};
 
+use super::errors::refused;
+use super::fragments;
 use super::overlaps::are_alike;
 use super::types::Types;
-use super::{fragments, refused};
 use crate::graphql::errors::Code;
 use crate::graphql::limits::INTROSPECTED_MAX;
 

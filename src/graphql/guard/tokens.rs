@@ -6,7 +6,7 @@
 
 use async_graphql::Pos;
 
-use super::{LOSES_DIGITS, loses_digits};
+use super::errors::{LOSES_DIGITS, loses_digits};
 use crate::graphql::errors::Code;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

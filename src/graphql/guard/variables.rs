@@ -12,8 +12,9 @@ use async_graphql::parser::types::{Field as Selected, VariableDefinition};
 use async_graphql::{Name, Pos, Positioned, ServerError, Variables};
 use async_graphql_value::Value;
 
+use super::errors::error;
 use super::types::{Field, Inputs, Kind, Types, compatible, name_of};
-use super::{error, fragments, values};
+use super::{fragments, values};
 use crate::graphql::errors::Code;
 use crate::graphql::limits::{COPIED_MAX, ERRORS_MAX};
 

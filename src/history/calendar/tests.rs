@@ -30,7 +30,7 @@ fn starts(step: &str, zone: &str, from: &str, to: &str) -> Vec<String> {
 #[test]
 fn a_text_is_a_fixed_width_or_a_unit_of_the_calendar() {
     let parse = |text| Step::parse(text, "Europe/Berlin").unwrap();
-    let even = |micros| Step::Even(ladder::step(micros).unwrap());
+    let even = |micros| Step::Even(round_widths::step(micros).unwrap());
     let unit = |unit, count| Step::Calendar {
         unit,
         count,

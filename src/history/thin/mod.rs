@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 pub use lttb::{lttb, min_max_lttb};
 
-use super::{BadQuestion, HistoryError, ladder};
+use super::{BadQuestion, HistoryError, round_widths};
 use crate::data::{Aggregate, Columns, Grid, Matched, Micros, SeriesId, Step};
 use crate::store::read::{ReadError, Reader};
 
@@ -34,20 +34,20 @@ impl Blocks {
     pub fn new(from: Micros, to: Micros, most: usize) -> Result<Self, BadQuestion> {
         let wanted = (most / EACH).clamp(2, BLOCKS);
         let blocks = |width: Step| {
-            let each = most / ladder::touched(from, to, width.micros());
+            let each = most / round_widths::touched(from, to, width.micros());
             let parts = i64::try_from(2 * each.max(1)).unwrap_or(i64::MAX);
             let widest = width.micros() / parts;
             let nests = |bucket: &i64| *bucket <= widest && width.micros() % bucket == 0;
-            let bucket = ladder::widths().rev().find(nests).unwrap_or(1);
+            let bucket = round_widths::widths().rev().find(nests).unwrap_or(1);
             Some(Self {
                 from,
                 to,
                 width,
                 each,
-                bucket: ladder::step(bucket)?,
+                bucket: round_widths::step(bucket)?,
             })
         };
-        ladder::fit(from, to, wanted)
+        round_widths::fit(from, to, wanted)
             .and_then(blocks)
             .ok_or_else(|| too_long(from, to, most, wanted))
     }
@@ -133,9 +133,9 @@ fn choose(x: &[f64], y: &[f64], n: usize) -> Vec<usize> {
 /// A block is at most as long as the widest round width, and there are only so many of them.
 fn too_long(from: Micros, to: Micros, most: usize, wanted: usize) -> BadQuestion {
     const DAY: i64 = 86_400_000_000;
-    let widest = ladder::widths().next_back().unwrap_or(DAY);
+    let widest = round_widths::widths().next_back().unwrap_or(DAY);
     let days = widest / DAY * i64::try_from(wanted - 1).unwrap_or(i64::MAX);
-    let needed = ladder::touched(from, to, widest);
+    let needed = round_widths::touched(from, to, widest);
     let more = match needed <= BLOCKS {
         true => format!(", or maxPoints of at least {}", needed * EACH),
         false => String::new(),

@@ -8,13 +8,13 @@ use actix_web::http::header::{
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use futures_util::stream::{self, LocalBoxStream, Stream, StreamExt};
+use futures_util::stream::{self, Stream, StreamExt};
 use serde_json::json;
 
 use crate::data::{Code, Micros, Problem, Scope, Viewer};
-use crate::formats::{Block, Encode, EncodeError, Format, TimeText};
+use crate::formats::{Encode, EncodeError, Format, TimeText};
 use crate::history::HistoryError;
-use crate::http::api::memory;
+use crate::http::api::memory::{self, Blocks};
 use crate::http::connections::Connection;
 use crate::http::error::HttpError;
 use crate::http::etag;
@@ -23,9 +23,6 @@ use crate::store::read::{ReadError, Reader};
 use crate::telemetry::Status;
 
 pub(super) type Result<T, E = Problem> = std::result::Result<T, E>;
-
-/// Pages of rows until there are no more; dropped when the client is gone.
-pub(super) type Blocks = LocalBoxStream<'static, Result<Vec<Block>, HistoryError>>;
 
 /// How the rows are to be written.
 pub(super) struct Shape {

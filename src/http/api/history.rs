@@ -9,7 +9,8 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream::{self, StreamExt};
 
-use super::answer::{Blocks, Of, Result, Shape, not_acceptable, or_failed, reader, respond};
+use super::answer::{Of, Result, Shape, not_acceptable, or_failed, reader, respond};
+use super::memory::Blocks;
 use super::params::{Asked, Params, bad};
 use crate::data::{Aggregate, Matched, Micros, Viewer};
 use crate::formats::Block;

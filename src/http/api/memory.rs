@@ -1,10 +1,13 @@
 //! What an answer holds in memory for a client that reads slowly: a page of rows, and little of it as
 //! text.
 
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, LocalBoxStream, StreamExt};
 
-use super::answer::Blocks;
 use crate::formats::Block;
+use crate::history::HistoryError;
+
+/// Pages of rows until there are no more; dropped when the client is gone.
+pub(super) type Blocks = LocalBoxStream<'static, Result<Vec<Block>, HistoryError>>;
 
 /// What a page of few series takes at most.
 pub(super) const PAGE: usize = 1 << 20;

@@ -3,7 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream::{self, StreamExt};
 
-use super::answer::{Blocks, Of, Shape, not_acceptable, or_failed, reader, respond};
+use super::answer::{Of, Shape, not_acceptable, or_failed, reader, respond};
+use super::memory::Blocks;
 use super::params::Params;
 use crate::data::{Columns, Micros, Scoped};
 use crate::formats::Block;

@@ -9,8 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use super::answer::{self, Failure};
-use super::asked;
-use super::params::{self, Params};
+use super::params::{self, Params, asked};
 use crate::data::{METRIC_NAME, Selector, SeriesId, Viewer};
 use crate::graphql::Operations;
 use crate::history::promql::{self, Labels, labels_of};

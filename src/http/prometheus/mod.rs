@@ -15,12 +15,11 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, guard, web};
 
 use self::answer::Failure;
-use self::params::Params;
+use self::params::{Params, asked};
 use super::worker::Worker;
 use crate::data::{Micros, Step, Viewer};
 use crate::graphql::Operations;
 use crate::history::promql::{self, Expression, Instants, Kind};
-use crate::store::read::Reader;
 use crate::telemetry::Status;
 
 /// What Prometheus allows, and what a panel is wide at most.
@@ -45,20 +44,6 @@ pub(super) fn routes<E: Operations>() -> actix_web::Scope {
         .route("/rules", web::get().to(metadata::no_rules))
         .route("/alerts", web::get().to(metadata::no_alerts))
         .route("/status/buildinfo", web::get().to(metadata::build))
-}
-
-/// The parameters of a request, what answers it and for whom; or why there is no answer.
-async fn asked<E>(
-    request: &HttpRequest,
-    body: web::Payload,
-    worker: &Worker<E>,
-    status: &Status,
-) -> Result<(Params, Reader, Viewer), Failure> {
-    let params = Params::read(request, body, worker.body_limit, worker.body_timeout).await?;
-    match worker.reader(request) {
-        Some((reader, viewer)) if !status.is_without_tables() => Ok((params, reader, viewer)),
-        _ => Err(Failure::Unavailable("postgres is not up yet".to_owned())),
-    }
 }
 
 async fn query<E: Operations>(

@@ -8,8 +8,11 @@ use actix_web::{HttpRequest, web};
 use percent_encoding::percent_decode_str;
 
 use super::answer::Failure;
-use crate::data::{Micros, TimeUnit};
+use crate::data::{Micros, TimeUnit, Viewer};
 use crate::http::body;
+use crate::http::worker::Worker;
+use crate::store::read::Reader;
+use crate::telemetry::Status;
 
 /// In the order in which they came, those of the form first.
 #[derive(Debug)]
@@ -118,4 +121,18 @@ fn is_form(request: &HttpRequest) -> bool {
         .and_then(|value| value.to_str().ok());
     let media = media.and_then(|text| text.split(';').next()).unwrap_or_default();
     media.trim().eq_ignore_ascii_case(FORM)
+}
+
+/// The parameters of a request, what answers it and for whom; or why there is no answer.
+pub(super) async fn asked<E>(
+    request: &HttpRequest,
+    body: web::Payload,
+    worker: &Worker<E>,
+    status: &Status,
+) -> Result<(Params, Reader, Viewer), Failure> {
+    let params = Params::read(request, body, worker.body_limit, worker.body_timeout).await?;
+    match worker.reader(request) {
+        Some((reader, viewer)) if !status.is_without_tables() => Ok((params, reader, viewer)),
+        _ => Err(Failure::Unavailable("postgres is not up yet".to_owned())),
+    }
 }

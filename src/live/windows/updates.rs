@@ -19,7 +19,7 @@ const BATCH_MAX: usize = 1_000;
 /// The most windows that may wait for one subscriber.
 const WAITING_MAX: usize = 100_000;
 
-type Place = (SeriesId, Micros);
+type WindowKey = (SeriesId, Micros);
 
 /// How many windows wait for all subscribers together.
 #[derive(Clone, Debug, Default)]
@@ -78,8 +78,8 @@ struct Held {
     greeted: bool,
     /// One batch as it came, or else the newest of each window, those that wait longest first.
     batch: Option<Arc<[Arc<Window>]>>,
-    windows: HashMap<Place, Arc<Window>>,
-    order: VecDeque<Place>,
+    windows: HashMap<WindowKey, Arc<Window>>,
+    order: VecDeque<WindowKey>,
     conflated: u64,
     ended: Option<End>,
     /// So many of its windows are among all that wait.
@@ -207,8 +207,8 @@ impl Receiver {
             let Some(newest) = newest.filter(|newest| bucket.ts < newest.bucket.ts) else {
                 continue;
             };
-            let place = (bucket.series_id, bucket.ts);
-            held.windows.entry(place).or_insert_with(|| {
+            let key = (bucket.series_id, bucket.ts);
+            held.windows.entry(key).or_insert_with(|| {
                 Arc::new(Window {
                     series: newest.series.clone(),
                     bucket,
@@ -216,7 +216,7 @@ impl Receiver {
                 })
             });
         }
-        let mut order: Vec<Place> = held.windows.keys().copied().collect();
+        let mut order: Vec<WindowKey> = held.windows.keys().copied().collect();
         order.sort_unstable();
         held.order = order.into();
         self.shared.count(&mut held);
@@ -238,10 +238,10 @@ impl Held {
 
     fn hold(&mut self, batch: &[Arc<Window>]) {
         for window in batch {
-            let place = (window.series.id, window.bucket.ts);
-            match self.windows.insert(place, Arc::clone(window)) {
+            let key = (window.series.id, window.bucket.ts);
+            match self.windows.insert(key, Arc::clone(window)) {
                 Some(_) => self.conflated += 1,
-                None => self.order.push_back(place),
+                None => self.order.push_back(key),
             }
         }
     }
@@ -260,8 +260,8 @@ impl Held {
             Some(batch) => batch,
             None => {
                 let most = self.order.len().min(BATCH_MAX);
-                let places = self.order.drain(..most);
-                let windows = places.filter_map(|place| self.windows.remove(&place));
+                let keys = self.order.drain(..most);
+                let windows = keys.filter_map(|key| self.windows.remove(&key));
                 windows.collect()
             }
         };

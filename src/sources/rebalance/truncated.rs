@@ -43,15 +43,15 @@ impl Context {
             OnOffsetLost::Jump => {
                 // What is not known is read again: a point that is stored twice counts once.
                 let at = end.unwrap_or(0).max(marks.low);
-                let place = subscribed.place(*partition, &owned.topic_id);
+                let of = subscribed.topic_partition(*partition, &owned.topic_id);
                 let mut ledger = self.ledger.lock();
-                if let Claim::Resumed(before) = ledger.claim(place)? {
-                    warn_of_jump(place, before, at);
+                if let Claim::Resumed(before) = ledger.claim(of)? {
+                    warn_of_jump(of, before, at);
                     // What Kafka has begins beyond what was read: what lies between was never read.
                     if at > before.next_offset {
                         ledger.record_gap(before, at)?;
                     }
-                    ledger.begin_epoch(place, at)?;
+                    ledger.begin_epoch(of, at)?;
                     if at < before.next_offset {
                         ledger.record_lost_end(before, at)?;
                     }

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 use crate::data::headers;
-use crate::data::{Claim, Claimed, Credits, Header, LeaderEpoch, Micros, OffsetRange, Place, RawBatch};
+use crate::data::{
+    Claim, Claimed, Credits, Header, LeaderEpoch, Micros, OffsetRange, RawBatch, TopicPartition,
+};
 use crate::sources::producer::Placed;
 use crate::sources::*;
 use crate::telemetry::status::StreamState;
@@ -93,16 +95,13 @@ impl World {
         rows.and_then(|rows| rows.last_mut()).unwrap()
     }
 
-    fn begin(&mut self, place: Place<'_>, next_offset: i64) -> Claimed {
+    fn begin(&mut self, of: TopicPartition<'_>, next_offset: i64) -> Claimed {
         let partition_id = 1 + self.rows.values().map(Vec::len).sum::<usize>() as i32;
-        let rows = self
-            .rows
-            .entry((place.topic.to_owned(), place.partition))
-            .or_default();
+        let rows = self.rows.entry((of.topic.to_owned(), of.partition)).or_default();
         rows.push(Row {
             partition_id,
             epoch: rows.len() as i32 + 1,
-            topic_id: place.topic_id.to_owned(),
+            topic_id: of.topic_id.to_owned(),
             next_offset,
             owner_epoch: 1,
             leader_epoch: None,
@@ -149,17 +148,17 @@ impl Shared {
 }
 
 impl Ledger for Shared {
-    fn claim(&mut self, place: Place<'_>) -> Result<Claim, LedgerError> {
+    fn claim(&mut self, of: TopicPartition<'_>) -> Result<Claim, LedgerError> {
         self.with(|world| {
             if let Some(error) = &world.broken {
                 return Err(error.clone());
             }
-            let key = (place.topic.to_owned(), place.partition);
-            let is_known = world.rows.keys().any(|(topic, _)| topic == place.topic);
+            let key = (of.topic.to_owned(), of.partition);
+            let is_known = world.rows.keys().any(|(topic, _)| topic == of.topic);
             let Some(row) = world.rows.get_mut(&key).and_then(|rows| rows.last_mut()) else {
                 return Ok(if is_known { Claim::Unread } else { Claim::New });
             };
-            if row.topic_id != place.topic_id && !world.any_topic_id {
+            if row.topic_id != of.topic_id && !world.any_topic_id {
                 return Ok(Claim::Unread);
             }
             row.owner_epoch += 1;
@@ -172,19 +171,19 @@ impl Ledger for Shared {
         })
     }
 
-    fn begin_topic(&mut self, place: Place<'_>, first: &[(i32, i64)]) -> Result<(), LedgerError> {
+    fn begin_topic(&mut self, of: TopicPartition<'_>, first: &[(i32, i64)]) -> Result<(), LedgerError> {
         self.with(|world| {
             for (partition, next_offset) in first {
                 let partition = *partition;
-                world.begin(Place { partition, ..place }, *next_offset);
-                world.row(place.topic, partition).owner_epoch = 0;
+                world.begin(TopicPartition { partition, ..of }, *next_offset);
+                world.row(of.topic, partition).owner_epoch = 0;
             }
         });
         Ok(())
     }
 
-    fn begin_epoch(&mut self, place: Place<'_>, next_offset: i64) -> Result<Claimed, LedgerError> {
-        Ok(self.with(|world| world.begin(place, next_offset)))
+    fn begin_epoch(&mut self, of: TopicPartition<'_>, next_offset: i64) -> Result<Claimed, LedgerError> {
+        Ok(self.with(|world| world.begin(of, next_offset)))
     }
 
     fn record_gap(&mut self, claimed: Claimed, to: i64) -> Result<(), LedgerError> {
@@ -355,7 +354,7 @@ impl Universe {
             numbers.sort_unstable();
             assert_eq!(numbers, (0..count).collect::<Vec<_>>());
             let mut ends: BTreeMap<i32, i64> = BTreeMap::new();
-            for share in &world.shares {
+            for range in &world.ranges {
                 let end = ends.entry(range.of.partition_id).or_insert(range.from);
                 assert_eq!(*end, range.from, "ranges join without a hole");
                 *end = range.to;

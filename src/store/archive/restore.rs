@@ -11,7 +11,7 @@ use crate::store::partitions::Partitions;
 use crate::store::timestamp::Timestamp;
 use crate::store::{catalogue, locks};
 
-use super::{Archived, ArchivedPoint, ArchivedSeries, DayError};
+use super::{Archived, ArchivedPoint, ArchivedSeries, DayError, PATIENCE};
 
 const KEEP: &str = "insert into restored (day, keep_until)
     values (($1::timestamptz at time zone 'UTC')::date, $2)
@@ -33,9 +33,6 @@ const INVALIDATE: &str = "insert into invalidations (min_ts, max_ts, series_ids,
     where exists (
         select from days where day = ($1::timestamptz at time zone 'UTC')::date and version <> $3)
     having count(*) > 0";
-
-/// Longer than a pass of the rollups takes, or retention.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A day on its way back. Without [`Restore::commit`] nothing of it stays but its series.
 #[allow(missing_debug_implementations, reason = "two connections that say nothing")]

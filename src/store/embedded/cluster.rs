@@ -25,7 +25,7 @@ const LAST_WORDS: usize = 400;
 #[derive(Clone, Debug)]
 pub(super) struct Cluster {
     /// The data directory.
-    place: Directory,
+    data_dir: Directory,
     /// Where PGDATA and the log lie.
     base: Directory,
     /// The name of PGDATA in it.
@@ -38,12 +38,12 @@ pub(super) struct Cluster {
 impl Cluster {
     /// Finds a place that `owner` can reach: the data directory itself, else a directory elsewhere to
     /// which `postgres` in it links.
-    pub fn locate(place: Directory, owner: &Owner) -> Result<Self, EmbeddedError> {
-        let link = place.path.join(DATA);
-        let linked = matches!(place.entry(DATA)?, Some(Entry::Link(_)));
+    pub fn locate(data_dir: Directory, owner: &Owner) -> Result<Self, EmbeddedError> {
+        let link = data_dir.path.join(DATA);
+        let linked = matches!(data_dir.entry(DATA)?, Some(Entry::Link(_)));
         let (base, data) = if linked {
             let data = fs::read_link(&link).map_err(EmbeddedError::io("cannot follow", &link))?;
-            let data = place.path.join(data);
+            let data = data_dir.path.join(data);
             let base = data.parent().unwrap_or(Path::new("/"));
             let base = base
                 .canonicalize()
@@ -57,14 +57,14 @@ impl Cluster {
                 return Err(EmbeddedError::Suspicious(link));
             }
             (base, data)
-        } else if owner.can_reach(&place.path) {
-            (place.clone(), link)
+        } else if owner.can_reach(&data_dir.path) {
+            (data_dir.clone(), link)
         } else {
-            let base = elsewhere(&place.path, owner)?;
+            let base = elsewhere(&data_dir.path, owner)?;
             let data = base.path.join(DATA);
-            place.link(DATA, &data)?;
+            data_dir.link(DATA, &data)?;
             tracing::warn!(
-                wanted = %place.path.display(), used = %base.path.display(),
+                wanted = %data_dir.path.display(), used = %base.path.display(),
                 "PostgreSQL does not run as root, and its user cannot access the data directory; the database is stored elsewhere"
             );
             (base, data)
@@ -78,7 +78,7 @@ impl Cluster {
         Ok(Self {
             data: base.path.join(&name),
             log: base.path.join(format!("{name}.log")),
-            place,
+            data_dir,
             base,
             name,
         })
@@ -164,7 +164,7 @@ impl Cluster {
     /// socket's path may have some hundred bytes only. The data directory keeps it, so that the URL
     /// stays the same; a copy of it elsewhere, whose original runs, gets another one.
     pub fn socket_dir(&self, owner: &Owner) -> Result<PathBuf, EmbeddedError> {
-        let kept = self.place.read(SOCKET, owner)?;
+        let kept = self.data_dir.read(SOCKET, owner)?;
         if let Some(dir) = kept.and_then(|name| dir_named(name.trim()))
             && UnixStream::connect(socket_in(&dir)).is_err()
             && owner.private_dir(&dir).is_ok()
@@ -177,14 +177,16 @@ impl Cluster {
         let name = format!("{:016x}", u64::from_ne_bytes(random));
         let dir = dir_named(&name).unwrap_or_default();
         owner.private_dir(&dir)?;
-        self.place.write(SOCKET, &name, owner)?;
+        self.data_dir.write(SOCKET, &name, owner)?;
         Ok(dir)
     }
 }
 
 /// Where the server of this data directory can be asked, if one of this user's runs.
-pub(super) fn running(place: &Directory, owner: &Owner) -> Result<Option<String>, EmbeddedError> {
-    let dir = place.read(SOCKET, owner)?.and_then(|name| dir_named(name.trim()));
+pub(super) fn running(data_dir: &Directory, owner: &Owner) -> Result<Option<String>, EmbeddedError> {
+    let dir = data_dir
+        .read(SOCKET, owner)?
+        .and_then(|name| dir_named(name.trim()));
     Ok(dir
         .filter(|dir| UnixStream::connect(socket_in(dir)).is_ok())
         .map(|dir| url(&dir)))
@@ -217,10 +219,10 @@ fn elsewhere(dir: &Path, owner: &Owner) -> Result<Directory, EmbeddedError> {
         if fs::create_dir(&path).is_err() {
             continue;
         }
-        let place = Directory::open(&path)?;
-        place.take()?;
+        let directory = Directory::open(&path)?;
+        directory.take()?;
         if owner.can_reach(&path) {
-            return Ok(place);
+            return Ok(directory);
         }
         let _ = fs::remove_dir(&path);
     }

@@ -6,13 +6,14 @@
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Transaction};
 
-use crate::data::SeriesId;
+use crate::data::{Micros, SeriesId};
+use crate::store::error::WriteError;
 use crate::store::level::Level;
 use crate::store::locks;
 use crate::store::partitions::{Partition, list};
 use crate::store::timestamp::Timestamp;
 
-use super::{Dropped, Floors, floors};
+use super::{Dropped, Floors, Keep, Swept, floors};
 
 /// What readers and the writer may have to wait because of us.
 const PATIENCE: &str = "set local lock_timeout = '300ms'";
@@ -25,8 +26,39 @@ const RESTORED: &str = "select exists (select from restored where
     day::timestamp at time zone 'UTC' < $2::timestamptz
     and day::timestamp at time zone 'UTC' + interval '24 hours' > $1::timestamptz)";
 
+/// Drops and deletes what is older than it need be at `now`. What could not be had without making
+/// others wait is left for the next run.
+pub(in crate::store) async fn run(
+    client: &mut Client,
+    keep: &Keep,
+    now: Micros,
+    swept: &mut Swept,
+) -> Result<Dropped, WriteError> {
+    (swept.now, swept.in_use) = (false, false);
+    let over = client
+        .execute("delete from restored where keep_until <= $1", &[&Timestamp(now)])
+        .await?;
+    let floors = floors::advance(client, keep, now).await?;
+    let has_moved = !floors.is_empty() && swept.floors.as_ref() != Some(&floors);
+    swept.now = over > 0 || has_moved;
+    if !swept.now {
+        return Ok(Dropped::default());
+    }
+    swept.floors = None;
+    let mut sweep = Sweep::new(client, &floors, keep.archive);
+    for level in Level::ALL {
+        sweep.level(level).await?;
+    }
+    let (dropped, left) = sweep.end();
+    swept.in_use = left == Left::InUse;
+    if left == Left::Nothing {
+        swept.floors = Some(floors);
+    }
+    Ok(dropped)
+}
+
 #[derive(Debug)]
-pub(super) struct Sweep<'a> {
+struct Sweep<'a> {
     client: &'a mut Client,
     floors: &'a Floors,
     archive: bool,
@@ -36,7 +68,7 @@ pub(super) struct Sweep<'a> {
 
 /// What was left for the next run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Left {
+enum Left {
     Nothing,
     /// What waits for something else: the end of a restore, the archive.
     Waiting,

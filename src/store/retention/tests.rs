@@ -4,6 +4,8 @@ mod gates;
 mod locking;
 mod random;
 
+use tokio_postgres::Client;
+
 use super::*;
 use crate::store::connect::connect;
 use crate::store::pace::Pace;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::data::{
-    Assigned, Batch, Claim, Credits, Header, LeaderEpoch, Micros, OffsetRange, Place, Point, RawBatch,
-    RawRecord, Reason, Rejected, Series, headers,
+    Assigned, Batch, Claim, Credits, Header, LeaderEpoch, Micros, OffsetRange, Point, RawBatch, RawRecord,
+    Reason, Rejected, Series, TopicPartition, headers,
 };
 use crate::store::ledger::Ledger;
 use crate::store::testing::Database;
@@ -19,8 +19,8 @@ pub const fn second(n: i64) -> Micros {
     Micros((START + n) * 1_000_000)
 }
 
-pub fn place(partition: i32, topic_id: &str) -> Place<'_> {
-    Place {
+pub fn topic_partition(partition: i32, topic_id: &str) -> TopicPartition<'_> {
+    TopicPartition {
         stream: "machines",
         topic: "machines",
         partition,
@@ -176,26 +176,26 @@ impl Node {
 
     /// Takes a partition of the topic over, from offset 0 if it is new.
     pub async fn own(&mut self, partition: i32) -> Arc<Assigned> {
-        self.take(place(partition, "one"), false).await
+        self.take(topic_partition(partition, "one"), false).await
     }
 
     pub async fn own_redrive(&mut self) -> Arc<Assigned> {
-        let mut place = place(0, "redrive");
-        place.topic = "streamsync.redrive.machines";
-        self.take(place, true).await
+        let mut of = topic_partition(0, "redrive");
+        of.topic = "streamsync.redrive.machines";
+        self.take(of, true).await
     }
 
-    async fn take(&mut self, place: Place<'_>, redrive: bool) -> Arc<Assigned> {
-        let claimed = match self.ledger.claim(place).await.expect("a claim") {
+    async fn take(&mut self, of: TopicPartition<'_>, redrive: bool) -> Arc<Assigned> {
+        let claimed = match self.ledger.claim(of).await.expect("a claim") {
             Claim::Resumed(claimed) => claimed,
-            Claim::New | Claim::Unread => self.ledger.begin_epoch(place, 0).await.expect("an epoch"),
+            Claim::New | Claim::Unread => self.ledger.begin_epoch(of, 0).await.expect("an epoch"),
         };
         Arc::new(Assigned {
             partition_id: claimed.partition_id,
             owner_epoch: claimed.owner_epoch,
-            stream: place.stream.into(),
-            topic: place.topic.into(),
-            partition: place.partition,
+            stream: of.stream.into(),
+            topic: of.topic.into(),
+            partition: of.partition,
             redrive,
         })
     }
