@@ -6,10 +6,10 @@ use async_graphql::{Context, Error, Result, SimpleObject, Subscription};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 
-use super::errors::Code;
+use super::errors::{Code, overloaded, read_error};
 use super::scalars::{DateTime, Duration, Long};
 use super::selector::SeriesSelector;
-use super::services::{overloaded, read_error, reader};
+use super::services::reader;
 use super::types::{Aggregate, Series};
 use crate::actors::aggregates::{AggregatesHandle, Request};
 use crate::data::{self, Bucket, ClientKey, Micros, Problem, Step};

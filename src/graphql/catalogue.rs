@@ -4,10 +4,11 @@ use async_graphql::connection::{Connection, EmptyFields, OpaqueCursor};
 use async_graphql::{Context, Object, Result};
 
 use super::connection::{check_key, connection, cursor};
+use super::errors::read_error;
 use super::limits;
 use super::scalars::Long;
 use super::selector::SeriesSelector;
-use super::services::{read_error, reader, viewer};
+use super::services::{reader, viewer};
 use super::types::{LabelName, LabelValue, Metric, Series};
 use crate::data::{Matched, Selector};
 use crate::store::read::{Counted, MetricFilter, Search};

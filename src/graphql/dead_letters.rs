@@ -4,8 +4,9 @@ use async_graphql::connection::{Connection, EmptyFields, OpaqueCursor};
 use async_graphql::{Context, Object, Result};
 
 use super::connection::{connection, cursor};
+use super::errors::read_error;
 use super::limits;
-use super::services::{read_error, reader};
+use super::services::reader;
 use super::types::{DeadLetter, DeadLetterCount};
 use crate::store::read::{self, DeadLetterFilter};
 

@@ -5,6 +5,16 @@ use async_graphql::{Error, ErrorExtensionValues, Response, ServerError, Value};
 use super::limits::{ERRORS_MAX, MESSAGE_MAX};
 pub use crate::data::Code;
 use crate::data::Problem;
+use crate::store::read::ReadError;
+
+/// The error a client sees.
+pub fn read_error(error: ReadError) -> Error {
+    Problem::from(error).into()
+}
+
+pub fn overloaded(why: &str) -> Error {
+    Problem::overloaded(why).into()
+}
 
 impl Code {
     pub fn error(self, message: impl Into<String>) -> Error {

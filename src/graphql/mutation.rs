@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::errors::Code;
+use super::errors::{Code, read_error};
 use super::scalars::Long;
-use super::services::{publish_error, read_error, reader, services};
+use super::services::{publish_error, reader, services};
 use super::types::{
     PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, ResumeReceipt, SkippedLetter,
 };

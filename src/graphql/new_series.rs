@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use async_graphql::Error;
 use parking_lot::Mutex;
 
-use super::errors::Code;
-use super::services::{overloaded, read_error};
+use super::errors::{Code, overloaded, read_error};
 use crate::store::read::{ReadError, Reader};
 
 /// New series a minute that all clients of a node may publish.

@@ -7,11 +7,11 @@ use async_graphql::connection::{Connection, EmptyFields, OpaqueCursor};
 use async_graphql::{Context, Error, Object, Result};
 
 use super::connection::{check_key, connection, cursor};
-use super::errors::Code;
+use super::errors::{Code, read_error};
 use super::limits;
 use super::scalars::{DateTime, Step};
 use super::selector::SeriesSelector;
-use super::services::{Services, read_error, reader, services};
+use super::services::{Services, reader, services};
 use super::types::{Across, Aggregate, Fill, LatestPoint, PipelineStatus, Point, Series, SeriesHistory};
 use crate::cache::Latest;
 use crate::data::{self, Matched, Micros, Problem, SeriesId};

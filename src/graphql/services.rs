@@ -15,10 +15,10 @@ use super::new_series::NewSeries;
 use super::types::StreamSettings;
 use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
-use crate::data::{Header, Micros, Problem, Viewer};
+use crate::data::{Header, Micros, Viewer};
 use crate::feed::Feeds;
 use crate::sources::producer::{self, Placed, Producer};
-use crate::store::read::{ReadError, Reader};
+use crate::store::read::Reader;
 use crate::telemetry::{Metrics, Samples, Status};
 use crate::transform::Limits;
 
@@ -157,15 +157,7 @@ pub fn viewer<'a>(ctx: &Context<'a>) -> Result<&'a Viewer> {
         .map_err(|_| Code::Internal.error("the request came without a viewer"))
 }
 
-/// The error a client sees.
-pub fn read_error(error: ReadError) -> Error {
-    Problem::from(error).into()
-}
-
-pub fn overloaded(why: &str) -> Error {
-    Problem::overloaded(why).into()
-}
-
+/// What a client is told of records that Kafka did not acknowledge.
 pub fn publish_error(error: NotPublished) -> Error {
     tracing::warn!(%error, "cannot publish records to Kafka");
     Code::Unavailable.error(format!(

@@ -5,7 +5,7 @@
 //! offset only. Nothing is read beyond what the caller's seam says, so the live stream continues
 //! exactly where the last page ended.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +18,14 @@ use tokio::sync::Semaphore;
 use super::connect::{DatabaseUrl, connect_to_read};
 use super::error::ConnectError;
 use crate::data::stored::Range;
-use crate::data::{Micros, PartitionId, Positions, Series, SeriesId, Stored};
+use crate::data::{Micros, PartitionId, Positions, SeriesId, Stored};
 
 mod matching;
 mod pages;
 #[cfg(test)]
 mod tests;
+
+pub use pages::{Names, Want};
 
 /// No statement of the tail reader may take longer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -72,18 +74,6 @@ pub struct Horizon {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResumeGap {
     pub earliest: Positions,
-}
-
-/// The series that were selected, by id; also the names the pages are filled with.
-pub type Names = HashMap<SeriesId, Arc<Series>>;
-
-/// What to read of each page.
-#[derive(Clone, Copy, Debug)]
-pub struct Want<'a> {
-    /// `None`: every series.
-    pub only: Option<&'a [SeriesId]>,
-    /// The most points of a page; one record is never cut, so a page may hold a few more.
-    pub rows: usize,
 }
 
 impl Horizon {
@@ -255,10 +245,6 @@ impl std::fmt::Debug for Tail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tail").field("url", &self.url).finish()
     }
-}
-
-fn columns(positions: &Positions) -> (Vec<PartitionId>, Vec<i64>) {
-    positions.iter().map(|(id, at)| (*id, *at)).unzip()
 }
 
 #[derive(QueryableByName)]

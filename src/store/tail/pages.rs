@@ -2,16 +2,16 @@
 //! primary key (series and time range), filtered by partition and offset.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use diesel::data_types::PgTimestamp;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, Timestamptz};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::{Names, Want, columns};
 use crate::data::cursor::behind;
 use crate::data::stored::Range;
-use crate::data::{Micros, PartitionId, Positions, SeriesId, Stored, StoredPoint, StoredSeries};
+use crate::data::{Micros, PartitionId, Positions, Series, SeriesId, Stored, StoredPoint, StoredSeries};
 use crate::store::selection::SeriesRow;
 use crate::store::timestamp::POSTGRES_EPOCH;
 
@@ -21,6 +21,18 @@ const COMMITS: i64 = 256;
 const SELECTIVITY: usize = 10;
 /// Series looked at for one page of a backfill.
 const SERIES: usize = 64;
+
+/// The series that were selected, by id; also the names the pages are filled with.
+pub type Names = HashMap<SeriesId, Arc<Series>>;
+
+/// What to read of each page.
+#[derive(Clone, Copy, Debug)]
+pub struct Want<'a> {
+    /// `None`: every series.
+    pub only: Option<&'a [SeriesId]>,
+    /// The most points of a page; one record is never cut, so a page may hold a few more.
+    pub rows: usize,
+}
 
 type Answer<T> = Result<T, diesel::result::Error>;
 
@@ -253,4 +265,8 @@ fn to_postgres(ts: Micros) -> PgTimestamp {
         future if future > NEWEST => PgTimestamp(i64::MAX),
         held => PgTimestamp(held),
     }
+}
+
+fn columns(positions: &Positions) -> (Vec<PartitionId>, Vec<i64>) {
+    positions.iter().map(|(id, at)| (*id, *at)).unzip()
 }
