@@ -17,7 +17,7 @@ use actix_web::{HttpRequest, HttpResponse, guard, web};
 use self::answer::Failure;
 use self::params::{Params, asked};
 use super::worker::Worker;
-use crate::data::{Micros, Step, Viewer};
+use crate::data::{Micros, Step};
 use crate::graphql::Operations;
 use crate::history::promql::{self, Expression, Instants, Kind};
 use crate::telemetry::Status;
