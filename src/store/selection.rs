@@ -159,10 +159,15 @@ pub(super) fn storable(text: &str) -> bool {
     !text.contains('\0')
 }
 
-/// The metric and the labels to look up, as the object that `@>` wants; `None` without a metric. Of
-/// two values demanded for one label either will do: the selector itself refuses both.
+/// The metric and the labels to look up, as the object that `@>` wants; `None` without a metric, and
+/// where nothing can be found. Of two values demanded for one label either will do: the selector
+/// itself refuses both.
 pub(super) fn demanded(scoped: &Scoped) -> Option<(&str, Value)> {
     let metric = scoped.metric()?;
+    let mut demands = scoped.demands();
+    if !demands.all(|(name, value)| storable(name) && storable(value)) {
+        return None;
+    }
     let labels = scoped.demands().filter(|(name, _)| *name != METRIC_NAME);
     let labels: Map<_, _> = labels
         .map(|(name, value)| (name.to_owned(), Value::from(value)))
@@ -226,7 +231,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Reads the next chunk, of which `wanted` are needed; `None` at the end.
+    /// The statement for the next chunk, of which `wanted` are needed; `None` at the end.
     pub fn next(&mut self, wanted: usize) -> Option<Statement> {
         let mut conditions = Conditions::of(self.scoped, &Values::new()).filter(|_| !self.done)?;
         self.asked = match conditions.open {

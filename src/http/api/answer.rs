@@ -140,7 +140,7 @@ fn describe(response: &mut HttpResponseBuilder, request: &HttpRequest, format: F
 }
 
 /// Strong: the same bytes, so it depends on whatever shapes them.
-fn tag(request: &HttpRequest, format: Format, scope: &Scope, version: &str) -> String {
+pub(super) fn tag(request: &HttpRequest, format: Format, scope: &Scope, version: &str) -> String {
     let encoding = request
         .headers()
         .get(ACCEPT_ENCODING)

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::data::Problem;
+use crate::data::{Problem, Scope, Selector};
 use crate::formats::Format;
 use crate::store::read::ReadError;
 
@@ -57,5 +57,22 @@ fn whoever_must_wait_is_told_for_how_long_and_whose_doing_it_is() {
         let answer = answer::failed(&problem);
         assert_eq!(answer.status(), status);
         assert_eq!(answer.headers().get("retry-after").unwrap(), "1");
+    }
+}
+
+#[test]
+fn what_one_viewer_has_kept_is_no_answer_to_another() {
+    let request = actix_web::test::TestRequest::default().to_http_request();
+    let tag = |scope: Scope| answer::tag(&request, Format::Json, &scope, "1");
+    let of = |metric: &str| Selector::new(Some(metric.to_owned()), Vec::new());
+    let both = tag(Scope::any_of([of("a"), of("b")]));
+    assert_eq!(both, tag(Scope::any_of([of("b"), of("a")])));
+    for other in [
+        Scope::everything(),
+        Scope::any_of([]),
+        Scope::any_of([of("a")]),
+        Scope::any_of([of("a, b")]),
+    ] {
+        assert_ne!(both, tag(other));
     }
 }

@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 
 use super::{Names, Tail, TailError};
 use crate::data::{Scoped, StoredSeries};
-use crate::store::selection::{SeriesRow, Walk, demanded, storable};
+use crate::store::selection::{SeriesRow, Walk, demanded};
 
 /// How many times the limit of one look-up those side by side may find together.
 const TOGETHER: usize = 5;
@@ -33,10 +33,7 @@ impl Tail {
         let mut names = vec![Some(Names::default()); all.len()];
         let (mut places, mut metrics, mut required) = (Vec::new(), Vec::new(), Vec::new());
         for (place, scoped) in all.iter().enumerate() {
-            let mut demands = scoped.demands();
-            if demands.all(|(name, value)| storable(name) && storable(value))
-                && let Some((metric, labels)) = demanded(scoped)
-            {
+            if let Some((metric, labels)) = demanded(scoped) {
                 places.push(place);
                 metrics.push(metric);
                 required.push(labels);

@@ -170,7 +170,7 @@ pub async fn backfill(
     let Some(last) = ids.last().copied() else {
         return Ok(None);
     };
-    let (partitions, offsets) = columns(seam);
+    let (partitions, offsets): (Vec<PartitionId>, Vec<i64>) = seam.iter().map(|(id, at)| (*id, *at)).unzip();
     // Partition ids only grow: one above all in the seam began later, another that is not in the
     // seam is an epoch of the past.
     let newest = partitions.iter().max().copied().unwrap_or(0);
