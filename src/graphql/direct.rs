@@ -4,11 +4,12 @@
 //! Each joiner goes through all of async-graphql once; what it opened is handed over in a slot that
 //! came with the request, and the rest of async-graphql's work is dropped.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_graphql::{Context, Error, PathSegment, Pos, Response};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream, Stream};
+use parking_lot::Mutex;
 
 use super::errors;
 use super::payload::{Next, Payload, Then, plain};
@@ -51,7 +52,7 @@ pub fn hand_over(ctx: &Context<'_>, shapes: &Shapes, batches: Batches) -> Option
         field,
         pos: ctx.item.pos,
     };
-    *slot.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
+    *slot.0.lock() = Some(opened);
     None
 }
 
@@ -63,7 +64,7 @@ pub fn payloads(
 ) -> BoxStream<'static, Payload> {
     let opening = async move {
         let first = responses.next().await;
-        let opened = slot.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let opened = slot.0.lock().take();
         match (first, opened) {
             (Some(first), _) => plain(stream::iter([first]).chain(responses).boxed(), live),
             (None, Some(opened)) => opened.payloads().boxed(),

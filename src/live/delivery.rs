@@ -5,9 +5,10 @@
 //! points, everyone with the same selection shares the text of the whole list.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use prometheus_client::metrics::counter::Counter;
 
 use super::shape::{PointShape, Texts};
@@ -73,11 +74,11 @@ impl Page {
     }
 
     pub(super) fn selections(&self) -> MutexGuard<'_, SelectionCache> {
-        self.selections.lock().unwrap_or_else(PoisonError::into_inner)
+        self.selections.lock()
     }
 
     fn texts(&self) -> Arc<Texts> {
-        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut texts = self.texts.lock();
         texts.upgrade().unwrap_or_else(|| {
             let new = Arc::default();
             *texts = Arc::downgrade(&new);
@@ -153,7 +154,7 @@ impl Selected {
                 encoded,
             );
         }
-        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lists = self.lists.lock();
         let list = lists.entry(shape.id);
         list.or_insert_with(|| self.texts.list(&self.page.stored, &self.points, shape, encoded))
             .clone()

@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use bytes::{BufMut, BytesMut};
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 
 use super::delivery::Selected;
@@ -89,7 +90,7 @@ impl Shapes {
     }
 
     fn intern(&self, fields: &Object<PointField>) -> Arc<PointShape> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         if let Some(shape) = known.get(fields).and_then(Weak::upgrade) {
             return shape;
         }

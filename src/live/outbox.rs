@@ -8,10 +8,11 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::queue::Queue;
@@ -93,7 +94,7 @@ impl Sender {
     }
 
     pub fn holding(&self) -> Holding {
-        self.0.lock().queue.holding()
+        self.0.0.lock().queue.holding()
     }
 
     /// Others need its room: it is conflated or ends, as if it were full. Returns how many bytes it
@@ -134,7 +135,7 @@ impl Receiver {
     /// Nothing is pending and nothing was cut off: whatever the hub published before this call has
     /// been received.
     pub fn is_idle(&self) -> bool {
-        self.shared.lock().queue.is_idle()
+        self.shared.0.lock().queue.is_idle()
     }
 
     pub fn counts(&self) -> Counts {
@@ -167,7 +168,7 @@ impl Drop for Sender {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
+        let mut state = self.shared.0.lock();
         state.queue.discard();
         state.waiting = None;
     }
@@ -176,7 +177,7 @@ impl Drop for Receiver {
 impl Shared {
     /// Changes the queue, and wakes the receiver if it waits for what is there now.
     fn change<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let State { queue, waiting } = &mut *state;
         let answer = change(queue);
         let woken = waiting.take_if(|waiting| queue.has_next(waiting.early));
@@ -188,7 +189,7 @@ impl Shared {
     }
 
     fn take(&self, early: bool, waker: &Waker) -> Poll<Result<Delivery, End>> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let State { queue, waiting } = &mut *state;
         if let Some(taken) = queue.take(early) {
             return Poll::Ready(taken);
@@ -205,18 +206,14 @@ impl Shared {
         }
         Poll::Pending
     }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Counted for Shared {
     fn counts(&self) -> Counts {
-        self.lock().queue.counts()
+        self.0.lock().queue.counts()
     }
 
     fn fill(&self) -> f64 {
-        self.lock().queue.fill()
+        self.0.lock().queue.fill()
     }
 }

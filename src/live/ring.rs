@@ -6,7 +6,9 @@
 //! bytes is reached.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::delivery::Page;
 use crate::data::cursor::behind;
@@ -70,7 +72,7 @@ impl Ring {
         if ranges.is_empty() || self.limit == 0 {
             return;
         }
-        let mut kept = self.lock();
+        let mut kept = self.kept.lock();
         if !kept.continued_by(ranges) {
             *kept = Kept::default();
         }
@@ -88,7 +90,7 @@ impl Ring {
 
     /// What was published may not continue what is kept.
     pub fn clear(&self) {
-        *self.lock() = Kept::default();
+        *self.kept.lock() = Kept::default();
     }
 
     /// The next page for someone who stands at `at` and goes on to `upto`, which the hub has
@@ -97,7 +99,7 @@ impl Ring {
         let Some(missing) = behind(at, upto) else {
             return Recent::Level;
         };
-        let kept = self.lock();
+        let kept = self.kept.lock();
         let Some(entry) = kept.entry(missing) else {
             return Recent::Forgotten(missing);
         };
@@ -109,10 +111,6 @@ impl Ring {
         };
         let ranges = entry.ranges.iter().filter_map(rest).collect();
         Recent::Page(Arc::clone(&entry.page), ranges)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -293,7 +291,7 @@ mod tests {
                 let page = batch(&ranges);
                 let accepted = sequence.accept(&page.stored.ranges);
                 ring.push(&page, &accepted.ranges);
-                prop_assert!(ring.lock().bytes <= limit);
+                prop_assert!(ring.kept.lock().bytes <= limit);
             }
             let upto = sequence.positions().clone();
             let mut at = Positions::new();
@@ -328,7 +326,7 @@ mod tests {
                 let seen = seen.remove(id).unwrap_or_default();
                 prop_assert_eq!(seen, (from[id]..*to).collect::<Vec<_>>());
             }
-            prop_assert!(forgotten || ring.lock().entries.len() < 200);
+            prop_assert!(forgotten || ring.kept.lock().entries.len() < 200);
         }
     }
 }

@@ -4,9 +4,10 @@
 //! writes.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
 
@@ -143,10 +144,10 @@ struct Written {
 
 impl Texts {
     pub fn bytes(&self) -> usize {
-        let Ok(shapes) = self.0.try_lock() else {
+        let Some(shapes) = self.0.try_lock() else {
             return 0;
         };
-        let written = shapes.values().filter_map(|written| written.try_lock().ok());
+        let written = shapes.values().filter_map(|written| written.try_lock());
         written
             .map(|written| written.text.capacity() + size_of_val(&written.spans[..]))
             .sum()
@@ -155,10 +156,10 @@ impl Texts {
     /// The texts of these points of a page with commas between them.
     pub fn list(&self, stored: &Stored, points: &[u32], shape: &PointShape, encoded: &Counter) -> Bytes {
         let written = {
-            let mut shapes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut shapes = self.0.lock();
             Arc::clone(shapes.entry(shape.id).or_default())
         };
-        let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = written.lock();
         let Written { text, spans } = &mut *written;
         spans.resize(stored.points.len(), (0, 0));
         let mut list = Vec::new();

@@ -52,7 +52,7 @@ pub enum TailError {
 pub struct Tail {
     url: DatabaseUrl,
     permits: Arc<Semaphore>,
-    idle: Arc<std::sync::Mutex<Vec<AsyncPgConnection>>>,
+    idle: Arc<parking_lot::Mutex<Vec<AsyncPgConnection>>>,
 }
 
 /// How far a partition's current epoch is committed, and from where it can be resumed.
@@ -219,7 +219,7 @@ impl Tail {
         };
         match tokio::time::timeout(PATIENCE, work(&mut conn)).await {
             Ok(Ok(answer)) => {
-                self.lock().push(conn);
+                self.idle.lock().push(conn);
                 Ok(answer)
             }
             Ok(Err(error)) => Err(TailError::Statement(error.to_string())),
@@ -229,15 +229,9 @@ impl Tail {
 
     /// One that Postgres has not closed meanwhile.
     fn idle(&self) -> Option<AsyncPgConnection> {
-        let mut idle = self.lock();
+        let mut idle = self.idle.lock();
         idle.retain_mut(|conn| !conn.is_broken());
         idle.pop()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<AsyncPgConnection>> {
-        self.idle
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

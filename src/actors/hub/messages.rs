@@ -1,10 +1,11 @@
 //! What the hub is told, and what it shares with those who hold its handle.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::{Message, Recipient};
+use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use crate::data::{ClientKey, Scoped, SharedCursor, Stored};
@@ -62,7 +63,7 @@ impl Shared {
 
     /// Called after the outboxes have what lies before these positions.
     pub fn publish(&self, cursor: Arc<SharedCursor>) {
-        *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Some(cursor);
+        *self.published.lock() = Some(cursor);
     }
 
     pub fn is_draining(&self) -> bool {
@@ -70,10 +71,7 @@ impl Shared {
     }
 
     pub fn published(&self) -> Option<Arc<SharedCursor>> {
-        self.published
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.published.lock().clone()
     }
 }
 

@@ -8,10 +8,11 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -225,7 +226,7 @@ impl CatchUp {
     }
 
     fn begun(&self, span: Duration, new: Option<&Arc<SharedCursor>>) -> Option<Arc<SharedCursor>> {
-        let mut begun = self.lanes.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut begun = self.lanes.begun.lock();
         begun.retain(|_, (since, _)| since.elapsed() < BEGIN_ALIKE);
         if let Some(new) = new {
             begun.entry(span).or_insert((Instant::now(), Arc::clone(new)));

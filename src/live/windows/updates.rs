@@ -4,10 +4,11 @@
 //! update for each window and counts those that a newer one replaced.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -110,13 +111,13 @@ pub fn updates(every: Duration, waiting: &Waiting) -> (Sender, Receiver) {
 impl Sender {
     /// Begins with these windows; nothing is taken before.
     pub fn open(&self, windows: &Arc<[Arc<Window>]>) {
-        self.0.lock().opened = true;
+        self.0.held.lock().opened = true;
         self.push(windows);
     }
 
     /// Never waits.
     pub fn push(&self, batch: &Arc<[Arc<Window>]>) {
-        let mut held = self.0.lock();
+        let mut held = self.0.held.lock();
         if held.ended.is_none() {
             held.push(batch);
         }
@@ -126,7 +127,7 @@ impl Sender {
     }
 
     pub fn end(&self, why: End) {
-        let mut held = self.0.lock();
+        let mut held = self.0.held.lock();
         held.end(why);
         self.0.count(&mut held);
         drop(held);
@@ -135,12 +136,12 @@ impl Sender {
 
     /// How many windows wait for this subscriber.
     pub fn waiting(&self) -> usize {
-        self.0.lock().counted
+        self.0.held.lock().counted
     }
 
     /// It ended or the subscriber has gone.
     pub fn is_over(&self) -> bool {
-        Arc::strong_count(&self.0) == 1 || self.0.lock().ended.is_some()
+        Arc::strong_count(&self.0) == 1 || self.0.held.lock().ended.is_some()
     }
 }
 
@@ -155,7 +156,7 @@ impl Receiver {
     pub async fn opened(&self) -> Result<(), End> {
         loop {
             let (opened, ended) = {
-                let held = self.shared.lock();
+                let held = self.shared.held.lock();
                 (held.opened, held.ended)
             };
             match (ended, opened) {
@@ -180,7 +181,7 @@ impl Receiver {
 
     /// The series whose windows are waiting.
     pub fn series(&self) -> Vec<Matched> {
-        let mut held = self.shared.lock();
+        let mut held = self.shared.held.lock();
         held.unpack();
         self.shared.count(&mut held);
         let windows = held.windows.iter();
@@ -191,7 +192,7 @@ impl Receiver {
     /// Puts older windows before those that wait. A window that waits stays as it is, and one newer
     /// than all of its series is left out: those are continued, and come in their turn.
     pub fn fill(&self, older: Vec<Bucket>) {
-        let mut held = self.shared.lock();
+        let mut held = self.shared.held.lock();
         held.unpack();
         let mut newest: HashMap<SeriesId, Arc<Window>> = HashMap::new();
         for window in held.windows.values() {
@@ -288,7 +289,7 @@ impl Held {
 
 impl Shared {
     fn take(&self) -> Option<Result<Updates, End>> {
-        let mut held = self.lock();
+        let mut held = self.held.lock();
         let taken = held.take();
         self.count(&mut held);
         taken
@@ -304,15 +305,11 @@ impl Shared {
         };
         held.counted = now;
     }
-
-    fn lock(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let counted = self.lock().counted;
+        let counted = self.held.lock().counted;
         self.waiting.0.fetch_sub(counted, Ordering::Relaxed);
     }
 }
