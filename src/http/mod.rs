@@ -140,7 +140,7 @@ pub fn serve<E: Operations>(
             .wrap(from_fn(guard::check))
             .wrap(from_fn(connections::watch))
             .app_data(web::Data::from(Arc::clone(&guard)))
-            .configure(routes(&in_factory, &parts))
+            .configure(services(&in_factory, &parts))
     })
     .on_connect(connections::on_connect(&all))
     .workers(workers)
@@ -170,7 +170,7 @@ fn limits(config: &HttpConfig) -> connections::Limits {
     }
 }
 
-fn routes<E: Operations>(
+fn services<E: Operations>(
     config: &HttpConfig,
     parts: &Parts<E>,
 ) -> impl FnOnce(&mut web::ServiceConfig) + use<E> {

@@ -12,8 +12,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::judging::{JUDGING_MAX, SLICE};
-use self::known::{Known, Place};
+use self::group::{Group, Member, State};
+use self::known::{Known, Slot};
 use self::limits::Clients;
 use self::pressure::Pressure;
 use super::cut::cut;
@@ -23,6 +23,7 @@ use super::outbox::{End, Sender};
 use super::sequence::Accepted;
 use crate::data::{ClientKey, Scoped, SeriesId, Stored};
 
+mod group;
 mod judging;
 mod known;
 mod limits;
@@ -30,12 +31,14 @@ mod pressure;
 #[cfg(test)]
 mod tests;
 
+pub use group::{GroupId, SubscriberId};
 pub use judging::Slice;
 pub use limits::{ByClient, Full, Limits};
 
-pub type SubscriberId = u64;
-pub type GroupId = u32;
-
+/// Series of one slice.
+const SLICE: usize = 4_096;
+/// For the regular expressions that judge the new series of one batch.
+const JUDGING_MAX: Duration = Duration::from_millis(50);
 /// Series that are judged at once when a group begins: without regular expressions, and with some.
 const AT_ONCE: (usize, usize) = (1_000, 100);
 
@@ -52,8 +55,8 @@ pub struct Index {
     everything: Option<GroupId>,
     subscribers: HashMap<SubscriberId, GroupId>,
     clients: Clients,
-    /// Groups to be judged, in turn, and behind which place.
-    unjudged: VecDeque<(GroupId, Option<Place>)>,
+    /// Groups to be judged, in turn, and behind which slot.
+    unjudged: VecDeque<(GroupId, Option<Slot>)>,
     /// Pairs of a series and a group that wants it.
     pairs: usize,
     next_group: GroupId,
@@ -61,34 +64,6 @@ pub struct Index {
     forgotten: u32,
     pressure: Pressure,
     judging_max: Duration,
-}
-
-/// Everyone who asks the same.
-#[derive(Debug)]
-struct Group {
-    scoped: Arc<Scoped>,
-    /// May name some twice, and some that have left.
-    wants: Vec<SeriesId>,
-    /// How many it wants now.
-    pairs: usize,
-    state: State,
-    outboxes: HashMap<SubscriberId, Member>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Waits to be judged; `true`: from the beginning, when what was begun has been done.
-    Unjudged(bool),
-    Judged,
-    /// Not judged for every series any more: who was there has been sent to catch up.
-    GivenUp,
-}
-
-#[derive(Debug)]
-struct Member {
-    outbox: Sender,
-    /// `None`: the program itself.
-    client: Option<ClientKey>,
 }
 
 /// Where a subscriber belongs.
@@ -187,7 +162,7 @@ impl Index {
     /// from any moment.
     pub fn deliver(&mut self, page: &Arc<Page>, accepted: &Accepted, now: u32) {
         let stored = &page.stored;
-        let places = self.learn(&stored.series, now);
+        let slots = self.learn(&stored.series, now);
         if self.subscribers.is_empty() || accepted.ranges.is_empty() {
             return;
         }
@@ -198,7 +173,7 @@ impl Index {
             (group, cut(selected, &ranges, &accepted.cursor))
         };
         let parts: Vec<_> = self
-            .matched(&places, stored, accepted)
+            .matched(&slots, stored, accepted)
             .into_iter()
             .map(parts)
             .collect();
@@ -273,6 +248,42 @@ impl Index {
         self.subscribers.is_empty()
     }
 
+    /// Whether there is room for a subscription of this client. `group`: that of the question, if it has one.
+    fn admit(&self, client: Option<ClientKey>, scoped: &Scoped, group: Option<GroupId>) -> Result<(), Full> {
+        let limits = &self.limits;
+        if group.is_none() && (self.groups.len() >= limits.selectors || self.pairs >= limits.pairs) {
+            return Err(Full::All);
+        }
+        let (Some(client), Some(most)) = (client, limits.by_client) else {
+            return Ok(());
+        };
+        let Some(own) = self.clients.groups_of(client) else {
+            return Ok(());
+        };
+        if group.is_some_and(|group| own.contains_key(&group)) {
+            return Ok(());
+        }
+        if own.len() >= most.selectors {
+            return Err(Full::Selectors(most.selectors));
+        }
+        let groups = || own.keys().filter_map(|id| self.groups.get(id));
+        let expressions = scoped.selector().expression_bytes();
+        if expressions > 0 {
+            let held: usize = groups()
+                .map(|group| group.scoped.selector().expression_bytes())
+                .sum();
+            if held + expressions > most.expressions {
+                return Err(Full::Expressions(held));
+            }
+        }
+        // One client leaves room for others.
+        let crowded = self.pairs > limits.pairs / 2;
+        if crowded && groups().map(|group| group.pairs).sum::<usize>() > limits.pairs / 4 {
+            return Err(Full::Pairs);
+        }
+        Ok(())
+    }
+
     fn add(&mut self, scoped: &Arc<Scoped>, state: State) -> GroupId {
         while self.groups.contains_key(&self.next_group) {
             self.next_group = self.next_group.wrapping_add(1);
@@ -308,8 +319,8 @@ impl Index {
         } else if !judged {
             self.unjudged.push_back((id, None));
         } else {
-            for place in self.known.next(rarest, None, at_once) {
-                let entry = self.known.at(place);
+            for slot in self.known.next(rarest, None, at_once) {
+                let entry = self.known.at(slot);
                 if let Some(entry) = entry.filter(|entry| scoped.matches(&entry.series)) {
                     self.pair(id, entry.id);
                 }
@@ -343,9 +354,9 @@ impl Index {
     }
 
     /// For each group that someone listens to the points it wants, in their order.
-    fn matched(&self, places: &[Place], stored: &Stored, accepted: &Accepted) -> HashMap<GroupId, Vec<u32>> {
-        let wanted_by = |place: &Place| self.known.at(*place).map_or(&[][..], |entry| &entry.wanted_by);
-        let wanted_by: Vec<&[GroupId]> = places.iter().map(wanted_by).collect();
+    fn matched(&self, slots: &[Slot], stored: &Stored, accepted: &Accepted) -> HashMap<GroupId, Vec<u32>> {
+        let wanted_by = |slot: &Slot| self.known.at(*slot).map_or(&[][..], |entry| &entry.wanted_by);
+        let wanted_by: Vec<&[GroupId]> = slots.iter().map(wanted_by).collect();
         let mut matched: HashMap<GroupId, Vec<u32>> = HashMap::new();
         let mut everything = self.everything.map(|id| (id, Vec::new()));
         for (at, point) in (0u32..).zip(&stored.points) {

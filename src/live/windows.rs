@@ -6,8 +6,9 @@
 //! before, counts once. All windows of a turn are read together, however many points they got.
 
 mod audience;
-mod line;
+mod series;
 mod updates;
+mod window;
 #[cfg(test)]
 mod tests;
 
@@ -17,23 +18,15 @@ use std::sync::Arc;
 
 pub use audience::{Audience, GroupId, Wanted};
 pub use updates::{End, Receiver, Sender, Updates, Waiting, updates};
+pub use window::Window;
 
-use self::line::{Added, Line};
+use self::series::{Added, SeriesWindows};
 use crate::data::{Bucket, Matched, Micros, Positions, SeriesId, Step, StoredPoint};
-
-/// A window as it stands.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Window {
-    pub series: Matched,
-    pub bucket: Bucket,
-    /// The series has a point after its end.
-    pub closed: bool,
-}
 
 #[derive(Debug)]
 pub struct Windows {
     step: Step,
-    lines: HashMap<SeriesId, Line>,
+    series: HashMap<SeriesId, SeriesWindows>,
     /// Series whose newest window has to be read, and other windows that have to.
     unread: BTreeSet<SeriesId>,
     stale: BTreeSet<(SeriesId, Micros)>,
@@ -53,7 +46,7 @@ impl Windows {
     pub fn new(step: Step) -> Self {
         Self {
             step,
-            lines: HashMap::new(),
+            series: HashMap::new(),
             unread: BTreeSet::new(),
             stale: BTreeSet::new(),
             touched: Vec::new(),
@@ -63,29 +56,29 @@ impl Windows {
 
     /// From now on the series' windows are followed; false when they were already.
     pub fn follow(&mut self, series: &Matched) -> bool {
-        if self.lines.contains_key(&series.id) {
+        if self.series.contains_key(&series.id) {
             return false;
         }
-        self.lines.insert(series.id, Line::new(series.clone()));
+        self.series.insert(series.id, SeriesWindows::new(series.clone()));
         self.unread.insert(series.id)
     }
 
     pub fn forget(&mut self, id: SeriesId) {
-        self.lines.remove(&id);
+        self.series.remove(&id);
         self.unread.remove(&id);
         let all = (id, Micros(i64::MIN))..=(id, Micros(i64::MAX));
         let stale: Vec<_> = self.stale.range(all).copied().collect();
-        for place in stale {
-            self.stale.remove(&place);
+        for key in stale {
+            self.stale.remove(&key);
         }
     }
 
     /// Points must come in the order of their offsets within a partition.
     pub fn add(&mut self, id: SeriesId, point: &StoredPoint) {
-        let Some(line) = self.lines.get_mut(&id) else {
+        let Some(windows) = self.series.get_mut(&id) else {
             return;
         };
-        match line.add(self.step, point, &mut self.evicted) {
+        match windows.add(self.step, point, &mut self.evicted) {
             Added::Nothing => {}
             Added::Changed => self.touched.push(id),
             Added::MustRead(start) => {
@@ -97,7 +90,7 @@ impl Windows {
     /// The first `most` of what has to be read, the series that wait for their first window before
     /// all others.
     pub fn reading(&self, most: usize) -> Reading {
-        let series = |id: &SeriesId| self.lines.get(id).map(|line| line.series.clone());
+        let series = |id: &SeriesId| self.series.get(id).map(|windows| windows.series.clone());
         let newest_of: Vec<_> = self.unread.iter().filter_map(series).take(most).collect();
         let left = most - newest_of.len();
         let windows = self.stale.iter();
@@ -108,11 +101,11 @@ impl Windows {
 
     /// How many series are followed.
     pub fn len(&self) -> usize {
-        self.lines.len()
+        self.series.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.series.is_empty()
     }
 
     /// How many reads are due.
@@ -127,25 +120,25 @@ impl Windows {
         let windows = reading.windows.iter();
         let mut gone: BTreeSet<_> = windows.map(|(series, start)| (series.id, *start)).collect();
         for (bucket, last_ts) in found {
-            let place = (bucket.series_id, bucket.ts);
-            gone.remove(&place);
-            self.stale.remove(&place);
-            if let Some(line) = self.lines.get_mut(&place.0)
-                && line.put(self.step, bucket, last_ts, &as_of, &mut self.evicted)
+            let key = (bucket.series_id, bucket.ts);
+            gone.remove(&key);
+            self.stale.remove(&key);
+            if let Some(windows) = self.series.get_mut(&key.0)
+                && windows.put(self.step, bucket, last_ts, &as_of, &mut self.evicted)
             {
-                self.touched.push(place.0);
+                self.touched.push(key.0);
             }
         }
         for (id, start) in gone {
             self.stale.remove(&(id, start));
-            if let Some(line) = self.lines.get_mut(&id) {
-                line.drop_window(start);
+            if let Some(windows) = self.series.get_mut(&id) {
+                windows.drop_window(start);
             }
         }
         for series in &reading.newest_of {
             self.unread.remove(&series.id);
-            if let Some(line) = self.lines.get_mut(&series.id) {
-                line.was_read(&as_of);
+            if let Some(windows) = self.series.get_mut(&series.id) {
+                windows.was_read(&as_of);
             }
         }
     }
@@ -154,8 +147,8 @@ impl Windows {
     pub fn take_changed(&mut self) -> Vec<Arc<Window>> {
         let mut changed = mem::take(&mut self.evicted);
         for id in mem::take(&mut self.touched) {
-            if let Some(line) = self.lines.get_mut(&id) {
-                line.take_changed(self.step, &mut changed);
+            if let Some(windows) = self.series.get_mut(&id) {
+                windows.take_changed(self.step, &mut changed);
             }
         }
         // Stable: of a window that was evicted and came back the newer one stays behind the older.
@@ -169,15 +162,16 @@ impl Windows {
 
     /// The newest window of a series and, of those kept, the ones from `since` on.
     pub fn current(&self, id: SeriesId, since: Option<Micros>) -> Vec<Arc<Window>> {
-        let line = self.lines.get(&id);
-        line.map(|line| line.current(self.step, since))
+        let windows = self.series.get(&id);
+        windows
+            .map(|windows| windows.current(self.step, since))
             .unwrap_or_default()
     }
 
     /// Everything kept has to be read again.
     pub fn distrust(&mut self) {
-        for (id, line) in &self.lines {
-            self.stale.extend(line.starts().map(|start| (*id, start)));
+        for (id, windows) in &self.series {
+            self.stale.extend(windows.starts().map(|start| (*id, start)));
         }
     }
 }

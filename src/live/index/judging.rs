@@ -2,17 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::known::Place;
-use super::{Full, Group, GroupId, Index, State};
+use super::group::{Group, GroupId, State};
+use super::known::Slot;
+use super::limits::Full;
+use super::{Index, SLICE};
 use crate::data::{Scoped, Series, SeriesId, StoredSeries};
 use crate::live::outbox::End;
-
-/// Series of one slice.
-pub const SLICE: usize = 4_096;
-/// For the regular expressions that judge the new series of one batch.
-pub const JUDGING_MAX: Duration = Duration::from_millis(50);
 
 /// Series that may belong to a group.
 #[derive(Debug)]
@@ -21,7 +18,7 @@ pub struct Slice {
     scoped: Arc<Scoped>,
     series: Vec<(SeriesId, Arc<Series>)>,
     /// Where the next slice begins; `None`: this is the last.
-    last: Option<Place>,
+    last: Option<Slot>,
     forgotten: u32,
 }
 
@@ -49,13 +46,13 @@ impl Index {
                 continue;
             };
             let (key, _) = self.known.rarest(&group.scoped, SLICE);
-            let places = self.known.next(key, after, SLICE);
-            let entries = places.iter().filter_map(|place| self.known.at(*place));
+            let slots = self.known.next(key, after, SLICE);
+            let entries = slots.iter().filter_map(|slot| self.known.at(*slot));
             return Some(Slice {
                 group: id,
                 scoped: Arc::clone(&group.scoped),
                 series: entries.map(|e| (e.id, Arc::clone(&e.series))).collect(),
-                last: places.last().filter(|_| places.len() == SLICE).copied(),
+                last: slots.last().filter(|_| slots.len() == SLICE).copied(),
                 forgotten: self.forgotten,
             });
         }
@@ -97,14 +94,14 @@ impl Index {
         (id, Err(Full::All))
     }
 
-    /// The places of these series, the new ones judged for the groups they may belong to.
-    pub(super) fn learn(&mut self, series: &[StoredSeries], now: u32) -> Vec<Place> {
-        let mut places = Vec::with_capacity(series.len());
+    /// The slots of these series, the new ones judged for the groups they may belong to.
+    pub(super) fn learn(&mut self, series: &[StoredSeries], now: u32) -> Vec<Slot> {
+        let mut slots = Vec::with_capacity(series.len());
         let mut until = None;
         let mut late = BTreeSet::new();
         for found in series {
-            let (place, new) = self.known.touch(found, now);
-            places.push(place);
+            let (slot, new) = self.known.touch(found, now);
+            slots.push(slot);
             if !new || self.filed.is_empty() {
                 continue;
             }
@@ -133,7 +130,7 @@ impl Index {
             self.give_up(id);
         }
         self.make_room();
-        places
+        slots
     }
 
     pub(super) fn pair(&mut self, id: GroupId, series: SeriesId) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::GroupId;
+use super::group::GroupId;
 use crate::data::{Scoped, Series, SeriesId, StoredSeries};
 use crate::live::groups::{Key, Keys};
 
@@ -17,14 +17,14 @@ const FORGET_AFTER: u32 = 3_600;
 const SERIES_MAX: usize = 1_000_000;
 
 /// Where a series lies; another one may lie there later.
-pub type Place = u32;
+pub type Slot = u32;
 
 #[derive(Debug, Default)]
 pub struct Known {
-    places: HashMap<SeriesId, Place>,
+    slots: HashMap<SeriesId, Slot>,
     entries: Vec<Option<Entry>>,
-    free: Vec<Place>,
-    by_key: BTreeSet<(Key, Place)>,
+    free: Vec<Slot>,
+    by_key: BTreeSet<(Key, Slot)>,
     keys: Keys,
     swept: usize,
 }
@@ -48,29 +48,29 @@ impl Known {
     }
 
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.slots.len()
     }
 
     /// Keys stay what they are.
     pub fn clear(&mut self) {
-        self.places.clear();
+        self.slots.clear();
         self.entries.clear();
         self.free.clear();
         self.by_key.clear();
         self.swept = 0;
     }
 
-    /// The place of a series that has a point now, and whether it is new here.
-    pub fn touch(&mut self, found: &StoredSeries, now: u32) -> (Place, bool) {
-        if let Some(place) = self.places.get(&found.id) {
-            if let Some(entry) = &mut self.entries[*place as usize] {
+    /// The slot of a series that has a point now, and whether it is new here.
+    pub fn touch(&mut self, found: &StoredSeries, now: u32) -> (Slot, bool) {
+        if let Some(slot) = self.slots.get(&found.id) {
+            if let Some(entry) = &mut self.entries[*slot as usize] {
                 entry.last = now;
                 // What others hold is the one that is kept: ours would be a second copy of it.
                 if !Arc::ptr_eq(&entry.series, &found.series) {
                     entry.series = Arc::clone(&found.series);
                 }
             }
-            return (*place, false);
+            return (*slot, false);
         }
         let entry = Some(Entry {
             id: found.id,
@@ -78,35 +78,35 @@ impl Known {
             wanted_by: Vec::new(),
             last: now,
         });
-        let place = match self.free.pop() {
-            Some(place) => {
-                self.entries[place as usize] = entry;
-                place
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.entries[slot as usize] = entry;
+                slot
             }
             None => {
                 self.entries.push(entry);
                 // A series takes far more than a byte.
-                (self.entries.len() - 1) as Place
+                (self.entries.len() - 1) as Slot
             }
         };
-        self.places.insert(found.id, place);
+        self.slots.insert(found.id, slot);
         for key in self.keys.of(&found.series) {
-            self.by_key.insert((key, place));
+            self.by_key.insert((key, slot));
         }
-        (place, true)
+        (slot, true)
     }
 
-    pub fn at(&self, place: Place) -> Option<&Entry> {
-        self.entries.get(place as usize)?.as_ref()
+    pub fn at(&self, slot: Slot) -> Option<&Entry> {
+        self.entries.get(slot as usize)?.as_ref()
     }
 
-    pub fn at_mut(&mut self, place: Place) -> Option<&mut Entry> {
-        self.entries.get_mut(place as usize)?.as_mut()
+    pub fn at_mut(&mut self, slot: Slot) -> Option<&mut Entry> {
+        self.entries.get_mut(slot as usize)?.as_mut()
     }
 
     pub fn get_mut(&mut self, id: SeriesId) -> Option<&mut Entry> {
-        let place = *self.places.get(&id)?;
-        self.at_mut(place)
+        let slot = *self.slots.get(&id)?;
+        self.at_mut(slot)
     }
 
     /// Of what the question demands the one thing that the fewest series have, and how many: as many
@@ -123,44 +123,44 @@ impl Known {
         rarest
     }
 
-    /// The next places behind `after`: of the series that have this key, or of all.
-    pub fn next(&self, key: Option<Key>, after: Option<Place>, most: usize) -> Vec<Place> {
+    /// The next slots behind `after`: of the series that have this key, or of all.
+    pub fn next(&self, key: Option<Key>, after: Option<Slot>, most: usize) -> Vec<Slot> {
         match key {
             Some(key) => self.range(key, after).take(most).collect(),
             None => {
                 let from = after.map_or(0, |after| after as usize + 1);
-                let places = self.entries.iter().enumerate().skip(from);
-                let taken = places.filter(|(_, entry)| entry.is_some());
-                taken.map(|(place, _)| place as Place).take(most).collect()
+                let slots = self.entries.iter().enumerate().skip(from);
+                let taken = slots.filter(|(_, entry)| entry.is_some());
+                taken.map(|(slot, _)| slot as Slot).take(most).collect()
             }
         }
     }
 
-    /// Looks at the next places; the series that have left.
-    pub fn sweep(&mut self, now: u32, places: usize) -> Vec<Entry> {
+    /// Looks at the next slots; the series that have left.
+    pub fn sweep(&mut self, now: u32, slots: usize) -> Vec<Entry> {
         let mut gone = Vec::new();
-        for _ in 0..places.min(self.entries.len()) {
+        for _ in 0..slots.min(self.entries.len()) {
             self.swept = (self.swept + 1) % self.entries.len();
             let crowded = self.len() > SERIES_MAX;
             let silent = |entry: &mut Entry| crowded || now.saturating_sub(entry.last) > FORGET_AFTER;
             let Some(entry) = self.entries[self.swept].take_if(silent) else {
                 continue;
             };
-            let place = self.swept as Place;
-            self.places.remove(&entry.id);
+            let slot = self.swept as Slot;
+            self.slots.remove(&entry.id);
             for key in self.keys.of(&entry.series) {
-                self.by_key.remove(&(key, place));
+                self.by_key.remove(&(key, slot));
             }
-            self.free.push(place);
+            self.free.push(slot);
             gone.push(entry);
         }
         gone
     }
 
-    fn range(&self, key: Key, after: Option<Place>) -> impl Iterator<Item = Place> {
+    fn range(&self, key: Key, after: Option<Slot>) -> impl Iterator<Item = Slot> {
         let from = after.map_or(Bound::Included((key, 0)), |after| Bound::Excluded((key, after)));
-        let range = self.by_key.range((from, Bound::Included((key, Place::MAX))));
-        range.map(|(_, place)| *place)
+        let range = self.by_key.range((from, Bound::Included((key, Slot::MAX))));
+        range.map(|(_, slot)| *slot)
     }
 }
 
@@ -192,8 +192,8 @@ mod tests {
         let both = select(Some("m"), vec![demand("site", "3"), demand("device", "13")]);
         let (key, count) = known.rarest(&both, 100);
         assert_eq!(count, 1);
-        let places = known.next(key, None, 100);
-        let ids: Vec<_> = places.iter().map(|at| known.at(*at).unwrap().id).collect();
+        let slots = known.next(key, None, 100);
+        let ids: Vec<_> = slots.iter().map(|at| known.at(*at).unwrap().id).collect();
         assert_eq!(ids, [13]);
         assert_eq!(known.rarest(&select(None, Vec::new()), 100), (None, 100));
         let (key, count) = known.rarest(&select(Some("m"), Vec::new()), 100);
@@ -211,8 +211,8 @@ mod tests {
         let mut known = Known::default();
         known.touch(&series(7), 0);
         let again = series(7);
-        let (place, is_new) = known.touch(&again, 1);
-        assert!(!is_new && Arc::ptr_eq(&known.at(place).unwrap().series, &again.series));
+        let (slot, is_new) = known.touch(&again, 1);
+        assert!(!is_new && Arc::ptr_eq(&known.at(slot).unwrap().series, &again.series));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{GroupId, Index};
-use crate::data::{ClientKey, Scoped};
+use super::group::GroupId;
+use crate::data::ClientKey;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -62,6 +62,10 @@ impl Default for ByClient {
 pub struct Clients(HashMap<ClientKey, HashMap<GroupId, u32>>);
 
 impl Clients {
+    pub fn groups_of(&self, client: ClientKey) -> Option<&HashMap<GroupId, u32>> {
+        self.0.get(&client)
+    }
+
     pub fn enter(&mut self, client: Option<ClientKey>, group: GroupId) {
         if let Some(client) = client {
             *self.0.entry(client).or_default().entry(group).or_default() += 1;
@@ -85,54 +89,12 @@ impl Clients {
     }
 }
 
-impl Index {
-    /// Whether there is room for a subscription of this client. `group`: that of the question, if it has one.
-    pub(super) fn admit(
-        &self,
-        client: Option<ClientKey>,
-        scoped: &Scoped,
-        group: Option<GroupId>,
-    ) -> Result<(), Full> {
-        let limits = &self.limits;
-        if group.is_none() && (self.groups.len() >= limits.selectors || self.pairs >= limits.pairs) {
-            return Err(Full::All);
-        }
-        let (Some(client), Some(most)) = (client, limits.by_client) else {
-            return Ok(());
-        };
-        let Some(own) = self.clients.0.get(&client) else {
-            return Ok(());
-        };
-        if group.is_some_and(|group| own.contains_key(&group)) {
-            return Ok(());
-        }
-        if own.len() >= most.selectors {
-            return Err(Full::Selectors(most.selectors));
-        }
-        let groups = || own.keys().filter_map(|id| self.groups.get(id));
-        let expressions = scoped.selector().expression_bytes();
-        if expressions > 0 {
-            let held: usize = groups()
-                .map(|group| group.scoped.selector().expression_bytes())
-                .sum();
-            if held + expressions > most.expressions {
-                return Err(Full::Expressions(held));
-            }
-        }
-        // One client leaves room for others.
-        let crowded = self.pairs > limits.pairs / 2;
-        if crowded && groups().map(|group| group.pairs).sum::<usize>() > limits.pairs / 4 {
-            return Err(Full::Pairs);
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use std::sync::Arc;
 
+    use super::super::Index;
     use super::*;
     use crate::data::stored::Range;
     use crate::data::{Micros, Selector, Series, Stored, StoredPoint, StoredSeries, Viewer};

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::Window;
+use super::window::Window;
 use crate::data::{Bucket, Matched, Micros, Positions, SeriesId, Step, StoredPoint, Sum};
 
 /// Windows kept for one series. Others are read again when a late point touches them.
 const KEPT: usize = 4;
 
 #[derive(Debug)]
-pub struct Line {
+pub struct SeriesWindows {
     pub series: Matched,
     /// In the order in which they were begun or read.
     kept: Vec<Kept>,
@@ -37,7 +37,7 @@ pub enum Added {
     MustRead(Micros),
 }
 
-impl Line {
+impl SeriesWindows {
     pub fn new(series: Matched) -> Self {
         Self {
             series,

@@ -1,0 +1,11 @@
+//! A window as it stands.
+
+use crate::data::{Bucket, Matched};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    pub series: Matched,
+    pub bucket: Bucket,
+    /// The series has a point after its end.
+    pub closed: bool,
+}
