@@ -266,7 +266,3 @@ fn to_postgres(ts: Micros) -> PgTimestamp {
         held => PgTimestamp(held),
     }
 }
-
-fn columns(positions: &Positions) -> (Vec<PartitionId>, Vec<i64>) {
-    positions.iter().map(|(id, at)| (*id, *at)).unzip()
-}
