@@ -189,17 +189,21 @@ pub fn label_text<'a>(name: &str, value: &'a Value<'_>) -> Result<Cow<'a, str>, 
 }
 
 fn time(field: &str, value: &Value<'_>, unit: TimeUnit) -> Result<Micros, RecordError> {
-    let (ts, found) = match value {
-        Value::Int(n) => (Micros::from_epoch(*n, unit), n.to_string()),
-        Value::Float(n) => (Micros::from_epoch_fraction(*n, unit), shorten(&n.to_string())),
-        Value::Text(text) => (
-            Micros::from_rfc3339(text),
-            format!("the text '{}'", shorten(text)),
-        ),
-        Value::BigInt(digits) => (None, shorten(digits)),
+    let ts = match value {
+        Value::Int(n) => Micros::from_epoch(*n, unit),
+        Value::Float(n) => Micros::from_epoch_fraction(*n, unit),
+        Value::Text(text) => Micros::from_rfc3339(text),
+        Value::BigInt(_) => None,
         other => return Err(wrong_type(field, "a time", other)),
     };
     ts.ok_or_else(|| {
+        let found = match value {
+            Value::Int(n) => n.to_string(),
+            Value::Float(n) => shorten(&n.to_string()),
+            Value::Text(text) => format!("the text '{}'", shorten(text)),
+            Value::BigInt(digits) => shorten(digits),
+            _ => String::new(),
+        };
         let detail = format!(
             "'{}' is {found}: neither a number of {} since 1970 nor RFC 3339 with a time zone, such as \
              2026-11-28T17:44:05Z",
