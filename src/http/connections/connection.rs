@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::http::ConnectionType;
 use actix_web::rt::net::TcpStream;
 use actix_web::{HttpRequest, HttpResponse};
-use rustix::net::sockopt::set_socket_send_buffer_size;
+use rustix::net::sockopt::{set_socket_send_buffer_size, set_tcp_nodelay};
 use rustix::net::{SendFlags, Shutdown};
 
 use super::limiter::{ClientLimiter, ClientPermit, Full};
@@ -144,6 +144,9 @@ impl Connections {
             }
         };
         limit_unread(stream.as_fd(), SEND_BUFFER, self.limits.stall);
+        // An answer takes several writes, and a live message follows the one before: the last of them
+        // must not wait until the client has acknowledged what came first.
+        let _ = set_tcp_nodelay(stream, true);
         self.metrics.open_connections.inc();
         Connection {
             of: Arc::clone(self),

@@ -218,7 +218,7 @@ async fn an_answer_that_nobody_takes_ends_and_one_that_is_read_slowly_does_not()
 }
 
 #[actix_web::test]
-async fn little_of_an_answer_waits_in_the_system() {
+async fn little_of_an_answer_waits_in_the_system_and_none_of_it_for_an_acknowledgement() {
     let connections = Connections::new(Limits::default(), Arc::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let _client = Client::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -227,6 +227,7 @@ async fn little_of_an_answer_waits_in_the_system() {
     // Linux counts what it needs beside the bytes.
     let size = rustix::net::sockopt::socket_send_buffer_size(connection.socket());
     assert!(size.unwrap() <= 2 * SEND_BUFFER);
+    assert!(rustix::net::sockopt::tcp_nodelay(connection.socket()).unwrap());
 }
 
 #[actix_web::test]
