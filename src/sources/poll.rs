@@ -31,7 +31,7 @@ const GLANCE: Duration = Duration::from_millis(2);
 
 /// What a producer sends at once comes partition by partition, and should stay together: for each
 /// batch a transaction is made and every subscriber is woken.
-const LINGER: Duration = Duration::from_millis(2);
+const LINGER: Duration = Duration::from_millis(1);
 
 /// How long to wait for credits before the partitions are paused.
 const PATIENCE: Duration = Duration::from_secs(1);
