@@ -2,6 +2,8 @@
 //! series. Asked: less than 1 ms where it names a metric or an equal label, and never long enough to
 //! hold up a batch.
 
+#![allow(clippy::expect_used, reason = "a benchmark that fails says why")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -35,7 +35,6 @@ pub async fn horizons(lane: &LaneContext, asked: &mut mpsc::Receiver<Question<()
 pub async fn series(lane: &LaneContext, asked: &mut mpsc::Receiver<Lookup>, scans: &mpsc::Sender<Lookup>) {
     let mut waiting = Vec::new();
     while asked.recv_many(&mut waiting, SELECTORS).await > 0 {
-        #[allow(clippy::mutable_key_type, reason = "what is compiled is no part of the key")]
         let mut alike: HashMap<Scoped, Vec<Lookup>> = HashMap::new();
         for question in waiting.drain(..) {
             alike.entry(question.key.clone()).or_default().push(question);

@@ -95,8 +95,8 @@ impl World {
                 };
                 let newest = reading.newest_of.iter().filter_map(|series| {
                     let rows = self.rows.range((series.id, i64::MIN)..=(series.id, i64::MAX));
-                    let newest = rows.map(|((id, ts), _)| (*id, step().bucket(Micros(*ts))));
-                    newest.last()
+                    let mut newest = rows.map(|((id, ts), _)| (*id, step().bucket(Micros(*ts))));
+                    newest.next_back()
                 });
                 let windows = reading.windows.iter().map(|(series, start)| (series.id, *start));
                 let asked = newest.chain(windows);

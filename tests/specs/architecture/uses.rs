@@ -123,7 +123,7 @@ impl Uses {
         for (index, name) in path.iter().enumerate() {
             let module = &self.modules[&at];
             let rest = &path[index + 1..];
-            if module.items.contains(name) && !(module.children.contains(name) && !rest.is_empty()) {
+            if module.items.contains(name) && (rest.is_empty() || !module.children.contains(name)) {
                 return Some(&module.file);
             }
             if module.children.contains(name) {
