@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use reqwest::{Client, Response, Url};
 use serde_json::Value;
 
-const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT: Duration = Duration::from_secs(10);
 /// Longer than any statement may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -166,7 +166,11 @@ async fn subscribe(tail: &Tail, progress: &Progress) -> Result<Events, Trouble> 
         return Err(anyhow!("{url} does not answer with server-sent events").into());
     }
     let buffer = Vec::new();
-    Ok(Events { response, buffer })
+    Ok(Events {
+        response,
+        buffer,
+        searched: 0,
+    })
 }
 
 /// GraphQL errors: what passes ends the connection, the rest ends the program.
@@ -215,14 +219,20 @@ fn print(format: LineFormat, batch: &Value, out: &mut impl Write) -> std::io::Re
 struct Events {
     response: Response,
     buffer: Vec<u8>,
+    /// So many bytes of the buffer have no end of a line.
+    searched: usize,
 }
 
 impl Events {
     /// `None` when the server has completed the subscription.
     async fn next(&mut self) -> Result<Option<Value>, Trouble> {
         loop {
-            while let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.buffer.drain(..=end).collect();
+            while let Some(end) = self.buffer[self.searched..]
+                .iter()
+                .position(|byte| *byte == b'\n')
+            {
+                let line: Vec<u8> = self.buffer.drain(..=self.searched + end).collect();
+                self.searched = 0;
                 if line == b"event: complete\n" {
                     return Ok(None);
                 }
@@ -231,6 +241,7 @@ impl Events {
                     return Ok(Some(answer));
                 }
             }
+            self.searched = self.buffer.len();
             let lost = |error: Error| Trouble::Passing(format!("connection lost: {error:#}"));
             let chunk = self.response.chunk().await.map_err(|error| lost(error.into()))?;
             let chunk = chunk.ok_or_else(|| lost(anyhow!("the server closed it")))?;

@@ -2,27 +2,38 @@
 
 use std::cmp::Reverse;
 
-use actix_web::http::header::{ACCEPT, HeaderMap, Quality, QualityItem, from_comma_delimited};
-use actix_web::mime::{self, Mime};
+use actix_web::http::header::{ACCEPT, HeaderMap};
 
 use super::streamed::Form;
 
-/// The ranges of media types in the order in which the client named them.
-pub(super) struct Accept(Vec<QualityItem<Mime>>);
+/// The ranges of media types in the order in which the client named them. Read leniently: clients
+/// send weights such as `.2`, which actix does not take.
+pub(super) struct Accept(Vec<Range>);
+
+#[derive(Debug)]
+struct Range {
+    name: String,
+    /// In thousandths, as RFC 9110 has no more digits.
+    quality: u32,
+    /// Of Apollo's multipart protocol for subscriptions.
+    subscription_spec: Option<String>,
+}
 
 impl Accept {
     pub fn of(headers: &HeaderMap) -> Self {
-        let ranges: Vec<_> = from_comma_delimited(headers.get_all(ACCEPT)).unwrap_or_default();
-        match ranges.is_empty() {
-            true => Self(vec![QualityItem::max(mime::STAR_STAR)]),
-            false => Self(ranges),
+        let lines = headers.get_all(ACCEPT).filter_map(|line| line.to_str().ok());
+        let entries = lines.flat_map(|line| line.split(','));
+        let entries: Vec<_> = entries.filter(|entry| !entry.trim().is_empty()).collect();
+        match entries.is_empty() {
+            true => Self(Range::of("*/*").into_iter().collect()),
+            false => Self(entries.into_iter().filter_map(Range::of).collect()),
         }
     }
 
     /// What it likes best; of equals what it names first, then what is offered first.
     pub fn best<T: Copy>(&self, offered: &[(T, &str)]) -> Option<T> {
         let liked = offered.iter().rev().filter_map(|(offer, name)| {
-            let named = self.0.iter().position(|range| range.item.essence_str() == *name);
+            let named = self.0.iter().position(|range| range.name == *name);
             Some((*offer, self.quality(name)?, named.map(Reverse)))
         });
         let best = liked.max_by_key(|(_, quality, named)| (*quality, *named));
@@ -30,33 +41,50 @@ impl Accept {
     }
 
     /// By the most specific range that covers it; `None` for not at all.
-    fn quality(&self, wanted: &str) -> Option<Quality> {
+    fn quality(&self, wanted: &str) -> Option<u32> {
         let ranges = self.0.iter().filter_map(|range| {
-            let name = range.item.essence_str();
-            let specificity = match name.strip_suffix('*') {
-                _ if name == wanted => 2,
+            let specificity = match range.name.strip_suffix('*') {
+                _ if range.name == wanted => 2,
                 Some("*/") => 0,
-                Some(all) if wanted.starts_with(all) => 1,
+                Some(all) if all.ends_with('/') && wanted.starts_with(all) => 1,
                 _ => return None,
             };
             Some((specificity, range.quality))
         });
         let (_, quality) = ranges.max_by_key(|(specificity, _)| *specificity)?;
-        (quality > Quality::ZERO).then_some(quality)
+        (quality > 0).then_some(quality)
     }
 
     /// Streams are for those who name them.
-    fn stream(&self, form: Form) -> Option<Quality> {
-        let is_named = |range: &Mime| match form {
-            Form::Sse => range.essence_str() == "text/event-stream",
+    fn stream(&self, form: Form) -> Option<u32> {
+        let is_named = |range: &&Range| match form {
+            Form::Sse => range.name == "text/event-stream",
             Form::Multipart => {
-                let spec = range.get_param("subscriptionspec");
-                range.essence_str() == "multipart/mixed" && spec.is_some_and(|spec| spec == "1.0")
+                range.name == "multipart/mixed" && range.subscription_spec.as_deref() == Some("1.0")
             }
         };
-        let named = self.0.iter().filter(|range| is_named(&range.item));
-        let quality = named.map(|range| range.quality).max();
-        quality.filter(|quality| *quality > Quality::ZERO)
+        let quality = self.0.iter().filter(is_named).map(|range| range.quality).max();
+        quality.filter(|quality| *quality > 0)
+    }
+}
+
+impl Range {
+    fn of(entry: &str) -> Option<Self> {
+        let entry = entry.to_ascii_lowercase();
+        let mut parts = entry.split(';').map(str::trim);
+        let name = parts.next()?.to_owned();
+        let parameters: Vec<_> = parts.filter_map(|part| part.split_once('=')).collect();
+        let value = |wanted: &str| {
+            let mut parameters = parameters.iter();
+            let found = parameters.find(|(name, _)| name.trim() == wanted);
+            found.map(|(_, value)| value.trim().trim_matches('"'))
+        };
+        let quality: f32 = value("q").map_or(Some(1.0), |q| q.parse().ok())?;
+        Some(Self {
+            name,
+            quality: (quality.clamp(0.0, 1.0) * 1_000.0).round() as u32,
+            subscription_spec: value("subscriptionspec").map(str::to_owned),
+        })
     }
 }
 
@@ -159,7 +187,16 @@ mod tests {
             ),
             ("application/json;q=0, */*", Some(Media::GraphQl)),
             ("text/html", None),
+            ("json", None),
             ("*/*;q=0", None),
+            (
+                "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",
+                Some(Media::Json),
+            ),
+            (
+                "application/json;q=0.8500, application/graphql-response+json;q=1.5;",
+                Some(Media::GraphQl),
+            ),
         ];
         for (accept, expected) in cases {
             assert_eq!(accepted(accept).media, expected, "{accept}");

@@ -63,7 +63,7 @@ const CURRENT: &str =
     from ingest_offsets where topic = $1 order by partition, epoch desc";
 
 /// Begins a new epoch of each partition for which `to` names an offset, to be read from there. The
-/// the dead letters of its range are deleted, as its records are processed again. Refused while a
+/// dead letters of its range are deleted, as its records are processed again. Refused while a
 /// node runs, after `patience` for one that has just ended; one that comes back with a batch of
 /// before can no longer commit it. Returns what was set as (partition, offset); partitions never
 /// read stay as they are.

@@ -235,7 +235,7 @@ impl<'a> Walk<'a> {
     pub fn next(&mut self, wanted: usize) -> Option<Statement> {
         let mut conditions = Conditions::of(self.scoped, &Values::new()).filter(|_| !self.done)?;
         self.asked = match conditions.open {
-            true => wanted.clamp(CHUNK, CHUNK_MAX),
+            true => CHUNK,
             false => wanted.clamp(1, CHUNK_MAX),
         };
         if let Some((relation, key)) = &self.place {

@@ -13,7 +13,7 @@ use crate::data::Scoped;
 use crate::feed::error::FeedError;
 use crate::store::tail::{Horizon, Names};
 
-/// Scopeds that one statement looks up.
+/// Selections that one statement looks up.
 const SELECTORS: usize = 500;
 
 /// `None`: more than [`SERIES_MAX`].
@@ -30,7 +30,7 @@ pub async fn horizons(lane: &LaneContext, asked: &mut mpsc::Receiver<Question<()
     }
 }
 
-/// Scopeds of a metric, many by one statement. Those that select so many that they must be looked
+/// Selections of a metric, many by one statement. Those that select so many that they must be looked
 /// up one by one go to the lane of `scans`.
 pub async fn series(lane: &LaneContext, asked: &mut mpsc::Receiver<Lookup>, scans: &mpsc::Sender<Lookup>) {
     let mut waiting = Vec::new();
@@ -59,7 +59,7 @@ pub async fn series(lane: &LaneContext, asked: &mut mpsc::Receiver<Lookup>, scan
     }
 }
 
-/// Scopeds that are looked up one by one, in turns of the clients: each is a look at all series,
+/// Selections that are looked up one by one, in turns of the clients: each is a look at all series,
 /// or at very many.
 pub async fn scans(lane: &LaneContext, asked: &mut mpsc::Receiver<Lookup>) {
     in_turns(asked, 0, async |scoped, _| {
