@@ -22,7 +22,7 @@ WORKDIR /build
 # The dependencies in a layer of their own: it changes with Cargo.lock alone.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir -p src tests/specs benches/live \
-    && touch src/lib.rs tests/specs/main.rs benches/live/main.rs \
+    && touch src/lib.rs tests/specs/main.rs benches/live/main.rs benches/subscribe.rs \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --release --locked --features dashboard \
     && rm -rf src tests benches

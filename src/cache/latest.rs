@@ -13,7 +13,7 @@ pub struct Latest {
 }
 
 /// What the cache knew; `missing` has to be read from Postgres and offered to
-/// [`LatestCache::put_back`] together with `epoch`.
+/// `LatestCache::put_back` together with `epoch`.
 #[derive(Clone, Debug, Default)]
 pub struct Lookup {
     pub found: Vec<Latest>,

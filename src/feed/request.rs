@@ -88,7 +88,7 @@ impl Start {
 }
 
 /// # Errors
-/// Outside [`EVERY`].
+/// Outside `EVERY`.
 pub fn check_every(every: Option<Duration>) -> Result<(), FeedError> {
     match every {
         Some(span) if !EVERY.contains(&span) => Err(FeedError::Every),

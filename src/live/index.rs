@@ -1,6 +1,6 @@
 //! Which subscriber wants which series: a batch goes in, selections go into outboxes.
 //!
-//! Subscribers who ask the same are one group ([`Groups`]). A question is judged once for each pair
+//! Subscribers who ask the same are one group (`groups.rs`). A question is judged once for each pair
 //! of series and group: when the series is first seen, or when the group begins. After that a point
 //! costs one look-up by series id, and all subscribers of a group share one selection.
 //!
