@@ -172,6 +172,34 @@ fn every_file_says_what_it_is_for_and_is_short() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+#[test]
+fn what_a_file_uses_is_seen_however_it_is_written() {
+    let src = tempfile::tempdir().expect("a folder");
+    let files = [
+        ("lib.rs", "mod a; mod b; mod c;"),
+        ("main.rs", "fn main() { streamsync::c::run() }"),
+        (
+            "a.rs",
+            "use crate::{\n    b::{\n        self,\n        One,\n    },\n    c,\n};\n\
+             // use crate::c::Commented;\n\
+             fn f() { say!(\"crate::c::Quoted\", c::run()); b::inner::two() }\n\
+             #[cfg(test)]\nmod tests { use crate::c::Tested; }",
+        ),
+        ("b/mod.rs", "mod inner;\npub use self::inner::One;"),
+        ("b/inner.rs", "pub struct One;\npub fn two() {}"),
+        ("c.rs", "use crate::b::*;\npub fn run() {}"),
+    ];
+    fs::create_dir(src.path().join("b")).expect("a folder");
+    for (name, text) in files {
+        fs::write(src.path().join(name), text).expect("a file");
+    }
+    let uses = Uses::read(src.path());
+    let between = uses.between_files();
+    let pairs: Vec<String> = between.keys().map(|(from, to)| format!("{from} {to}")).collect();
+    let expected = ["a.rs b/inner.rs", "a.rs c.rs", "c.rs b/mod.rs", "main.rs c.rs"];
+    assert_eq!(pairs, expected, "{between:?}");
+}
+
 /// A file or folder is named from the repository's root or, as `sources/poll.rs`, from `src`.
 #[test]
 fn every_path_that_the_documents_name_exists() {

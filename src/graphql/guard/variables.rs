@@ -27,7 +27,7 @@ struct Settling<'t> {
     bad: Vec<ServerError>,
     /// Fields and arguments that the schema does not have.
     unknown: usize,
-    /// Bytes of the values that stand at more than one place, without the first of each.
+    /// Bytes of the values that stand at more than one location, without the first of each.
     copied: usize,
 }
 
@@ -45,8 +45,8 @@ struct Variable {
 
 /// Where a value stands.
 #[derive(Clone, Copy)]
-struct Place<'t> {
-    /// `None` where the schema has no such place; validation tells of it.
+struct Location<'t> {
+    /// `None` where the schema has no such location; validation tells of it.
     of: Option<&'t Type>,
     has_default: bool,
     pos: Pos,
@@ -272,23 +272,23 @@ impl<'t> Settling<'t> {
             if inputs.is_some() && input.is_none() {
                 self.unknown += 1;
             }
-            let place = Place {
+            let location = Location {
                 of: input.map(|input| &input.of),
                 has_default: input.is_some_and(|input| input.default.is_some()),
                 pos: value.pos,
             };
-            match self.place(&value.node, place) {
+            match self.settled(&value.node, location) {
                 Settled::Put(settled) => value.node = settled,
                 Settled::LeaveOut => return false,
-                Settled::Keep => self.within(&mut value.node, place),
+                Settled::Keep => self.within(&mut value.node, location),
             }
             true
         });
     }
 
-    fn within(&mut self, value: &mut Value, place: Place<'t>) {
+    fn within(&mut self, value: &mut Value, location: Location<'t>) {
         let types = self.types;
-        let mut values = vec![(value, place.of)];
+        let mut values = vec![(value, location.of)];
         while let Some((value, of)) = values.pop() {
             match value {
                 Value::List(items) => {
@@ -296,13 +296,13 @@ impl<'t> Settling<'t> {
                         BaseType::List(item) => Some(&**item),
                         BaseType::Named(_) => None,
                     });
-                    let place = Place {
+                    let location = Location {
                         of,
                         has_default: false,
-                        ..place
+                        ..location
                     };
                     for item in items {
-                        match self.place(item, place) {
+                        match self.settled(item, location) {
                             Settled::Put(settled) => *item = settled,
                             Settled::LeaveOut => *item = Value::Null,
                             Settled::Keep => values.push((item, of)),
@@ -313,12 +313,12 @@ impl<'t> Settling<'t> {
                     let inputs = of.and_then(|of| types.inputs(of));
                     let input = |name: &Name| inputs.and_then(|inputs| inputs.get(name.as_str()));
                     members.retain(|name, value| {
-                        let place = Place {
+                        let location = Location {
                             of: input(name).map(|input| &input.of),
                             has_default: input(name).is_some_and(|input| input.default.is_some()),
-                            ..place
+                            ..location
                         };
-                        match self.place(value, place) {
+                        match self.settled(value, location) {
                             Settled::Put(settled) => *value = settled,
                             Settled::LeaveOut => return false,
                             Settled::Keep => {}
@@ -334,30 +334,30 @@ impl<'t> Settling<'t> {
         }
     }
 
-    fn place(&mut self, value: &Value, place: Place<'t>) -> Settled {
+    fn settled(&mut self, value: &Value, location: Location<'t>) -> Settled {
         let Value::Variable(name) = value else {
             return Settled::Keep;
         };
         let Some(variable) = self.variables.get_mut(name) else {
             self.invalid(
                 format!("variable \"${name}\" is not defined by the operation"),
-                place.pos,
+                location.pos,
             );
             return Settled::Keep;
         };
         let again = std::mem::replace(&mut variable.used, true);
-        if let Some(of) = place.of {
-            let may_be_null = !of.nullable && (variable.defaults || place.has_default);
+        if let Some(of) = location.of {
+            let may_be_null = !of.nullable && (variable.defaults || location.has_default);
             if !compatible(of, &variable.of, may_be_null) {
                 let given = &variable.of;
                 let why = format!("variable \"${name}\" of type {given} stands where {of} is expected");
-                self.invalid(why, place.pos);
+                self.invalid(why, location.pos);
                 return Settled::Keep;
             }
             if !of.nullable && variable.value == Some(async_graphql::Value::Null) {
                 self.bad(
                     format!("variable \"${name}\" is null where {of} is expected"),
-                    place.pos,
+                    location.pos,
                 );
                 return Settled::Keep;
             }
