@@ -95,8 +95,18 @@ impl Holder {
         if let Some(uid) = uid {
             command.uid(uid).gid(uid);
         }
+        let mut child = None;
+        eventually("the holder is started", || match command.spawn() {
+            Ok(started) => {
+                child = Some(started);
+                true
+            }
+            // A child of another thread holds the copy open until it becomes its own program.
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => false,
+            Err(error) => panic!("{error}"),
+        });
         let mut this = Self {
-            child: command.spawn().unwrap(),
+            child: child.unwrap(),
             dir: dir.to_owned(),
         };
         eventually("the holder has a server", || {
