@@ -215,7 +215,7 @@ impl Hub {
                 self.metrics.add(counters, &[("noticed_by", "live")], 1);
                 tracing::warn!(
                     partitions = ?polled.went_back,
-                    "postgres lost points that were already delivered; they are delivered again once Kafka replays them"
+                    "postgres lost points that were already delivered; once Kafka replays them, only subscribers that have not seen them get them"
                 );
                 // The same ids may be other series now.
                 self.names.clear();

@@ -101,13 +101,7 @@ async fn lost_offsets_end_a_live_feed_with_the_cursor_to_go_on_from() {
     let world = World::start().await;
     let mut feed = world.open(Start::Now).await.unwrap();
     next(&mut feed).await.unwrap();
-    world
-        .db
-        .run(
-            "begin; insert into gaps (partition_id, from_offset, to_offset) values (1, 0, 50); \
-             update ingest_offsets set next_offset = 50; commit",
-        )
-        .await;
+    world.db.lose(1, 0, 50).await;
     let error = next(&mut feed).await.unwrap_err();
     let earliest = Cursor::at(Positions::from([(1, 50)]));
     let gap = FeedError::ResumeGap {

@@ -4,6 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use serde_json::json;
 
+use crate::data::Problem;
+
 /// The codes that the schema itself never gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HttpError {
@@ -23,9 +25,6 @@ pub(super) enum HttpError {
     /// The client itself has taken what one may have.
     OwnShare,
 }
-
-/// When to come back after `OVERLOADED`, in seconds.
-const RETRY_AFTER: u64 = 1;
 
 impl HttpError {
     const fn parts(self) -> (StatusCode, &'static str) {
@@ -55,7 +54,7 @@ impl HttpError {
         let error = json!({ "message": message, "extensions": { "code": code } });
         let mut answer = HttpResponse::build(status);
         if matches!(self, Self::Overloaded | Self::OwnShare) {
-            answer.insert_header((header::RETRY_AFTER, RETRY_AFTER.to_string()));
+            answer.insert_header((header::RETRY_AFTER, Problem::RETRY_AFTER));
         }
         answer
             .content_type(content_type)

@@ -96,6 +96,16 @@ impl Database {
             .await
             .expect("good statements");
     }
+
+    /// Offsets that Kafka no longer had.
+    pub async fn lose(&self, partition: i32, from: i64, to: i64) {
+        self.run(&format!(
+            "begin;
+             insert into gaps (partition_id, from_offset, to_offset) values ({partition}, {from}, {to});
+             update ingest_offsets set next_offset = {to} where partition_id = {partition}; commit"
+        ))
+        .await;
+    }
 }
 
 fn server() -> &'static Server {

@@ -135,13 +135,7 @@ async fn what_an_engine_missed_while_offsets_were_lost_is_read_from_postgres() {
     world.commit(0, 5).await;
     let mut subscription = world.subscribe(None).await.unwrap();
     until(&mut subscription, 0, 5).await;
-    world
-        .db
-        .run(
-            "begin; insert into gaps (partition_id, from_offset, to_offset) values (1, 5, 12); \
-             update ingest_offsets set next_offset = 12; commit",
-        )
-        .await;
+    world.db.lose(1, 5, 12).await;
     // Whether the hub sees the gap before this or after it.
     world.commit(12, 14).await;
     until(&mut subscription, 10, 2).await;

@@ -141,7 +141,7 @@ async fn play(steps: Vec<Step>) {
             }
             Step::Lose(partition, offsets) => {
                 let at = log.ends.entry(partition).or_default();
-                world.lose(partition, *at, *at + offsets).await;
+                world.db.lose(partition, *at, *at + offsets).await;
                 log.lost.push((partition, *at..*at + offsets));
                 *at += offsets;
             }

@@ -123,17 +123,6 @@ impl World {
         })
     }
 
-    /// Offsets that Kafka no longer had.
-    pub async fn lose(&self, partition: i32, from: i64, to: i64) {
-        self.db
-            .run(&format!(
-                "begin; \
-                 insert into gaps (partition_id, from_offset, to_offset) values ({partition}, {from}, {to}); \
-                 update ingest_offsets set next_offset = {to} where partition_id = {partition}; commit"
-            ))
-            .await;
-    }
-
     /// Waits until the hub has published so many offsets.
     pub async fn published(&self, offsets: i64) {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(10);

@@ -3,19 +3,17 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::RETRY_AFTER as RETRY_AFTER_HEADER;
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use serde::ser::{SerializeTuple, Serializer};
 use serde_json::json;
 
+use crate::data::Problem;
 use crate::history::promql::{Labels, PromqlError, Sample, Sampled};
 use crate::http::body::BodyError;
 use crate::http::connections::Full;
 use crate::store::read::ReadError;
-
-/// When to come back after `Overloaded`, in seconds.
-const RETRY_AFTER: u32 = 1;
 
 /// What went wrong, by Prometheus' `errorType`.
 #[derive(Debug)]
@@ -180,7 +178,7 @@ impl Failure {
                     ),
                     false => (StatusCode::SERVICE_UNAVAILABLE, "too many queries are open"),
                 };
-                let why = format!("{why}, try again in {RETRY_AFTER} s");
+                let why = format!("{why}, try again in {} s", Problem::RETRY_AFTER);
                 return (status, "unavailable", why);
             }
             Self::Internal(why) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", why),
@@ -205,7 +203,7 @@ impl ResponseError for Failure {
         let (status, kind, why) = self.parts();
         let mut answer = HttpResponse::build(status);
         if matches!(self, Self::Overloaded { .. }) {
-            answer.insert_header((RETRY_AFTER_HEADER, RETRY_AFTER));
+            answer.insert_header((RETRY_AFTER, Problem::RETRY_AFTER));
         }
         answer.json(json!({"status": "error", "errorType": kind, "error": why}))
     }
