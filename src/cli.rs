@@ -1,5 +1,6 @@
 //! The commands of the program: the long-running two, and those for the terminal.
 
+use std::io;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -128,25 +129,18 @@ async fn run_demo(config: Config, pace: Duration) -> Result<()> {
 
 /// Runs until a signal or a failure that no restart can mend. A second signal ends at once.
 async fn until_stopped(mut app: App) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let first = signalled()?;
     let failure = tokio::select! {
-        _ = terminate.recv() => None,
-        _ = interrupt.recv() => None,
+        () = first => None,
         why = app.failed() => Some(why),
     };
     tracing::info!("shutting down; a second signal exits at once");
     let insisted = async {
         // A shell and `timeout` signal the process and its group: both mean the first time.
         tokio::time::sleep(SAME_SIGNAL).await;
-        // New ones, since the first ones remember signals that arrived meanwhile.
-        let again = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-        let (Ok(mut terminate), Ok(mut interrupt)) = again else {
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        match signalled() {
+            Ok(again) => again.await,
+            Err(_) => std::future::pending().await,
         }
     };
     let graceful = tokio::select! {
@@ -160,41 +154,40 @@ async fn until_stopped(mut app: App) -> Result<()> {
     }
 }
 
+/// Ready at the first signal after this call.
+fn signalled() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
 fn check(config: &Config) -> Result<()> {
-    let part = |set: bool, real: &str, embedded: &str| (if set { real } else { embedded }).to_owned();
+    let kafka = config.kafka.brokers.as_deref().unwrap_or("embedded broker");
+    let postgres = match config.postgres.url {
+        Some(_) => "as configured",
+        None => "private, in the data directory",
+    };
+    let latest = match config.redis.url {
+        Some(_) => "redis",
+        None => "in this process",
+    };
     println!("the configuration is valid");
-    println!(
-        "  kafka     {}",
-        config
-            .kafka
-            .brokers
-            .clone()
-            .unwrap_or_else(|| "embedded broker".to_owned())
-    );
-    println!(
-        "  postgres  {}",
-        part(
-            config.postgres.url.is_some(),
-            "as configured",
-            "private, in the data directory"
-        )
-    );
-    println!(
-        "  latest    {}",
-        part(config.redis.url.is_some(), "redis", "in this process")
-    );
+    println!("  kafka     {kafka}");
+    println!("  postgres  {postgres}");
+    println!("  latest    {latest}");
     println!("  listen    {}", config.http.listen);
     println!("  archive   {}", config.archive.url.as_deref().unwrap_or("none"));
     if config.streams.is_empty() {
         println!("  stream    none: `demo` brings its own, `serve` needs at least one [[stream]]");
     }
     for stream in &config.streams {
-        println!(
-            "  stream    {} from topic {} ({} partitions)",
-            stream.name,
-            stream.topic(),
-            stream.partitions
-        );
+        let (name, topic, partitions) = (&stream.name, stream.topic(), stream.partitions);
+        println!("  stream    {name} from topic {topic} ({partitions} partitions)");
     }
     Ok(())
 }

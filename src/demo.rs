@@ -9,6 +9,7 @@ use crate::sources::demo::Replay;
 use crate::sources::{DemoSeries, Producer};
 
 const STREAM: &str = "demo";
+const TOPIC: &str = "streamsync.demo";
 
 /// Series key and recording; see `demo/README.md` for their source and licence.
 const RECORDINGS: [(&str, &str); 7] = [
@@ -47,7 +48,7 @@ pub fn configure(mut config: Config) -> Config {
     if !config.streams.iter().any(|stream| stream.name == STREAM) {
         config.streams.push(StreamConfig {
             name: STREAM.to_owned(),
-            topic: Some("streamsync.demo".to_owned()),
+            topic: Some(TOPIC.to_owned()),
             partitions: 4,
             ..StreamConfig::default()
         });
@@ -57,44 +58,35 @@ pub fn configure(mut config: Config) -> Config {
 
 /// Sends forever; a failure ends the replay, not the program.
 pub async fn replay(producer: Arc<Producer>, pace: Duration) {
-    let parsed: Result<Vec<_>, _> = RECORDINGS
-        .iter()
-        .map(|(key, csv)| DemoSeries::parse(key, csv))
-        .collect();
     let replay = Replay {
         stream: STREAM.to_owned(),
-        topic: "streamsync.demo".to_owned(),
+        topic: TOPIC.to_owned(),
         pace,
     };
-    let ended = match parsed {
-        Ok(series) => replay
-            .run(&producer, &series)
-            .await
-            .map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
+    let ended = async {
+        let series = RECORDINGS.iter().map(|(key, csv)| DemoSeries::parse(key, csv));
+        let series = series.collect::<Result<Vec<_>, _>>()?;
+        Ok::<(), anyhow::Error>(replay.run(&producer, &series).await?)
     };
-    if let Err(error) = ended {
+    if let Err(error) = ended.await {
         tracing::error!(%error, "the demo producer stopped");
     }
 }
 
 /// As it was called, so that the commands can be pasted where it is not on PATH.
 fn program() -> String {
-    let called = std::env::args().next().unwrap_or_default();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    match called.is_empty() || !called.chars().all(is_plain) {
-        true => "streamsync".to_owned(),
-        false => called,
-    }
+    let called = std::env::args().next();
+    let called = called.filter(|called| !called.is_empty() && called.chars().all(is_plain));
+    called.unwrap_or_else(|| "streamsync".to_owned())
 }
 
 /// Where to look, with commands to paste.
 pub fn greet(app: &App) {
     let kafka = app.broker.bootstrap_servers();
-    let kind = if app.broker.is_embedded() {
-        "embedded: in memory, a few MiB per partition, lost at exit"
-    } else {
-        "Apache Kafka"
+    let kind = match app.broker.is_embedded() {
+        true => "embedded: in memory, a few MiB per partition, lost at exit",
+        false => "Apache Kafka",
     };
     println!(
         r#"
@@ -118,7 +110,7 @@ Follow live:
 
 Read the topic itself:
 
-  kcat -b {kafka} -t streamsync.demo -C -o end
+  kcat -b {kafka} -t {TOPIC} -C -o end
 
 Ctrl-C stops everything."#,
         program = program(),

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::http;
 
@@ -32,18 +32,15 @@ pub async fn export(what: &Export) -> Result<u64> {
     let unfinished = unfinished(file)?;
     let mut out =
         File::create(&unfinished).with_context(|| format!("cannot write {}", unfinished.display()))?;
-    let received = match receive(what, &mut out).await {
-        Ok(bytes) => out.sync_all().map(|()| bytes).context("cannot write the answer"),
-        Err(error) => Err(error),
-    };
-    let kept = received.and_then(|bytes| {
+    let kept = async {
+        let bytes = receive(what, &mut out).await?;
+        out.sync_all().context("cannot write the answer")?;
         std::fs::rename(&unfinished, file).with_context(|| format!("cannot write {}", file.display()))?;
         Ok(bytes)
-    });
-    if kept.is_err() {
+    };
+    kept.await.inspect_err(|_| {
         let _ = std::fs::remove_file(&unfinished);
-    }
-    kept
+    })
 }
 
 /// In the same folder, so that renaming it is one step.
@@ -83,14 +80,11 @@ async fn receive(what: &Export, out: &mut impl Write) -> Result<u64> {
     Ok(bytes)
 }
 
-/// How much there will be nobody knows before it is read.
+/// A spinner, since the size of the answer is not known before its end.
 fn bar(wanted: bool) -> ProgressBar {
     if !wanted {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new_spinner();
-    match ProgressStyle::with_template("{spinner} {bytes}  {bytes_per_sec}  {elapsed}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    let template = "{spinner} {bytes}  {bytes_per_sec}  {elapsed}";
+    http::styled(ProgressBar::new_spinner(), template)
 }

@@ -1,9 +1,11 @@
-//! Shared by the commands that query a server: address, HTTP client, errors.
+//! Shared by the commands: address, HTTP client, progress bar, errors.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use reqwest::{Client, Response, Url};
+use indicatif::{ProgressBar, ProgressStyle};
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{Client, RequestBuilder, Response, Url};
 use serde_json::Value;
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -35,6 +37,22 @@ pub(super) fn client(silence: Duration) -> Result<Client> {
         .connect_timeout(silence.min(CONNECT))
         .read_timeout(silence);
     builder.build().context("no HTTP client")
+}
+
+/// A GraphQL request for answers of the type `accept`.
+pub(super) fn post(url: &Url, silence: Duration, accept: &str, body: &Value) -> Result<RequestBuilder> {
+    let request = client(silence)?.post(url.clone()).header(ACCEPT, accept);
+    Ok(request
+        .header(CONTENT_TYPE, "application/json")
+        .body(body.to_string()))
+}
+
+/// With a template that indicatif understands.
+pub(super) fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
 }
 
 /// Why the server did not do what it was asked.

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar};
 
+use super::http;
 use crate::data::{Series, Value};
 use crate::decode::Format;
 use crate::transform::label_text;
@@ -133,10 +134,7 @@ fn bar(file: Option<&Path>, wanted: bool) -> ProgressBar {
             "{spinner} {msg} records  {bytes}  {bytes_per_sec}",
         ),
     };
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    http::styled(bar, template)
 }
 
 fn csv_records<R: Read>(input: R, what: &Produce) -> Result<impl Iterator<Item = Result<Record>>> {

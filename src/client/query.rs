@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use anyhow::{Context, Result, bail};
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::{Value, json};
 
 use super::{http, table};
@@ -39,12 +38,7 @@ pub async fn query(query: &Query, out: &mut impl Write) -> Result<()> {
     let body = json!({ "query": query.text, "variables": variables });
     let url = http::graphql(&query.url)?;
     let accept = "application/graphql-response+json, application/json;q=0.9";
-    let request = http::client(http::PATIENCE)?
-        .post(url.clone())
-        .header(ACCEPT, accept)
-        .header(CONTENT_TYPE, "application/json")
-        .body(body.to_string());
-    let response = request
+    let response = http::post(&url, http::PATIENCE, accept, &body)?
         .send()
         .await
         .map_err(reqwest::Error::without_url)

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, anyhow};
 use reqwest::Response;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -144,11 +144,7 @@ async fn subscribe(tail: &Tail, progress: &Progress) -> Result<Events, Trouble> 
         },
     });
     let url = http::graphql(&tail.url)?;
-    let request = http::client(SILENCE)?
-        .post(url.clone())
-        .header(ACCEPT, "text/event-stream")
-        .header(CONTENT_TYPE, "application/json")
-        .body(body.to_string());
+    let request = http::post(&url, SILENCE, "text/event-stream", &body)?;
     let response = request.send().await.map_err(|error| {
         let error = Error::from(error.without_url());
         Trouble::Passing(format!("no connection to {url}: {error:#}"))
@@ -165,10 +161,9 @@ async fn subscribe(tail: &Tail, progress: &Progress) -> Result<Events, Trouble> 
     if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
         return Err(anyhow!("{url} does not answer with server-sent events").into());
     }
-    let buffer = Vec::new();
     Ok(Events {
         response,
-        buffer,
+        buffer: Vec::new(),
         searched: 0,
     })
 }

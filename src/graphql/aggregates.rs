@@ -1,4 +1,4 @@
-//! `subscription { aggregates }`: windows of time as they fill, each equal to what `history` says.
+//! `subscription { aggregates }`: windows of time as they fill, each equal to `history`.
 
 use std::time::Duration as Span;
 
@@ -68,7 +68,7 @@ impl Aggregates {
             .map_err(|_| Code::Internal.error("the schema was built without aggregates"))?;
         let windows = handle.subscribe(request).await.map_err(error)?;
         if let Some(since) = since {
-            // After the subscription, so that whatever comes later is an update.
+            // Read after subscribing, so that all later changes come as updates.
             let series = windows.series();
             let older = reader.buckets(&series, since, Micros::LAST, step).await;
             windows.fill(older.map_err(read_error)?);
@@ -86,7 +86,7 @@ impl Aggregates {
     }
 }
 
-/// What can be kept up point by point.
+/// Live windows can compute it from single points.
 fn is_live(aggregate: Aggregate) -> bool {
     !matches!(
         aggregate,
@@ -148,7 +148,7 @@ impl AggregateWindow {
             series: Series(window.series.clone().into()),
             closed: window.closed,
             points: Long(bucket.count),
-            // As `history` says it: nothing is before the first time there is.
+            // As in `history`: no time is before the first possible one.
             ts: DateTime(bucket.ts.max(Micros::FIRST)),
             value: aggregates.first().and_then(|main| value(bucket, *main)),
             avg: asked(Aggregate::Avg),

@@ -115,7 +115,7 @@ impl Catalogue {
     }
 }
 
-/// What is empty is contained in everything.
+/// Everything contains the empty text, so it is no search.
 fn search_for(text: Option<String>) -> Result<Option<Search>> {
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Ok(None);

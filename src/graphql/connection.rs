@@ -15,7 +15,7 @@ pub fn cursor<C: CursorType>(text: Option<String>) -> Result<Option<C>> {
     decoded.flatten().map(Some).ok_or_else(bad_cursor)
 }
 
-/// A key we gave out has no NUL, which Postgres would refuse.
+/// Refuses a NUL, which Postgres would refuse and no key has.
 pub fn check_key(key: Option<&str>) -> Result<()> {
     match key {
         Some(key) if key.contains('\0') => Err(bad_cursor()),

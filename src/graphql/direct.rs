@@ -1,8 +1,8 @@
-//! The direct way of a subscription: async-graphql parses, validates, limits and opens it as every
-//! other, and its batches are then written by a shape that is shared, without resolvers.
+//! Direct subscriptions: async-graphql parses, validates, limits and opens a subscription as any
+//! other. A shared shape then writes its batches, without resolvers.
 //!
-//! Each joiner goes through all of async-graphql once; what it opened is handed over in a slot that
-//! came with the request, and the rest of async-graphql's work is dropped.
+//! Each subscriber passes async-graphql once. The resolver leaves what it opened in a slot that came
+//! with the request, and the rest of async-graphql's work is dropped.
 
 use std::sync::Arc;
 
@@ -34,12 +34,12 @@ struct Opened {
     pos: Pos,
 }
 
-/// Gives the batches to whoever asked for them directly, else back.
+/// Leaves the batches in the request's slot if it has one, else returns them.
 pub fn hand_over(ctx: &Context<'_>, shapes: &Shapes, batches: Batches) -> Option<Batches> {
     let Some(slot) = ctx.data_opt::<Slot>() else {
         return Some(batches);
     };
-    // Several root fields are woven into one stream of responses by async-graphql.
+    // async-graphql merges several root fields into one stream of responses.
     let alone = ctx.query_env.operation.node.selection_set.node.items.len() == 1;
     let Some(selected) = shape::batch(ctx).filter(|_| alone) else {
         return Some(batches);
@@ -56,7 +56,7 @@ pub fn hand_over(ctx: &Context<'_>, shapes: &Shapes, batches: Batches) -> Option
     None
 }
 
-/// The payloads of an operation whose request came with `slot`; `live` tells a subscription.
+/// The payloads of an operation whose request came with `slot`. `live`: it is a subscription.
 pub fn payloads(
     slot: Slot,
     mut responses: BoxStream<'static, Response>,
@@ -96,7 +96,7 @@ impl Opened {
     }
 }
 
-/// As async-graphql tells of an item that is an error.
+/// The response of async-graphql for an item that is an error.
 fn failed(error: FeedError, field: &str, pos: Pos) -> Response {
     let mut error = Error::from(Problem::from(error)).into_server_error(pos);
     error.path = vec![PathSegment::Field(field.to_owned())];

@@ -35,6 +35,14 @@ impl From<Problem> for Error {
     }
 }
 
+/// An error of a request as a whole, without a place in its document.
+pub fn of_request(why: impl Into<String>, code: &str) -> ServerError {
+    let mut error = ServerError::new(why, None);
+    let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+    extensions.set("code", code);
+    error
+}
+
 /// Gives a code to the errors that async-graphql raised by itself: with a path they are about an
 /// argument, without one about the whole document. (An extension could do the same, but would cost
 /// every field of every row.) Only the first errors of a document that was not executed are
@@ -47,7 +55,7 @@ pub fn complete(response: &mut Response) {
     response.errors.iter_mut().for_each(complete_one);
 }
 
-/// The response to what is not executed.
+/// The response to a request that is not executed.
 pub fn refused(errors: Vec<ServerError>) -> Response {
     let mut response = Response::from_errors(errors);
     complete(&mut response);

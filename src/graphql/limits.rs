@@ -1,4 +1,4 @@
-//! What one request may ask for.
+//! The limits of one request.
 //!
 //! Complexity counts fields, and weighs a list by the work behind it: a page by its length, the
 //! questions over many series by a flat sum. Rows and statement time are bounded by the store.
@@ -30,8 +30,8 @@ pub const FRAGMENTS_MAX: usize = 100;
 pub const CHAIN_MAX: usize = 16;
 /// Fields and fragments, each as often as it is spread.
 pub const SELECTIONS_MAX: usize = 5_000;
-/// Bytes of a document, its fragments as often as they are spread, its variables as often as they
-/// are used: what is walked to judge and execute it.
+/// Bytes of a document with its fragments as often as they are spread and its variables as often as
+/// they are used: what is walked to check and execute it.
 pub const EXPANDED_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of memory for the values of variables that stand at more than one place.
 pub const COPIED_MAX: usize = 1024 * 1024;
@@ -46,9 +46,9 @@ pub const JSON_VALUES_MAX: usize = 250_000;
 pub const ERRORS_MAX: usize = 20;
 pub const MESSAGE_MAX: usize = 1_000;
 
-/// The weight of what looks at every series or point that matches, however short the answer.
+/// The weight of a field that reads every matching series or point, however short its answer.
 pub const WHOLE_ANSWER: usize = 100;
-/// What five minutes of samples weigh for each field selected in them.
+/// The weight of five minutes of samples for each field selected in them.
 pub const SAMPLES: usize = 3;
 /// The weight of a mutation, which waits for Kafka.
 pub const MUTATION: usize = 200;
@@ -63,10 +63,10 @@ pub const REDRIVE_MAX: usize = 1_000;
 pub const PUBLISH_MAX: usize = 10_000;
 /// Bytes of a cursor, a prefix or a name.
 pub const TEXT_MAX: usize = 64 * 1024;
-/// Bytes of what is searched for in names and values.
+/// Bytes of a text to search for in names and values.
 pub const SEARCH_MAX: usize = 256;
 
-/// What a page weighs for each field selected in it: one, and one more for every hundred rows.
+/// The weight of a page for each field selected in it: one, and one more for every hundred rows.
 pub fn page_weight(first: Option<i32>) -> usize {
     let first = first.and_then(|n| usize::try_from(n).ok());
     1 + first.unwrap_or(PAGE_DEFAULT).min(PAGE_MAX) / 100

@@ -1,8 +1,8 @@
-//! What `publish` may add to the catalogue: no stream gets more series than `max_series`, and all
-//! clients together only so many a minute.
+//! Limits the series that `publish` adds to the catalogue: a stream has at most `max_series`, and all
+//! clients together may add only so many a minute.
 //!
-//! The writer applies `max_series` to records from Kafka. A client is told before it sends, and
-//! cannot fill the catalogue faster than somebody would notice.
+//! The writer applies `max_series` to records from Kafka. This check tells a client before anything is
+//! sent, and no client can fill the catalogue faster than an operator would notice.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::store::read::{ReadError, Reader};
 
 /// New series a minute that all clients of a node may publish.
 const PER_MINUTE: usize = 20_000;
-/// What their keys may take, in bytes.
+/// Bytes of their keys.
 const BYTES_PER_MINUTE: usize = 8 << 20;
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -24,7 +24,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Default)]
 pub struct NewSeries(Arc<Mutex<Minute>>);
 
-/// What was let through and may not be in Postgres yet.
+/// New series that were let through and may not be in Postgres yet.
 #[derive(Debug, Default)]
 struct Minute {
     since: Option<Instant>,
@@ -46,18 +46,17 @@ impl NewSeries {
         let keys: Vec<String> = {
             let mut minute = self.0.lock();
             minute.turn(Instant::now());
-            keys.into_iter()
-                .filter(|key| !minute.knows(stream, key))
-                .collect()
+            let knows = |key: &String| minute.keys(stream).any(|keys| keys.contains(key));
+            keys.into_iter().filter(|key| !knows(key)).collect()
         };
         let (new, all) = match self.judge(reader, stream, keys, max).await {
             Ok(judged) => judged,
-            // Postgres cannot tell: the writer's limit alone holds.
+            // Only the writer's limit applies while Postgres is unavailable.
             Err(ReadError::Unavailable(why)) => {
                 tracing::debug!(%why, "cannot count new series");
                 return Ok(());
             }
-            // Who overloads the reads does not get around the limit.
+            // A client that overloads the reads does not get around the limit.
             Err(error) => return Err(read_error(error)),
         };
         if new.is_empty() {
@@ -91,15 +90,14 @@ impl NewSeries {
         if new.is_empty() {
             return Ok((new, 0));
         }
-        let waiting = self.0.lock().waiting(stream);
+        let waiting: Vec<String> = self.0.lock().keys(stream).flatten().cloned().collect();
         let stored = reader.stream_series(stream, max).await?;
-        let all = |waiting: usize| stored + (waiting + new.len()) as u64;
-        if all(waiting.len()) <= max {
-            let all = all(waiting.len());
-            return Ok((new, all));
+        let with = |waiting: usize| stored + (waiting + new.len()) as u64;
+        let mut all = with(waiting.len());
+        if all > max {
+            // Most of them are stored by now, and counted already.
+            all = with(reader.unknown_series(waiting).await?.len());
         }
-        // Most of them are stored by now, and counted already.
-        let all = all(reader.unknown_series(waiting).await?.len());
         Ok((new, all))
     }
 }
@@ -114,15 +112,10 @@ impl Minute {
         }
     }
 
-    fn knows(&self, stream: &str, key: &str) -> bool {
-        let of =
-            |all: &HashMap<String, HashSet<String>>| all.get(stream).is_some_and(|keys| keys.contains(key));
-        of(&self.now) || of(&self.before)
-    }
-
-    fn waiting(&self, stream: &str) -> Vec<String> {
-        let of = |all: &HashMap<String, HashSet<String>>| all.get(stream).cloned().unwrap_or_default();
-        of(&self.now).into_iter().chain(of(&self.before)).collect()
+    /// The keys of a stream in this minute and in the one before.
+    fn keys(&self, stream: &str) -> impl Iterator<Item = &HashSet<String>> {
+        let minutes = [&self.now, &self.before].into_iter();
+        minutes.filter_map(move |keys| keys.get(stream))
     }
 }
 

@@ -1,5 +1,5 @@
-//! The messages of an operation as every transport sends them: JSON texts, and what they mean for
-//! the connection.
+//! The messages of an operation for every transport: JSON texts, and what they mean for the
+//! connection.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub struct Next {
 pub enum Then {
     #[default]
     GoOn,
-    /// The operation is over by it.
+    /// The operation is over.
     End,
     /// The subscriber did not keep up: its connection closes.
     TooSlow,
@@ -42,8 +42,8 @@ pub enum Then {
     GoAway,
 }
 
-/// What transports execute operations with: only such as the guard has checked. What it refused is
-/// answered with its errors.
+/// Executes operations for transports: only those the guard has checked. Others are answered with the
+/// guard's errors.
 pub trait Operations: Executor {
     fn answer(&self, checked: Result<Checked, Vec<ServerError>>) -> impl Future<Output = Response> + Send;
 
@@ -68,7 +68,7 @@ impl Payload {
     }
 }
 
-/// Each response by itself, as async-graphql made it; `live` tells those of a subscription.
+/// Each response by itself, as async-graphql made it. `live`: they are a subscription's.
 pub fn plain(responses: BoxStream<'static, Response>, live: bool) -> BoxStream<'static, Payload> {
     let first = stream::iter([true]).chain(stream::repeat(false));
     let payload = move |(response, first)| match first && never_began(&response, live) {
@@ -83,7 +83,7 @@ pub fn never_executed(response: &Response) -> bool {
     only_errors(response) && response.errors.iter().all(|error| error.path.is_empty())
 }
 
-/// An error of a subscription's field is as early when nothing came before it: the field gives the
+/// A first response that is an error of a subscription's field is as early: the field gives the
 /// stream, not its items.
 fn never_began(response: &Response, live: bool) -> bool {
     then(response) == Then::GoOn && (never_executed(response) || (live && only_errors(response)))

@@ -1,4 +1,4 @@
-//! `subscription { pipeline }`: how the pipeline is, again and again.
+//! `subscription { pipeline }`: the state of the pipeline, repeatedly.
 
 use std::ops::RangeInclusive;
 use std::time::Duration as Span;
@@ -64,7 +64,7 @@ impl Watcher {
         let mut draining = self.hub.draining();
         tokio::select! {
             biased;
-            // Without a hub, too, the server is about to stop.
+            // A missing hub also means that the server is about to stop.
             _ = draining.wait_for(|draining| *draining) => Err(Problem::from(FeedError::GOING_AWAY).into()),
             _ = self.clock.tick() => Ok(PipelineStatus::of(&self.services)),
         }

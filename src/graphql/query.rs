@@ -1,4 +1,4 @@
-//! The questions about points, latest, past and page by page, and the state of the pipeline.
+//! Queries for points (the latest, history, page by page) and for the state of the pipeline.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -165,7 +165,7 @@ impl Query {
     }
 }
 
-/// From the cache, and from Postgres what the cache lacks.
+/// Reads the cache, and Postgres for what the cache lacks.
 async fn newest(services: &Services, reader: &Reader, of: &[Matched]) -> Result<HashMap<SeriesId, Latest>> {
     let known = services.latest.lookup(of).await;
     let missing: HashSet<SeriesId> = known.missing.into_iter().collect();
@@ -199,7 +199,7 @@ fn span(from: DateTime, to: Option<DateTime>) -> Result<Micros> {
     Ok(to)
 }
 
-/// Those with names first; `None` if neither argument is there.
+/// Named ones first; `None` without both arguments.
 fn aggregates(named: Option<Vec<Aggregate>>, percentiles: Option<Vec<f64>>) -> Option<Vec<data::Aggregate>> {
     if named.is_none() && percentiles.is_none() {
         return None;

@@ -18,12 +18,9 @@ pub struct DateTime(pub Micros);
 #[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
-        match &value {
-            Value::String(text) => Micros::from_rfc3339(text).map(Self).ok_or_else(|| {
-                InputValueError::custom("not an RFC 3339 time, such as \"2026-01-31T12:00:00Z\"")
-            }),
-            _ => Err(InputValueError::expected_type(value)),
-        }
+        let time = Micros::from_rfc3339(&text(value)?);
+        time.map(Self)
+            .ok_or_else(|| InputValueError::custom("not an RFC 3339 time, such as \"2026-01-31T12:00:00Z\""))
     }
 
     fn to_value(&self) -> Value {
@@ -39,10 +36,8 @@ pub struct Duration(pub Span);
 #[Scalar]
 impl ScalarType for Duration {
     fn parse(value: Value) -> InputValueResult<Self> {
-        match &value {
-            Value::String(text) => parse_span(text).map(Self).map_err(InputValueError::custom),
-            _ => Err(InputValueError::expected_type(value)),
-        }
+        let span = parse_span(&text(value)?);
+        span.map(Self).map_err(InputValueError::custom)
     }
 
     fn to_value(&self) -> Value {
@@ -68,10 +63,7 @@ pub struct Step(pub String);
 #[Scalar]
 impl ScalarType for Step {
     fn parse(value: Value) -> InputValueResult<Self> {
-        match value {
-            Value::String(text) => Ok(Self(text)),
-            _ => Err(InputValueError::expected_type(value)),
-        }
+        text(value).map(Self)
     }
 
     fn to_value(&self) -> Value {
@@ -107,16 +99,19 @@ pub struct Cursor(pub data::Cursor);
 #[Scalar]
 impl ScalarType for Cursor {
     fn parse(value: Value) -> InputValueResult<Self> {
-        match &value {
-            Value::String(text) => data::Cursor::decode(text)
-                .map(Self)
-                .map_err(InputValueError::custom),
-            _ => Err(InputValueError::expected_type(value)),
-        }
+        let cursor = data::Cursor::decode(&text(value)?);
+        cursor.map(Self).map_err(InputValueError::custom)
     }
 
     fn to_value(&self) -> Value {
         Value::String(self.0.encode())
+    }
+}
+
+fn text<T: InputType>(value: Value) -> Result<String, InputValueError<T>> {
+    match value {
+        Value::String(text) => Ok(text),
+        other => Err(InputValueError::expected_type(other)),
     }
 }
 

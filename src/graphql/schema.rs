@@ -1,5 +1,4 @@
-//! The schema put together: its roots, its limits, its text, and what every request and every
-//! response goes through.
+//! The whole schema: its roots, limits and text, and what every request and response passes.
 
 use std::sync::Arc;
 

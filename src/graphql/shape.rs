@@ -1,7 +1,7 @@
-//! A selection on `PointBatch` as a shape that can be written without resolvers.
+//! Turns a selection on `PointBatch` into a shape that can be written without resolvers.
 //!
-//! async-graphql has validated it and taken out what `@skip` and `@include` leave out. Fields of
-//! one response key merge as they do there. Whatever is not known here goes the plain way.
+//! async-graphql has validated it and removed what `@skip` and `@include` leave out. Fields with the
+//! same response key merge as they do there. A selection with an unknown field uses resolvers.
 
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use async_graphql::{Context, Name, Value};
@@ -60,14 +60,14 @@ fn label(ctx: &Context<'_>, field: &Field) -> Option<Object<LabelField>> {
     })
 }
 
-/// Objects of one response key become one; anything else is the same twice, as validation saw to.
+/// Objects with the same response key become one. Other values are equal, as validation ensures.
 trait Merge {
     fn merge(&mut self, other: Self);
 }
 
 impl<F: Merge> Merge for Object<F> {
     fn merge(&mut self, other: Self) {
-        // What selects nothing is null, and null stays.
+        // An empty selection is null, and null stays.
         if self.is_empty() {
             return;
         }
@@ -135,7 +135,7 @@ fn collect<F: Merge>(
                 let key = field.response_key().node.to_string();
                 insert(fields, key, known(&field.name.node, field)?);
             }
-            // All types here are objects, so a fragment that is valid applies.
+            // All types here are objects, so a valid fragment applies.
             Selection::InlineFragment(fragment) => {
                 collect(ctx, &fragment.node.selection_set.node, known, fields)?;
             }

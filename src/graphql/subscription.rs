@@ -1,4 +1,4 @@
-//! `subscription { points }`: what is committed, as it is committed.
+//! `subscription { points }`: points as they are committed.
 
 use async_graphql::{Context, Enum, Object, Result, Subscription};
 use futures_util::stream::{self, Stream, StreamExt};

@@ -1,4 +1,4 @@
-//! What a client accepts: the media type of an answer that it likes best, or a stream.
+//! `Accept`: the media type or the stream that a client prefers.
 
 use std::cmp::Reverse;
 
@@ -6,8 +6,8 @@ use actix_web::http::header::{ACCEPT, HeaderMap};
 
 use super::streamed::Form;
 
-/// The ranges of media types in the order in which the client named them. Read leniently: clients
-/// send weights such as `.2`, which actix does not take.
+/// The ranges of media types in the client's order. The parser is lenient: clients send weights such as
+/// `.2`, which actix does not accept.
 pub(super) struct Accept(Vec<Range>);
 
 #[derive(Debug)]
@@ -15,7 +15,7 @@ struct Range {
     name: String,
     /// In thousandths, as RFC 9110 has no more digits.
     quality: u32,
-    /// Of Apollo's multipart protocol for subscriptions.
+    /// The parameter of Apollo's multipart protocol for subscriptions.
     subscription_spec: Option<String>,
 }
 
@@ -30,7 +30,7 @@ impl Accept {
         }
     }
 
-    /// What it likes best; of equals what it names first, then what is offered first.
+    /// The client's preference; of equal ones what it names first, then what is offered first.
     pub fn best<T: Copy>(&self, offered: &[(T, &str)]) -> Option<T> {
         let liked = offered.iter().rev().filter_map(|(offer, name)| {
             let named = self.0.iter().position(|range| range.name == *name);
@@ -40,7 +40,7 @@ impl Accept {
         best.map(|(offer, ..)| offer)
     }
 
-    /// By the most specific range that covers it; `None` for not at all.
+    /// By the most specific range that covers it; `None` if it is not accepted.
     fn quality(&self, wanted: &str) -> Option<u32> {
         let ranges = self.0.iter().filter_map(|range| {
             let specificity = match range.name.strip_suffix('*') {
@@ -55,7 +55,7 @@ impl Accept {
         (quality > 0).then_some(quality)
     }
 
-    /// Streams are for those who name them.
+    /// Only a client that names a stream gets one.
     fn stream(&self, form: Form) -> Option<u32> {
         let is_named = |range: &&Range| match form {
             Form::Sse => range.name == "text/event-stream",
@@ -88,16 +88,16 @@ impl Range {
     }
 }
 
-/// What the client accepts of GraphQL at its best.
+/// The media types for GraphQL that the client prefers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Accepted {
     pub media: Option<Media>,
     pub form: Option<Form>,
-    /// It likes the stream better, also for what is no stream.
+    /// It prefers the stream, for queries as well.
     prefers_form: bool,
 }
 
-/// What becomes of one operation.
+/// How one operation is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
     Single(Media),
@@ -120,7 +120,7 @@ impl Accepted {
         }
     }
 
-    /// `None` when it accepts nothing we have.
+    /// `None` if it accepts nothing that is available.
     pub fn choice(self, is_subscription: bool) -> Option<Choice> {
         let single = self.media.map(Choice::Single);
         let stream = self.form.map(Choice::Stream);

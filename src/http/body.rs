@@ -1,4 +1,4 @@
-//! The body of a request: all of it, within bounds of size, of time and of what clients hold.
+//! Reads the body of a request within bounds of size, time and the clients' memory.
 
 use std::time::Duration;
 

@@ -20,9 +20,9 @@ pub(super) enum HttpError {
     UnsupportedMediaType,
     UpgradeRequired,
     TooManyConnections,
-    /// Comes with `Retry-After`, as the next one.
+    /// Answered with `Retry-After`, as the next one.
     Overloaded,
-    /// The client itself has taken what one may have.
+    /// The client has used up its own share.
     OwnShare,
 }
 

@@ -1,9 +1,9 @@
-//! `If-None-Match`: whether the client has what it would be sent.
+//! `If-None-Match`: whether the client already has the answer.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::IF_NONE_MATCH;
 
-/// A weak comparison, as RFC 9110 wants for GET.
+/// A weak comparison, as RFC 9110 requires for GET.
 pub(super) fn is_known(request: &HttpRequest, tag: &str) -> bool {
     let values = request
         .headers()

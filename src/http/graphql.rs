@@ -1,9 +1,9 @@
 //! `/graphql`: operations by "GraphQL over HTTP", and the way to streams and WebSockets.
 //!
-//! In come POST bodies of JSON and, for all but mutations, GET parameters; out goes the response in
-//! the media type the client asked for, with the status that belongs to it.
+//! Requests come as POST bodies of JSON or, except for mutations, as GET parameters. The response
+//! has the media type the client asked for and the status that belongs to it.
 
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, UPGRADE};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use async_graphql::parser::types::OperationType;
@@ -29,27 +29,23 @@ pub(super) async fn post<E: Operations>(
     if accepted.choice(true).is_none() {
         return not_acceptable();
     }
-    let media = accepted.media.unwrap_or(Media::Json);
     if !is_json(&request) {
-        return refuse(
-            media,
-            HttpError::UnsupportedMediaType,
-            "the body must be JSON: send it with content-type application/json",
-        );
+        let why = "the body must be JSON: send it with content-type application/json";
+        return refuse(accepted, HttpError::UnsupportedMediaType, why);
     }
     let reading = body::read(&request, body, worker.body_limit, worker.body_timeout);
     let body = match reading.await {
         Ok(body) => body,
-        Err(error) => return refuse(media, error.http_error(), &error.to_string()),
+        Err(error) => return refuse(accepted, error.http_error(), &error.to_string()),
     };
     if let Some(connection) = Connection::of(&request)
         && let Err(full) = connection.hold(of_json(&body))
     {
-        return refuse(media, full.http_error(), full.why());
+        return refuse(accepted, full.http_error(), full.why());
     }
     match request::from_body(&body) {
         Ok(asked) => execute(&request, accepted, &worker, asked).await,
-        Err(why) => refuse(media, HttpError::BadRequest, &why),
+        Err(why) => refuse(accepted, HttpError::BadRequest, &why),
     }
 }
 
@@ -58,7 +54,7 @@ pub(super) async fn get<E: Operations>(
     body: web::Payload,
     worker: web::Data<Worker<E>>,
 ) -> HttpResponse {
-    if is_websocket(&request) {
+    if websocket::is_asked(&request) {
         let (schema, data) = (worker.schema.clone(), worker.data(&request));
         return websocket::upgrade(&request, body, Speech::GraphQl, schema, data, &worker.live);
     }
@@ -68,28 +64,12 @@ pub(super) async fn get<E: Operations>(
     }
     match request::from_url(request.query_string()) {
         Ok(asked) => execute(&request, accepted, &worker, asked).await,
-        Err(why) => {
-            let media = accepted.media.unwrap_or(Media::Json);
-            refuse(media, HttpError::BadRequest, &why)
-        }
+        Err(why) => refuse(accepted, HttpError::BadRequest, &why),
     }
 }
 
 pub(super) async fn other_method(request: HttpRequest) -> HttpResponse {
-    let accepted = Accepted::of(request.headers());
-    let media = accepted.media.unwrap_or(Media::Json);
-    let mut response = refuse(media, HttpError::MethodNotAllowed, "use GET or POST");
-    allow(&mut response, "GET, POST");
-    response
-}
-
-pub(super) fn is_websocket(request: &HttpRequest) -> bool {
-    request.method() == Method::GET
-        && request
-            .headers()
-            .get(UPGRADE)
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
+    wrong_method(Accepted::of(request.headers()), "GET, POST", "use GET or POST")
 }
 
 async fn execute<E: Operations>(
@@ -103,11 +83,7 @@ async fn execute<E: Operations>(
     // What the guard refuses is no operation; the answer says why.
     let kind = checked.as_ref().ok().and_then(Checked::kind);
     if http.method() == Method::GET && kind == Some(OperationType::Mutation) {
-        let media = accepted.media.unwrap_or(Media::Json);
-        let why = "a mutation must be sent by POST";
-        let mut response = refuse(media, HttpError::MethodNotAllowed, why);
-        allow(&mut response, "POST");
-        return response;
+        return wrong_method(accepted, "POST", "a mutation must be sent by POST");
     }
     let Some(choice) = accepted.choice(kind == Some(OperationType::Subscription)) else {
         return not_acceptable();
@@ -140,12 +116,10 @@ fn respond(http: &HttpRequest, media: Media, response: Response) -> HttpResponse
             .content_type(media.content_type())
             .json(json!({ "errors": response.errors, "extensions": response.extensions }));
     }
-    let mut answer = GraphQLResponse::from(response)
-        .respond_to(http)
-        .map_into_boxed_body();
-    answer
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
+    let answer = GraphQLResponse::from(response).respond_to(http);
+    let mut answer = answer.map_into_boxed_body();
+    let content_type = HeaderValue::from_static(media.content_type());
+    answer.headers_mut().insert(CONTENT_TYPE, content_type);
     answer
 }
 
@@ -167,15 +141,15 @@ fn not_acceptable() -> HttpResponse {
         .respond("accept application/graphql-response+json, application/json, text/event-stream or multipart/mixed;subscriptionSpec=1.0")
 }
 
-fn refuse(media: Media, error: HttpError, message: &str) -> HttpResponse {
+fn refuse(accepted: Accepted, error: HttpError, message: &str) -> HttpResponse {
+    let media = accepted.media.unwrap_or(Media::Json);
     error.respond_as(media.content_type(), message)
 }
 
-fn allow(response: &mut HttpResponse, methods: &'static str) {
+fn wrong_method(accepted: Accepted, allowed: &'static str, message: &str) -> HttpResponse {
+    let mut response = refuse(accepted, HttpError::MethodNotAllowed, message);
+    let headers = response.headers_mut();
+    headers.insert(ALLOW, HeaderValue::from_static(allowed));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(methods));
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }

@@ -1,18 +1,18 @@
-//! What orchestrators and Prometheus ask: `/livez`, `/readyz`, `/metrics`.
+//! For orchestrators and Prometheus: `/livez`, `/readyz`, `/metrics`.
 
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use crate::telemetry::{Metrics, Status};
 
-/// The process answers; nothing more.
+/// Only says that the process answers.
 pub(super) async fn livez() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .body("ok\n")
 }
 
-/// 200 when all that is needed works, else 503 and sentences that say what is missing.
+/// 200 if everything that is needed works, else 503 and sentences that say what is missing.
 pub(super) async fn readyz(status: web::Data<Status>) -> HttpResponse {
     let snapshot = status.snapshot();
     let missing = snapshot.missing();

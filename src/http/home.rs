@@ -27,7 +27,7 @@ async fn page(request: HttpRequest) -> HttpResponse {
         .body(body)
 }
 
-/// Nothing but this very style sheet, by its hash.
+/// Allows only this style sheet, by its hash.
 fn policy() -> String {
     let hash = STANDARD.encode(openssl::sha::sha256(STYLE.as_bytes()));
     format!(

@@ -1,6 +1,6 @@
-//! The HTTP server: a listener and the parts to serve come in, a running server goes out.
+//! The HTTP server: starts one from a listener and the parts to serve.
 //!
-//! It never installs signal handlers and never decides to stop: its owner does, through the
+//! It installs no signal handlers and does not stop by itself: its owner stops it through the
 //! `ServerHandle`. Each worker thread makes its own connections to Postgres, in the factory.
 
 mod accept;
@@ -14,7 +14,6 @@ pub mod guard;
 mod health;
 #[cfg(any(test, not(feature = "dashboard")))]
 mod home;
-mod plain;
 mod prometheus;
 mod error;
 mod request;
@@ -56,9 +55,9 @@ use crate::telemetry::{Metrics, Status};
 pub struct HttpConfig {
     /// Threads, each with its own connections to Postgres.
     pub workers: usize,
-    /// Names besides those of loopback that requests may address us by: `host` or `host:port`.
+    /// Names besides those of loopback by which requests may address the server: `host` or `host:port`.
     pub allowed_hosts: Vec<String>,
-    /// Web pages that may use us besides our own: `https://app.example.org`.
+    /// Origins whose pages may use the server besides its own: `https://app.example.org`.
     pub allowed_origins: Vec<String>,
     /// The largest request body, in bytes.
     pub body_limit: usize,
@@ -95,7 +94,8 @@ impl Default for HttpConfig {
     }
 }
 
-/// What is served. `E` is the schema.
+/// The parts to serve. `E` is the schema.
+#[derive(Clone)]
 pub struct Parts<E> {
     pub schema: E,
     /// Called once in each worker thread, inside its runtime.
@@ -103,18 +103,6 @@ pub struct Parts<E> {
     pub live: session::Settings,
     pub metrics: Arc<Metrics>,
     pub status: Arc<Status>,
-}
-
-impl<E: Clone> Clone for Parts<E> {
-    fn clone(&self) -> Self {
-        Self {
-            schema: self.schema.clone(),
-            per_worker: Arc::clone(&self.per_worker),
-            live: self.live.clone(),
-            metrics: Arc::clone(&self.metrics),
-            status: Arc::clone(&self.status),
-        }
-    }
 }
 
 impl<E> fmt::Debug for Parts<E> {
@@ -150,7 +138,7 @@ pub fn serve<E: Operations>(
     .client_request_timeout(config.request_timeout)
     .client_disconnect_timeout(Duration::from_secs(2))
     .shutdown_timeout(config.shutdown_timeout.as_secs())
-    // A client that closed is gone: what runs for it ends at once.
+    // A client that has closed is gone: its requests end at once.
     .h1_allow_half_closed(false)
     .disable_signals()
     .listen(listener)?
@@ -164,7 +152,7 @@ fn limits(config: &HttpConfig) -> connections::Limits {
         all: config.max_connections,
         per_client: config.connections_per_address,
         memory: config.memory,
-        // The first is actix's own; later requests have the same time as the first.
+        // actix times the first request; later ones have the same time.
         idle: config.keep_alive + config.request_timeout,
         stall: config.stall_timeout,
     }
@@ -195,7 +183,7 @@ fn services<E: Operations>(
                     .default_service(web::to(graphql::other_method)),
             )
             .configure(api::routes::<E>)
-            .route("/ws", web::get().to(plain::get::<E>))
+            .route("/ws", web::get().to(websocket::plain::<E>))
             .service(prometheus::routes::<E>())
             .route("/livez", web::get().to(health::livez))
             .route("/readyz", web::get().to(health::readyz))

@@ -14,7 +14,7 @@ pub(super) fn from_body(body: &[u8]) -> Result<Request, String> {
     from_json(json::parse(body).map_err(|why| format!("the body is refused: {why}"))?)
 }
 
-/// Unknown members are ignored, as "GraphQL over HTTP" wants.
+/// Unknown members are ignored, as "GraphQL over HTTP" requires.
 ///
 /// # Errors
 /// As [`from_body`].
@@ -32,7 +32,7 @@ pub(super) fn from_json(value: Value) -> Result<Request, String> {
     if let Some(variables) = object(&mut members, "variables")? {
         request = request.variables(Variables::from_json(variables.into()));
     }
-    // Nothing here reads them.
+    // Only their type is checked.
     object(&mut members, "extensions")?;
     Ok(request)
 }
@@ -61,7 +61,7 @@ pub(super) fn from_url(query: &str) -> Result<Request, String> {
     from_json(members.into())
 }
 
-fn text(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, String> {
+pub(super) fn text(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, String> {
     match members.remove(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),

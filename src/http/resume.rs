@@ -1,12 +1,12 @@
-//! `Last-Event-ID`: a browser comes back with the cursor of the last event it had.
+//! `Last-Event-ID`: a browser reconnects with the cursor of the last event it got.
 
 use actix_web::HttpRequest;
-use async_graphql::{ErrorExtensionValues, ServerError};
+use async_graphql::ServerError;
 
 use crate::graphql::Checked;
-use crate::graphql::errors::Code;
+use crate::graphql::errors::{Code, of_request};
 
-/// Has a subscription go on after the cursor in the header, if there is one.
+/// Continues a subscription after the cursor in the header, if there is one.
 ///
 /// # Errors
 /// The subscription declares no variable `after`, so it would restart and miss points.
@@ -14,15 +14,10 @@ pub(super) fn from_last_event(http: &HttpRequest, checked: &mut Checked) -> Resu
     let last = http.headers().get("last-event-id");
     let last = last.and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
     match last {
-        Some(last) if checked.is_subscription() && !checked.resume(last) => Err(cannot_resume()),
+        Some(last) if checked.is_subscription() && !checked.resume(last) => {
+            let why = "to be resumed by Last-Event-ID the subscription must have a variable named 'after' and use it";
+            Err(of_request(why, Code::BadUserInput.as_str()))
+        }
         _ => Ok(()),
     }
-}
-
-fn cannot_resume() -> ServerError {
-    let why = "to be resumed by Last-Event-ID the subscription must have a variable named 'after' and use it";
-    let mut error = ServerError::new(why, None);
-    let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
-    extensions.set("code", Code::BadUserInput.as_str());
-    error
 }

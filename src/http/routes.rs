@@ -1,5 +1,5 @@
-//! Every path that the server answers, but for the pages. What is registered and does not stand here is
-//! not served, and `tests/specs/viewer_matrix.rs` says of each which series it may give out.
+//! Every path that the server answers, except for the pages. A registered path that is not listed here
+//! is not served. `tests/specs/viewer_matrix.rs` says for each path which series it may show.
 
 /// In the form in which they are registered.
 pub const PATHS: [&str; 20] = [
@@ -25,7 +25,7 @@ pub const PATHS: [&str; 20] = [
     "/",
 ];
 
-/// `registered`: what a request's path leads to, if to anything but the pages.
+/// `registered`: the registered path that the request matches, if it is not for the pages.
 pub(super) fn is_served(registered: Option<&str>) -> bool {
     registered.is_none_or(|path| PATHS.contains(&path))
 }

@@ -1,11 +1,11 @@
 //! The cost of operations including their fragments.
 //!
-//! Fragments are counted as often as they are spread, by adding up each one once, the last of a
-//! chain first; no step recurses.
+//! Fragments count as often as they are spread. Each is added up once, the last of a chain first; no
+//! step recurses.
 
 use std::collections::HashMap;
 
-use super::tokens::{Unreadable, unreadable};
+use super::tokens::{Unreadable, at_most, unreadable};
 use crate::graphql::limits::{
     CHAIN_MAX, DEPTH_MAX, EXPANDED_MAX, FRAGMENTS_MAX, OPERATIONS_MAX, SELECTIONS_MAX,
 };
@@ -14,11 +14,11 @@ use crate::graphql::limits::{
 #[derive(Default)]
 pub struct Definition<'a> {
     pub at: usize,
-    /// Of a fragment.
+    /// Only a fragment's.
     pub name: Option<&'a str>,
-    /// Of the spreads in it: which fragment, and within how many braces.
+    /// Its spreads: which fragment, and within how many braces.
     pub spreads: Vec<(&'a str, usize)>,
-    /// The variables in it, as often as they stand there.
+    /// The variables in it, as often as they are used.
     pub uses: Vec<&'a str>,
     pub own: Cost,
 }
@@ -26,7 +26,7 @@ pub struct Definition<'a> {
 #[derive(Clone, Copy, Default)]
 pub struct Cost {
     pub selections: usize,
-    /// Of the text, and of the variables in it.
+    /// Bytes of the text and of the variables in it.
     pub bytes: usize,
     /// Braces within braces.
     pub depth: usize,
@@ -38,18 +38,12 @@ pub struct Cost {
 /// They are more, deeper or larger than the limits, or fragments spread themselves.
 pub fn judge(definitions: &[Definition<'_>]) -> Result<(), Unreadable> {
     let fragments = definitions.iter().filter(|d| d.name.is_some()).count();
-    if fragments > FRAGMENTS_MAX {
-        return Err(unreadable(
-            format!("the document has more than {FRAGMENTS_MAX} fragments"),
-            0,
-        ));
-    }
-    if definitions.len() - fragments > OPERATIONS_MAX {
-        return Err(unreadable(
-            format!("the document has more than {OPERATIONS_MAX} operations"),
-            0,
-        ));
-    }
+    at_most(fragments, FRAGMENTS_MAX, 0, |most| {
+        format!("the document has more than {most} fragments")
+    })?;
+    at_most(definitions.len() - fragments, OPERATIONS_MAX, 0, |most| {
+        format!("the document has more than {most} operations")
+    })?;
     let named = definitions.iter().enumerate();
     let named: HashMap<&str, usize> = named.filter_map(|(at, d)| Some((d.name?, at))).collect();
     let mut costs = Costs {
@@ -63,34 +57,25 @@ pub fn judge(definitions: &[Definition<'_>]) -> Result<(), Unreadable> {
             let cost = costs.of(at)?;
             all.selections = all.selections.saturating_add(cost.selections);
             all.bytes = all.bytes.saturating_add(cost.bytes);
-            if cost.depth > DEPTH_MAX {
-                let what = format!("with its fragments more than {DEPTH_MAX} brackets are within each other");
-                return Err(unreadable(what, definition.at));
-            }
+            at_most(cost.depth, DEPTH_MAX, definition.at, |most| {
+                format!("with its fragments more than {most} brackets are within each other")
+            })?;
         }
     }
-    // What no operation reached: in a circle, or not used.
+    // Fragments that no operation reaches are in a circle or not used.
     for (at, definition) in definitions.iter().enumerate() {
         if let (Some(name), Progress::Unknown) = (definition.name, costs.known[at]) {
             costs.of(at)?;
-            return Err(unreadable(
-                format!("fragment \"{name}\" is not used"),
-                definition.at,
-            ));
+            let what = format!("fragment \"{name}\" is not used");
+            return Err(unreadable(what, definition.at));
         }
     }
-    if all.selections > SELECTIONS_MAX {
-        let what = format!(
-            "more than {SELECTIONS_MAX} fields and fragments are selected, each as often as it is spread"
-        );
-        return Err(unreadable(what, 0));
-    }
-    if all.bytes > EXPANDED_MAX {
-        let what =
-            format!("with its fragments and variables the document has more than {EXPANDED_MAX} bytes");
-        return Err(unreadable(what, 0));
-    }
-    Ok(())
+    at_most(all.selections, SELECTIONS_MAX, 0, |most| {
+        format!("more than {most} fields and fragments are selected, each as often as it is spread")
+    })?;
+    at_most(all.bytes, EXPANDED_MAX, 0, |most| {
+        format!("with its fragments and variables the document has more than {most} bytes")
+    })
 }
 
 #[derive(Clone, Copy)]
@@ -109,7 +94,7 @@ struct Costs<'a> {
 
 impl Costs<'_> {
     fn of(&mut self, wanted: usize) -> Result<Cost, Unreadable> {
-        // Whose turn it is, and which of its spreads comes next.
+        // Definitions that wait for their spreads, each with the index of its next spread.
         let mut waiting = vec![(wanted, 0)];
         self.known[wanted] = Progress::Waiting;
         let mut last = Cost::default();
@@ -122,7 +107,7 @@ impl Costs<'_> {
                 continue;
             };
             *next += 1;
-            // One that does not exist costs nothing; validation tells of it.
+            // A missing fragment costs nothing; validation reports it.
             let Some(&spread) = self.named.get(name) else {
                 continue;
             };
@@ -153,10 +138,9 @@ impl Costs<'_> {
             }
         }
         sum.chain += usize::from(definition.name.is_some());
-        if sum.chain > CHAIN_MAX {
-            let what = format!("more than {CHAIN_MAX} fragments spread one another");
-            return Err(unreadable(what, definition.at));
-        }
+        at_most(sum.chain, CHAIN_MAX, definition.at, |most| {
+            format!("more than {most} fragments spread one another")
+        })?;
         Ok(sum)
     }
 }

@@ -7,7 +7,7 @@ use crate::graphql::errors::Code;
 /// Why a number is refused that would silently become the nearest float.
 pub const LOSES_DIGITS: &str = "a whole number of more than 64 bits would lose digits";
 
-/// One that is written with a fraction or an exponent is meant as a float.
+/// A number with a fraction or an exponent is meant as a float.
 pub(super) fn loses_digits(number: &str) -> bool {
     let digits = number.strip_prefix('-').unwrap_or(number);
     digits.len() > 18

@@ -1,8 +1,8 @@
-//! How many regular expressions a request has: each is compiled where it is resolved, for up to some
-//! milliseconds.
+//! Limits the regular expressions of a request: each is compiled when it is resolved, which takes up
+//! to some milliseconds.
 
-use async_graphql::ServerError;
-use async_graphql::parser::types::{ExecutableDocument, Field, Selection};
+use async_graphql::parser::types::{ExecutableDocument, Field, OperationDefinition};
+use async_graphql::{Positioned, ServerError};
 use async_graphql_value::Value;
 
 use super::errors::refused;
@@ -10,42 +10,31 @@ use super::fragments;
 use crate::graphql::errors::Code;
 use crate::graphql::limits::EXPRESSIONS_MAX;
 
-/// Of the operation that is executed, when its variables are settled. Each counts as often as it is
-/// spread, which is bounded.
+/// Counts those of the operation that is executed, when its variables are settled. Each counts as
+/// often as it is spread.
 ///
 /// # Errors
 /// There are more than the limit.
-pub fn bounded(document: &mut ExecutableDocument, name: Option<&str>) -> Result<(), Vec<ServerError>> {
-    let Some(operation) = fragments::selected(&mut document.operations, name) else {
-        return Ok(());
-    };
-    let pos = operation.pos;
+pub fn bounded(
+    document: &ExecutableDocument,
+    operation: &Positioned<OperationDefinition>,
+) -> Result<(), Vec<ServerError>> {
     let mut count = 0;
     let mut sets = vec![&operation.node.selection_set.node];
     while let Some(set) = sets.pop() {
-        for selection in &set.items {
-            match &selection.node {
-                Selection::Field(field) => {
-                    count += of(&field.node);
-                    sets.push(&field.node.selection_set.node);
-                }
-                Selection::InlineFragment(fragment) => sets.push(&fragment.node.selection_set.node),
-                Selection::FragmentSpread(spread) => {
-                    if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
-                        sets.push(&fragment.node.selection_set.node);
-                    }
-                }
-            }
-            if count > EXPRESSIONS_MAX {
-                let why = format!("more than {EXPRESSIONS_MAX} regular expressions in one request");
-                return Err(refused(Code::GraphqlValidationFailed, why, pos));
-            }
+        for field in fragments::fields(document, set) {
+            count += of(&field.node);
+            sets.push(&field.node.selection_set.node);
+        }
+        if count > EXPRESSIONS_MAX {
+            let why = format!("more than {EXPRESSIONS_MAX} regular expressions in one request");
+            return Err(refused(Code::GraphqlValidationFailed, why, operation.pos));
         }
     }
     Ok(())
 }
 
-/// The members `op` of its arguments that make one of a text, as `LabelMatcher` has them.
+/// The members `op` of its arguments, as in `LabelMatcher`, that make a text a regular expression.
 fn of(field: &Field) -> usize {
     let mut values: Vec<&Value> = field.arguments.iter().map(|(_, value)| &value.node).collect();
     let mut count = 0;
@@ -53,7 +42,7 @@ fn of(field: &Field) -> usize {
         match value {
             Value::List(items) => values.extend(items),
             Value::Object(members) => {
-                // A name of an enumeration may come as a string.
+                // The name of an enum value may come as a string.
                 let op = match members.get("op") {
                     Some(Value::Enum(op)) => op.as_str(),
                     Some(Value::String(op)) => op,

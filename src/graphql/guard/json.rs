@@ -6,23 +6,23 @@ use super::errors::{LOSES_DIGITS, loses_digits};
 use crate::graphql::limits::{JSON_DEPTH_MAX, JSON_VALUES_MAX};
 
 /// # Errors
-/// Why not, in words for the one who sent it.
+/// Why it is refused, in words for the client.
 pub fn parse(text: &[u8]) -> Result<Value, String> {
-    // RFC 8259 lets who reads overlook it.
+    // RFC 8259 allows a parser to ignore a byte order mark.
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     bounded(text)?;
     serde_json::from_slice(text).map_err(|error| format!("not JSON: {error}"))
 }
 
-/// Depth, values and the digits of numbers are looked at outside of strings; whether it is JSON is
-/// judged by who parses it.
+/// Checks depth, number of values and digits of numbers outside of strings. The parser checks whether
+/// it is JSON.
 fn bounded(text: &[u8]) -> Result<(), String> {
     let (mut depth, mut values) = (0_usize, 0);
     let mut in_string = false;
     let mut escaped = false;
-    // Where the number begins that is not at its end.
+    // Where the current number begins.
     let mut number = None;
-    // What parses it makes a float of a whole number that is too long.
+    // The parser turns a whole number that is too long into a float.
     let exact = |number: &[u8]| match std::str::from_utf8(number).is_ok_and(loses_digits) {
         true => Err(LOSES_DIGITS.to_owned()),
         false => Ok(()),

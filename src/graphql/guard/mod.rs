@@ -1,5 +1,4 @@
-//! Stands before every parser: what a request asks for is judged before async-graphql sees it, at
-//! one place for all transports.
+//! Checks what a request asks for before async-graphql sees it, in one place for all transports.
 //!
 //! async-graphql recurses as deep as a document nests, walks fragments as often as they are spread
 //! and takes variables less exactly than the specification. So a document is first scanned
@@ -25,13 +24,13 @@ use std::fmt;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
-use async_graphql::{Name, Request, ServerError, Value};
+use async_graphql::{Name, Positioned, Request, ServerError, Value};
 
 pub use self::errors::LOSES_DIGITS;
 use self::errors::refused;
 use self::types::Types;
 
-/// A request whose document was judged and parsed. Nothing else is executed.
+/// A request whose document was checked and parsed. Nothing else is executed.
 pub struct Checked {
     request: Request,
     document: ExecutableDocument,
@@ -43,7 +42,8 @@ impl Checked {
     pub fn of(mut request: Request) -> Result<Self, Vec<ServerError>> {
         let text = std::mem::take(&mut request.query);
         let variables = request.variables.iter();
-        let sizes = variables.map(|(name, value)| (name.as_str(), size(value)));
+        // About as many bytes as the JSON of each has, and never so few that walking it costs more.
+        let sizes = variables.map(|(name, value)| (name.as_str(), values::size(value, 8, 4)));
         let sizes = sizes.collect();
         let rewritten = scan::scan(&text, &sizes).map_err(|unreadable| {
             let position = tokens::position(&text, unreadable.at);
@@ -54,30 +54,23 @@ impl Checked {
     }
 
     /// The operation that would be executed.
-    pub fn operation(&self) -> Option<&OperationDefinition> {
-        let name = self.request.operation_name.as_deref();
-        let mut operations = self.document.operations.iter();
-        match name {
-            Some(name) => operations.find(|(given, _)| given.is_some_and(|given| given == name)),
-            None if operations.len() == 1 => operations.next(),
-            None => None,
-        }
-        .map(|(_, operation)| &operation.node)
+    pub fn operation(&self) -> Option<&Positioned<OperationDefinition>> {
+        fragments::selected(&self.document, self.request.operation_name.as_deref())
     }
 
     pub fn kind(&self) -> Option<OperationType> {
-        self.operation().map(|operation| operation.ty)
+        self.operation().map(|operation| operation.node.ty)
     }
 
     pub fn is_subscription(&self) -> bool {
         self.kind() == Some(OperationType::Subscription)
     }
 
-    /// Goes on after this cursor: the variable `after` of a subscription gets it, and `backfill`,
+    /// Continues after this cursor: the variable `after` of a subscription gets it, and `backfill`,
     /// which was for the first time, is left out. False when there is no such variable.
     pub fn resume(&mut self, cursor: &str) -> bool {
         let declares = self.operation().is_some_and(|operation| {
-            let mut variables = operation.variable_definitions.iter();
+            let mut variables = operation.node.variable_definitions.iter();
             variables.any(|variable| variable.node.name.node == "after")
         });
         if declares {
@@ -89,14 +82,14 @@ impl Checked {
         declares
     }
 
-    /// Adds to what resolvers find in their context.
+    /// Adds to the data that resolvers find in their context.
     #[must_use]
     pub fn data<D: std::any::Any + Send + Sync>(mut self, data: D) -> Self {
         self.request.data.insert(data);
         self
     }
 
-    /// As it is executed: without variables, and with a subscription's only field at its root.
+    /// The request as it is executed: without variables, and with a subscription's only field at its root.
     ///
     /// # Errors
     /// What the specification refuses before anything is executed, and async-graphql does not.
@@ -105,8 +98,10 @@ impl Checked {
         let variables = std::mem::take(&mut self.request.variables);
         variables::settle(&mut self.document, name, variables, types)?;
         roots::gather(&mut self.document, name, types)?;
-        overlaps::refuse(&mut self.document, name)?;
-        expressions::bounded(&mut self.document, name)?;
+        if let Some(operation) = self.operation() {
+            overlaps::refuse(&self.document, &operation.node)?;
+            expressions::bounded(&self.document, operation)?;
+        }
         self.request.set_parsed_query(self.document);
         Ok(self.request)
     }
@@ -118,23 +113,4 @@ impl fmt::Debug for Checked {
             .field("kind", &self.kind())
             .finish_non_exhaustive()
     }
-}
-
-/// About as many bytes as its JSON has, and never so few that walking it costs more.
-fn size(value: &Value) -> usize {
-    let mut values = vec![value];
-    let mut bytes = 0;
-    while let Some(value) = values.pop() {
-        bytes += 8;
-        match value {
-            Value::String(text) => bytes += text.len(),
-            Value::List(items) => values.extend(items),
-            Value::Object(members) => {
-                values.extend(members.values());
-                bytes += members.keys().map(|name| name.len() + 4).sum::<usize>();
-            }
-            _ => {}
-        }
-    }
-    bytes
 }

@@ -1,56 +1,39 @@
-//! Fields that answer under one name must ask for one thing. async-graphql looks at one selection
-//! set at a time, and not at what two fields of that name select below.
+//! Fields with the same response key must ask for the same thing. async-graphql looks at one
+//! selection set at a time, and not at what two such fields select below.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use async_graphql::ServerError;
-use async_graphql::parser::types::{ExecutableDocument, Field, Selection, SelectionSet};
+use async_graphql::parser::types::{ExecutableDocument, Field, OperationDefinition, SelectionSet};
 
 use super::errors::refused;
 use super::fragments;
 use crate::graphql::errors::Code;
 
-/// A field under its response key, with the selections of all that share it.
-type Merged<'a> = (&'a Field, Vec<&'a SelectionSet>);
-
-/// Of the operation that is executed, when its variables are settled. No type here has several
-/// possible types, so what stands together belongs to the same one.
+/// Looks at the operation that is executed, when its variables are settled. No type here has several
+/// possible types, so fields that stand together belong to the same one.
 ///
 /// # Errors
 /// Two fields or their arguments differ.
-pub fn refuse(document: &mut ExecutableDocument, name: Option<&str>) -> Result<(), Vec<ServerError>> {
-    let Some(operation) = fragments::selected(&mut document.operations, name) else {
-        return Ok(());
-    };
-    let mut together = vec![vec![&operation.node.selection_set.node]];
-    while let Some(mut sets) = together.pop() {
-        let mut fields: HashMap<&str, Merged<'_>> = HashMap::new();
-        let mut seen = HashSet::new();
-        while let Some(set) = sets.pop() {
-            for selection in &set.items {
-                match &selection.node {
-                    Selection::Field(field) => {
-                        let key = field.node.response_key().node.as_str();
-                        let (first, below) = fields.entry(key).or_insert((&field.node, Vec::new()));
-                        if !are_alike(first, &field.node) {
-                            let why = format!("two fields that differ would both be answered as \"{key}\"");
-                            return Err(refused(Code::GraphqlValidationFailed, why, field.pos));
-                        }
-                        below.push(&field.node.selection_set.node);
-                    }
-                    Selection::InlineFragment(fragment) => sets.push(&fragment.node.selection_set.node),
-                    Selection::FragmentSpread(spread) => {
-                        let name = &spread.node.fragment_name.node;
-                        if let Some(fragment) = document.fragments.get(name)
-                            && seen.insert(name)
-                        {
-                            sets.push(&fragment.node.selection_set.node);
-                        }
-                    }
-                }
+pub fn refuse(
+    document: &ExecutableDocument,
+    operation: &OperationDefinition,
+) -> Result<(), Vec<ServerError>> {
+    let mut together = vec![vec![&operation.selection_set.node]];
+    while let Some(sets) = together.pop() {
+        // By response key: the first field, and the selections of all that share it.
+        let mut keys: HashMap<&str, (&Field, Vec<&SelectionSet>)> = HashMap::new();
+        let fields = sets.iter().rev().flat_map(|set| fragments::fields(document, set));
+        for field in fields {
+            let key = field.node.response_key().node.as_str();
+            let (first, below) = keys.entry(key).or_insert((&field.node, Vec::new()));
+            if !are_alike(first, &field.node) {
+                let why = format!("two fields that differ would both be answered as \"{key}\"");
+                return Err(refused(Code::GraphqlValidationFailed, why, field.pos));
             }
+            below.push(&field.node.selection_set.node);
         }
-        together.extend(fields.into_values().map(|(_, below)| below));
+        together.extend(keys.into_values().map(|(_, below)| below));
     }
     Ok(())
 }

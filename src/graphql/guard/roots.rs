@@ -1,5 +1,5 @@
-//! The root of an operation: a subscription has one field there, gathered through fragments, and
-//! what introspection would answer is bounded.
+//! The root of an operation: a subscription has one field there, which may stand in fragments, and
+//! the size of introspection's answer is bounded.
 
 use std::collections::HashSet;
 
@@ -41,7 +41,7 @@ pub fn gather(
             OperationType::Mutation => {}
         }
     }
-    let Some(operation) = fragments::selected(&mut document.operations, name) else {
+    let Some(operation) = fragments::selected(document, name) else {
         return Ok(());
     };
     let items = &operation.node.selection_set.node.items;
@@ -49,8 +49,7 @@ pub fn gather(
     if operation.node.ty != OperationType::Subscription || is_plain {
         return Ok(());
     }
-    let operation = operation.node.clone();
-    let Some(fields) = root_fields(document, &operation, types)? else {
+    let Some(fields) = root_fields(document, &operation.node, types)? else {
         return Ok(());
     };
     let mut fields = fields.into_iter();
@@ -61,9 +60,9 @@ pub fn gather(
         let more = other.node.selection_set.node.items.iter().cloned();
         field.node.selection_set.node.items.extend(more);
     }
-    if let Some(operation) = fragments::selected(&mut document.operations, name) {
+    if let Some(operation) = fragments::selected_mut(document, name) {
         let pos = field.pos;
-        operation.node.selection_set.node.items = vec![Positioned::new(Selection::Field(field), pos)];
+        operation.selection_set.node.items = vec![Positioned::new(Selection::Field(field), pos)];
     }
     fragments::forget_unused(document);
     Ok(())
@@ -145,7 +144,7 @@ fn judge(operation: &OperationDefinition, fields: &[&Positioned<Field>]) -> Resu
     Ok(())
 }
 
-/// What a selection set of introspection stands in.
+/// The type of introspection that a selection set belongs to.
 #[derive(Clone, Copy)]
 enum About {
     Root,
@@ -158,8 +157,8 @@ enum About {
     Nothing,
 }
 
-/// How many objects and values `__schema` and `__type` would answer with, at most. Each selection
-/// counts as often as it is spread, which is bounded.
+/// The maximum number of objects and values in the answers of `__schema` and `__type`. Each selection
+/// counts as often as it is spread.
 pub(super) fn introspected(
     document: &ExecutableDocument,
     operation: &OperationDefinition,
@@ -168,34 +167,22 @@ pub(super) fn introspected(
     let mut count: usize = 0;
     let mut sets: Vec<(&SelectionSet, About, usize)> = vec![(&operation.selection_set.node, About::Root, 1)];
     while let Some((set, about, times)) = sets.pop() {
-        for selection in &set.items {
-            match &selection.node {
-                Selection::Field(field) => {
-                    let (about, times) = step(about, times, &field.node.name.node, types);
-                    if !matches!(about, About::Root) {
-                        count = count.saturating_add(times);
-                        sets.push((&field.node.selection_set.node, about, times));
-                    }
-                }
-                Selection::InlineFragment(fragment) => {
-                    sets.push((&fragment.node.selection_set.node, about, times));
-                }
-                Selection::FragmentSpread(spread) => {
-                    if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
-                        sets.push((&fragment.node.selection_set.node, about, times));
-                    }
-                }
+        for field in fragments::fields(document, set) {
+            let (about, times) = step(about, times, &field.node.name.node, types);
+            if !matches!(about, About::Root) {
+                count = count.saturating_add(times);
+                sets.push((&field.node.selection_set.node, about, times));
             }
         }
     }
     count
 }
 
-/// What a field of introspection leads to, and how often. `About::Root` for what is none.
+/// The type that a field of introspection leads to, and how often. `About::Root` for other fields.
 fn step(about: About, times: usize, field: &str, types: &Types) -> (About, usize) {
     let sizes = &types.sizes;
     let list = |of_all: bool, (all, longest): (usize, usize), per: usize| match of_all {
-        // All of all types: `times` is how often each of them is there.
+        // For all types, `times` is how often each of them occurs.
         true => times.saturating_mul(all) / per.max(1),
         false => times.saturating_mul(longest),
     };

@@ -1,11 +1,11 @@
 //! The cost of a document, computed from its tokens alone: nothing is parsed before this check.
 //!
-//! The text is gone through once; no step recurses.
+//! It reads the text once; no step recurses.
 
 use std::collections::HashMap;
 
 use super::costs::{self, Definition};
-use super::tokens::{Token, Tokens, Unreadable, unreadable};
+use super::tokens::{Token, Tokens, Unreadable, at_most, unreadable};
 use crate::graphql::limits::{
     ALIAS_MAX, ALIASES_MAX, ARGUMENTS_MAX, DEPTH_MAX, DOCUMENT_MAX, NAME_MAX, TOKENS_MAX,
 };
@@ -16,15 +16,15 @@ pub type Sizes<'a> = HashMap<&'a str, usize>;
 struct Scan<'a> {
     definitions: Vec<Definition<'a>>,
     state: State,
-    /// What is open, and what was counted in it.
+    /// Open brackets, and how many arguments were counted in each.
     open: Vec<(u8, usize)>,
-    /// How many of those are no braces of selections.
+    /// How many of them are not braces of selections.
     in_arguments: usize,
     before: Before<'a>,
     aliases: usize,
     /// The variable whose definition this is, and where that begins.
     defined: Option<(&'a str, usize)>,
-    /// Bytes of the definitions of variables, by name: of the longest where operations share it.
+    /// Bytes of the definitions of variables, by name: of the longest where operations share a name.
     defaults: HashMap<&'a str, usize>,
 }
 
@@ -38,7 +38,7 @@ enum State {
     Body,
 }
 
-/// The token before, where it matters.
+/// The previous token, where it matters.
 #[derive(Clone, Copy)]
 enum Before<'a> {
     Name(&'a str),
@@ -51,17 +51,14 @@ enum Before<'a> {
     Other,
 }
 
-/// Judges the document, and gives it as `parse_query` can read it if that is not as it came.
+/// Checks the document. Returns a text for `parse_query` if that differs from the given one.
 ///
 /// # Errors
 /// Why it is not parsed.
 pub fn scan(text: &str, sizes: &Sizes<'_>) -> Result<Option<String>, Unreadable> {
-    if text.len() > DOCUMENT_MAX {
-        return Err(unreadable(
-            format!("the document has more than {DOCUMENT_MAX} bytes"),
-            0,
-        ));
-    }
+    at_most(text.len(), DOCUMENT_MAX, 0, |most| {
+        format!("the document has more than {most} bytes")
+    })?;
     let mut tokens = Tokens::new(text);
     let mut scan = Scan {
         definitions: Vec::new(),
@@ -76,18 +73,15 @@ pub fn scan(text: &str, sizes: &Sizes<'_>) -> Result<Option<String>, Unreadable>
     let mut count = 0;
     while let Some((token, at)) = tokens.next()? {
         count += 1;
-        if count > TOKENS_MAX {
-            return Err(unreadable(
-                format!("the document has more than {TOKENS_MAX} tokens"),
-                at,
-            ));
-        }
+        at_most(count, TOKENS_MAX, at, |most| {
+            format!("the document has more than {most} tokens")
+        })?;
         scan.take(token, at)?;
     }
     if scan.state != State::Top {
         return Err(unreadable("the document breaks off", text.len()));
     }
-    // The values of variables count where they are used: those that came, else the defaults.
+    // The values of variables count where they are used: the given ones, else the defaults.
     let defaults = &scan.defaults;
     for definition in &mut scan.definitions {
         let sizes = definition.uses.iter().map(|name| {
@@ -102,10 +96,10 @@ pub fn scan(text: &str, sizes: &Sizes<'_>) -> Result<Option<String>, Unreadable>
 
 impl<'a> Scan<'a> {
     fn take(&mut self, token: Token<'a>, at: usize) -> Result<(), Unreadable> {
-        if let Token::Name(name) = token
-            && name.len() > NAME_MAX
-        {
-            return Err(unreadable(format!("a name is longer than {NAME_MAX} bytes"), at));
+        if let Token::Name(name) = token {
+            at_most(name.len(), NAME_MAX, at, |most| {
+                format!("a name is longer than {most} bytes")
+            })?;
         }
         match self.state {
             State::Top => self.begin(token, at)?,
@@ -185,7 +179,7 @@ impl<'a> Scan<'a> {
             Before::Dollar => self.current().uses.push(name),
             Before::On | Before::At => {}
             _ if selecting => {
-                // A name behind an alias was counted with it.
+                // The name after an alias was counted with the alias.
                 if !matches!(before, Before::Colon) {
                     self.current().own.selections += 1;
                 }
@@ -195,7 +189,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// In the brackets behind the name of an operation, and in no others.
+    /// In the brackets after the name of an operation.
     fn in_definitions(&self) -> bool {
         self.state == State::Head && self.open.len() == 1
     }
@@ -220,19 +214,17 @@ impl<'a> Scan<'a> {
         }
         if let Some((b'(', arguments)) = self.open.last_mut() {
             *arguments += 1;
-            if *arguments > ARGUMENTS_MAX {
-                let what = format!("more than {ARGUMENTS_MAX} arguments or variables at one place");
-                return Err(unreadable(what, at));
-            }
+            at_most(*arguments, ARGUMENTS_MAX, at, |most| {
+                format!("more than {most} arguments or variables at one place")
+            })?;
         }
         Ok(())
     }
 
     fn open(&mut self, bracket: u8, at: usize) -> Result<(), Unreadable> {
-        if self.open.len() >= DEPTH_MAX {
-            let what = format!("more than {DEPTH_MAX} brackets within each other");
-            return Err(unreadable(what, at));
-        }
+        at_most(self.open.len() + 1, DEPTH_MAX, at, |most| {
+            format!("more than {most} brackets within each other")
+        })?;
         self.open.push((bracket, 0));
         if bracket != b'{' || self.in_arguments > 0 {
             self.in_arguments += 1;

@@ -1,8 +1,8 @@
-//! A document taken apart into tokens, in one pass and without recursion, as `parse_query` would.
+//! Splits a document into tokens as `parse_query` does, in one pass and without recursion.
 //!
-//! Strings are what differs: the specification's `\ud83d\ude00` and `\u{1F600}` are rewritten into
-//! characters, which is all that async-graphql's grammar knows. Blanks after the string keep the
-//! columns of what follows.
+//! Strings differ: the specification's `\ud83d\ude00` and `\u{1F600}` are rewritten into characters,
+//! since async-graphql's grammar knows neither. Blanks after the string keep the columns of what
+//! follows.
 
 use async_graphql::Pos;
 
@@ -23,7 +23,7 @@ pub enum Token<'a> {
     Value,
 }
 
-/// What no GraphQL document has, and where it stands, in bytes.
+/// Why a document cannot be read, and at which byte.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unreadable {
     pub code: Code,
@@ -35,7 +35,7 @@ pub struct Tokens<'a> {
     text: &'a str,
     at: usize,
     rewritten: String,
-    /// So much of the text is in `rewritten`.
+    /// How many bytes of the text are in `rewritten`.
     copied: usize,
 }
 
@@ -89,7 +89,7 @@ impl<'a> Tokens<'a> {
         Ok(Some((token, from)))
     }
 
-    /// The text as async-graphql's grammar can read it; `None` when that is the one given.
+    /// The text for async-graphql's grammar; `None` when it is the one given.
     pub fn rewritten(mut self) -> Option<String> {
         if self.copied == 0 {
             return None;
@@ -161,7 +161,7 @@ impl<'a> Tokens<'a> {
 
     fn string(&mut self) -> Result<Token<'a>, Unreadable> {
         let from = self.at;
-        // Columns that rewriting took away.
+        // Columns that rewriting removed.
         let mut lost = 0;
         self.at += 1;
         loop {
@@ -252,9 +252,23 @@ pub fn position(text: &str, at: usize) -> Pos {
 }
 
 fn hexadecimal(digits: &str) -> Option<u32> {
-    // A sign, which `from_str_radix` would take, is none.
+    // `from_str_radix` would accept a sign.
     let all = !digits.is_empty() && digits.len() <= 8 && digits.bytes().all(|b| b.is_ascii_hexdigit());
     all.then(|| u32::from_str_radix(digits, 16).ok()).flatten()
+}
+
+/// # Errors
+/// `count` is more than `most`, for which `what` has the words.
+pub fn at_most(
+    count: usize,
+    most: usize,
+    at: usize,
+    what: impl Fn(usize) -> String,
+) -> Result<(), Unreadable> {
+    if count > most {
+        return Err(unreadable(what(most), at));
+    }
+    Ok(())
 }
 
 pub fn unreadable(what: impl Into<String>, at: usize) -> Unreadable {

@@ -1,4 +1,4 @@
-//! What the schema has, read from its text: async-graphql keeps its own registry to itself.
+//! The types of the schema, read from its text: async-graphql's own registry is private.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Name, Positioned};
 
-/// What every schema has and no schema's text says.
+/// The types that every schema has but its text does not list.
 const BUILT_IN: &str = r#"
     scalar Int scalar Float scalar String scalar Boolean scalar ID
     type __Schema {
@@ -76,7 +76,7 @@ pub struct Input {
     pub default: Option<Value>,
 }
 
-/// How long the lists are that introspection answers with: of all types together, and the longest.
+/// The lengths of the lists in introspection's answers: of all types together, and the longest.
 #[derive(Debug, Default)]
 pub struct Sizes {
     pub types: usize,
@@ -190,8 +190,8 @@ impl Types {
     }
 }
 
-/// Whether a variable of type `given` may stand where `of` is expected; `may_be_null`: there are
-/// defaults for a variable that is nullable.
+/// Whether a variable of type `given` may stand where `of` is expected. `may_be_null`: a default
+/// replaces null.
 pub fn compatible(of: &Type, given: &Type, may_be_null: bool) -> bool {
     let (mut of, mut given, mut may_be_null) = (of, given, may_be_null);
     loop {

@@ -1,5 +1,5 @@
-//! Values of variables as the specification coerces them (6.1.2, 3.10): with the defaults of what
-//! was left out, or refused.
+//! Coerces the values of variables as the specification says (6.1.2, 3.10): it adds defaults for
+//! what was left out, or refuses the value.
 
 use async_graphql::parser::types::{BaseType, Type};
 use async_graphql::{Name, Value};
@@ -16,7 +16,7 @@ pub struct Wrong {
 /// Recurses as deep as the type nests, which the brackets of a document bound.
 ///
 /// # Errors
-/// It is no value of this type.
+/// The value does not fit the type.
 pub fn coerce(types: &Types, of: &Type, value: Value) -> Result<Value, Wrong> {
     if value == Value::Null {
         return match of.nullable {
@@ -32,7 +32,7 @@ pub fn coerce(types: &Types, of: &Type, value: Value) -> Result<Value, Wrong> {
             });
             Ok(Value::List(items.collect::<Result<_, _>>()?))
         }
-        // One item alone is a list of it.
+        // A single item is coerced to a list of one.
         (BaseType::List(item), value) => Ok(Value::List(vec![coerce(types, item, value)?])),
         (BaseType::Named(name), value) => named(types, name, value),
     }
@@ -94,16 +94,21 @@ fn complete(
 
 /// Bytes of memory that a copy takes.
 pub fn weight(value: &Value) -> usize {
+    size(value, size_of::<Value>(), 32)
+}
+
+/// The bytes of its texts, and so many more for each value and for the name of each member.
+pub fn size(value: &Value, each: usize, member: usize) -> usize {
     let mut values = vec![value];
     let mut bytes = 0;
     while let Some(value) = values.pop() {
-        bytes += size_of::<Value>();
+        bytes += each;
         match value {
             Value::String(text) => bytes += text.len(),
             Value::List(items) => values.extend(items),
             Value::Object(members) => {
                 values.extend(members.values());
-                bytes += members.keys().map(|name| name.len() + 32).sum::<usize>();
+                bytes += members.keys().map(|name| name.len() + member).sum::<usize>();
             }
             _ => {}
         }
@@ -111,7 +116,7 @@ pub fn weight(value: &Value) -> usize {
     bytes
 }
 
-/// Scalars of the schema are judged where they are used.
+/// Custom scalars are checked where they are used.
 fn scalar(name: &str, value: Value) -> Result<Value, Wrong> {
     let fits = match (name, &value) {
         ("Int", Value::Number(number)) => {

@@ -1,6 +1,6 @@
-//! Variables by the specification: their definitions are judged, their values coerced and put where
-//! they are used. What was left out is left out of arguments and input objects, so that the
-//! defaults of the schema hold.
+//! Variables by the specification: their definitions are checked, their values coerced and put where
+//! they are used. A variable without a value is left out of arguments and input objects, so that the
+//! schema's defaults apply.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,7 +13,7 @@ use async_graphql::{Name, Pos, Positioned, ServerError, Variables};
 use async_graphql_value::Value;
 
 use super::errors::error;
-use super::types::{Field, Inputs, Kind, Types, compatible, name_of};
+use super::types::{Field, Input, Inputs, Kind, Types, compatible, name_of};
 use super::{fragments, values};
 use crate::graphql::errors::Code;
 use crate::graphql::limits::{COPIED_MAX, ERRORS_MAX};
@@ -21,13 +21,13 @@ use crate::graphql::limits::{COPIED_MAX, ERRORS_MAX};
 struct Settling<'t> {
     types: &'t Types,
     variables: HashMap<Name, Variable>,
-    /// Against the rules for documents.
+    /// Violations of the rules for documents.
     invalid: Vec<ServerError>,
-    /// Against the types of the variables.
+    /// Values that do not fit the types of their variables.
     bad: Vec<ServerError>,
     /// Fields and arguments that the schema does not have.
     unknown: usize,
-    /// Bytes of the values that stand at more than one location, without the first of each.
+    /// Bytes of the copies of values beyond the first of each.
     copied: usize,
 }
 
@@ -46,10 +46,20 @@ struct Variable {
 /// Where a value stands.
 #[derive(Clone, Copy)]
 struct Location<'t> {
-    /// `None` where the schema has no such location; validation tells of it.
+    /// `None` where the schema has no such location; validation reports it.
     of: Option<&'t Type>,
     has_default: bool,
     pos: Pos,
+}
+
+impl<'t> Location<'t> {
+    fn of(input: Option<&'t Input>, pos: Pos) -> Self {
+        Self {
+            of: input.map(|input| &input.of),
+            has_default: input.is_some_and(|input| input.default.is_some()),
+            pos,
+        }
+    }
 }
 
 enum Settled {
@@ -79,11 +89,10 @@ pub fn settle(
     }
     settling.end()?;
     fragments::isolate(document, name);
-    let Some(operation) = fragments::selected(&mut document.operations, name) else {
-        // Executing it says why.
+    let Some(operation) = fragments::selected_mut(document, name) else {
+        // Execution reports why.
         return Ok(());
     };
-    let operation = &mut operation.node;
     settling.values(std::mem::take(&mut operation.variable_definitions), given);
     let root = match operation.ty {
         OperationType::Query => Some(&types.query),
@@ -105,7 +114,7 @@ pub fn settle(
         }
     }
     settling.unused();
-    // The executed one has no variables any more.
+    // The executed operation has no variables any more.
     fragments::complete_numbers(&mut document.operations);
     settling.end()
 }
@@ -170,7 +179,7 @@ impl<'t> Settling<'t> {
         }
     }
 
-    /// Variables that were not asked for are ignored.
+    /// Given variables without a definition are ignored.
     fn values(&mut self, definitions: Vec<Positioned<VariableDefinition>>, mut given: Variables) {
         for definition in definitions {
             let pos = definition.pos;
@@ -272,11 +281,7 @@ impl<'t> Settling<'t> {
             if inputs.is_some() && input.is_none() {
                 self.unknown += 1;
             }
-            let location = Location {
-                of: input.map(|input| &input.of),
-                has_default: input.is_some_and(|input| input.default.is_some()),
-                pos: value.pos,
-            };
+            let location = Location::of(input, value.pos);
             match self.settled(&value.node, location) {
                 Settled::Put(settled) => value.node = settled,
                 Settled::LeaveOut => return false,
@@ -313,12 +318,7 @@ impl<'t> Settling<'t> {
                     let inputs = of.and_then(|of| types.inputs(of));
                     let input = |name: &Name| inputs.and_then(|inputs| inputs.get(name.as_str()));
                     members.retain(|name, value| {
-                        let location = Location {
-                            of: input(name).map(|input| &input.of),
-                            has_default: input(name).is_some_and(|input| input.default.is_some()),
-                            ..location
-                        };
-                        match self.settled(value, location) {
+                        match self.settled(value, Location::of(input(name), location.pos)) {
                             Settled::Put(settled) => *value = settled,
                             Settled::LeaveOut => return false,
                             Settled::Keep => {}

@@ -1,4 +1,4 @@
-//! What answers look like, one file for each part of the schema.
+//! The types of answers, one file for each part of the schema.
 
 mod series;
 mod history;

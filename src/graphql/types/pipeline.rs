@@ -1,4 +1,4 @@
-//! `PipelineStatus`: how the pipeline is, what keeps it from working, and how far it has come.
+//! `PipelineStatus`: the state of the pipeline, what keeps it from working, and its progress.
 
 use async_graphql::{ComplexObject, Context, Enum, Result, SimpleObject};
 

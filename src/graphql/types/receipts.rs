@@ -1,4 +1,4 @@
-//! What the mutations take and give back.
+//! Inputs and results of the mutations.
 
 use async_graphql::{ID, InputObject, SimpleObject};
 

@@ -1,4 +1,4 @@
-//! `Stage`: whether a stage works, waits or is stopped, derived from what it holds.
+//! `Stage`: whether a stage works, waits or is stopped, derived from the bytes it holds.
 
 use async_graphql::{Enum, SimpleObject};
 
@@ -65,23 +65,22 @@ impl Stage {
     /// In the order of flow.
     pub fn all(services: &Services, now: &Snapshot) -> Vec<Self> {
         let (totals, rates) = (services.samples.totals(), services.samples.rates());
-        let last = services.samples.last();
         let budget = Budget::of(now);
         let Held { transform, store, .. } = budget.held;
-        let subscribers = last.outboxes;
+        let subscribers = services.samples.last().outboxes;
         vec![
             Self::new(StageName::Source, source(services, now, &budget))
                 .passed(totals.read, rates.read)
-                .holds(budget.held.all() > 0, budget.share(budget.held.all())),
+                .holds(budget.share(budget.held.all())),
             Self::new(StageName::Transform, transform_stage(now, &budget))
                 .passed(totals.transformed, rates.transformed)
-                .holds(transform > 0, budget.share(transform)),
+                .holds(budget.share(transform)),
             Self::new(StageName::Store, store_stage(now))
                 .passed(totals.stored, rates.stored)
-                .holds(store > 0, budget.share(store)),
+                .holds(budget.share(store)),
             Self::new(StageName::Live, live(now, subscribers))
                 .passed(totals.delivered, rates.delivered)
-                .holds(subscribers > 0.0, subscribers),
+                .holds(subscribers),
         ]
     }
 
@@ -111,8 +110,8 @@ impl Stage {
         }
     }
 
-    fn holds(mut self, something: bool, pressure: f64) -> Self {
-        if self.state == StageState::Idle && (something || self.rate > 0.0) {
+    fn holds(mut self, pressure: f64) -> Self {
+        if self.state == StageState::Idle && (pressure > 0.0 || self.rate > 0.0) {
             self.state = StageState::Running;
         }
         Self { pressure, ..self }

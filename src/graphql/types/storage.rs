@@ -1,4 +1,4 @@
-//! `PipelineStatus.storage`: what is kept, what was given up, and who saw to it last.
+//! `PipelineStatus.storage`: what is kept, what was dropped, and the last maintenance run.
 
 use async_graphql::{Enum, SimpleObject};
 

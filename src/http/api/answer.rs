@@ -1,5 +1,4 @@
-//! From blocks to a response: the tag that tells whether it has changed, the body that is pulled,
-//! the errors.
+//! Turns blocks into a response: its ETag, its streamed body, its errors.
 
 use actix_web::body::None as NoBody;
 use actix_web::http::header::{
@@ -24,12 +23,12 @@ use crate::telemetry::Status;
 
 pub(super) type Result<T, E = Problem> = std::result::Result<T, E>;
 
-/// How the rows are to be written.
+/// How the rows are written.
 pub(super) struct Shape {
     pub format: Format,
     pub times: TimeText,
     pub columns: Vec<String>,
-    /// What the answer depends on.
+    /// The span whose points the answer depends on.
     pub from: Micros,
     pub to: Micros,
 }
@@ -42,7 +41,7 @@ enum Broken {
     Encode(#[from] EncodeError),
 }
 
-/// The worker's connections for who asks, and who it is; unless Postgres is still starting.
+/// The worker's reader for the client, and its viewer; unless Postgres is still starting.
 pub(super) fn reader<E>(
     request: &HttpRequest,
     worker: &Worker<E>,
@@ -71,7 +70,7 @@ pub(super) async fn respond(
     let version = reader.version(shape.from, shape.to).await?;
     let tag = version.map(|version| tag(request, shape.format, viewer.scope(), &version));
     let mut response = HttpResponse::Ok();
-    // Whoever kept it asks again each time: a correction may come at any moment.
+    // A cached answer is checked each time, since a correction may come at any moment.
     match &tag {
         Some(tag) => response
             .insert_header((ETAG, tag.clone()))
@@ -129,7 +128,7 @@ fn describe(response: &mut HttpResponseBuilder, request: &HttpRequest, format: F
     };
     response.content_type(format!("{}{more}", format.media_type()));
     if format == Format::Parquet {
-        // Its pages are compressed, and readers seek in it.
+        // Parquet's pages are compressed, and readers seek in the file.
         response.insert_header((CONTENT_ENCODING, "identity"));
     }
     if matches!(format, Format::Csv | Format::Arrow | Format::Parquet) {
@@ -139,13 +138,13 @@ fn describe(response: &mut HttpResponseBuilder, request: &HttpRequest, format: F
     }
 }
 
-/// Strong: the same bytes, so it depends on whatever shapes them.
+/// A strong ETag: it depends on everything that changes the bytes.
 pub(super) fn tag(request: &HttpRequest, format: Format, scope: &Scope, version: &str) -> String {
     let encoding = request
         .headers()
         .get(ACCEPT_ENCODING)
         .map_or(&b""[..], |value| value.as_bytes());
-    // Nobody may be told that what another viewer sees has not changed.
+    // Viewers with different scopes see different answers.
     let scope = format!("{scope:?}");
     let parts = [
         env!("CARGO_PKG_VERSION").as_bytes(),
@@ -161,7 +160,7 @@ pub(super) fn tag(request: &HttpRequest, format: Format, scope: &Scope, version:
     format!("\"{hex}\"")
 }
 
-/// The error in the shape of GraphQL's, with the status that belongs to its code.
+/// The error in GraphQL's shape, with the status of its code.
 pub(super) fn failed(problem: &Problem) -> HttpResponse {
     let status = match problem.code {
         Code::BadUserInput => StatusCode::BAD_REQUEST,
@@ -181,7 +180,6 @@ pub(super) fn failed(problem: &Problem) -> HttpResponse {
     response.json(json!({ "errors": [problem] }))
 }
 
-/// Either is an answer.
 pub(super) fn or_failed(answer: Result<HttpResponse>) -> HttpResponse {
     answer.unwrap_or_else(|problem| failed(&problem))
 }

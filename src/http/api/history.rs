@@ -1,7 +1,7 @@
 //! `GET /api/v1/history`: aggregates over buckets, or points thinned to what a chart can show.
 //!
-//! Without `group_by` the question is asked for some series at a time, and for part of the span
-//! where a single series has more rows than one answer may, so that none is too large to stream.
+//! Without `group_by` it reads some series at a time, and parts of the span where a single series has
+//! more rows than one read may return. So every answer can be streamed.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use futures_util::stream::{self, StreamExt};
 use super::answer::{Of, Result, Shape, not_acceptable, or_failed, reader, respond};
 use super::memory::Blocks;
 use super::params::{Asked, Params, bad};
-use crate::data::{Aggregate, Matched, Micros, Viewer};
+use crate::data::{self, Aggregate, Matched, Micros, Viewer};
 use crate::formats::Block;
 use crate::graphql::Operations;
 use crate::history::{self, Across, Answer, Fill, Group, HistoryError, Question, Step, Subject, What};
@@ -30,8 +30,7 @@ pub(super) const OWN: [&str; 7] = [
 ];
 const AGGREGATES_MAX: usize = 32;
 const POINTS_MAX: usize = 100_000;
-/// Series looked up, and asked for, at once; and how many where their buckets would be too many if
-/// all had points.
+/// Series that are looked up and read at once; and the fewest, for many buckets.
 const SERIES: usize = 256;
 const SERIES_MIN: usize = 16;
 
@@ -63,7 +62,7 @@ pub(super) async fn get<E: Operations>(
     or_failed(answer.await)
 }
 
-/// The question of whoever asks it.
+/// Returns the question without its viewer.
 fn question(params: &Params, asked: Asked) -> Result<impl FnOnce(&Viewer) -> Question> {
     let step = params.one("step")?;
     let zone = params.one("timezone")?;
@@ -110,14 +109,11 @@ fn named(aggregates: Option<Vec<&str>>) -> Result<Vec<Aggregate>> {
     if names.len() > AGGREGATES_MAX {
         return Err(bad(format!("more than {AGGREGATES_MAX} aggregates")));
     }
-    let aggregate = |name: &str| {
-        Aggregate::from_name(name).ok_or_else(|| {
-            bad("aggregate must be avg, min, max, sum, count, first, last, stddev, increase, rate, delta or a percentile such as p99")
-        })
-    };
     let mut all: Vec<Aggregate> = Vec::new();
     for name in names {
-        let aggregate = aggregate(name)?;
+        let aggregate = Aggregate::from_name(name).ok_or_else(|| {
+            bad("aggregate must be avg, min, max, sum, count, first, last, stddev, increase, rate, delta or a percentile such as p99")
+        })?;
         if all.contains(&aggregate) {
             return Err(bad(format!("aggregate: '{aggregate}' is given more than once")));
         }
@@ -142,14 +138,9 @@ fn group(params: &Params) -> Result<Option<Group>> {
         "count" => Across::Count,
         _ => return Err(bad("across must be sum, avg, min, max or count")),
     };
-    let by = by
-        .into_iter()
-        .filter(|label| !label.is_empty())
-        .map(str::to_owned);
-    Ok(Some(Group {
-        by: by.collect(),
-        across,
-    }))
+    let by = by.into_iter().filter(|label| !label.is_empty());
+    let by = by.map(str::to_owned).collect();
+    Ok(Some(Group { by, across }))
 }
 
 fn fill(text: &str) -> Result<Fill> {
@@ -165,36 +156,32 @@ fn fill(text: &str) -> Result<Fill> {
     })
 }
 
-/// Some answers depend on the points before the span as well.
+/// From when on points matter: some answers depend on points before the span.
 fn depends_from(question: &Question) -> Micros {
-    let looks_back = |aggregate: &Aggregate| {
-        matches!(
-            aggregate,
-            Aggregate::Increase | Aggregate::Rate | Aggregate::Delta
-        )
+    let aggregates = match &question.what {
+        What::Buckets { aggregates, .. } => &aggregates[..],
+        What::Points { .. } => &[],
     };
-    let aggregates_do = match &question.what {
-        What::Buckets { aggregates, .. } => aggregates.iter().any(looks_back),
-        What::Points { .. } => false,
-    };
-    match aggregates_do || matches!(question.fill, Fill::Previous | Fill::Linear) {
+    let look_back = [Aggregate::Increase, Aggregate::Rate, Aggregate::Delta];
+    let fills = matches!(question.fill, Fill::Previous | Fill::Linear);
+    match fills || aggregates.iter().any(|aggregate| look_back.contains(aggregate)) {
         true => Micros::FIRST,
         false => question.from,
     }
 }
 
-/// A question asked part by part.
+/// Asks a question part by part.
 struct Walk {
     reader: Reader,
     question: Question,
-    /// Looked up, and not or not wholly answered yet.
+    /// Looked up, but not completely answered yet.
     waiting: VecDeque<Matched>,
     /// The key of the last series looked up.
     after: Option<String>,
     all_known: bool,
     /// Series asked for at once.
     width: usize,
-    /// How much of the span is asked for at once; the whole when it is not cut.
+    /// How much of the span is read at once; `None`: all of it.
     window: Option<i64>,
     /// Where the next part begins.
     since: Micros,
@@ -203,11 +190,7 @@ struct Walk {
 impl Walk {
     fn new(reader: Reader, question: Question) -> Self {
         let mut width = SERIES;
-        if let What::Buckets {
-            step: Step::Even(step),
-            ..
-        } = &question.what
-        {
+        if let Some(step) = even_step(&question) {
             let buckets = question.to.0.saturating_sub(question.from.0) / step.micros() + 2;
             let all = i64::try_from(reader.limits().rows).unwrap_or(i64::MAX) / buckets;
             width = usize::try_from(all).unwrap_or(SERIES).clamp(SERIES_MIN, SERIES);
@@ -258,17 +241,13 @@ impl Walk {
         }
     }
 
-    /// Fewer series at once, or of a single one less of the span; false when nothing can be left out.
+    /// Reads fewer series at once, or less of the span of a single one. False if neither is possible.
     fn ask_for_less(&mut self, count: usize, part: &Question) -> bool {
         if count > 1 {
             self.width = count / 2;
             return true;
         }
-        let What::Buckets {
-            step: Step::Even(step),
-            ..
-        } = &part.what
-        else {
+        let Some(step) = even_step(part) else {
             return false;
         };
         let half = (part.to.0 - step.bucket(part.from).0) / 2;
@@ -277,7 +256,7 @@ impl Walk {
         half >= step.micros() && self.question.fill == Fill::None
     }
 
-    /// False when there are no more.
+    /// False if there are no more series.
     async fn look_up(&mut self) -> Result<bool, HistoryError> {
         while self.waiting.is_empty() && !self.all_known {
             let (scoped, after) = (&self.question.scoped, self.after.as_deref());
@@ -293,14 +272,7 @@ impl Walk {
     fn part(&self) -> Question {
         let mut part = self.question.clone();
         part.from = self.since;
-        if let (
-            Some(window),
-            What::Buckets {
-                step: Step::Even(step),
-                ..
-            },
-        ) = (self.window, &part.what)
-        {
+        if let (Some(window), Some(step)) = (self.window, even_step(&part)) {
             let end = step.bucket(self.since).0.saturating_add(window);
             part.to = part.to.min(Micros(end));
         }
@@ -318,6 +290,16 @@ impl Walk {
         }
         self.since = self.question.from;
         self.waiting.drain(..count);
+    }
+}
+
+fn even_step(question: &Question) -> Option<data::Step> {
+    match &question.what {
+        What::Buckets {
+            step: Step::Even(step),
+            ..
+        } => Some(*step),
+        _ => None,
     }
 }
 

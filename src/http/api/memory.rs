@@ -1,5 +1,4 @@
-//! What an answer holds in memory for a client that reads slowly: a page of rows, and little of it as
-//! text.
+//! The memory of an answer for a client that reads slowly: a page of rows, and a part of it as text.
 
 use futures_util::stream::{self, LocalBoxStream, StreamExt};
 
@@ -9,14 +8,14 @@ use crate::history::HistoryError;
 /// Pages of rows until there are no more; dropped when the client is gone.
 pub(super) type Blocks = LocalBoxStream<'static, Result<Vec<Block>, HistoryError>>;
 
-/// What a page of few series takes at most.
+/// The most that a page of few series takes.
 pub(super) const PAGE: usize = 1 << 20;
-/// Rows that are written as text at once: some 50 KB, more where labels are long.
+/// Rows that are written as text at once: about 50 KB, more where labels are long.
 const ROWS: usize = 500;
-/// A series and what goes with it, besides its key and its labels.
+/// Bytes of a series besides its key and its labels.
 const SERIES: usize = 400;
 
-/// The bytes that a page takes, nearly.
+/// About how many bytes a page takes.
 pub(super) fn of(page: &[Block]) -> usize {
     let block = |block: &Block| {
         let values = block.line.columns.len() * size_of::<Option<f64>>();
@@ -29,37 +28,22 @@ pub(super) fn of(page: &[Block]) -> usize {
 /// The same rows in the same order, some at a time.
 pub(super) fn in_parts(pages: Blocks) -> Blocks {
     let parts = pages.flat_map(|page| match page {
-        Ok(page) => stream::iter(Parts::of(page).map(Ok)).left_stream(),
+        Ok(page) => stream::iter(parts(page).map(Ok)).left_stream(),
         Err(error) => stream::iter([Err(error)]).right_stream(),
     });
     parts.boxed_local()
 }
 
-struct Parts {
-    page: std::vec::IntoIter<Block>,
-    rest: Option<Block>,
-}
-
-impl Parts {
-    fn of(page: Vec<Block>) -> Self {
-        Self {
-            page: page.into_iter(),
-            rest: None,
-        }
-    }
-}
-
-impl Iterator for Parts {
-    type Item = Vec<Block>;
-
-    fn next(&mut self) -> Option<Vec<Block>> {
+fn parts(page: Vec<Block>) -> impl Iterator<Item = Vec<Block>> {
+    let (mut page, mut rest) = (page.into_iter(), None);
+    std::iter::from_fn(move || {
         let (mut part, mut room) = (Vec::new(), ROWS);
         while room > 0 {
-            let Some(mut block) = self.rest.take().or_else(|| self.page.next()) else {
+            let Some(mut block) = rest.take().or_else(|| page.next()) else {
                 break;
             };
             if block.line.len() > room {
-                self.rest = Some(Block {
+                rest = Some(Block {
                     series: block.series.clone(),
                     line: block.line.split_off(room),
                 });
@@ -68,7 +52,7 @@ impl Iterator for Parts {
             part.push(block);
         }
         (!part.is_empty()).then_some(part)
-    }
+    })
 }
 
 #[cfg(test)]
@@ -96,7 +80,7 @@ mod tests {
             block("e", 200),
         ];
         assert!(of(&page) > 2_000 * 40);
-        let parts: Vec<Vec<Block>> = Parts::of(page.clone()).collect();
+        let parts: Vec<Vec<Block>> = super::parts(page.clone()).collect();
         let sizes = parts
             .iter()
             .map(|part| part.iter().map(|block| block.line.len()).sum());
@@ -114,6 +98,6 @@ mod tests {
             }
         }
         assert_eq!(joined, page);
-        assert!(Parts::of(Vec::new()).next().is_none());
+        assert!(super::parts(Vec::new()).next().is_none());
     }
 }

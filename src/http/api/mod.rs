@@ -1,8 +1,8 @@
 //! `/api/v1`: points and history by plain HTTP, for scripts and notebooks.
 //!
-//! An answer of any size is streamed in pages that the client's own pace pulls. What is wrong is
-//! said before the first byte, with a status; what goes wrong later breaks the connection, so that
-//! a whole answer is never mistaken for a cut one.
+//! An answer of any size is streamed in pages, as fast as the client reads. Errors before the first
+//! byte have a status. A later error closes the connection, so that nobody takes a cut answer for a
+//! whole one.
 
 mod answer;
 mod history;
@@ -16,7 +16,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ALLOW, CONTENT_ENCODING, HeaderValue, VARY};
 use actix_web::middleware::{Compress, Next, from_fn};
-use actix_web::{Error, Handler, HttpRequest, HttpResponse, Resource, Responder, guard, web};
+use actix_web::{Error, Handler, HttpRequest, HttpResponse, Responder, guard, web};
 
 use super::connections::Connection;
 use super::error::HttpError;
@@ -26,39 +26,29 @@ const ALLOWED: &str = "GET, HEAD, OPTIONS";
 const OPENAPI: &str = include_str!("openapi.json");
 
 pub(super) fn routes<E: Operations>(app: &mut web::ServiceConfig) {
-    app.service(resource("/api/v1/points", points::get::<E>))
-        .service(resource("/api/v1/history", history::get::<E>))
-        .service(resource("/api/v1/openapi.json", openapi));
+    resource(app, "/api/v1/points", points::get::<E>);
+    resource(app, "/api/v1/history", history::get::<E>);
+    resource(app, "/api/v1/openapi.json", openapi);
 }
 
-/// A resource each and no scope: what else is below `/api` belongs to others.
-fn resource<F, Args>(
-    path: &str,
-    get: F,
-) -> Resource<
-    impl actix_web::dev::ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<impl MessageBody>,
-        Error = Error,
-        InitError = (),
-    >,
->
+/// Each is a resource of its own, not part of a scope: other paths below `/api` belong to others.
+fn resource<F, Args>(app: &mut web::ServiceConfig, path: &str, get: F)
 where
     F: Handler<Args>,
     F::Output: Responder + 'static,
     Args: actix_web::FromRequest + 'static,
 {
     let reads = guard::Any(guard::Get()).or(guard::Head());
-    web::resource(path)
+    let resource = web::resource(path)
         .route(web::route().guard(reads).to(get))
         .default_service(web::to(other_method))
         .wrap(Compress::default())
-        .wrap(from_fn(tidy))
+        .wrap(from_fn(tidy));
+    app.service(resource);
 }
 
-/// Keeps a page of memory for the answer. What is compressed already was marked so that nobody does it
-/// again; that mark is for us alone.
+/// Reserves a page of memory for the answer. Removes the mark that keeps `Compress` from compressing
+/// an answer twice.
 async fn tidy(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

@@ -1,4 +1,4 @@
-//! The parameters of a request: read strictly, so that a misspelt one is not silently left out.
+//! The parameters of a request. Unknown ones are refused, so that a misspelt one is not ignored.
 
 use std::collections::HashSet;
 
@@ -12,18 +12,18 @@ use crate::data::{Code, MatchOp, Micros, Problem, Selector};
 use crate::formats::{Format, TimeText};
 use crate::http::accept::Accept;
 
-/// What both questions have.
+/// The parameters of both resources.
 pub(super) const COMMON: [&str; 6] = ["metric", "label", "from", "to", "format", "ts"];
 
 pub(super) struct Params(Vec<(String, String)>);
 
-/// What is asked for, whatever is made of it.
+/// The values of the common parameters.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub selector: Selector,
     pub from: Micros,
     pub to: Micros,
-    /// `None`: the client accepts nothing we have.
+    /// `None`: the client accepts no available format.
     pub format: Option<Format>,
     pub times: TimeText,
 }
@@ -143,7 +143,7 @@ fn time(name: &str, text: &str) -> Result<Micros> {
         })
 }
 
-/// What the client likes best; of equals what it names first, JSON when it names none.
+/// The format the client prefers; of equal ones the first it names, or JSON.
 fn accepted(headers: &HeaderMap) -> Option<Format> {
     Accept::of(headers).best(&Format::ALL.map(|format| (format, format.media_type())))
 }

@@ -14,9 +14,9 @@ use crate::store::read::{PointKey, PointRow, Reader};
 use crate::telemetry::Status;
 
 pub(super) const OWN: [&str; 1] = ["limit"];
-/// The greatest whole number that every JSON reader takes from the document as it is.
+/// The greatest whole number that every JSON parser reads exactly.
 const LIMIT_MAX: usize = (1 << 53) - 1;
-/// Rows of a page: some 1.5 MB of NDJSON, and what is held for a client that reads slowly.
+/// Rows of a page: about 1.5 MB of NDJSON, which are held for a client that reads slowly.
 const PAGE: usize = 10_000;
 
 pub(super) async fn get<E: Operations>(
@@ -47,7 +47,7 @@ pub(super) async fn get<E: Operations>(
     or_failed(answer.await)
 }
 
-/// Page by page behind the last row: nothing is held in Postgres while the client is slow.
+/// Each page begins after the last row, so that nothing is held in Postgres for a slow client.
 fn pages(reader: Reader, scoped: Scoped, (from, to): (Micros, Micros), limit: usize) -> Blocks {
     let start = Some((None::<PointKey>, limit));
     stream::try_unfold(

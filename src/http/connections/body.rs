@@ -1,4 +1,4 @@
-//! A body that hands out its bytes in small pieces, so that the clock sees whether they are taken.
+//! A body that gives its bytes in small pieces, so that the clock sees whether the client takes them.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,12 +8,12 @@ use actix_web::web::Bytes;
 
 use super::connection::Busy;
 
-/// What is written at once of a longer chunk; actix fills 32 KiB before it writes.
+/// The part of a longer chunk that is written at once; actix fills 32 KiB before it writes.
 const PIECE: usize = 16 * 1024;
 
 pub(super) struct Paced {
     body: BoxBody,
-    /// What is left of a chunk.
+    /// The rest of a chunk.
     rest: Bytes,
     busy: Busy,
 }

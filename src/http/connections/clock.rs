@@ -1,5 +1,5 @@
-//! One clock for all connections of a worker. It ends those that do nothing for too long, whatever
-//! their bodies and actix wait for.
+//! One clock for all connections of a worker. It ends those that do nothing for too long, even while
+//! their bodies or actix wait.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -13,7 +13,7 @@ use super::connection::{Connection, Wait};
 const TICK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
 thread_local! {
-    // A worker is a thread, and `on_connect` gets nothing else that is the worker's own.
+    // A worker is a thread, and `on_connect` gets nothing else of the worker.
     static CLOCK: Clock = const { Clock { connections: RefCell::new(Vec::new()), runs: Cell::new(false) } };
 }
 
@@ -24,12 +24,12 @@ struct Clock {
 
 struct Watched {
     connection: Weak<Connection>,
-    /// How often it had moved at the last tick, and since when it has not.
+    /// How often it had moved at the last tick, and since when it has not moved.
     moves: u32,
     since: Instant,
 }
 
-/// Keeps time for a connection of this worker, until it is dropped.
+/// Watches a connection of this worker until it is dropped.
 pub(super) fn watch(connection: &Rc<Connection>) {
     let watched = Watched {
         connection: Rc::downgrade(connection),
@@ -46,7 +46,7 @@ pub(super) fn watch(connection: &Rc<Connection>) {
     });
 }
 
-/// Until there is no connection left.
+/// Runs until no connection is left.
 async fn run(tick: Duration) {
     loop {
         sleep(tick).await;

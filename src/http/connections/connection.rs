@@ -19,12 +19,12 @@ use crate::telemetry::Metrics;
 
 /// Connections over the limit that get an error response.
 pub(in crate::http) const DOORWAY: usize = 64;
-/// What a connection may hold without being counted: most requests and answers are smaller.
+/// Memory that a connection may hold without being counted: most requests and answers are smaller.
 const FREE: usize = 16 * 1024;
-/// What the system may hold of an answer; Linux takes twice as much. More would hide from the clock
-/// for long that a slow client still reads.
+/// How much of an answer the system may hold; Linux holds twice as much. With more, the clock would
+/// not notice for a long time that a slow client still reads.
 pub(super) const SEND_BUFFER: usize = 256 * 1024;
-/// Of a live answer it is stale by the time a slow client reads it.
+/// Smaller for a live answer: what the system holds is stale by the time a slow client reads it.
 const LIVE_SEND_BUFFER: usize = 128 * 1024;
 /// A client has at most this part of the memory.
 const CLIENTS: usize = 4;
@@ -40,18 +40,6 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a client may take nothing of its answer.
     pub stall: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            all: 20_000,
-            per_client: 1_000,
-            memory: 256 << 20,
-            idle: Duration::from_secs(40),
-            stall: Duration::from_secs(30),
-        }
-    }
 }
 
 /// The connections of all workers.
@@ -73,11 +61,11 @@ pub struct Connection {
     socket: RawFd,
     /// Requests that are being answered.
     busy: Cell<u32>,
-    /// Counts whatever shows that the connection goes on.
+    /// Counts signs that the connection is in use.
     moves: Cell<u32>,
     /// The socket has something to write.
     offered: Cell<bool>,
-    /// A session keeps the time.
+    /// A session with its own clock.
     live: Cell<bool>,
     held: RefCell<Option<ClientPermit>>,
 }
@@ -92,20 +80,20 @@ enum Admission {
 #[derive(Debug)]
 pub(in crate::http) struct Busy(Rc<Connection>);
 
-/// What a connection waits for, as far as time is concerned.
+/// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// A request.
     Request,
     /// The client, to take more of an answer.
     Reader,
-    /// Us, or a session that has a clock of its own.
+    /// The server, or a session that has a clock of its own.
     Us,
 }
 
 impl Connections {
     pub fn new(limits: Limits, metrics: Arc<Metrics>) -> Arc<Self> {
-        // Whatever there is, one client alone does not get all of it.
+        // One client never gets all connections.
         let per_client = limits.per_client.min(limits.all - limits.all / CLIENTS);
         let memory_per_client = match limits.per_client {
             0 => 0,
@@ -132,7 +120,7 @@ impl Connections {
                 });
                 let doorway = self.doorway.reserve(1);
                 if doorway.is_none() {
-                    // Whether the client hears it is up to the network.
+                    // The network decides whether the client receives it.
                     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
                     let _ = rustix::net::send(stream, in_brief(why).as_bytes(), flags);
                     let _ = rustix::net::shutdown(stream, Shutdown::Both);
@@ -144,8 +132,8 @@ impl Connections {
             }
         };
         limit_unread(stream.as_fd(), SEND_BUFFER, self.limits.stall);
-        // An answer takes several writes, and a live message follows the one before: the last of them
-        // must not wait until the client has acknowledged what came first.
+        // An answer takes several writes, and live messages follow one another. The last write must not
+        // wait until the client has acknowledged the first.
         let _ = set_tcp_nodelay(stream, true);
         self.metrics.open_connections.inc();
         Connection {
@@ -166,8 +154,8 @@ impl Connections {
     }
 }
 
-/// How much the system holds for a peer that reads slowly, and after what time it ends the connection
-/// of one that reads nothing. Only hints, and not everywhere.
+/// Sets how much the system holds for a peer that reads slowly, and after what time it ends the
+/// connection of one that reads nothing. These are hints, and not every system has them.
 fn limit_unread(socket: BorrowedFd<'_>, bytes: usize, patience: Duration) {
     let _ = set_socket_send_buffer_size(socket, bytes);
     #[cfg(target_os = "linux")]
@@ -183,26 +171,15 @@ impl Connection {
         request.conn_data::<Rc<Self>>().cloned()
     }
 
-    /// Sets what this request holds in memory, until it is answered.
+    /// Sets how much memory this request holds until it is answered.
     ///
     /// # Errors
     /// The client or all clients together would hold too much.
     pub(in crate::http) fn hold(&self, bytes: usize) -> Result<(), Full> {
-        let mut held = self.held.borrow_mut();
-        if bytes <= FREE && held.is_none() {
-            return Ok(());
+        match &mut *self.held.borrow_mut() {
+            Some(permit) => self.counted(|memory| permit.resize(bytes.min(memory.most()))),
+            none => self.reserve(bytes).map(|permit| *none = permit),
         }
-        // One that is larger than its share may come when nothing else is there.
-        let bytes = bytes.min(self.of.memory.most());
-        let taken = match &mut *held {
-            Some(permit) => permit.resize(bytes),
-            None => self
-                .of
-                .memory
-                .take(self.client, bytes)
-                .map(|permit| *held = Some(permit)),
-        };
-        taken.inspect_err(|_| self.of.refused("memory"))
     }
 
     /// Memory for what outlives a message, such as an operation of a WebSocket.
@@ -213,12 +190,16 @@ impl Connection {
         if bytes <= FREE {
             return Ok(None);
         }
-        let bytes = bytes.min(self.of.memory.most());
-        let taken = self.of.memory.take(self.client, bytes);
-        taken.map(Some).inspect_err(|_| self.of.refused("memory"))
+        let permit = self.counted(|memory| memory.take(self.client, bytes.min(memory.most())));
+        permit.map(Some)
     }
 
-    /// From now on a session keeps the time, and its peer is gone when it reads nothing for so long.
+    /// A request that is larger than the client's share may come when nothing else is there.
+    fn counted<T>(&self, take: impl FnOnce(&Arc<ClientLimiter>) -> Result<T, Full>) -> Result<T, Full> {
+        take(&self.of.memory).inspect_err(|_| self.of.refused("memory"))
+    }
+
+    /// From now on a session has its own clock, and its peer is gone if it reads nothing for this long.
     pub(in crate::http) fn go_live(&self, patience: Duration) {
         limit_unread(self.socket(), LIVE_SEND_BUFFER, patience);
         self.live.set(true);
@@ -269,7 +250,7 @@ impl Connection {
         }
     }
 
-    /// Why it is answered nothing else.
+    /// The only answer of a connection over the limit.
     pub fn refusal(&self) -> Option<HttpResponse> {
         let Admission::Refused { why, .. } = &self.admission else {
             return None;

@@ -1,4 +1,4 @@
-//! A bound for each client and one over all, in connections or in bytes.
+//! One limit for each client and one for all together, in connections or in bytes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub struct ClientLimiter {
     held: Mutex<HashMap<ClientKey, usize>>,
 }
 
-/// What one connection has taken of a client's part; dropping it gives it back.
+/// The part of a client's share that one connection has taken, until this is dropped.
 #[derive(Debug)]
 pub struct ClientPermit {
     of: Arc<ClientLimiter>,
@@ -83,7 +83,7 @@ impl ClientLimiter {
 
 impl ClientPermit {
     /// # Errors
-    /// What it would grow by is not left; it stays as it was.
+    /// Not enough is left to grow; it stays as it was.
     pub fn resize(&mut self, amount: usize) -> Result<(), Full> {
         let before = self.taken.amount();
         let mut held = (self.of.most > 0).then(|| self.of.held.lock());
@@ -109,7 +109,7 @@ impl ClientPermit {
 
 impl Drop for ClientPermit {
     fn drop(&mut self) {
-        // Giving back is never refused.
+        // Shrinking is never refused.
         let _ = self.resize(0);
     }
 }

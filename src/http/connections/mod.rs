@@ -1,7 +1,7 @@
-//! What a connection may take: a place, memory and time, of its client's share and of the whole.
+//! Limits of a connection: its place, memory and time, of its client's share and of the whole.
 //!
-//! Every connection counts from the moment it is accepted, whatever it asks for and whether it asks
-//! at all. A few beyond the limit get an error response; the others are closed immediately.
+//! Every connection counts from the moment it is accepted, even without a request. A few beyond the
+//! limit get an error response; the others are closed immediately.
 
 mod body;
 mod clock;
@@ -27,7 +27,7 @@ pub(super) use self::connection::{Connection, DOORWAY};
 pub use self::connection::{Connections, Limits};
 pub(super) use self::limiter::{ClientPermit, Full};
 
-/// What a value of JSON takes once it is read, nearly.
+/// About how many bytes a parsed JSON value takes.
 const VALUE: usize = 100;
 
 /// For `HttpServer::on_connect`, which calls it in the worker's thread.
@@ -42,8 +42,8 @@ pub fn on_connect(all: &Arc<Connections>) -> impl Fn(&dyn Any, &mut Extensions) 
     }
 }
 
-/// The middleware around all others: keeps who was not let in from everything else, and watches each
-/// answer until it is sent.
+/// The outermost middleware: answers connections over the limit, and watches each answer until it is
+/// sent.
 pub(super) async fn watch(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -64,7 +64,7 @@ pub(super) async fn watch(
     Ok(response.map_body(|_, body| BoxBody::new(Paced::new(body, busy))))
 }
 
-/// What a text of JSON takes with the values that are read from it.
+/// The bytes of a JSON text together with its parsed values.
 pub(super) fn of_json(text: &[u8]) -> usize {
     let begins_value = |byte: &&u8| matches!(byte, b',' | b':' | b'[' | b'{');
     text.len() + VALUE * text.iter().filter(begins_value).count()

@@ -1,4 +1,4 @@
-//! The system's limit of open files, of which every connection is one.
+//! The system's limit of open files; every connection is one.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -6,7 +6,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const OWN: usize = 256;
 const OWN_PER_WORKER: usize = 16;
 
-/// Raises the limit as far as it may be: the usual soft one ends at 1,024. The limit from now on.
+/// Raises the limit as far as allowed, since the usual soft limit is 1,024. Returns the new limit.
 pub fn raise() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -22,7 +22,7 @@ pub fn raise() -> usize {
         .unwrap_or(usize::MAX)
 }
 
-/// How many of the connections that are wanted leave enough for everything else.
+/// How many of the wanted connections leave enough files for everything else.
 pub fn connections(open_files: usize, wanted: usize, workers: usize) -> usize {
     let own = (OWN + OWN_PER_WORKER * workers).min(open_files / 2);
     let left = open_files - own;

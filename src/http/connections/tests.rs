@@ -23,6 +23,18 @@ type Client = tokio::net::TcpStream;
 const PATIENCE: Duration = Duration::from_secs(20);
 const BIG: usize = 8 << 20;
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            all: 20_000,
+            per_client: 1_000,
+            memory: 256 << 20,
+            idle: Duration::from_secs(40),
+            stall: Duration::from_secs(30),
+        }
+    }
+}
+
 struct Server {
     address: std::net::SocketAddr,
     handle: ServerHandle,

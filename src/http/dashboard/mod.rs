@@ -1,6 +1,6 @@
-//! The dashboard: a static site in the program, under all paths that are nothing else's.
+//! The dashboard: a static site in the program, under all paths that have no other handler.
 //!
-//! It is compressed already and goes out as it is; who does not take gzip gets it unpacked.
+//! The files are compressed and sent as they are. Clients that do not accept gzip get them unpacked.
 
 mod policy;
 mod site;
@@ -65,7 +65,7 @@ fn send(request: &HttpRequest, file: &'static File, status: StatusCode) -> HttpR
     }
 }
 
-/// A page is asked for again each time, since it says which files belong to it.
+/// A page is checked each time, since it names the files that belong to it.
 fn keep(file: &File) -> &'static str {
     if file.is_immutable() {
         "public, max-age=31536000, immutable"
@@ -83,7 +83,7 @@ fn takes_gzip(request: &HttpRequest) -> bool {
         .is_some_and(|chosen| chosen == Encoding::gzip())
 }
 
-/// Programs take anything or JSON; a browser that follows a link names HTML.
+/// Programs accept anything or JSON; a browser that follows a link names HTML.
 fn is_browser(request: &HttpRequest) -> bool {
     let mut accepted = request
         .headers()

@@ -1,4 +1,4 @@
-//! What a page may do: run the scripts it came with and talk to this server, nothing else.
+//! The policy of a page: it may run its own scripts and talk to this server, and nothing else.
 
 use actix_web::HttpResponseBuilder;
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY};
@@ -8,8 +8,8 @@ use super::site::{File, Page};
 /// Its editor writes styles into the page.
 const PLAYGROUND: &str = "/playground";
 
-/// A script may run as a worker, whose policy is that of its own response: the playground's load the rest of
-/// themselves.
+/// A script may run as a worker, which has the policy of the script's response. Those of the playground
+/// load more scripts.
 const SCRIPT: &str = "default-src 'none'; script-src 'self'; frame-ancestors 'none'";
 
 const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");

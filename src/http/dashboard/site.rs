@@ -1,4 +1,4 @@
-//! The site as `dashboard/scripts/seal.mjs` left it: a table of files in the program.
+//! The site: the table of files that `dashboard/scripts/seal.mjs` has made.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -7,7 +7,7 @@ use flate2::read::GzDecoder;
 
 #[derive(Debug)]
 pub(super) struct File {
-    /// As it is asked for: `/explore`, `/_next/static/…`.
+    /// The path of a request: `/explore`, `/_next/static/…`.
     pub path: &'static str,
     pub content_type: &'static str,
     /// Changes with the content.
@@ -27,7 +27,7 @@ pub(super) struct Page {
 /// Sorted by path.
 pub(super) static FILES: &[File] = include!("../../../dashboard/sealed/site.rs");
 
-/// Nothing but what is in the table can be had.
+/// Only files of the table are found.
 pub(super) fn find(path: &str) -> Option<&'static File> {
     let at = FILES.binary_search_by_key(&path, |file| file.path).ok()?;
     FILES.get(at)

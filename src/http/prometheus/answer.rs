@@ -1,7 +1,5 @@
 //! Answers and errors as Prometheus writes them.
 
-use std::fmt;
-
 use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, ResponseError};
@@ -15,40 +13,23 @@ use crate::http::body::BodyError;
 use crate::http::connections::Full;
 use crate::store::read::ReadError;
 
-/// What went wrong, by Prometheus' `errorType`.
-#[derive(Debug)]
-pub(super) enum Failure {
-    BadData(String),
-    Execution(String),
-    Timeout(String),
-    Unavailable(String),
-    /// Comes with `Retry-After`.
-    Overloaded {
-        own_share: bool,
-    },
-    Internal(String),
-    /// The form has more bytes than this.
-    TooLarge(usize),
-}
-
-impl From<BodyError> for Failure {
-    fn from(error: BodyError) -> Self {
-        match error {
-            BodyError::BrokeOff | BodyError::TooSlow => Self::BadData(error.to_string()),
-            BodyError::Overloaded(full) => Self::Overloaded {
-                own_share: full == Full::Client,
-            },
-            BodyError::TooLarge(most) => Self::TooLarge(most),
-        }
-    }
+/// What went wrong, with Prometheus' `errorType`.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind}: {why}")]
+pub(super) struct Failure {
+    status: StatusCode,
+    kind: &'static str,
+    why: String,
+    /// The answer has `Retry-After`.
+    retry: bool,
 }
 
 #[derive(Serialize)]
 struct Envelope<T> {
     status: &'static str,
     data: T,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warnings: Option<[&'static str; 1]>,
 }
 
 #[derive(Serialize)]
@@ -73,13 +54,13 @@ struct Instant {
 struct Point(Sample);
 
 pub(super) fn success(data: impl Serialize) -> HttpResponse {
-    enveloped(data, Vec::new())
+    enveloped(data, false)
 }
 
 /// The first `limit` of a list, with a warning if that is not all.
 pub(super) fn list(mut items: Vec<impl Serialize>, limit: Option<usize>) -> HttpResponse {
-    let warnings = cut(&mut items, limit);
-    enveloped(items, warnings)
+    let is_cut = cut(&mut items, limit);
+    enveloped(items, is_cut)
 }
 
 pub(super) fn scalar(lines: &[Sampled]) -> HttpResponse {
@@ -91,45 +72,47 @@ pub(super) fn scalar(lines: &[Sampled]) -> HttpResponse {
 }
 
 /// Each line has one sample.
-pub(super) fn vector(mut lines: Vec<Sampled>, limit: Option<usize>) -> HttpResponse {
-    let warnings = cut(&mut lines, limit);
-    let instant = |line: Sampled| {
+pub(super) fn vector(lines: Vec<Sampled>, limit: Option<usize>) -> HttpResponse {
+    typed("vector", lines, limit, |line| {
         Some(Instant {
             value: Point(*line.samples.first()?),
             metric: line.labels,
         })
-    };
-    let result: Vec<_> = lines.into_iter().filter_map(instant).collect();
-    let result_type = "vector";
-    enveloped(Typed { result_type, result }, warnings)
+    })
 }
 
-pub(super) fn matrix(mut lines: Vec<Sampled>, limit: Option<usize>) -> HttpResponse {
-    let warnings = cut(&mut lines, limit);
-    let range = |line: Sampled| Range {
-        metric: line.labels,
-        values: line.samples.into_iter().map(Point).collect(),
-    };
-    let result: Vec<_> = lines.into_iter().map(range).collect();
-    let result_type = "matrix";
-    enveloped(Typed { result_type, result }, warnings)
+pub(super) fn matrix(lines: Vec<Sampled>, limit: Option<usize>) -> HttpResponse {
+    typed("matrix", lines, limit, |line| {
+        Some(Range {
+            metric: line.labels,
+            values: line.samples.into_iter().map(Point).collect(),
+        })
+    })
 }
 
-fn cut<T>(items: &mut Vec<T>, limit: Option<usize>) -> Vec<&'static str> {
-    match limit {
-        Some(limit) if items.len() > limit => {
-            items.truncate(limit);
-            vec!["results truncated due to limit"]
-        }
-        _ => Vec::new(),
-    }
+fn typed<T: Serialize>(
+    result_type: &'static str,
+    mut lines: Vec<Sampled>,
+    limit: Option<usize>,
+    result: impl Fn(Sampled) -> Option<T>,
+) -> HttpResponse {
+    let is_cut = cut(&mut lines, limit);
+    let result: Vec<T> = lines.into_iter().filter_map(result).collect();
+    enveloped(Typed { result_type, result }, is_cut)
 }
 
-fn enveloped(data: impl Serialize, warnings: Vec<&'static str>) -> HttpResponse {
+fn cut<T>(items: &mut Vec<T>, limit: Option<usize>) -> bool {
+    let limit = limit.unwrap_or(usize::MAX);
+    let is_cut = items.len() > limit;
+    items.truncate(limit);
+    is_cut
+}
+
+fn enveloped(data: impl Serialize, is_cut: bool) -> HttpResponse {
     HttpResponse::Ok().json(Envelope {
         status: "success",
         data,
-        warnings,
+        warnings: is_cut.then_some(["results truncated due to limit"]),
     })
 }
 
@@ -139,7 +122,7 @@ impl Serialize for Point {
         let mut pair = serializer.serialize_tuple(2)?;
         match at.as_millis() {
             whole if whole % 1_000 == 0 => pair.serialize_element(&(whole / 1_000))?,
-            // Exact to the millisecond for as long as times can be.
+            // Exact to the millisecond for all times that are allowed.
             millis => pair.serialize_element(&(millis as f64 / 1e3))?,
         }
         pair.serialize_element(&text(value))?;
@@ -147,7 +130,7 @@ impl Serialize for Point {
     }
 }
 
-/// The shortest text that reads as the same value, in the form that Prometheus gives it.
+/// The shortest text that reads as the same value, in Prometheus' form.
 fn text(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
@@ -164,56 +147,70 @@ fn text(value: f64) -> String {
 }
 
 impl Failure {
-    fn parts(&self) -> (StatusCode, &'static str, String) {
-        let (status, kind, why) = match self {
-            Self::BadData(why) => (StatusCode::BAD_REQUEST, "bad_data", why),
-            Self::Execution(why) => (StatusCode::UNPROCESSABLE_ENTITY, "execution", why),
-            Self::Timeout(why) => (StatusCode::SERVICE_UNAVAILABLE, "timeout", why),
-            Self::Unavailable(why) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", why),
-            Self::Overloaded { own_share } => {
-                let (status, why) = match own_share {
-                    true => (
-                        StatusCode::TOO_MANY_REQUESTS,
-                        "too many queries of this client are open",
-                    ),
-                    false => (StatusCode::SERVICE_UNAVAILABLE, "too many queries are open"),
-                };
-                let why = format!("{why}, try again in {} s", Problem::RETRY_AFTER);
-                return (status, "unavailable", why);
-            }
-            Self::Internal(why) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", why),
-            Self::TooLarge(most) => {
-                let why = format!("the body is larger than {most} bytes");
-                return (StatusCode::PAYLOAD_TOO_LARGE, "bad_data", why);
-            }
-        };
-        (status, kind, why.clone())
+    fn new(status: StatusCode, kind: &'static str, why: impl Into<String>) -> Self {
+        Self {
+            status,
+            kind,
+            why: why.into(),
+            retry: false,
+        }
     }
-}
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (_, kind, why) = self.parts();
-        write!(f, "{kind}: {why}")
+    pub fn bad_data(why: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_data", why)
+    }
+
+    pub fn timeout(why: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", why)
+    }
+
+    pub fn unavailable(why: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", why)
+    }
+
+    fn execution(why: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "execution", why)
+    }
+
+    fn overloaded(own_share: bool) -> Self {
+        let (status, whose) = match own_share {
+            true => (StatusCode::TOO_MANY_REQUESTS, " of this client"),
+            false => (StatusCode::SERVICE_UNAVAILABLE, ""),
+        };
+        let after = Problem::RETRY_AFTER;
+        let why = format!("too many queries{whose} are open, try again in {after} s");
+        Self {
+            retry: true,
+            ..Self::new(status, "unavailable", why)
+        }
     }
 }
 
 impl ResponseError for Failure {
     fn error_response(&self) -> HttpResponse {
-        let (status, kind, why) = self.parts();
-        let mut answer = HttpResponse::build(status);
-        if matches!(self, Self::Overloaded { .. }) {
+        let mut answer = HttpResponse::build(self.status);
+        if self.retry {
             answer.insert_header((RETRY_AFTER, Problem::RETRY_AFTER));
         }
-        answer.json(json!({"status": "error", "errorType": kind, "error": why}))
+        answer.json(json!({"status": "error", "errorType": self.kind, "error": self.why}))
+    }
+}
+
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::BrokeOff | BodyError::TooSlow => Self::bad_data(error.to_string()),
+            BodyError::Overloaded(full) => Self::overloaded(full == Full::Client),
+            BodyError::TooLarge(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "bad_data", error.to_string()),
+        }
     }
 }
 
 impl From<PromqlError> for Failure {
     fn from(error: PromqlError) -> Self {
         match error {
-            PromqlError::Refused(why) => Self::BadData(why),
-            PromqlError::Failed(why) => Self::Execution(why),
+            PromqlError::Refused(why) => Self::bad_data(why),
+            PromqlError::Failed(why) => Self::execution(why),
             PromqlError::Read(error) => error.into(),
         }
     }
@@ -223,14 +220,14 @@ impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         let why = error.to_string();
         match error {
-            ReadError::Timeout => Self::Timeout(why),
-            ReadError::Unavailable(_) => Self::Unavailable(why),
-            ReadError::Overloaded { own_share } => Self::Overloaded { own_share },
-            ReadError::Other(_) => Self::Internal(why),
+            ReadError::Timeout => Self::timeout(why),
+            ReadError::Unavailable(_) => Self::unavailable(why),
+            ReadError::Overloaded { own_share } => Self::overloaded(own_share),
+            ReadError::Other(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", why),
             ReadError::TooManyRows { .. }
             | ReadError::TooManySeries { .. }
             | ReadError::TooManyInstants { .. }
-            | ReadError::NotAvailable { .. } => Self::Execution(why),
+            | ReadError::NotAvailable { .. } => Self::execution(why),
         }
     }
 }

@@ -1,44 +1,33 @@
-//! Which series, labels and values there are, for the boxes in which a query is put together; and
-//! what Prometheus' clients ask for that there is none of here.
+//! Series, labels and their values, for query editors; and empty answers for what does not exist
+//! here.
 //!
-//! `start` and `end` narrow nothing: a series is listed from its first point until it is deleted.
+//! `start` and `end` do not narrow the answer: a series is listed from its first point until it is
+//! deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use super::answer::{self, Failure};
-use super::params::{self, Params, asked};
+use super::params::{self, Asking, Params, asked};
 use crate::data::{METRIC_NAME, Selector, SeriesId, Viewer};
 use crate::graphql::Operations;
 use crate::history::promql::{self, Labels, labels_of};
-use crate::http::worker::Worker;
 use crate::store::read::{MetricFilter, Reader};
-use crate::telemetry::Status;
 
-pub(super) async fn series<E: Operations>(
-    request: HttpRequest,
-    body: web::Payload,
-    worker: web::Data<Worker<E>>,
-    status: web::Data<Status>,
-) -> Result<HttpResponse, Failure> {
-    let (params, reader, viewer) = asked(&request, body, &worker, &status).await?;
+pub(super) async fn series<E: Operations>(asking: Asking<E>) -> Result<HttpResponse, Failure> {
+    let (params, reader, viewer) = asked(asking).await?;
     let Some(found) = matched(&params, &reader, &viewer).await? else {
-        return Err(Failure::BadData("no match[] parameter provided".to_owned()));
+        return Err(Failure::bad_data("no match[] parameter provided"));
     };
     let mut found: Vec<Labels> = found.into_values().collect();
     found.sort_unstable();
     Ok(answer::list(found, params.limit()?))
 }
 
-pub(super) async fn names<E: Operations>(
-    request: HttpRequest,
-    body: web::Payload,
-    worker: web::Data<Worker<E>>,
-    status: web::Data<Status>,
-) -> Result<HttpResponse, Failure> {
-    let (params, reader, viewer) = asked(&request, body, &worker, &status).await?;
+pub(super) async fn names<E: Operations>(asking: Asking<E>) -> Result<HttpResponse, Failure> {
+    let (params, reader, viewer) = asked(asking).await?;
     let mut names: BTreeSet<String> = match matched(&params, &reader, &viewer).await? {
         Some(found) => {
             let names = found.into_values().flat_map(Labels::into_keys);
@@ -56,13 +45,10 @@ pub(super) async fn names<E: Operations>(
 }
 
 pub(super) async fn values<E: Operations>(
-    request: HttpRequest,
     name: web::Path<String>,
-    body: web::Payload,
-    worker: web::Data<Worker<E>>,
-    status: web::Data<Status>,
+    asking: Asking<E>,
 ) -> Result<HttpResponse, Failure> {
-    let (params, reader, viewer) = asked(&request, body, &worker, &status).await?;
+    let (params, reader, viewer) = asked(asking).await?;
     let name = unescaped(&name).ok_or_else(|| params::wrong("name", "not an escaped name"))?;
     let values: Vec<String> = match matched(&params, &reader, &viewer).await? {
         Some(found) => {
@@ -97,7 +83,7 @@ pub(super) async fn no_alerts() -> HttpResponse {
     answer::success(json!({ "alerts": [] }))
 }
 
-/// Clients guess from it what a server can do; `application` tells them that it is no Prometheus.
+/// Clients guess a server's features from it; `application` tells them that this is not Prometheus.
 pub(super) async fn build() -> HttpResponse {
     answer::success(json!({
         "application": "StreamSync",
@@ -116,7 +102,7 @@ async fn matched(
     reader: &Reader,
     viewer: &Viewer,
 ) -> Result<Option<BTreeMap<SeriesId, Labels>>, Failure> {
-    // Checked, as Prometheus does, though nothing is narrowed by them.
+    // Checked, as in Prometheus, though they do not narrow the answer.
     params.time("start")?;
     params.time("end")?;
     let mut found = None;
@@ -129,8 +115,8 @@ async fn matched(
     Ok(found)
 }
 
-/// A name that is no identifier comes as `U__` with `_2e_` for each other character and `__` for an
-/// underscore, so that it fits into a path.
+/// A name that is not an identifier comes as `U__` with `_2e_` for each other character and `__` for
+/// an underscore, so that it fits into a path.
 fn unescaped(name: &str) -> Option<String> {
     let Some(mut rest) = name.strip_prefix("U__") else {
         return Some(name.to_owned());

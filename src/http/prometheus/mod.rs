@@ -1,7 +1,7 @@
-//! `/prometheus/api/v1/…`: as much of Prometheus' HTTP API as its clients need to draw panels.
+//! `/prometheus/api/v1/…`: the part of Prometheus' HTTP API that its clients need to draw panels.
 //!
-//! Parameters, answers and errors have Prometheus' own shapes; what an expression may be and what
-//! it comes to is said in `history::promql`.
+//! Parameters, answers and errors have Prometheus' own shapes. `history::promql` parses and evaluates
+//! expressions.
 
 mod answer;
 mod metadata;
@@ -12,23 +12,21 @@ mod tests;
 use std::future::Future;
 use std::time::Duration;
 
-use actix_web::{HttpRequest, HttpResponse, guard, web};
+use actix_web::{HttpResponse, guard, web};
 
 use self::answer::Failure;
-use self::params::{Params, asked};
-use super::worker::Worker;
+use self::params::{Asking, Params, asked};
 use crate::data::{Micros, Step};
 use crate::graphql::Operations;
 use crate::history::promql::{self, Expression, Instants, Kind};
-use crate::telemetry::Status;
 
-/// What Prometheus allows, and what a panel is wide at most.
+/// Prometheus' own limit; no panel is wider.
 const POINTS_MAX: i64 = 11_000;
 
 const LOOKBACK: Duration = Duration::from_secs(5 * 60);
 
 pub(super) fn routes<E: Operations>() -> actix_web::Scope {
-    // By GET, and by POST for what may be too long for a URL.
+    // POST is for parameters that are too long for a URL.
     let both = || guard::Any(guard::Get()).or(guard::Post());
     web::scope("/prometheus/api/v1")
         .route("/query", web::route().guard(both()).to(query::<E>))
@@ -46,13 +44,8 @@ pub(super) fn routes<E: Operations>() -> actix_web::Scope {
         .route("/status/buildinfo", web::get().to(metadata::build))
 }
 
-async fn query<E: Operations>(
-    request: HttpRequest,
-    body: web::Payload,
-    worker: web::Data<Worker<E>>,
-    status: web::Data<Status>,
-) -> Result<HttpResponse, Failure> {
-    let (params, reader, viewer) = asked(&request, body, &worker, &status).await?;
+async fn query<E: Operations>(asking: Asking<E>) -> Result<HttpResponse, Failure> {
+    let (params, reader, viewer) = asked(asking).await?;
     let at = match params.time("time")? {
         Some(at) => at,
         None => Micros::from_millis(Micros::now().as_millis()),
@@ -73,13 +66,8 @@ async fn query<E: Operations>(
     })
 }
 
-async fn query_range<E: Operations>(
-    request: HttpRequest,
-    body: web::Payload,
-    worker: web::Data<Worker<E>>,
-    status: web::Data<Status>,
-) -> Result<HttpResponse, Failure> {
-    let (params, reader, viewer) = asked(&request, body, &worker, &status).await?;
+async fn query_range<E: Operations>(asking: Asking<E>) -> Result<HttpResponse, Failure> {
+    let (params, reader, viewer) = asked(asking).await?;
     let first = params.needed("start", Params::time)?;
     let last = params.needed("end", Params::time)?;
     if last < first {
@@ -91,10 +79,9 @@ async fn query_range<E: Operations>(
     let width = params.needed("step", Params::span)?;
     let step = step(width)?;
     if last.0.saturating_sub(first.0) / step.micros() > POINTS_MAX {
-        return Err(Failure::BadData(
+        return Err(Failure::bad_data(
             "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query \
-             resolution (?step=XX)"
-                .to_owned(),
+             resolution (?step=XX)",
         ));
     }
     let expression = expression(&params)?;
@@ -135,11 +122,11 @@ fn step(width: Duration) -> Result<Step, Failure> {
     })
 }
 
-/// Bounded by the request's own `timeout`; a read that is given up is ended in Postgres as well.
+/// Bounded by the request's own `timeout`. A read that is given up ends in Postgres as well.
 async fn in_time<T>(params: &Params, answer: impl Future<Output = T>) -> Result<T, Failure> {
     let Some(patience) = params.span("timeout")? else {
         return Ok(answer.await);
     };
     let answer = actix_web::rt::time::timeout(patience, answer).await;
-    answer.map_err(|_| Failure::Timeout("query timed out in expression evaluation".to_owned()))
+    answer.map_err(|_| Failure::timeout("query timed out in expression evaluation"))
 }

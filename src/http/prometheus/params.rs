@@ -1,4 +1,4 @@
-//! Parameters as Prometheus takes them: from the URL, and with POST from a form as well.
+//! Parameters as in Prometheus: from the URL and, with POST, from a form.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::http::worker::Worker;
 use crate::store::read::Reader;
 use crate::telemetry::Status;
 
-/// In the order in which they came, those of the form first.
+/// In the order of the request, those of the form first.
 #[derive(Debug)]
 pub(super) struct Params(Vec<(String, String)>);
 
@@ -30,8 +30,7 @@ impl Params {
         let mut pairs = Vec::new();
         if request.method() == Method::POST && is_form(request) {
             let body = body::read(request, body, most, patience).await?;
-            let text = std::str::from_utf8(&body)
-                .map_err(|_| Failure::BadData("the form is not UTF-8".to_owned()))?;
+            let text = std::str::from_utf8(&body).map_err(|_| Failure::bad_data("the form is not UTF-8"))?;
             pairs = decoded(text)?;
         }
         pairs.append(&mut decoded(request.query_string())?);
@@ -77,7 +76,7 @@ impl Params {
         Ok(limit.filter(|limit| *limit > 0))
     }
 
-    /// What must be there; the empty text reads as nothing.
+    /// A required parameter; an empty one counts as missing.
     pub fn needed<T>(
         &self,
         name: &str,
@@ -101,17 +100,17 @@ impl Params {
 }
 
 pub(super) fn wrong(name: &str, why: &str) -> Failure {
-    Failure::BadData(format!("invalid parameter \"{name}\": {why}"))
+    Failure::bad_data(format!("invalid parameter \"{name}\": {why}"))
 }
 
 fn decoded(text: &str) -> Result<Vec<(String, String)>, Failure> {
-    // The parser would put a replacement character for what is not.
+    // The parser would replace what is not UTF-8.
     if percent_decode_str(text).decode_utf8().is_err() {
-        return Err(Failure::BadData("what is escaped by % is not UTF-8".to_owned()));
+        return Err(Failure::bad_data("what is escaped by % is not UTF-8"));
     }
     web::Query::<Vec<(String, String)>>::from_query(text)
         .map(web::Query::into_inner)
-        .map_err(|error| Failure::BadData(format!("not form parameters: {error}")))
+        .map_err(|error| Failure::bad_data(format!("not form parameters: {error}")))
 }
 
 fn is_form(request: &HttpRequest) -> bool {
@@ -123,16 +122,16 @@ fn is_form(request: &HttpRequest) -> bool {
     media.trim().eq_ignore_ascii_case(FORM)
 }
 
-/// The parameters of a request, what answers it and for whom; or why there is no answer.
+/// What each handler gets.
+pub(super) type Asking<E> = (HttpRequest, web::Payload, web::Data<Worker<E>>, web::Data<Status>);
+
+/// The parameters of a request, the reader for it and its viewer.
 pub(super) async fn asked<E>(
-    request: &HttpRequest,
-    body: web::Payload,
-    worker: &Worker<E>,
-    status: &Status,
+    (request, body, worker, status): Asking<E>,
 ) -> Result<(Params, Reader, Viewer), Failure> {
-    let params = Params::read(request, body, worker.body_limit, worker.body_timeout).await?;
-    match worker.reader(request) {
+    let params = Params::read(&request, body, worker.body_limit, worker.body_timeout).await?;
+    match worker.reader(&request) {
         Some((reader, viewer)) if !status.is_without_tables() => Ok((params, reader, viewer)),
-        _ => Err(Failure::Unavailable("postgres is not up yet".to_owned())),
+        _ => Err(Failure::unavailable("postgres is not up yet")),
     }
 }

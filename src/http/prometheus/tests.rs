@@ -34,11 +34,17 @@ async fn parameters_come_from_the_form_and_the_url_and_repeat() {
     let long = TestRequest::post()
         .insert_header(("content-type", "application/x-www-form-urlencoded"))
         .set_payload("x".repeat(2_000));
-    assert!(matches!(read(long).await, Err(Failure::TooLarge(1_000))));
+    let too_large = read(long).await.unwrap_err();
+    assert_eq!(
+        too_large.to_string(),
+        "bad_data: the body is larger than 1000 bytes"
+    );
+    assert_eq!(too_large.error_response().status(), 413);
     let no_text = TestRequest::post()
         .insert_header(("content-type", "application/x-www-form-urlencoded"))
         .set_payload("query=%ff");
-    assert!(matches!(read(no_text).await, Err(Failure::BadData(_))));
+    let no_text = read(no_text).await.unwrap_err();
+    assert_eq!(no_text.error_response().status(), 400);
 }
 
 #[actix_web::test]

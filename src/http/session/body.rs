@@ -1,5 +1,7 @@
-//! A session as the body of a response: written when the dispatcher pulls, ended when it lets go.
+//! A session as the body of a response: it writes when the dispatcher pulls, and ends when the
+//! dispatcher drops it.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -8,12 +10,12 @@ use std::task::{Context, Poll};
 use actix_web::HttpRequest;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::{Bytes, BytesMut};
+use futures_util::task::AtomicWaker;
 
-use super::Session;
 use super::clock::Clock;
-use super::shared::Shared;
+use super::{Session, Shared};
 
-/// Chunks after which a connection that could go on lets others on its thread go first.
+/// Chunks after which a connection lets others on its thread go first.
 const TURN: u32 = 16;
 
 pub struct Body<S: Session, G> {
@@ -25,7 +27,10 @@ pub struct Body<S: Session, G> {
 
 impl<S: Session, G> Body<S, G> {
     pub fn start(request: &HttpRequest, clock: &Clock, session: S, guards: G) -> Self {
-        let shared = Rc::new(Shared::new(session));
+        let shared = Rc::new(Shared {
+            waker: AtomicWaker::new(),
+            session: RefCell::new(session),
+        });
         let weak = Rc::downgrade(&shared);
         clock.add(request, weak);
         Self {
@@ -59,7 +64,7 @@ impl<S: Session, G: Unpin> MessageBody for Body<S, G> {
         if ended.is_ready() {
             return Poll::Ready(None);
         }
-        self.shared.wake_later(cx.waker());
+        self.shared.waker.register(cx.waker());
         Poll::Pending
     }
 }

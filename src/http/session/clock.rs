@@ -1,7 +1,7 @@
-//! One clock for all live connections of a worker: signs of life, time-outs, the farewell.
+//! One clock for all live connections of a worker: signs of life, time-outs, draining.
 //!
-//! It does not depend on the bodies being pulled. A dead or stuck peer is cut off by shutting its
-//! socket down; the dispatcher finds that out and lets go of the connection.
+//! It works even when bodies are not pulled. It shuts the socket of a dead or stuck peer down; the
+//! dispatcher notices and drops the connection.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -11,8 +11,7 @@ use actix_web::HttpRequest;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::shared::Shared;
-use super::{Due, Limits, Session};
+use super::{Due, Limits, Session, Shared};
 use crate::http::connections;
 
 /// Ticks are a fraction of the shortest limit, in these bounds.
@@ -43,13 +42,13 @@ impl Clock {
         }))
     }
 
-    /// Keeps time for a session that answers this request, until its body is dropped.
+    /// Watches a session that answers this request, until its body is dropped.
     pub fn add(&self, request: &HttpRequest, shared: Weak<Shared<dyn Session>>) {
         let transport = connections::Connection::of(request).as_ref().map(Rc::downgrade);
         let connection = Connection { transport, shared };
         if *self.0.draining.borrow() {
             let now = Instant::now();
-            // Time to be greeted: clients that were not do not subscribe again when they come back.
+            // Time for the greeting: clients that got none do not subscribe again after reconnecting.
             let idle_at = now + self.0.limits.close;
             connection.with_session(|session| session.drain(now, idle_at));
         }
@@ -61,14 +60,14 @@ impl Clock {
 }
 
 impl Inner {
-    /// Until there is no connection left.
+    /// Runs until no connection is left.
     async fn run(self: Rc<Self>) {
         let limits = &self.limits;
         let shortest = limits.init.min(limits.beat).min(limits.dead_after);
         let shortest = shortest.min(limits.complete).min(limits.close).min(limits.drain);
         let tick = (shortest / 4).clamp(TICK.0, TICK.1);
         let mut draining = self.draining.clone();
-        // Whoever would say that we drain may be gone, as in tests.
+        // The sender may be gone, as in tests.
         let mut may_drain = true;
         while self.runs.get() {
             tokio::select! {
@@ -94,7 +93,7 @@ impl Inner {
             let due = shared.session.borrow_mut().on_time(now);
             match due {
                 Due::Nothing => {}
-                Due::Write => shared.wake(),
+                Due::Write => shared.waker.wake(),
                 Due::Cut => {
                     if let Some(transport) = connection.transport.as_ref().and_then(Weak::upgrade) {
                         transport.shut();

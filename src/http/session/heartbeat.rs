@@ -1,4 +1,4 @@
-//! When a connection must give a sign of life, and since when its socket has taken none.
+//! When a sign of life is due on a connection, and since when its socket has taken nothing.
 
 use std::ops::ControlFlow;
 
@@ -29,7 +29,7 @@ impl Heartbeat {
         std::mem::take(&mut self.beat)
     }
 
-    /// There is something to write since now, unless there was already.
+    /// Something waits to be written from now on, unless something waits already.
     pub fn wait(&mut self, now: Instant) {
         self.waiting_since.get_or_insert(now);
     }
@@ -38,7 +38,7 @@ impl Heartbeat {
         self.waiting_since.is_some()
     }
 
-    /// Breaks when the socket is stuck.
+    /// Breaks if the socket is stuck.
     pub fn on_time(&mut self, now: Instant, limits: &Limits) -> ControlFlow<()> {
         if self
             .waiting_since

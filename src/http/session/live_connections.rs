@@ -1,4 +1,4 @@
-//! The live connections of one worker: each answer that goes on gets a body and the worker's clock.
+//! The live connections of one worker: each session gets a body and the worker's clock.
 
 use std::rc::Rc;
 

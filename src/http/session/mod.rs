@@ -1,15 +1,17 @@
-//! Responses that live on, whatever they speak: WebSockets, server-sent events, multipart.
+//! Long-lived responses: WebSockets, server-sent events, multipart.
 //!
-//! The body is pulled by the dispatcher when the socket takes more, so nothing is buffered between
-//! an operation and the socket. Each worker has one clock that beats for all its connections; it
-//! cuts off those whose peer is dead or stuck, which a body that is no longer pulled could not.
+//! The dispatcher pulls the body when the socket takes more, so nothing is buffered between an
+//! operation and the socket. Each worker has one clock for all its connections. It closes those whose
+//! peer is dead or stuck, since a body that is no longer pulled cannot.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::web::BytesMut;
 use async_graphql::Data;
+use futures_util::task::AtomicWaker;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -20,7 +22,6 @@ mod clock;
 mod heartbeat;
 mod live_connections;
 pub(super) mod operations;
-mod shared;
 
 pub use heartbeat::Heartbeat;
 pub(super) use live_connections::LiveConnections;
@@ -28,19 +29,25 @@ pub(super) use live_connections::LiveConnections;
 /// Messages are gathered into one write up to about this many bytes.
 pub const CHUNK: usize = 16 * 1024;
 
-/// One conversation, as its body and its worker's clock see it.
+/// What the body and the worker's clock need of one conversation.
 pub trait Session: 'static {
-    /// Writes what is to be sent, up to about [`CHUNK`]; ready when nothing will follow that.
+    /// Writes what is to be sent, up to about [`CHUNK`]; ready when nothing will follow.
     fn poll_write(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) -> Poll<()>;
 
     /// What is due now.
     fn on_time(&mut self, now: Instant) -> Due;
 
-    /// The server drains: time to leave with nothing running is `idle_at`.
+    /// The server drains: at `idle_at` a session without operations ends.
     fn drain(&mut self, now: Instant, idle_at: Instant);
 
-    /// The connection is gone; whatever runs must not go on.
+    /// The connection is gone; everything that runs ends.
     fn abandon(&mut self);
+}
+
+/// What the body of a session and the clock of its worker share.
+struct Shared<S: ?Sized> {
+    waker: AtomicWaker,
+    session: RefCell<S>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +59,7 @@ pub enum Due {
     Cut,
 }
 
-/// Judges the payload of `connection_init`, and may add to the data of the connection; `Err` closes
+/// Checks the payload of `connection_init`, and may add to the data of the connection. `Err` closes
 /// with 4403 and this reason.
 pub type OnInit = Arc<dyn Fn(&serde_json::Value, &mut Data) -> Result<(), String> + Send + Sync>;
 
@@ -69,7 +76,7 @@ pub struct Settings {
 pub struct Limits {
     /// From the handshake to `connection_init`; then 4408.
     pub init: Duration,
-    /// How often a connection gives a sign of life.
+    /// How often the server sends a sign of life.
     pub beat: Duration,
     /// Without any frame from the peer, or without the socket taking anything, for this long.
     pub dead_after: Duration,

@@ -1,4 +1,4 @@
-//! The operations that run on one connection, in turn, and only those that have something to say.
+//! The operations of one connection. They are polled in turn, and only those that were woken.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,30 +14,30 @@ use crate::http::connections::ClientPermit;
 #[derive(Default)]
 pub struct Running {
     list: Vec<Operation>,
-    /// Whose turn it is.
+    /// The index of the next one.
     turn: usize,
     connection: Arc<AtomicWaker>,
 }
 
 pub struct Operation {
     pub id: Box<str>,
-    /// What goes before each of its payloads.
+    /// Goes before each of its payloads.
     pub opening: Box<[u8]>,
     payloads: BoxStream<'static, Payload>,
     bell: Arc<Bell>,
-    /// Wakes through the bell; made once.
+    /// Rings the bell; made once.
     waker: Waker,
     /// The memory of its variables.
     _held: Option<ClientPermit>,
 }
 
-/// Rings the connection for one operation.
+/// Wakes the connection for one operation.
 struct Bell {
     rung: AtomicBool,
     connection: Arc<AtomicWaker>,
 }
 
-/// What an operation brought.
+/// A payload of an operation, or its end.
 pub struct Event {
     /// Its place, valid until another call.
     pub at: usize,
@@ -87,7 +87,7 @@ impl Running {
         });
     }
 
-    /// Drops it; its id is free again.
+    /// Drops the operation; its id is free again.
     pub fn stop(&mut self, at: usize) -> Box<str> {
         let operation = self.list.remove(at);
         if at < self.turn {
@@ -111,7 +111,7 @@ impl Running {
             }
             let mut own = Context::from_waker(&operation.waker);
             if let Poll::Ready(payload) = operation.payloads.poll_next_unpin(&mut own) {
-                // It may have more: asked again when its turn comes.
+                // It may have more, so it is polled again when its turn comes.
                 operation.bell.rung.store(true, Ordering::Release);
                 return Poll::Ready(Event { at, payload });
             }

@@ -1,8 +1,8 @@
-//! An operation answered as a stream of HTTP: server-sent events, or Apollo's multipart.
+//! Answers an operation as an HTTP stream: server-sent events, or Apollo's multipart.
 //!
-//! One operation, one response. It ends when the operation does, when the server drains or when
-//! the client was too slow; in the last two cases without the word that says it is complete, so
-//! that clients come back with their cursor.
+//! A response ends when its operation does, when the server drains or when the client is too slow. In
+//! the last two cases it does not say that it is complete, so that clients reconnect with their
+//! cursor.
 
 mod multipart;
 mod sse;
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use super::session::{CHUNK, Due, Heartbeat, Limits, LiveConnections, Session};
 use crate::graphql::{Next, Payload, Then};
 
-/// Proxies must not hold events back.
+/// Tells proxies not to hold events back.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,29 +39,30 @@ pub(super) fn respond(
     live: &LiveConnections,
     payloads: BoxStream<'static, Payload>,
 ) -> HttpResponse {
-    let answer = Answer::new(form, payloads, live.settings.limits);
-    let body = live.body(http, form.transport(), answer);
+    let words = form.words();
+    let answer = Answer::new(words, payloads, live.settings.limits);
+    let body = live.body(http, words.transport, answer);
     HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, HeaderValue::from_static(form.content_type())))
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static(words.content_type)))
         .insert_header((X_ACCEL_BUFFERING, HeaderValue::from_static("no")))
         .body(body)
 }
 
 struct Answer {
-    form: Form,
-    /// `None` when the last word was written.
+    words: &'static Words,
+    /// `None` once everything is written.
     payloads: Option<BoxStream<'static, Payload>>,
     greeted: bool,
     heartbeat: Heartbeat,
     limits: Limits,
-    /// When the server drains, at the latest then.
+    /// The latest end, once the server drains.
     leave_by: Option<Instant>,
 }
 
 impl Answer {
-    fn new(form: Form, payloads: BoxStream<'static, Payload>, limits: Limits) -> Self {
+    fn new(words: &'static Words, payloads: BoxStream<'static, Payload>, limits: Limits) -> Self {
         Self {
-            form,
+            words,
             payloads: Some(payloads),
             greeted: false,
             heartbeat: Heartbeat::new(&limits),
@@ -73,20 +74,20 @@ impl Answer {
     fn write(&mut self, payload: Option<Payload>, out: &mut BytesMut) {
         let then = match payload {
             None => {
-                self.form.complete(out);
+                (self.words.complete)(out);
                 return self.payloads = None;
             }
             Some(Payload::Refused(errors)) => {
-                self.form.refused(&errors, out);
+                (self.words.refused)(&errors, out);
                 return;
             }
             Some(Payload::Next(next)) => {
-                self.form.next(&next, out);
+                (self.words.next)(&next, out);
                 next.then
             }
         };
         if then != Then::GoOn {
-            self.form.leave(out);
+            (self.words.leave)(out);
             self.payloads = None;
         }
     }
@@ -95,10 +96,10 @@ impl Answer {
 impl Session for Answer {
     fn poll_write(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) -> Poll<()> {
         if !std::mem::replace(&mut self.greeted, true) {
-            self.form.greet(out);
+            (self.words.greet)(out);
         }
         if self.heartbeat.pulled() && self.payloads.is_some() {
-            self.form.beat(out);
+            (self.words.beat)(out);
         }
         while let Some(payloads) = &mut self.payloads {
             if out.len() >= CHUNK {
@@ -126,7 +127,7 @@ impl Session for Answer {
         }
     }
 
-    /// The operation hears of it by itself, and ends.
+    /// The operation also learns of it, and ends.
     fn drain(&mut self, now: Instant, _: Instant) {
         self.leave_by.get_or_insert(now + self.limits.drain);
     }
@@ -136,64 +137,45 @@ impl Session for Answer {
     }
 }
 
-impl Form {
-    const fn content_type(self) -> &'static str {
-        match self {
-            Self::Sse => "text/event-stream; charset=utf-8",
-            Self::Multipart => "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0",
-        }
-    }
-
+/// The words of one form.
+struct Words {
+    content_type: &'static str,
     /// Its name in the metrics.
-    const fn transport(self) -> &'static str {
-        match self {
-            Self::Sse => "sse",
-            Self::Multipart => "multipart",
-        }
-    }
-
-    /// What goes before everything else.
-    fn greet(self, out: &mut BytesMut) {
-        match self {
-            Self::Sse => sse::beat(out),
-            Self::Multipart => multipart::begin(out),
-        }
-    }
-
-    fn beat(self, out: &mut BytesMut) {
-        match self {
-            Self::Sse => sse::beat(out),
-            Self::Multipart => multipart::beat(out),
-        }
-    }
-
-    fn next(self, next: &Next, out: &mut BytesMut) {
-        match self {
-            Self::Sse => sse::next(next, out),
-            Self::Multipart => multipart::next(next, out),
-        }
-    }
-
-    fn refused(self, errors: &[ServerError], out: &mut BytesMut) {
-        match self {
-            Self::Sse => sse::refused(errors, out),
-            Self::Multipart => multipart::refused(errors, out),
-        }
-    }
-
+    transport: &'static str,
+    /// Goes before everything else.
+    greet: fn(&mut BytesMut),
+    beat: fn(&mut BytesMut),
+    next: fn(&Next, &mut BytesMut),
+    refused: fn(&[ServerError], &mut BytesMut),
     /// The operation is over.
-    fn complete(self, out: &mut BytesMut) {
-        match self {
-            Self::Sse => sse::complete(out),
-            Self::Multipart => multipart::end(out),
-        }
-    }
-
+    complete: fn(&mut BytesMut),
     /// Only the response is over.
-    fn leave(self, out: &mut BytesMut) {
+    leave: fn(&mut BytesMut),
+}
+
+impl Form {
+    const fn words(self) -> &'static Words {
         match self {
-            Self::Sse => {}
-            Self::Multipart => multipart::end(out),
+            Self::Sse => &Words {
+                content_type: "text/event-stream; charset=utf-8",
+                transport: "sse",
+                greet: sse::beat,
+                beat: sse::beat,
+                next: sse::next,
+                refused: sse::refused,
+                complete: sse::complete,
+                leave: |_| {},
+            },
+            Self::Multipart => &Words {
+                content_type: "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0",
+                transport: "multipart",
+                greet: multipart::begin,
+                beat: multipart::beat,
+                next: multipart::next,
+                refused: multipart::refused,
+                complete: multipart::end,
+                leave: multipart::end,
+            },
         }
     }
 }

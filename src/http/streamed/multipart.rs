@@ -1,7 +1,7 @@
 //! Apollo's multipart protocol for subscriptions, version 1.0.
 //!
-//! A part counts as complete when the boundary after it has come, so that goes out with the part;
-//! only the two dashes of the last one wait for the end.
+//! A part is complete when the boundary after it has arrived, so the boundary is sent with the part.
+//! Only the two dashes of the last boundary wait for the end.
 
 use async_graphql::ServerError;
 use bytes::{BufMut, BytesMut};
@@ -30,7 +30,7 @@ pub fn next(next: &Next, out: &mut BytesMut) {
             "this server is about to stop; resume with the last cursor",
         )),
     };
-    // Without data it would say the same as the error of the transport.
+    // Without data it says the same as the error of the transport.
     if fatal.is_none() || has_data(&next.json) {
         let (before, after) = (b"{\"payload\":", b"}");
         let around = PART.len() + before.len() + after.len() + BOUNDARY.len();
@@ -51,7 +51,7 @@ pub fn refused(errors: &[ServerError], out: &mut BytesMut) {
     part(&json!({ "payload": { "errors": errors } }), out);
 }
 
-/// Makes the boundary before it the last.
+/// Makes the last boundary the final one.
 pub fn end(out: &mut BytesMut) {
     out.put_slice(b"--\r\n");
 }

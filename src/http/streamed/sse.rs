@@ -17,7 +17,7 @@ pub fn beat(out: &mut BytesMut) {
     out.put_slice(b":\n\n");
 }
 
-/// JSON as it is encoded here has no line breaks.
+/// The JSON has no line breaks.
 pub fn next(next: &Next, out: &mut BytesMut) {
     let id = next.cursor.as_deref().unwrap_or_default();
     let rest = b"id: \n".len() + DATA.len() + END.len();
@@ -40,7 +40,7 @@ pub fn refused(errors: &[ServerError], out: &mut BytesMut) {
     out.put_slice(END);
 }
 
-/// With data, though empty: browsers drop events without.
+/// It has data, though empty: browsers drop events without.
 pub fn complete(out: &mut BytesMut) {
     out.put_slice(b"event: complete\ndata:\n\n");
 }

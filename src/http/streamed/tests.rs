@@ -98,7 +98,7 @@ async fn a_stream_without_news_gives_signs_of_life() {
 async fn who_does_not_read_its_stream_is_cut_off() {
     for form in [Form::Sse, Form::Multipart] {
         let (socket, metrics) = client(form, flood).await;
-        let labels = crate::telemetry::metrics::owned(&[("transport", form.transport())]);
+        let labels = crate::telemetry::metrics::owned(&[("transport", form.words().transport)]);
         let live = || metrics.connections.get_or_create(&labels).get();
         let step = Duration::from_millis(10);
         let deadline = Instant::now() + PATIENCE;

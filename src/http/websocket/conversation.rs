@@ -1,14 +1,14 @@
-//! What one connection does: the rules of the protocols, and the operations that run on it.
+//! The rules of the protocols, and the operations that run on one connection.
 //!
-//! Knows nothing of sockets. Client messages go in as texts; what is to be sent is written where
-//! the caller wants it. Between two calls only the clock may act, and what it decides waits.
+//! It has no socket: messages come as texts, and replies are written to the caller's buffer. What the
+//! clock decides between two calls waits for the next call.
 
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_http::ws::CloseReason;
-use async_graphql::{Data, ErrorExtensionValues, ServerError};
+use async_graphql::Data;
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
@@ -16,7 +16,7 @@ use super::dialect::{Asked, ClientMessage, Dialect, ServerMessage, Wrong, plain}
 use super::frames;
 use crate::data::Viewer;
 use crate::feed::Feeds;
-use crate::graphql::errors::Code;
+use crate::graphql::errors::{Code, of_request};
 use crate::graphql::{Checked, Operations, Payload, Then};
 use crate::http::connections::{Connection, of_json};
 use crate::http::session::operations::{Event, Running};
@@ -28,7 +28,7 @@ pub struct Conversation<E> {
     feeds: Option<(Feeds, Viewer)>,
     dialect: Dialect,
     settings: Rc<Settings>,
-    /// Whose share of memory its operations take; `None` in tests without a server.
+    /// Its operations take memory of this connection's share; `None` in tests without a server.
     connection: Option<Rc<Connection>>,
     data: Readiness,
     running: Running,
@@ -45,7 +45,7 @@ enum Readiness {
 #[derive(Clone, Copy)]
 enum Ending {
     No,
-    /// The clock wants a close frame sent.
+    /// The clock has decided to send a close frame.
     Soon(u16, &'static str, Instant),
     /// Our close frame was written; nothing is sent after it.
     Closed(Instant),
@@ -101,7 +101,7 @@ impl<E: Operations> Conversation<E> {
         }
     }
 
-    /// Writes what the operations have, up to about [`CHUNK`].
+    /// Writes the payloads of the operations, up to about [`CHUNK`].
     pub fn poll_write(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) {
         while self.is_open() && out.len() < CHUNK {
             let Poll::Ready(event) = self.running.poll_next(cx) else {
@@ -161,7 +161,7 @@ impl<E: Operations> Conversation<E> {
         self.end();
     }
 
-    /// The same with the next [`Self::close_if_due`].
+    /// Closes with the next [`Self::close_if_due`].
     pub fn close_soon(&mut self, code: u16, why: &'static str, now: Instant) {
         if self.is_open() {
             self.running.clear();
@@ -175,7 +175,7 @@ impl<E: Operations> Conversation<E> {
         }
     }
 
-    /// The peer closed, for a reason to answer with.
+    /// The peer closed; the reply has the same reason.
     pub fn peer_closed(&mut self, reason: Option<CloseReason>, out: &mut BytesMut) {
         if !matches!(self.ending, Ending::Closed(_)) {
             frames::close_too(out, reason);
@@ -183,7 +183,7 @@ impl<E: Operations> Conversation<E> {
         }
     }
 
-    /// Drops everything that runs; nothing is sent any more.
+    /// Drops all operations; nothing more is sent.
     pub fn end(&mut self) {
         self.running.clear();
         let since = self.ending_since().unwrap_or_else(Instant::now);
@@ -206,7 +206,7 @@ impl<E: Operations> Conversation<E> {
         self.say(&ServerMessage::KeepAlive, out);
     }
 
-    /// `bytes`: what the request takes in memory.
+    /// `bytes`: the memory of the request.
     fn subscribe(&mut self, id: &str, asked: Asked, bytes: usize, out: &mut BytesMut) {
         let data = match &self.data {
             Readiness::Ready(data) => Arc::clone(data),
@@ -224,14 +224,14 @@ impl<E: Operations> Conversation<E> {
         let most = self.settings.limits.operations;
         if self.running.len() >= most {
             let why = format!("more than {most} operations at once");
-            let error = refused(why, "TOO_MANY_OPERATIONS");
+            let error = of_request(why, "TOO_MANY_OPERATIONS");
             return self.say(&ServerMessage::Error(id, &[error]), out);
         }
         let connection = self.connection.as_ref();
         let held = match connection.map_or(Ok(None), |connection| connection.reserve(bytes)) {
             Ok(held) => held,
             Err(full) => {
-                let error = refused(full.why().to_owned(), Code::Overloaded.as_str());
+                let error = of_request(full.why(), Code::Overloaded.as_str());
                 return self.say(&ServerMessage::Error(id, &[error]), out);
             }
         };
@@ -256,7 +256,7 @@ impl<E: Operations> Conversation<E> {
             Some(Payload::Next(next)) => {
                 let operation = self.running.get(at);
                 self.dialect.next(operation, &next.json, out);
-                // Not completed: clients would take that for the end, and not come back.
+                // Without `complete`: clients would take that for the end, and not reconnect.
                 if matches!(next.then, Then::End | Then::GoAway) {
                     self.running.stop(at);
                 }
@@ -274,11 +274,4 @@ impl<E: Operations> Conversation<E> {
             frames::text(out, &text);
         }
     }
-}
-
-fn refused(why: String, code: &str) -> ServerError {
-    let mut error = ServerError::new(why, None);
-    let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
-    extensions.set("code", code);
-    error
 }

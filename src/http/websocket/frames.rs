@@ -1,4 +1,4 @@
-//! Frames to the client (RFC 6455, 5.2): never masked, never in parts.
+//! Frames to the client (RFC 6455, 5.2): not masked, not fragmented.
 
 use actix_http::ws::{CloseCode, CloseReason, OpCode, Parser};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -10,7 +10,7 @@ pub const CONTROL_MAX: usize = 125;
 /// A close frame has room for this much of a reason.
 const REASON_MAX: usize = 123;
 
-/// The length of the payload by the head of a frame, once that is there.
+/// The payload's length in the head of a frame, once the head is there.
 pub fn declared(frame: &[u8]) -> Option<u64> {
     match frame.get(1)? & 0x7f {
         126 => Some(u16::from_be_bytes(frame.get(2..4)?.try_into().ok()?).into()),
@@ -61,7 +61,7 @@ pub fn close(out: &mut BytesMut, code: u16, why: &str) {
     Parser::write_close(out, Some(reason), false);
 }
 
-/// The answer to the peer's own close frame.
+/// Answers the peer's close frame.
 pub fn close_too(out: &mut BytesMut, reason: Option<CloseReason>) {
     Parser::write_close(out, reason, false);
 }

@@ -1,4 +1,4 @@
-//! Messages from the client, put together from its frames within a bound.
+//! Joins the client's frames to messages within a bound.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use tokio_util::codec::Decoder;
 use super::frames::{CONTROL_MAX, HEAD_MAX, declared};
 use crate::http::connections::Connection;
 
-/// What a message that is not complete may take without being counted; most are complete at once.
+/// Bytes that an incomplete message may take without being counted; most are complete at once.
 const FREE: usize = 4 * 1024;
 
 pub struct Input {
@@ -22,14 +22,14 @@ pub struct Input {
     buffer: BytesMut,
     /// The message whose continuation frames are coming in.
     partial: Option<BytesMut>,
-    /// Since when a message is not complete.
+    /// Since when a message has been incomplete.
     began: Option<Instant>,
     /// Bytes of one message, whether in one frame or several.
     max: usize,
-    /// From whose share of memory it is taken.
+    /// The memory is taken from this connection's share.
     connection: Option<Rc<Connection>>,
     is_counted: bool,
-    /// What still comes is not looked at.
+    /// Further bytes are ignored.
     broken: bool,
 }
 
@@ -46,7 +46,7 @@ pub enum Incoming {
     Overloaded,
     /// Not the protocol.
     Broken,
-    /// Nothing will come any more.
+    /// The client has gone.
     Gone,
 }
 
@@ -65,7 +65,7 @@ impl Input {
         }
     }
 
-    /// Since when a message is not complete, if one is.
+    /// Since when a message has been incomplete, if one is.
     pub fn began(&self) -> Option<Instant> {
         self.began
     }
@@ -103,7 +103,7 @@ impl Input {
                         return incoming;
                     }
                 }
-                // The codec looks at a frame's size only when all of it is there.
+                // The codec checks a frame's size only when all of it is there.
                 Ok(None) if self.fits() => return self.wait(),
                 Ok(None) | Err(ProtocolError::Overflow) => return Some(self.give_up(Incoming::TooBig)),
                 Err(_) => return Some(self.give_up(Incoming::Broken)),
@@ -111,16 +111,16 @@ impl Input {
         }
     }
 
-    /// What was begun stays within the bound, also when it will be complete.
+    /// The message that has begun stays within the bound once it is complete.
     fn fits(&self) -> bool {
         let partial = self.partial.as_ref().map_or(0, BytesMut::len);
         let length = declared(&self.buffer).unwrap_or(0);
-        // A control frame may come between the parts of a message and is none of them.
+        // A control frame may come between the parts of a message and is not part of it.
         length <= CONTROL_MAX as u64
             || usize::try_from(length).is_ok_and(|length| partial.saturating_add(length) <= self.max)
     }
 
-    /// More has to come: what is there is counted, in bytes and in time.
+    /// More has to come: counts the bytes and the time of what is there.
     fn wait(&mut self) -> Option<Incoming> {
         let partial = self.partial.as_ref().map_or(0, BytesMut::len);
         let bytes = partial + self.buffer.len();
@@ -132,7 +132,7 @@ impl Input {
         if !self.is_counted && bytes <= FREE {
             return None;
         }
-        // The most that it will take, so that it is counted once.
+        // The maximum, so that it is counted once.
         let most = if bytes <= FREE { 0 } else { self.max + HEAD_MAX };
         self.is_counted = most > 0;
         let held = self

@@ -1,11 +1,12 @@
 //! WebSockets: GraphQL's two sub-protocols at `/graphql`, plain JSON at `/ws`.
 //!
-//! `dialect` has the words, `conversation` what they mean, `input` and `frames` the bytes, and
-//! `socket` puts them together.
+//! `dialect` reads and writes the messages, `conversation` acts on them, `input` and `frames` have the
+//! bytes, and `socket` joins them.
 
 use actix_http::ws;
 use actix_web::body::MessageBody;
-use actix_web::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use actix_web::http::Method;
+use actix_web::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use actix_web::web::{self, BytesMut};
 use actix_web::{HttpRequest, HttpResponse};
 use async_graphql::Data;
@@ -17,6 +18,7 @@ use self::socket::Socket;
 use super::connections::Connection;
 use super::error::HttpError;
 use super::session::LiveConnections;
+use super::worker::Worker;
 use crate::data::Viewer;
 use crate::feed::Feeds;
 use crate::graphql::Operations;
@@ -29,16 +31,36 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-/// What a connection may speak, by where it comes in.
+/// The protocols of a connection, by its path.
 #[derive(Clone, Debug)]
 pub enum Speech {
-    /// What the client offers; nothing we know closes with 4406.
+    /// A sub-protocol that the client offers; without a known one it closes with 4406.
     GraphQl,
     Plain(Option<(Feeds, Viewer)>),
 }
 
-/// Answers the handshake and runs the connection; `data` goes with each of its operations. Origin
-/// and Host are the caller's to check.
+/// `/ws`, for clients without GraphQL.
+pub async fn plain<E: Operations>(
+    request: HttpRequest,
+    body: web::Payload,
+    worker: web::Data<Worker<E>>,
+) -> HttpResponse {
+    if !is_asked(&request) {
+        return HttpError::UpgradeRequired.respond("this is a WebSocket endpoint; see docs/websocket.md");
+    }
+    let (schema, speech) = (worker.schema.clone(), Speech::Plain(worker.feeds(&request)));
+    upgrade(&request, body, speech, schema, Data::default(), &worker.live)
+}
+
+/// The request is for a WebSocket.
+pub fn is_asked(request: &HttpRequest) -> bool {
+    let upgrade = request.headers().get(UPGRADE);
+    let upgrade = upgrade.and_then(|value| value.to_str().ok());
+    request.method() == Method::GET && upgrade.is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
+}
+
+/// Answers the handshake and runs the connection. `data` goes with each of its operations. The caller
+/// has checked Origin and Host.
 pub fn upgrade<E: Operations>(
     request: &HttpRequest,
     payload: web::Payload,

@@ -1,7 +1,7 @@
-//! One WebSocket as a [`Session`]: when to read, when to write, and what the time asks for.
+//! One WebSocket as a [`Session`]: when to read, when to write, and what is due.
 //!
-//! Reading happens where the body is pulled. Who does not take our answers is not read from, so no
-//! answer waits in memory; what a stuck connection misses of the time, the clock does.
+//! It reads when the body is pulled. A client that does not take its answers is not read from, so no
+//! answer waits in memory. The clock handles time-outs of a stuck connection.
 
 use std::task::{Context, Poll};
 
@@ -16,15 +16,15 @@ use crate::http::session::{CHUNK, Due, Heartbeat, Limits, Session};
 pub struct Socket<E> {
     conversation: Conversation<E>,
     input: Input,
-    /// The client has to send something, for all we have read.
+    /// Everything that came has been read.
     awaits_more: bool,
     limits: Limits,
     heartbeat: Heartbeat,
     opened: Instant,
     last_seen: Instant,
-    /// When the server drains: with nothing running, and at the latest.
+    /// When it ends once the server drains: without operations, and at the latest.
     leave: Option<(Instant, Instant)>,
-    /// What was written before the first pull.
+    /// Written before the first pull.
     greeting: BytesMut,
     /// The peer sent its close frame, or is gone.
     peer_done: bool,

@@ -1,5 +1,5 @@
-//! GraphQL's two sub-protocols: the one of PROTOCOL.md of `graphql-ws`, and the older one of
-//! subscriptions-transport-ws, which goes on after messages that the newer one closes for.
+//! GraphQL's two sub-protocols: that of `graphql-ws`' PROTOCOL.md, and the older one of
+//! subscriptions-transport-ws, which stays open after messages that close the newer one.
 
 use bytes::{BufMut, BytesMut};
 use serde::Serialize;
@@ -70,7 +70,7 @@ pub fn write_legacy(message: &ServerMessage<'_>) -> Option<String> {
         ServerMessage::Ack => text::<()>("connection_ack", None, None),
         ServerMessage::InitRefused(why) => text("connection_error", None, error(why)),
         ServerMessage::KeepAlive => text::<()>("ka", None, None),
-        // It has room for one error only.
+        // The older protocol has room for one error.
         ServerMessage::Error(id, errors) => text("error", Some(id), errors.first()),
         ServerMessage::Wrong(id, why) => text("error", id, error(why)),
         ServerMessage::Complete(id) => text::<()>("complete", Some(id), None),
@@ -78,7 +78,7 @@ pub fn write_legacy(message: &ServerMessage<'_>) -> Option<String> {
     }
 }
 
-/// Ends where the payload begins.
+/// The beginning of a message up to its payload.
 pub fn opening(kind: &'static str, id: &str) -> Vec<u8> {
     let mut opening = text::<()>(kind, Some(id), None).unwrap_or_default().into_bytes();
     opening.pop();

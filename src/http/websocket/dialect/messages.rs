@@ -1,4 +1,4 @@
-//! What is said, whatever the words.
+//! Messages, independent of the protocol.
 
 use async_graphql::{Request, ServerError};
 use serde_json::Value;
@@ -16,14 +16,14 @@ pub enum ClientMessage {
     Terminate,
 }
 
-/// What an operation is to do.
+/// What a client subscribes to.
 #[derive(Debug)]
 pub enum Asked {
     GraphQl(Box<Request>),
     Points(Box<Subscribe>),
 }
 
-/// A message that makes no sense.
+/// An invalid message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Wrong {
     /// The connection closes with 4400 and this reason.
@@ -32,7 +32,7 @@ pub enum Wrong {
     Say(Option<String>, String),
 }
 
-/// Everything but payloads; a dialect that has no word for one is silent.
+/// All messages except payloads. A dialect without a word for one sends nothing.
 #[derive(Debug)]
 pub enum ServerMessage<'a> {
     /// The connection is open.
@@ -51,6 +51,6 @@ pub enum ServerMessage<'a> {
     Wrong(Option<&'a str>, &'a str),
     /// An operation ended by itself.
     Complete(&'a str),
-    /// An operation ended because the client said so.
+    /// An operation ended because the client stopped it.
     Stopped(&'a str),
 }

@@ -1,4 +1,4 @@
-//! The words of each protocol: texts in, texts out. What they mean is in `conversation`.
+//! Reads and writes the messages of each protocol. `conversation` acts on them.
 
 mod graphql;
 mod messages;
@@ -16,7 +16,7 @@ pub enum Dialect {
     TransportWs,
     /// The sub-protocol that is itself named `graphql-ws`, of subscriptions-transport-ws.
     Legacy,
-    /// Our own at `/ws`, by docs/websocket.md.
+    /// The plain protocol of `/ws`, by docs/websocket.md.
     Plain,
 }
 
@@ -46,7 +46,7 @@ impl Dialect {
         }
     }
 
-    /// Operations may come without a word before.
+    /// Operations need a `connection_init` before.
     pub const fn needs_init(self) -> bool {
         !matches!(self, Self::Plain)
     }
@@ -67,7 +67,7 @@ impl Dialect {
         }
     }
 
-    /// What goes before each payload of this operation; made once.
+    /// Goes before each payload of this operation; made once.
     pub fn opening(self, id: &str) -> Vec<u8> {
         match self {
             Self::TransportWs => graphql::opening("next", id),

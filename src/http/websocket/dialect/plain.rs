@@ -21,7 +21,7 @@ mod subscribe;
 pub use read::parse;
 pub use subscribe::Subscribe;
 
-/// Of the words in this file; the greeting tells it.
+/// The version of the protocol; the greeting has it.
 const PROTOCOL: u32 = 1;
 
 pub fn write(message: &ServerMessage<'_>) -> Option<String> {
@@ -42,7 +42,7 @@ pub fn write(message: &ServerMessage<'_>) -> Option<String> {
     Some(message.to_string())
 }
 
-/// The messages of a subscription, each as it goes out.
+/// The messages of a subscription as they are sent.
 pub fn payloads(id: &str, asked: Subscribe, feeds: Option<(Feeds, Viewer)>) -> BoxStream<'static, Payload> {
     let id = id.to_owned();
     let opening = async move {
@@ -73,7 +73,7 @@ async fn open(
     Ok((feeds.open(asked.into_request(&viewer)?).await?, shape))
 }
 
-/// What a message with points is made of.
+/// The fields of a message with points.
 fn points(id: &str) -> Vec<(String, BatchField)> {
     let point = [
         ("series", PointField::Key),
@@ -123,7 +123,7 @@ fn failed(id: &str, why: FeedError) -> Payload {
     message(told.to_string().into(), then)
 }
 
-/// Of the connection, before the subscription began.
+/// An error before the subscription began.
 fn refused(id: &str, errors: &[ServerError]) -> Value {
     let first = errors.first();
     let extensions = first.and_then(|first| first.extensions.as_ref());

@@ -1,4 +1,4 @@
-//! Messages from clients of `/ws`, read by hand: what is wrong is said in words of the protocol.
+//! Reads messages from clients of `/ws` by hand, so that errors use the words of the protocol.
 
 use serde_json::{Map, Value};
 
@@ -7,9 +7,10 @@ use super::subscribe::Subscribe;
 use crate::data::MatchOp;
 use crate::data::selection::Condition;
 use crate::graphql::guard;
+use crate::http::request;
 use crate::live::{Fold, Overflow};
 
-/// The first is what is meant without a word.
+/// The first is the default.
 const FOLDS: &[(&str, Fold)] = &[
     ("newest", Fold::Newest),
     ("min", Fold::Min),
@@ -18,8 +19,7 @@ const FOLDS: &[(&str, Fold)] = &[
 ];
 const POLICIES: &[(&str, Overflow)] = &[("close", Overflow::Close), ("conflate", Overflow::Conflate)];
 
-/// The members of an object that have not been read yet: what is left is a mistake that would go
-/// unnoticed.
+/// The members of an object that have not been read yet. The ones left at the end are mistakes.
 struct Members(Map<String, Value>);
 
 pub fn parse(text: &str) -> Result<ClientMessage, Wrong> {
@@ -111,13 +111,8 @@ fn matcher(given: Value) -> Result<Condition, String> {
 }
 
 impl Members {
-    /// Null is as good as nothing.
     fn text(&mut self, name: &str) -> Result<Option<String>, String> {
-        match self.0.remove(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(format!("'{name}' must be a text")),
-        }
+        request::text(&mut self.0, name)
     }
 
     /// One of these words, in any case.
@@ -148,7 +143,7 @@ impl Members {
     }
 }
 
-/// What a client wrote, for an answer.
+/// The beginning of a client's text, for an error.
 fn short(text: &str) -> String {
     text.chars().take(64).collect()
 }

@@ -1,4 +1,4 @@
-//! A subscription as a client of `/ws` asks for it.
+//! The subscription that a client of `/ws` asks for.
 
 use std::fmt::Display;
 
@@ -8,7 +8,7 @@ use crate::data::{Cursor, Selector, Viewer};
 use crate::feed::{FeedError, Request, Start};
 use crate::live::{Fold, Overflow};
 
-/// A subscription as it was asked for; whether its texts are usable is seen when it begins.
+/// The request for a subscription. Its texts are checked when it begins.
 #[derive(Debug)]
 pub struct Subscribe {
     pub metric: Option<String>,
@@ -22,7 +22,7 @@ pub struct Subscribe {
 
 impl Subscribe {
     /// # Errors
-    /// For what is wrong with its texts.
+    /// A text is not valid.
     pub fn into_request(self, viewer: &Viewer) -> Result<Request, FeedError> {
         let after = self.after.as_deref().map(Cursor::decode).transpose();
         let after = after.map_err(|why| unusable("Cursor", &why))?;
