@@ -106,7 +106,11 @@ async fn set(url: &DatabaseUrl, client: &Client, settings: &[&str]) -> Result<()
 pub async fn connect_to_read(url: &DatabaseUrl, timeout: Duration) -> Result<Client, ConnectError> {
     let client = connect(url).await?;
     // Estimates over many partitions make Postgres compile what is over before the compiler is.
-    let limits = format!("set statement_timeout = {}; set jit = off", timeout.as_millis());
+    // A plan for values that nobody knows yet would read a large metric as if it were a small one.
+    let limits = format!(
+        "set statement_timeout = {}; set jit = off; set plan_cache_mode = force_custom_plan",
+        timeout.as_millis()
+    );
     client
         .batch_execute(&limits)
         .await

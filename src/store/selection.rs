@@ -9,12 +9,13 @@ use std::sync::Arc;
 use diesel::QueryableByName;
 use diesel::pg::Pg;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
-use diesel::sql_types::{Array, Integer, Jsonb, Text};
-use serde_json::{Map, Value, json};
+use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Text};
+use serde_json::{Map, Value};
 
 use crate::data::{
     LabelMatcher, METRIC_NAME, MatchOp, Matched, Scoped, Selector, Series, SeriesId, StoredSeries,
 };
+use crate::store::prepared::Statement;
 
 #[cfg(test)]
 mod tests;
@@ -22,8 +23,6 @@ mod tests;
 /// Series read at once where a regular expression decides, and at most.
 const CHUNK: usize = 2_000;
 const CHUNK_MAX: usize = 20_000;
-
-pub(super) type Statement = BoxedSqlQuery<'static, Pg, SqlQuery>;
 
 /// The values that match a regular expression, where they were looked up.
 pub(super) type Values<'a> = HashMap<&'a LabelMatcher, Vec<String>>;
@@ -35,21 +34,28 @@ pub(super) struct Conditions {
     parameters: Vec<Parameter>,
     /// A regular expression is left to be decided.
     open: bool,
+    /// The text is one of many, by what a client or its scope asks for: more than a metric and labels
+    /// that the index finds.
+    rare: bool,
 }
 
 #[derive(Clone, Debug)]
 enum Parameter {
     Text(String),
     Texts(Vec<String>),
-    Labels(Value),
+    Labels(Map<String, Value>),
+    Number(i64),
 }
 
 impl Conditions {
     /// What a series must meet; `None` if none can. Regular expressions without `values` are left out.
     pub fn of(scoped: &Scoped, values: &Values<'_>) -> Option<Self> {
-        let mut conditions = Self::default();
-        conditions.all = conditions.all_of(scoped.selector(), values)?;
         let scope = scoped.scope();
+        let mut conditions = Self {
+            rare: !scope.is_everything(),
+            ..Self::default()
+        };
+        conditions.all = conditions.all_of(scoped.selector(), values)?;
         if !scope.is_everything() {
             let selectors = scope.selectors().iter();
             let any = selectors.filter_map(|selector| conditions.all_of(selector, values));
@@ -89,13 +95,14 @@ impl Conditions {
     }
 
     /// A statement with these parameters.
-    pub fn query(&self, sql: &str) -> Statement {
+    pub fn query(&self, sql: &str) -> BoxedSqlQuery<'static, Pg, SqlQuery> {
         let query = diesel::sql_query(sql).into_boxed::<Pg>();
         let parameters = self.parameters.iter().cloned();
         parameters.fold(query, |query, parameter| match parameter {
             Parameter::Text(text) => query.bind::<Text, _>(text),
             Parameter::Texts(texts) => query.bind::<Array<Text>, _>(texts),
-            Parameter::Labels(labels) => query.bind::<Jsonb, _>(labels),
+            Parameter::Labels(labels) => query.bind::<Jsonb, _>(Value::Object(labels)),
+            Parameter::Number(number) => query.bind::<BigInt, _>(number),
         })
     }
 
@@ -109,6 +116,8 @@ impl Conditions {
 
     fn all_of(&mut self, selector: &Selector, values: &Values<'_>) -> Option<Vec<String>> {
         let mut all = Vec::new();
+        // Looked up by index, all together.
+        let mut labels = Map::new();
         if let Some(metric) = &selector.metric {
             all.push(format!("metric = {}", self.storable_text(metric)?));
         }
@@ -119,11 +128,15 @@ impl Conditions {
                 matcher.matches("").then_some(())?;
                 continue;
             }
-            all.push(match op {
-                // Looked up by index.
-                MatchOp::Equal if name != METRIC_NAME && !value.is_empty() && storable(value) => {
-                    let labels = self.parameter(Parameter::Labels(json!({ name: value })));
-                    format!("labels @> {labels}")
+            let condition = match op {
+                MatchOp::Equal
+                    if name != METRIC_NAME
+                        && !value.is_empty()
+                        && storable(value)
+                        && !labels.contains_key(name) =>
+                {
+                    labels.insert(name.clone(), Value::from(value.as_str()));
+                    continue;
                 }
                 MatchOp::Equal => format!("{} = {}", self.value_of(name), self.storable_text(value)?),
                 // No value that is stored has a NUL.
@@ -137,7 +150,12 @@ impl Conditions {
                     let matching = self.parameter(Parameter::Texts(matching.clone()));
                     format!("{} = any({matching})", self.value_of(name))
                 }
-            });
+            };
+            self.rare = true;
+            all.push(condition);
+        }
+        if !labels.is_empty() {
+            all.push(format!("labels @> {}", self.parameter(Parameter::Labels(labels))));
         }
         Some(all)
     }
@@ -242,12 +260,13 @@ impl<'a> Walk<'a> {
             let key = conditions.text(key);
             conditions.push(format!("key {relation} {key}"));
         }
+        let limit = i64::try_from(self.asked).unwrap_or(i64::MAX);
+        let limit = conditions.parameter(Parameter::Number(limit));
         let sql = format!(
-            "select id, metric, labels from series where {} order by key limit {}",
-            conditions.sql(),
-            self.asked
+            "select id, metric, labels from series where {} order by key limit {limit}",
+            conditions.sql()
         );
-        Some(conditions.query(&sql))
+        Some(Statement::new(conditions.query(&sql), !conditions.rare))
     }
 
     /// What of a chunk is selected, possibly nothing.

@@ -5,6 +5,7 @@ use diesel::sql_types::{Array, BigInt, Double, Integer, Timestamptz};
 
 use super::{ReadError, Reader, ids};
 use crate::data::{Class, Matched, Micros, PartitionId, SeriesId};
+use crate::store::prepared::Statement;
 
 pub(super) const NEWEST: &str = r#"
 select s.id as series_id, p.ts, p.value, p.partition_id, p."offset" as record_offset
@@ -39,7 +40,7 @@ impl Reader {
         if of.is_empty() {
             return Ok(Vec::new());
         }
-        let query = diesel::sql_query(NEWEST).bind::<Array<Integer>, _>(ids(of));
+        let query = Statement::once(diesel::sql_query(NEWEST).bind::<Array<Integer>, _>(ids(of)));
         let class = match of.len() > CHEAP {
             true => Class::Heavy,
             false => Class::Cheap,

@@ -2,14 +2,16 @@
 //! collation of the database.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use diesel_async::AsyncPgConnection;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use super::*;
 use crate::data::{Scope, Viewer};
-use crate::store::connect::connect;
+use crate::store::connect::{connect, connect_to_read};
 use crate::store::migrate::migrate;
 use crate::store::read::{MetricFilter, ReadLimits, Reader};
 use crate::store::tail::Tail;
@@ -180,4 +182,53 @@ async fn postgres_and_rust_select_the_same_series_in_every_collation() {
             }
         }
     }
+}
+
+#[derive(QueryableByName)]
+struct Kept {
+    #[diesel(sql_type = BigInt)]
+    asked: i64,
+}
+
+#[tokio::test]
+async fn the_usual_look_up_is_prepared_once_and_others_leave_nothing_behind() {
+    use MatchOp::{Equal, Matches, NotEqual};
+    use diesel_async::RunQueryDsl;
+
+    let db = Database::create().await;
+    let client = connect_to_read(&db.url, Duration::from_secs(10)).await.unwrap();
+    let mut conn = AsyncPgConnection::try_from(client).await.unwrap();
+    // How often each statement that the connection keeps was asked.
+    const KEPT: &str = "select custom_plans as asked from pg_prepared_statements
+        where statement like '%from series where%' and statement not like '%pg_prepared%'";
+    let mut kept_after = async |scoped: &[Scoped]| {
+        for (wanted, scoped) in scoped.iter().enumerate() {
+            let statement = Walk::new(scoped, None).next(wanted).unwrap();
+            let found: Vec<SeriesRow> = statement.load(&mut conn).await.unwrap();
+            assert!(found.is_empty());
+        }
+        let kept: Vec<Kept> = diesel::sql_query(KEPT).load(&mut conn).await.unwrap();
+        kept.into_iter().map(|kept| kept.asked).collect::<Vec<_>>()
+    };
+    let selector = |metric: &str, labels: &[(&str, MatchOp, &str)]| {
+        let labels = labels.iter().map(|(name, op, value)| {
+            LabelMatcher::new((*name).to_owned(), *op, (*value).to_owned()).unwrap()
+        });
+        Selector::new(Some(metric.to_owned()), labels.collect())
+    };
+    let all = |selector| Viewer::operator().select(selector);
+    let usual = [
+        all(selector("m", &[("a", Equal, "x")])),
+        all(selector("n", &[("b", Equal, "y"), ("c", Equal, "z")])),
+        all(selector("n", &[("b", Equal, "y"), ("c", Matches, "z.*")])),
+    ];
+    assert_eq!(kept_after(&usual).await, [3]);
+    let scope = Scope::any_of([selector("m", &[("a", Equal, "x")])]);
+    let unusual = [
+        all(selector("m", &[("a", NotEqual, "x")])),
+        all(selector("m", &[("a", Equal, "")])),
+        all(selector("m", &[("a", Equal, "x"), ("a", Equal, "y")])),
+        Viewer::of(scope).select(selector("m", &[("a", Equal, "x")])),
+    ];
+    assert_eq!(kept_after(&unusual).await, [3]);
 }
