@@ -4,15 +4,15 @@
 
 use std::time::Duration;
 
-use diesel::data_types::{PgInterval, PgTimestamp};
+use diesel::data_types::PgInterval;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Interval, Timestamptz};
 
 use super::history::are_kept;
 use super::pool::Loan;
-use super::rows::{from_pg, to_pg};
 use super::{ReadError, Reader, ids};
 use crate::data::{Class, Columns, Matched, Micros, SeriesId, Step};
+use crate::store::micros::to_pg;
 
 const STANDS: &str = "
 select s.id as series_id, t.at, p.value
@@ -62,11 +62,11 @@ impl Reader {
         // Sorted here and not by the statement, which may then stop at the limit early.
         let places: std::collections::HashMap<SeriesId, usize> =
             ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
-        rows.sort_unstable_by_key(|row| (places.get(&row.series_id).copied(), row.at.0));
+        rows.sort_unstable_by_key(|row| (places.get(&row.series_id).copied(), row.at));
         let lines = rows.chunk_by(|a, b| a.series_id == b.series_id).map(|of| {
             let mut line = Columns::new(1);
             for row in of {
-                line.push(from_pg(row.at), [Some(row.value)]);
+                line.push(row.at, [Some(row.value)]);
             }
             (of[0].series_id, line)
         });
@@ -121,7 +121,7 @@ struct Row {
     #[diesel(sql_type = Integer)]
     series_id: SeriesId,
     #[diesel(sql_type = Timestamptz)]
-    at: PgTimestamp,
+    at: Micros,
     #[diesel(sql_type = Double)]
     value: f64,
 }

@@ -6,12 +6,10 @@
 
 mod error;
 mod pool;
-mod rows;
 mod series;
 mod labels;
 mod known;
 mod metrics;
-mod micros;
 mod search;
 mod latest;
 mod instants;

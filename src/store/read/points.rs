@@ -3,15 +3,14 @@
 //! The walk over the series stops as soon as the page is full, so neither the number of series nor
 //! the length of their history weighs on a page.
 
-use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Timestamptz};
 
 use super::history::are_kept;
 use super::pool::Loan;
-use super::rows::{from_pg, to_pg};
 use super::{Page, ReadError, Reader, one_more};
 use crate::data::{Class, Matched, Micros, Scoped, SeriesId, StoredSeries};
+use crate::store::micros::to_pg;
 use crate::store::selection::Walk;
 
 const PAGE: &str = "
@@ -105,7 +104,7 @@ impl Reader {
             let at = usize::try_from(row.n - 1).ok()?;
             Some(PointRow {
                 series: StoredSeries::clone(of.get(at)?),
-                ts: from_pg(row.ts),
+                ts: row.ts,
                 value: row.value,
             })
         };
@@ -136,7 +135,7 @@ struct Row {
     #[diesel(sql_type = BigInt)]
     n: i64,
     #[diesel(sql_type = Timestamptz)]
-    ts: PgTimestamp,
+    ts: Micros,
     #[diesel(sql_type = Double)]
     value: f64,
 }

@@ -3,9 +3,9 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text, Timestamptz};
 
-use super::rows::to_pg;
 use super::{ReadError, Reader};
 use crate::data::Micros;
+use crate::store::micros::to_pg;
 
 // A late point has its row in `invalidations` from its commit on, and the transaction that deletes
 // the row raises the day's version: without such a row the version stands for the data.

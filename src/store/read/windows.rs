@@ -4,9 +4,9 @@ use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, Timestamptz};
 
-use super::rows::{from_pg, to_pg};
 use super::{ReadError, Reader};
 use crate::data::{Bucket, Matched, Micros, Positions, SeriesId, Step, Sum};
+use crate::store::micros::to_pg;
 
 // Large values are summed apart and scaled, since a sum that overflows would fail the statement for
 // all other windows as well.
@@ -50,7 +50,7 @@ impl Reader {
             .bind::<Double, _>(Sum::SCALE);
         let rows: Vec<Row> = self.load(query).await?;
         let place = |row: &Row| asked.get(usize::try_from(row.nr).ok()?.checked_sub(1)?).copied();
-        let window = |row: Row| Some((row.bucket(place(&row)?), from_pg(row.last_ts)));
+        let window = |row: Row| Some((row.bucket(place(&row)?), row.last_ts));
         Ok((offsets.collect(), rows.into_iter().filter_map(window).collect()))
     }
 }
@@ -70,7 +70,7 @@ struct Row {
     #[diesel(sql_type = Nullable<Double>)]
     large: Option<f64>,
     #[diesel(sql_type = Timestamptz)]
-    last_ts: PgTimestamp,
+    last_ts: Micros,
     #[diesel(sql_type = Nullable<Double>)]
     first: Option<f64>,
     #[diesel(sql_type = Nullable<Double>)]

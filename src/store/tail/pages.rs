@@ -47,7 +47,7 @@ struct PointRow {
     #[diesel(sql_type = Integer)]
     series_id: SeriesId,
     #[diesel(sql_type = Timestamptz)]
-    ts: PgTimestamp,
+    ts: Micros,
     #[diesel(sql_type = Double)]
     value: f64,
     #[diesel(sql_type = Integer)]
@@ -196,7 +196,7 @@ pub async fn backfill(
     .load(conn)
     .await?;
     let reached = match rows.last() {
-        Some(row) if rows.len() >= limit => (row.series_id, from_postgres(row.ts)),
+        Some(row) if rows.len() >= limit => (row.series_id, row.ts),
         _ => (last, Micros(i64::MAX)),
     };
     Ok(Some((stored(Vec::new(), rows, names), reached)))
@@ -243,17 +243,13 @@ fn stored(ranges: Vec<Range>, rows: Vec<PointRow>, names: &Names) -> Stored {
         });
         stored.points.push(StoredPoint {
             series: place,
-            ts: from_postgres(row.ts),
+            ts: row.ts,
             value: row.value,
             partition_id: row.partition_id,
             offset: row.at,
         });
     }
     stored
-}
-
-fn from_postgres(ts: PgTimestamp) -> Micros {
-    Micros(ts.0.saturating_add(POSTGRES_EPOCH))
 }
 
 /// Times that Postgres cannot hold become its infinities.

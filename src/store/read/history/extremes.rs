@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
 use diesel::sql_types::{Double, Integer, Timestamptz};
 
 use super::super::pool::Loan;
-use super::super::rows::from_pg;
 use super::super::{ReadError, Reader, ids};
 use super::partial::{Part, joined};
 use super::plan;
@@ -109,13 +107,13 @@ fn lines(ids: &[SeriesId], rows: &[(SeriesId, Row)], ends: &[PointRow]) -> Vec<(
     let mut points: HashMap<SeriesId, BTreeMap<Micros, f64>> = HashMap::new();
     for (id, row) in rows {
         let of_series = points.entry(*id).or_default();
-        of_series.insert(from_pg(row.lowest_at), row.lowest);
-        of_series.insert(from_pg(row.highest_at), row.highest);
+        of_series.insert(row.lowest_at, row.lowest);
+        of_series.insert(row.highest_at, row.highest);
     }
     for end in ends {
         let place = usize::try_from(end.nr).ok().and_then(|nr| nr.checked_sub(1));
         if let Some(id) = place.and_then(|place| ids.get(place)) {
-            points.entry(*id).or_default().insert(from_pg(end.ts), end.value);
+            points.entry(*id).or_default().insert(end.ts, end.value);
         }
     }
     let line = |id: &SeriesId| {
@@ -138,20 +136,20 @@ struct Row {
     #[diesel(sql_type = Integer)]
     nr: i32,
     #[diesel(sql_type = Timestamptz)]
-    bucket: PgTimestamp,
+    bucket: Micros,
     #[diesel(sql_type = Double)]
     lowest: f64,
     #[diesel(sql_type = Timestamptz)]
-    lowest_at: PgTimestamp,
+    lowest_at: Micros,
     #[diesel(sql_type = Double)]
     highest: f64,
     #[diesel(sql_type = Timestamptz)]
-    highest_at: PgTimestamp,
+    highest_at: Micros,
 }
 
 impl Part for Row {
-    fn place(&self) -> (i32, i64) {
-        (self.nr, self.bucket.0)
+    fn place(&self) -> (i32, Micros) {
+        (self.nr, self.bucket)
     }
 
     fn absorb(&mut self, later: &Self) {

@@ -14,7 +14,6 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
-use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Timestamptz};
 
@@ -23,10 +22,10 @@ use self::plan::Plan;
 use self::state::State;
 use self::statement::{Needs, Statement};
 use super::pool::Loan;
-use super::rows::{from_pg, to_pg};
 use super::{ReadError, Reader, ids};
 use crate::data::{Aggregate, Class, Columns, Grid, Matched, Micros, SeriesId};
 use crate::store::level::Level;
+use crate::store::micros::to_pg;
 
 const POINTS: &str = "
 select s.nr, p.ts, p.value
@@ -105,11 +104,11 @@ impl Reader {
             .await?;
         rows = self.whole(rows)?;
         // Sorted here and not by the statement, which may then stop at the limit early.
-        rows.sort_unstable_by_key(|row| (row.nr, row.ts.0));
+        rows.sort_unstable_by_key(|row| (row.nr, row.ts));
         let points = rows.chunk_by(|a, b| a.nr == b.nr).filter_map(|rows| {
             let id = ids.get(usize::try_from(rows.first()?.nr).ok()?.checked_sub(1)?)?;
             let line = Columns {
-                times: rows.iter().map(|row| from_pg(row.ts)).collect(),
+                times: rows.iter().map(|row| row.ts).collect(),
                 columns: vec![rows.iter().map(|row| Some(row.value)).collect()],
             };
             Some((*id, line))
@@ -254,7 +253,7 @@ struct PointRow {
     #[diesel(sql_type = BigInt)]
     nr: i64,
     #[diesel(sql_type = Timestamptz)]
-    ts: PgTimestamp,
+    ts: Micros,
     #[diesel(sql_type = Double)]
     value: f64,
 }

@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
-use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, Timestamptz};
 
-use super::super::rows::from_pg;
 use super::plan::Piece;
 use super::statement::Needs;
 use crate::data::{Aggregate, Columns, Grid, Micros, SeriesId};
@@ -18,7 +16,7 @@ pub(super) struct Partial {
     #[diesel(sql_type = Integer)]
     nr: i32,
     #[diesel(sql_type = Timestamptz)]
-    bucket: PgTimestamp,
+    bucket: Micros,
     #[diesel(sql_type = BigInt)]
     count: i64,
     #[diesel(sql_type = Double)]
@@ -48,7 +46,7 @@ pub(super) struct Partial {
 /// What a bucket comes to in one piece.
 pub(super) trait Part {
     /// The piece's place among all, and the bucket's start.
-    fn place(&self) -> (i32, i64);
+    fn place(&self) -> (i32, Micros);
 
     /// Takes in the same bucket's part of the next piece.
     fn absorb(&mut self, later: &Self);
@@ -113,13 +111,13 @@ pub(super) fn complete(
     needs: &Needs,
     scaled: Vec<(SeriesId, Partial)>,
 ) {
-    let scaled: HashMap<(SeriesId, i64), Partial> = scaled
+    let scaled: HashMap<(SeriesId, Micros), Partial> = scaled
         .into_iter()
-        .map(|(id, partial)| ((id, partial.bucket.0), partial))
+        .map(|(id, partial)| ((id, partial.bucket), partial))
         .collect();
     for (id, partial) in partials {
         if partial.overflowed(needs)
-            && let Some(scaled) = scaled.get(&(*id, partial.bucket.0))
+            && let Some(scaled) = scaled.get(&(*id, partial.bucket))
         {
             partial.sum = scaled.sum;
             partial.m2 = scaled.m2;
@@ -131,8 +129,8 @@ pub(super) fn complete(
 }
 
 impl Part for Partial {
-    fn place(&self) -> (i32, i64) {
-        (self.nr, self.bucket.0)
+    fn place(&self) -> (i32, Micros) {
+        (self.nr, self.bucket)
     }
 
     fn absorb(&mut self, later: &Self) {
@@ -161,7 +159,7 @@ impl Partial {
 
     /// The first bucket may reach back beyond the first time there is.
     fn start(&self) -> Micros {
-        from_pg(self.bucket).max(Micros::FIRST)
+        self.bucket.max(Micros::FIRST)
     }
 
     fn values(&self, before: Option<f64>, grid: &Grid, wanted: &[Aggregate]) -> Vec<Option<f64>> {

@@ -4,14 +4,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{Array, Integer, Text, Timestamptz};
 
-use super::super::rows::{from_pg, to_pg};
 use crate::data::{Micros, SeriesId};
 use crate::store::level::{DAY, Level};
+use crate::store::micros::to_pg;
 
 // Dirty ranges come in whole minutes, so that a burst of late points is a few rows. Floors below the
 // span are of no interest; when there is none above, no series is looked up.
@@ -75,9 +74,9 @@ pub(super) struct Row {
     #[diesel(sql_type = Array<Integer>)]
     ids: Vec<SeriesId>,
     #[diesel(sql_type = Timestamptz)]
-    since: PgTimestamp,
+    since: Micros,
     #[diesel(sql_type = Timestamptz)]
-    until: PgTimestamp,
+    until: Micros,
 }
 
 impl State {
@@ -85,7 +84,7 @@ impl State {
         let mut state = Self::default();
         let mut dirty = Vec::new();
         for row in rows {
-            let (since, until) = (from_pg(row.since).0, from_pg(row.until).0);
+            let (since, until) = (row.since.0, row.until.0);
             match row.kind.as_str() {
                 "edge" => state.edge = since,
                 "dirty" => dirty.extend(row.ids.iter().map(|id| (*id, since..until))),

@@ -9,10 +9,10 @@ use diesel::pg::Pg;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{Array, BigInt, Double, Integer, Interval, Timestamptz};
 
-use super::super::rows::to_pg;
 use super::plan::Piece;
 use crate::data::{Aggregate, Grid, Micros, SeriesId};
 use crate::store::level::Level;
+use crate::store::micros::to_pg;
 use crate::store::timestamp::POSTGRES_EPOCH;
 
 pub(super) type Query = BoxedSqlQuery<'static, Pg, SqlQuery>;

@@ -5,12 +5,13 @@ use diesel::deserialize::{FromSql, Queryable, Result};
 use diesel::pg::{Pg, PgValue};
 use diesel::sql_types::Timestamptz;
 
-use super::rows::from_pg;
 use crate::data::Micros;
+use crate::store::timestamp::{POSTGRES_EPOCH, to_wire};
 
 impl FromSql<Timestamptz, Pg> for Micros {
     fn from_sql(value: PgValue<'_>) -> Result<Self> {
-        <PgTimestamp as FromSql<Timestamptz, Pg>>::from_sql(value).map(from_pg)
+        let PgTimestamp(time) = FromSql::<Timestamptz, Pg>::from_sql(value)?;
+        Ok(Self(time.saturating_add(POSTGRES_EPOCH)))
     }
 }
 
@@ -20,4 +21,9 @@ impl Queryable<Timestamptz, Pg> for Micros {
     fn build(row: Self) -> Result<Self> {
         Ok(row)
     }
+}
+
+/// As a parameter: within what Postgres has times for.
+pub(super) fn to_pg(time: Micros) -> PgTimestamp {
+    PgTimestamp(to_wire(time))
 }
