@@ -137,23 +137,19 @@ fn batch(points: &[ArchivedPoint]) -> Result<RecordBatch, ParquetError> {
         TimestampMicrosecondArray::from_iter_values(points.iter().map(|point| of(point).0))
             .with_timezone("UTC")
     };
-    let each = points.iter();
+    let metrics = points.iter().map(|point| &point.of.series.metric);
+    let streams = points.iter().map(|point| &point.of.stream);
+    let values = points.iter().map(|point| point.value);
+    let partitions = points.iter().map(|point| point.partition_id);
+    let offsets = points.iter().map(|point| point.offset);
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(
-            each.clone().map(|point| &point.of.series.metric),
-        )),
+        Arc::new(StringArray::from_iter_values(metrics)),
         Arc::new(StringArray::from_iter_values(labels)),
-        Arc::new(StringArray::from_iter_values(
-            each.clone().map(|point| &point.of.stream),
-        )),
+        Arc::new(StringArray::from_iter_values(streams)),
         Arc::new(time(|point| point.ts)),
-        Arc::new(Float64Array::from_iter_values(
-            each.clone().map(|point| point.value),
-        )),
-        Arc::new(Int32Array::from_iter_values(
-            each.clone().map(|point| point.partition_id),
-        )),
-        Arc::new(Int64Array::from_iter_values(each.map(|point| point.offset))),
+        Arc::new(Float64Array::from_iter_values(values)),
+        Arc::new(Int32Array::from_iter_values(partitions)),
+        Arc::new(Int64Array::from_iter_values(offsets)),
         Arc::new(time(|point| point.recorded_at)),
     ];
     Ok(RecordBatch::try_new(Arc::clone(&SCHEMA), columns)?)

@@ -63,19 +63,11 @@ pub(super) enum Verdict {
 
 /// What `new` is to `old`. `merge.lua` says the same.
 pub(super) fn judge(old: &Latest, new: &Latest) -> Verdict {
-    if new.ts != old.ts {
-        return if new.ts > old.ts {
-            Verdict::Newer
-        } else {
-            Verdict::Older
-        };
-    }
-    if new.partition_id != old.partition_id {
+    if new.ts == old.ts && new.partition_id != old.partition_id {
         return Verdict::Unclear;
     }
-    if new.offset >= old.offset {
-        Verdict::Newer
-    } else {
-        Verdict::Older
+    match (new.ts, new.offset) >= (old.ts, old.offset) {
+        true => Verdict::Newer,
+        false => Verdict::Older,
     }
 }

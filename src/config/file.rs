@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 
 use crate::cache;
 use crate::http::guard::Origin;
@@ -15,7 +15,7 @@ use crate::store::connect::DatabaseUrl;
 use crate::store::rollups::RollupConfig;
 use crate::transform::humantime_text;
 
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct KafkaConfig {
     /// `host:port,…`; unset means the embedded broker.
@@ -29,7 +29,7 @@ pub struct KafkaConfig {
     pub properties: BTreeMap<String, String>,
 }
 
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PostgresConfig {
     /// `postgres://…`; unset means a private Postgres in the data directory.
@@ -39,7 +39,7 @@ pub struct PostgresConfig {
     pub synchronous_commit: bool,
 }
 
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RedisConfig {
     /// `redis://…`; unset means that latest values stay in this process.
@@ -48,7 +48,7 @@ pub struct RedisConfig {
     pub prefix: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HttpConfig {
     #[serde(deserialize_with = "listen")]
@@ -82,7 +82,7 @@ pub struct HttpConfig {
     pub init_timeout: Duration,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PipelineConfig {
     /// What records in flight may take, in MiB; librdkafka's prefetch takes as much again.
@@ -113,7 +113,7 @@ pub struct PipelineConfig {
     pub recent_mib: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RollupsConfig {
     /// `false`: this node leaves it to others; the log of what they have to do grows until then.

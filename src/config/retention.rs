@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
 use crate::store::level::Level;
 use crate::store::retention::Ages;
@@ -14,28 +14,16 @@ use crate::transform::humantime_text;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Levels that are not set are kept forever.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 pub struct Retention {
-    #[serde(with = "humantime_option", skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "age")]
     pub raw: Option<Duration>,
-    #[serde(
-        rename = "1m",
-        with = "humantime_option",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "1m", deserialize_with = "age")]
     pub minute: Option<Duration>,
-    #[serde(
-        rename = "1h",
-        with = "humantime_option",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "1h", deserialize_with = "age")]
     pub hour: Option<Duration>,
-    #[serde(
-        rename = "1d",
-        with = "humantime_option",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "1d", deserialize_with = "age")]
     pub day: Option<Duration>,
 }
 
@@ -62,12 +50,6 @@ impl Retention {
             }
             finer = (level, age);
         }
-    }
-}
-
-impl Serialize for Retention {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Self::serialize(self, serializer)
     }
 }
 
@@ -99,23 +81,8 @@ impl<'de> Visitor<'de> for TextOrTable {
     }
 }
 
-mod humantime_option {
-    use std::time::Duration;
-
-    use serde::{Deserializer, Serializer};
-
-    use crate::transform::humantime_text;
-
-    pub fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-        match span {
-            Some(span) => humantime_text::serialize(span, serializer),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-        humantime_text::deserialize(deserializer).map(Some)
-    }
+fn age<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    humantime_text::deserialize(deserializer).map(Some)
 }
 
 #[cfg(test)]
@@ -137,8 +104,6 @@ mod tests {
         assert_eq!(stream(r#""90d""#).unwrap().ages(), [days(90), None, None, None]);
         let all = stream(r#"{ raw = "90d", 1m = "90d", 1h = "5000d" }"#).unwrap();
         assert_eq!(all.ages(), [days(90), days(90), days(5_000), None]);
-        let toml = toml::to_string(&all).unwrap();
-        assert_eq!(toml::from_str::<Retention>(&toml).unwrap(), all);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::transform::{AcceptedTime, Limits, Mapping, OnMissing, StreamPlan, Tim
 /// The topics of redriven dead letters; no stream may have one as its topic.
 const REDRIVE_PREFIX: &str = "streamsync.redrive.";
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StreamConfig {
     pub name: String,

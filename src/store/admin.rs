@@ -133,13 +133,9 @@ pub async fn delete_series(url: &DatabaseUrl, scoped: &Scoped) -> Result<Deleted
         let transaction = client.transaction().await?;
         // Not in the middle of a refresh, which would bring back what is deleted here. Before the
         // other lock, so that writers do not wait for it.
-        transaction
-            .execute("select pg_advisory_xact_lock($1)", &[&locks::ROLLUPS])
-            .await?;
+        locks::hold(&transaction, locks::ROLLUPS).await?;
         // Waits for the writes under way; those after it see the new version and look ids up again.
-        transaction
-            .execute("select pg_advisory_xact_lock($1)", &[&locks::CATALOGUE])
-            .await?;
+        locks::hold(&transaction, locks::CATALOGUE).await?;
         transaction
             .execute("update catalogue set version = version + 1", &[])
             .await?;

@@ -14,7 +14,6 @@ use crate::data::{Day, Micros, PartitionId, Series};
 use super::connect::{DatabaseUrl, connect};
 use super::error::{ConnectError, WriteError, describe};
 use super::locks;
-use super::timestamp::Timestamp;
 
 mod restore;
 mod snapshot;
@@ -119,17 +118,15 @@ const RECORD: &str = "insert into archives (day, version, url, rows, bytes, chec
 
 /// The days that begin in `from..to` and have points, in order.
 pub async fn days(client: &impl GenericClient, from: Micros, to: Micros) -> Result<Vec<DayState>, DayError> {
-    let rows = client.query(DAYS, &[&Timestamp(from), &Timestamp(to)]).await?;
+    let rows = client.query(DAYS, &[&from, &to]).await?;
     Ok(rows.iter().map(state).collect())
 }
 
 /// The archived copies of the days that begin in `from..to`, in order.
 pub async fn archives(client: &Client, from: Micros, to: Micros) -> Result<Vec<Archived>, DayError> {
-    let rows = client
-        .query(ARCHIVES, &[&Timestamp(from), &Timestamp(to)])
-        .await?;
+    let rows = client.query(ARCHIVES, &[&from, &to]).await?;
     let archived = |row: &Row| Archived {
-        day: Day::of(row.get::<_, Timestamp>(0).0),
+        day: Day::of(row.get(0)),
         version: row.get(1),
         url: row.get(2),
         rows: row.get::<_, i64>(3).cast_unsigned(),
@@ -141,7 +138,7 @@ pub async fn archives(client: &Client, from: Micros, to: Micros) -> Result<Vec<A
 
 /// Says that this copy exists and was verified; it takes the place of an earlier one.
 pub async fn record(client: &Client, copy: &Archived) -> Result<(), DayError> {
-    let (start, rows) = (Timestamp(copy.day.start()), copy.rows.cast_signed());
+    let (start, rows) = (copy.day.start(), copy.rows.cast_signed());
     let bytes = copy.bytes.cast_signed();
     client
         .execute(
@@ -156,13 +153,7 @@ pub async fn record(client: &Client, copy: &Archived) -> Result<(), DayError> {
 /// for all of `patience`.
 pub async fn alone(url: &DatabaseUrl, patience: Duration) -> Result<Option<Client>, DayError> {
     let client = connect(url).await?;
-    let mine = locks::acquire(
-        &client,
-        "select pg_try_advisory_lock($1)",
-        locks::ARCHIVE,
-        patience,
-    )
-    .await?;
+    let mine = locks::alone(&client, locks::ARCHIVE, patience).await?;
     Ok(mine.then_some(client))
 }
 
@@ -176,7 +167,7 @@ fn state(row: &Row) -> DayState {
         _ => Standing::Due,
     };
     DayState {
-        day: Day::of(row.get::<_, Timestamp>(0).0),
+        day: Day::of(row.get(0)),
         version,
         standing,
     }

@@ -14,7 +14,6 @@ use super::error::WriteError;
 use super::pace::Pace;
 use super::part::Rejects;
 use super::rows::Row;
-use super::timestamp::Timestamp;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known {
@@ -154,10 +153,9 @@ impl Catalogue {
         for keys in keys.chunks(FOUND_AT_ONCE) {
             for row in client.query(FIND, &[&keys]).await? {
                 let key: String = row.get(1);
-                let newest: Option<Timestamp> = row.get(2);
                 let known = Known {
                     id: row.get(0),
-                    newest: newest.map(|ts| ts.0),
+                    newest: row.get(2),
                 };
                 let bytes = key.len();
                 if self.known.insert(key.into(), known).is_none() {

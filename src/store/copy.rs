@@ -22,17 +22,12 @@ const ROW_BYTES: usize = 2 + 2 * 8 + 4 * 12 + 5;
 
 /// For `points`.
 pub(super) fn points<'a>(rows: impl ExactSizeIterator<Item = &'a Row>) -> Bytes {
-    encode(rows, |out, row| {
-        out.put_i16(6);
-        put_row(out, row);
-    })
+    encode(rows, 6, |_, _| ())
 }
 
 /// For `staged`, which also says whether the row may replace another.
 pub(super) fn staged<'a>(rows: impl ExactSizeIterator<Item = &'a Row>) -> Bytes {
-    encode(rows, |out, row| {
-        out.put_i16(7);
-        put_row(out, row);
+    encode(rows, 7, |out, row| {
         out.put_i32(1);
         out.put_u8(u8::from(row.redrive));
     })
@@ -50,22 +45,25 @@ pub(super) async fn send(
 
 fn encode<'a>(
     rows: impl ExactSizeIterator<Item = &'a Row>,
-    mut put: impl FnMut(&mut BytesMut, &Row),
+    columns: i16,
+    more: impl Fn(&mut BytesMut, &Row),
 ) -> Bytes {
     let mut out = BytesMut::with_capacity(SIGNATURE.len() + rows.len() * ROW_BYTES + 2);
     out.put_slice(SIGNATURE);
     for row in rows {
-        put(&mut out, row);
+        out.put_i16(columns);
+        put_row(&mut out, row);
+        more(&mut out, row);
     }
     out.put_i16(-1);
     out.freeze()
 }
 
 fn put_row(out: &mut BytesMut, row: &Row) {
-    out.put_i32(4);
-    out.put_i32(row.series_id);
-    out.put_i32(4);
-    out.put_i32(row.partition_id);
+    for id in [row.series_id, row.partition_id] {
+        out.put_i32(4);
+        out.put_i32(id);
+    }
     out.put_i32(8);
     out.put_i64(to_wire(row.ts));
     out.put_i32(8);

@@ -7,10 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use openssl::sha::sha256;
 use tokio_postgres::Client;
 
-use crate::data::{Batch, RawRecord, Rejected, headers};
+use crate::data::{Batch, Micros, RawRecord, Rejected, headers};
 
 use super::error::WriteError;
-use super::timestamp::Timestamp;
 
 /// What is kept of a payload; size and hash are those of the whole.
 const PAYLOAD_MAX: usize = 64 * 1024;
@@ -176,7 +175,7 @@ async fn insert(
     let details: Vec<String> = rejected.iter().map(|one| without_nul(&one.detail)).collect();
     let elements: Vec<Option<i32>> = rejected.iter().map(|one| element(one)).collect();
     let offsets: Vec<i64> = records.iter().map(|r| r.offset).collect();
-    let recorded: Vec<Timestamp> = records.iter().map(|r| Timestamp(r.timestamp)).collect();
+    let recorded: Vec<Micros> = records.iter().map(|r| r.timestamp).collect();
     let mut keys: Vec<Option<&[u8]>> = records.iter().map(|r| raw.key(r)).collect();
     let mut cut: Vec<Option<&[u8]>> = payloads
         .iter()

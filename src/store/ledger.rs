@@ -5,6 +5,7 @@
 //! none is.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Transaction};
@@ -91,8 +92,7 @@ impl Ledger {
             )
             .await?;
         let running = "select pg_try_advisory_lock_shared($1)";
-        let row = client.query_one(running, &[&locks::RUNNING]).await?;
-        if !row.get::<_, bool>(0) {
+        if !locks::acquire(&client, running, locks::RUNNING, Duration::ZERO).await? {
             return Err(WriteError::Retry("a rewind is under way".to_owned()));
         }
         let seen = HashMap::new();

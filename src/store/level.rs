@@ -4,6 +4,19 @@ pub(super) const MINUTE: i64 = 60_000_000;
 pub(super) const HOUR: i64 = 60 * MINUTE;
 pub(super) const DAY: i64 = 24 * HOUR;
 
+/// The start of the row or day in which a time lies.
+pub(super) const fn round_down(time: i64, width: i64) -> i64 {
+    time.saturating_sub(time.rem_euclid(width))
+}
+
+/// The first start that is not before the time.
+pub(super) const fn round_up(time: i64, width: i64) -> i64 {
+    match time.rem_euclid(width) {
+        0 => time,
+        rest => time.saturating_add(width - rest),
+    }
+}
+
 /// What is kept of a stream, finest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {

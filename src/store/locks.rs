@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio_postgres::{Error, GenericClient};
+use tokio_postgres::{Client, Error, GenericClient};
 
 /// Taken while migrations run: many nodes may start at once.
 pub(super) const MIGRATE: i64 = 0x5753_0001;
@@ -22,6 +22,17 @@ pub(super) const ARCHIVE: i64 = 0x5753_0007;
 /// How long a command waits for a lock: the server learns of the end of a session a moment after it.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(100);
+
+/// Waits for a lock that is held until the transaction ends.
+pub(super) async fn hold(transaction: &impl GenericClient, lock: i64) -> Result<(), Error> {
+    let wait = "select pg_advisory_xact_lock($1)";
+    transaction.execute(wait, &[&lock]).await.map(drop)
+}
+
+/// Tries to take a lock for as long as the session lasts; otherwise as [`acquire`].
+pub(super) async fn alone(client: &Client, lock: i64, patience: Duration) -> Result<bool, Error> {
+    acquire(client, "select pg_try_advisory_lock($1)", lock, patience).await
+}
 
 /// Tries `statement` (a `pg_try_…` function of one lock) until it succeeds, at most for `patience`.
 /// Says so once when it has to wait. False where another session holds the lock all the time.

@@ -1,6 +1,8 @@
 //! Maintenance of the tables, by one node at a time: creates time partitions in advance; deletes
 //! old dead letters, commits beyond the resume horizon and what retention drops.
 
+use std::time::Duration;
+
 use tokio_postgres::Client;
 
 use crate::data::Micros;
@@ -11,7 +13,6 @@ use super::level::Level;
 use super::locks;
 use super::partitions::Partitions;
 use super::retention::{self, Dropped, Keep, Swept};
-use super::timestamp::Timestamp;
 
 /// The job, with what this node remembers of its last run.
 #[derive(Debug)]
@@ -76,10 +77,7 @@ impl Maintenance {
         let mut client = connect_to_work(&self.url).await?;
         // For what it cannot have it comes again; a pass of the rollups or a restore ends sooner.
         client.batch_execute("set lock_timeout = '120s'").await?;
-        let mine = client
-            .query_one("select pg_try_advisory_lock($1)", &[&locks::MAINTAIN])
-            .await?;
-        if !mine.get::<_, bool>(0) {
+        if !locks::alone(&client, locks::MAINTAIN, Duration::ZERO).await? {
             return Ok(None);
         }
         fail::fail_point!("in-maintenance", |_| std::process::abort());
@@ -94,8 +92,7 @@ impl Maintenance {
 }
 
 async fn forget(client: &Client, keep: &Keep, now: Micros) -> Result<(), WriteError> {
-    let before = |span| Timestamp(now.minus(span));
-    let (dead_letters, commits) = (before(keep.dead_letters), before(keep.commits));
+    let (dead_letters, commits) = (now.minus(keep.dead_letters), now.minus(keep.commits));
     while client.execute(DEAD_LETTERS, &[&dead_letters, &AT_ONCE]).await? == AT_ONCE.cast_unsigned() {}
     while client
         .query_one(COMMITS, &[&commits, &AT_ONCE])

@@ -14,7 +14,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio_postgres::Client;
 
 use super::connect::{DatabaseUrl, connect};
-use super::error::ConnectError;
+use super::error::{ConnectError, describe};
 use super::locks;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
@@ -82,31 +82,18 @@ async fn run(url: &DatabaseUrl) -> Result<Vec<String>, MigrateError> {
             "select current_setting('server_version_num')::int, current_setting('server_version')",
             &[],
         )
-        .await
-        .map_err(|error| failed(super::error::describe(&error)))?;
+        .await?;
     if version.get::<_, i32>(0) < OLDEST {
         return Err(MigrateError::TooOld {
             found: version.get(1),
         });
     }
     // Held until the connection closes.
-    let alone = locks::acquire(
-        &client,
-        "select pg_try_advisory_lock($1)",
-        locks::MIGRATE,
-        PATIENCE,
-    )
-    .await;
-    if !alone.map_err(|error| failed(super::error::describe(&error)))? {
+    if !locks::alone(&client, locks::MIGRATE, PATIENCE).await? {
         return Err(MigrateError::Busy);
     }
-    let needs = needs(&client)
-        .await
-        .map_err(|error| failed(super::error::describe(&error)))?;
-    client
-        .batch_execute(LOCKS)
-        .await
-        .map_err(|error| failed(super::error::describe(&error)))?;
+    let needs = needs(&client).await?;
+    client.batch_execute(LOCKS).await?;
     let connection = AsyncPgConnection::try_from(client).await.map_err(failed)?;
     let mut harness = AsyncMigrationHarness::new(connection);
     refuse_newer(&harness.applied_migrations().map_err(failed)?, needs)?;
@@ -170,6 +157,12 @@ fn refuse_newer(applied: &[MigrationVersion<'_>], needs: Option<String>) -> Resu
             unknown,
             needs: needs.unwrap_or_else(|| "them".to_owned()),
         }),
+    }
+}
+
+impl From<tokio_postgres::Error> for MigrateError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        failed(describe(&error))
     }
 }
 

@@ -14,7 +14,6 @@ use crate::data::Micros;
 use super::error::WriteError;
 use super::locks;
 use super::pace::Pace;
-use super::timestamp::Timestamp;
 
 const DAY: i64 = 86_400_000_000;
 /// Times so far from the present have the usual partitions.
@@ -330,11 +329,10 @@ pub(super) async fn list(
     table: &str,
 ) -> Result<Vec<Partition>, tokio_postgres::Error> {
     let rows = client.query(BOUNDS, &[&[table].as_slice()]).await?;
-    let micros = |time: Timestamp| time.0;
     let partition = |row: &Row| Partition {
         name: row.get(1),
-        since: micros(row.get(2)),
-        until: micros(row.get(3)),
+        since: row.get(2),
+        until: row.get(3),
     };
     Ok(rows.iter().map(partition).collect())
 }

@@ -9,7 +9,6 @@ use crate::data::Micros;
 
 use super::connect::{DatabaseUrl, connect};
 use super::error::WriteError;
-use super::timestamp::Timestamp;
 
 // A pause that follows soon after the one before, sooner than that one lasted, is twice as long; one
 // that holds already stays as it is.
@@ -77,7 +76,7 @@ impl Pauses {
         let pause = |row: &tokio_postgres::Row| Pause {
             stream: row.get(0),
             why: row.get(1),
-            until: row.get::<_, Timestamp>(2).0,
+            until: row.get(2),
         };
         Ok(rows.iter().map(pause).collect())
     }

@@ -170,7 +170,12 @@ impl Tail {
                 (row.partition_id, bounds)
             };
             let partitions: BTreeMap<_, _> = rows.into_iter().map(bounds).collect();
-            let gaps = gaps.into_iter().map(GapRow::into_range).collect();
+            let range = |row: GapRow| Range {
+                partition_id: row.partition_id,
+                from: row.from_offset,
+                to: row.to_offset,
+            };
+            let gaps = gaps.into_iter().map(range).collect();
             Ok(Horizon { partitions, gaps })
         })
         .await
@@ -259,14 +264,4 @@ struct GapRow {
     from_offset: i64,
     #[diesel(sql_type = BigInt)]
     to_offset: i64,
-}
-
-impl GapRow {
-    fn into_range(self) -> Range {
-        Range {
-            partition_id: self.partition_id,
-            from: self.from_offset,
-            to: self.to_offset,
-        }
-    }
 }

@@ -10,25 +10,14 @@ use crate::data::Micros;
 /// 2000-01-01T00:00:00Z in microseconds since 1970.
 pub(in crate::store) const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
-/// A `timestamptz` parameter or column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Timestamp(pub Micros);
-
 /// What goes over the wire. Saturates, which only a record's own broken timestamp can reach.
-pub(super) const fn to_wire(time: Micros) -> i64 {
-    let clamped = if time.0 < Micros::FIRST.0 {
-        Micros::FIRST.0
-    } else if time.0 > Micros::LAST.0 {
-        Micros::LAST.0
-    } else {
-        time.0
-    };
-    clamped - POSTGRES_EPOCH
+pub(super) fn to_wire(time: Micros) -> i64 {
+    time.clamp(Micros::FIRST, Micros::LAST).0 - POSTGRES_EPOCH
 }
 
-impl ToSql for Timestamp {
+impl ToSql for Micros {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        out.put_i64(to_wire(self.0));
+        out.put_i64(to_wire(*self));
         Ok(IsNull::No)
     }
 
@@ -36,10 +25,10 @@ impl ToSql for Timestamp {
     to_sql_checked!();
 }
 
-impl<'a> FromSql<'a> for Timestamp {
+impl<'a> FromSql<'a> for Micros {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
         let wire = i64::from_be_bytes(raw.try_into()?);
-        Ok(Self(Micros(wire.saturating_add(POSTGRES_EPOCH))))
+        Ok(Self(wire.saturating_add(POSTGRES_EPOCH)))
     }
 
     accepts!(TIMESTAMPTZ);

@@ -4,12 +4,11 @@
 
 use tokio_postgres::{Client, Statement};
 
-use crate::data::SeriesId;
+use crate::data::{Micros, SeriesId};
 
 use super::copy;
 use super::error::WriteError;
 use super::rows::Row;
-use super::timestamp::Timestamp;
 
 const STAGE: &str = r#"
     create temporary table if not exists staged (
@@ -96,8 +95,8 @@ impl Upsert {
         won: &mut Vec<Won>,
     ) -> Result<(), WriteError> {
         for answer in client.query(statement, &[]).await? {
-            let key: (SeriesId, Timestamp) = (answer.get(0), answer.get(1));
-            let found = rows.binary_search_by_key(&key, |row| (row.series_id, Timestamp(row.ts)));
+            let key: (SeriesId, Micros) = (answer.get(0), answer.get(1));
+            let found = rows.binary_search_by_key(&key, |row| (row.series_id, row.ts));
             if let Ok(row) = found {
                 won.push(Won {
                     row,

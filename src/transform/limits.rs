@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::data::{MatchOp, Micros, Reason, RecordError};
 
@@ -20,7 +20,7 @@ pub struct Limits {
 
 /// How far a point's time may lie from its record's Kafka timestamp. Judged by that timestamp and
 /// not by the clock, so that reading the same records again gives the same answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(
     deny_unknown_fields,
     default,
@@ -154,16 +154,11 @@ pub(super) fn shorten(text: &str) -> String {
 
 /// Durations in configuration files are texts such as `"366d"`.
 pub mod humantime_text {
+    use std::fmt;
     use std::time::Duration;
 
-    use std::fmt;
-
+    use serde::Deserializer;
     use serde::de::{Error, Visitor};
-    use serde::{Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&humantime::format_duration(*span))
-    }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         deserializer.deserialize_str(Span)

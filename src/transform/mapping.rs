@@ -25,15 +25,14 @@ pub struct Mapping {
 }
 
 /// The field of the time and, for numbers, the unit. Texts are RFC 3339.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(
     deny_unknown_fields,
+    default,
     expecting = "a table such as { field = \"ts\", unit = \"ms\" }"
 )]
 pub struct TimeField {
-    #[serde(default = "TimeField::default_field")]
     pub field: String,
-    #[serde(default)]
     pub unit: TimeUnit,
 }
 
@@ -51,15 +50,9 @@ pub enum OnMissing {
 impl Default for TimeField {
     fn default() -> Self {
         Self {
-            field: Self::default_field(),
+            field: "ts".to_owned(),
             unit: TimeUnit::default(),
         }
-    }
-}
-
-impl TimeField {
-    fn default_field() -> String {
-        "ts".to_owned()
     }
 }
 

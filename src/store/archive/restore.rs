@@ -8,7 +8,6 @@ use crate::data::{Day, Micros};
 use crate::store::connect::{DatabaseUrl, connect};
 use crate::store::pace::Pace;
 use crate::store::partitions::Partitions;
-use crate::store::timestamp::Timestamp;
 use crate::store::{catalogue, locks};
 
 use super::{Archived, ArchivedPoint, ArchivedSeries, DayError, PATIENCE};
@@ -49,8 +48,7 @@ impl Restore {
     /// Until `commit` rollups are not refreshed and nothing is dropped: either would see half a day.
     pub async fn begin(url: &DatabaseUrl, archived: &Archived, keep: Duration) -> Result<Self, DayError> {
         let (points, series) = (connect(url).await?, connect(url).await?);
-        let lock = "select pg_try_advisory_lock($1)";
-        if !locks::acquire(&points, lock, locks::ROLLUPS, PATIENCE).await? {
+        if !locks::alone(&points, locks::ROLLUPS, PATIENCE).await? {
             return Err(DayError::Busy);
         }
         let start = archived.day.start();
@@ -61,8 +59,8 @@ impl Restore {
         points
             .execute("select pg_advisory_xact_lock_shared($1)", &[&locks::CATALOGUE])
             .await?;
-        let until = Timestamp(Micros::now().plus(keep));
-        points.execute(KEEP, &[&Timestamp(start), &until]).await?;
+        let until = Micros::now().plus(keep);
+        points.execute(KEEP, &[&start, &until]).await?;
         Ok(Self {
             points,
             series,
@@ -76,10 +74,10 @@ impl Restore {
         self.insert_series(page).await?;
         let keys: Vec<&str> = page.iter().map(|point| &*point.of.series.key).collect();
         let partitions: Vec<i32> = page.iter().map(|point| point.partition_id).collect();
-        let times: Vec<Timestamp> = page.iter().map(|point| Timestamp(point.ts)).collect();
+        let times: Vec<Micros> = page.iter().map(|point| point.ts).collect();
         let values: Vec<f64> = page.iter().map(|point| point.value).collect();
         let offsets: Vec<i64> = page.iter().map(|point| point.offset).collect();
-        let recorded: Vec<Timestamp> = page.iter().map(|point| Timestamp(point.recorded_at)).collect();
+        let recorded: Vec<Micros> = page.iter().map(|point| point.recorded_at).collect();
         let inserted = self
             .points
             .execute(
@@ -91,7 +89,7 @@ impl Restore {
     }
 
     pub async fn commit(self) -> Result<(), DayError> {
-        let bounds = (Timestamp(self.day.start()), Timestamp(self.day.end()));
+        let bounds = (self.day.start(), self.day.end());
         self.points
             .execute(INVALIDATE, &[&bounds.0, &bounds.1, &self.version])
             .await?;

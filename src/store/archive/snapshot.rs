@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tokio_postgres::{Client, IsolationLevel, Portal, Row, Transaction};
 
 use crate::data::{Day, SeriesId};
-use crate::store::timestamp::Timestamp;
 
 use super::{ArchivedPoint, ArchivedSeries, DayError, Standing, days};
 
@@ -47,7 +46,7 @@ impl<'c> Snapshot<'c> {
             return Ok(None);
         };
         let points = transaction.prepare(POINTS).await?;
-        let bounds = (Timestamp(day.start()), Timestamp(day.end()));
+        let bounds = (day.start(), day.end());
         let portal = transaction.bind(&points, &[&bounds.0, &bounds.1]).await?;
         Ok(Some(Self {
             version: due.version,
@@ -80,14 +79,13 @@ impl<'c> Snapshot<'c> {
     }
 
     fn point(&self, row: &Row) -> Option<ArchivedPoint> {
-        let time = |column| row.get::<_, Timestamp>(column).0;
         Some(ArchivedPoint {
             of: Arc::clone(self.series.get(&row.get(0))?),
-            ts: time(1),
+            ts: row.get(1),
             value: row.get(2),
             partition_id: row.get(3),
             offset: row.get(4),
-            recorded_at: time(5),
+            recorded_at: row.get(5),
         })
     }
 }

@@ -72,7 +72,7 @@ async fn the_partitions_of_other_days_are_not_touched() {
     )
     .await;
     let explain = format!("explain (analyze, costs off) {DAYS}");
-    let all = [Timestamp(Micros::FIRST), Timestamp(Micros::LAST)];
+    let all = [Micros::FIRST, Micros::LAST];
     let plan = db.client.query(&explain, &[&all[0], &all[1]]).await.unwrap();
     let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
     let plan = plan.join("\n");

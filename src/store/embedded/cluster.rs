@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 
 use super::binaries::Binaries;
 use super::directory::{Directory, Entry};
@@ -133,7 +133,9 @@ impl Cluster {
             .output()
             .map_err(EmbeddedError::io("cannot run", &binaries.initdb))?;
         if !output.status.success() {
-            return Err(EmbeddedError::Initdb(last_words(&output)));
+            return Err(EmbeddedError::Initdb(tail(&String::from_utf8_lossy(
+                &output.stderr,
+            ))));
         }
         self.base.rename(&name, &self.name)
     }
@@ -173,7 +175,7 @@ impl Cluster {
         }
         let mut random = [0; 8];
         openssl::rand::rand_bytes(&mut random)
-            .map_err(|error| EmbeddedError::io("cannot name a socket for", &self.data)(error.into()))?;
+            .map_err(EmbeddedError::io("cannot name a socket for", &self.data))?;
         let name = format!("{:016x}", u64::from_ne_bytes(random));
         let dir = dir_named(&name).unwrap_or_default();
         owner.private_dir(&dir)?;
@@ -227,11 +229,6 @@ fn elsewhere(dir: &Path, owner: &Owner) -> Result<Directory, EmbeddedError> {
         let _ = fs::remove_dir(&path);
     }
     Err(EmbeddedError::Unreachable(dir.to_owned()))
-}
-
-fn last_words(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stderr);
-    tail(&text)
 }
 
 /// The end of `text` on one line.

@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,27 +35,21 @@ pub(super) enum Entry {
 
 impl Directory {
     pub fn open(path: &Path) -> Result<Self, EmbeddedError> {
-        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-        match rustix::fs::open(path, flags, Mode::empty()) {
-            Ok(dir) => Ok(Self {
-                path: path.to_owned(),
-                dir: Arc::new(dir.into()),
-            }),
-            Err(error) => Err(refused(path)(error)),
-        }
+        Self::open_at(rustix::fs::CWD, path, path.to_owned())
     }
 
     /// The directory of this name in it.
     pub fn sub(&self, name: &str) -> Result<Self, EmbeddedError> {
-        let path = self.path.join(name);
+        Self::open_at(&*self.dir, Path::new(name), self.path.join(name))
+    }
+
+    fn open_at(dir: impl AsFd, name: &Path, path: PathBuf) -> Result<Self, EmbeddedError> {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-        match rustix::fs::openat(&*self.dir, name, flags, Mode::empty()) {
-            Ok(dir) => Ok(Self {
-                path,
-                dir: Arc::new(dir.into()),
-            }),
-            Err(error) => Err(refused(&path)(error)),
-        }
+        let dir = rustix::fs::openat(dir, name, flags, Mode::empty()).map_err(refused(&path))?;
+        Ok(Self {
+            path,
+            dir: Arc::new(dir.into()),
+        })
     }
 
     pub fn owner(&self) -> Result<u32, EmbeddedError> {
@@ -67,9 +62,7 @@ impl Directory {
             Ok(stat) => stat,
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => {
-                return Err(EmbeddedError::io("cannot read", &self.path.join(name))(
-                    error.into(),
-                ));
+                return Err(EmbeddedError::io("cannot read", &self.path.join(name))(error));
             }
         };
         Ok(Some(match FileType::from_raw_mode(stat.st_mode) {
@@ -90,7 +83,7 @@ impl Directory {
             Ok(file) => file.into(),
             Err(Errno::NOENT) => {
                 let new = rustix::fs::openat(&*self.dir, name, flags | OFlags::CREATE | OFlags::EXCL, mine)
-                    .map_err(|error| refused(&path)(error))?;
+                    .map_err(refused(&path))?;
                 if owner.is_other() && self.owner()? == owner.uid {
                     owner
                         .give(&new)
@@ -102,8 +95,7 @@ impl Directory {
         };
         self.trust(&file, &path, owner)?;
         // What it holds is nobody else's business; earlier versions let everybody read it.
-        rustix::fs::fchmod(&file, mine)
-            .map_err(|error| EmbeddedError::io("cannot make private", &path)(error.into()))?;
+        rustix::fs::fchmod(&file, mine).map_err(EmbeddedError::io("cannot make private", &path))?;
         Ok(file)
     }
 
@@ -135,19 +127,19 @@ impl Directory {
 
     pub fn rename(&self, from: &str, to: &str) -> Result<(), EmbeddedError> {
         rustix::fs::renameat(&*self.dir, from, &*self.dir, to)
-            .map_err(|error| EmbeddedError::io("cannot rename to", &self.path.join(to))(error.into()))
+            .map_err(EmbeddedError::io("cannot rename to", &self.path.join(to)))
     }
 
     pub fn link(&self, name: &str, target: &Path) -> Result<(), EmbeddedError> {
         rustix::fs::symlinkat(target, &*self.dir, name)
-            .map_err(|error| EmbeddedError::io("cannot link", &self.path.join(name))(error.into()))
+            .map_err(EmbeddedError::io("cannot link", &self.path.join(name)))
     }
 
     /// A new, empty directory that is the owner's alone.
     pub fn make_dir(&self, name: &str, owner: &Owner) -> Result<(), EmbeddedError> {
         let path = self.path.join(name);
         rustix::fs::mkdirat(&*self.dir, name, Mode::RWXU)
-            .map_err(|error| EmbeddedError::io("cannot create", &path)(error.into()))?;
+            .map_err(EmbeddedError::io("cannot create", &path))?;
         self.sub(name)?.give(owner)
     }
 
@@ -170,7 +162,7 @@ impl Directory {
         let all = Mode::RWXU | Mode::RGRP | Mode::XGRP | Mode::ROTH | Mode::XOTH;
         rustix::fs::fchown(&*self.dir, Some(uid), Some(gid))
             .and_then(|()| rustix::fs::fchmod(&*self.dir, all))
-            .map_err(|error| EmbeddedError::io("cannot take over", &self.path)(error.into()))
+            .map_err(EmbeddedError::io("cannot take over", &self.path))
     }
 
     /// Only what we or the owner made is used. The owner may have put a second name of a file of root's
@@ -195,6 +187,6 @@ fn refused(path: &Path) -> impl FnOnce(Errno) -> EmbeddedError {
         Errno::LOOP | Errno::MLINK | Errno::NOTDIR | Errno::ISDIR | Errno::EXIST | Errno::NXIO => {
             EmbeddedError::Suspicious(path)
         }
-        _ => EmbeddedError::io("cannot open", &path)(error.into()),
+        _ => EmbeddedError::io("cannot open", &path)(error),
     }
 }

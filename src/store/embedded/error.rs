@@ -59,8 +59,12 @@ pub enum EmbeddedError {
 }
 
 impl EmbeddedError {
-    pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn io<E: Into<io::Error>>(what: &'static str, path: &Path) -> impl FnOnce(E) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { what, path, source }
+        move |error| Self::Io {
+            what,
+            path,
+            source: error.into(),
+        }
     }
 }

@@ -5,17 +5,17 @@
 //! when the *thread* that started the child ends, so one thread starts it and then waits for it.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use rustix::process::{Pid, Signal};
 
 use super::binaries::Binaries;
@@ -56,15 +56,9 @@ const SETTINGS: [&str; 12] = [
 #[derive(Debug)]
 pub(super) struct Postmaster {
     pid: u32,
-    ended: Arc<Ended>,
+    /// The thread that waits for the child holds the other end until the child has ended.
+    ended: Mutex<Receiver<io::Result<u32>>>,
     socket_dir: PathBuf,
-}
-
-/// Set by the thread that waits for the child.
-#[derive(Debug, Default)]
-struct Ended {
-    flag: Mutex<bool>,
-    changed: Condvar,
 }
 
 impl Postmaster {
@@ -105,7 +99,7 @@ impl Postmaster {
     }
 
     pub fn is_running(&self) -> bool {
-        !self.ended.within(Duration::ZERO)
+        !self.ends_within(Duration::ZERO)
     }
 
     pub fn stop(&self) -> Result<(), EmbeddedError> {
@@ -115,7 +109,7 @@ impl Postmaster {
                 return Ok(());
             }
             send(self.pid, signal);
-            if self.ended.within(patience) {
+            if self.ends_within(patience) {
                 return Ok(());
             }
         }
@@ -123,16 +117,13 @@ impl Postmaster {
     }
 
     fn spawn(mut command: Command, cluster: &Cluster, socket_dir: PathBuf) -> Result<Self, EmbeddedError> {
-        let ended = Arc::new(Ended::default());
         let (tell, told) = mpsc::sync_channel(1);
-        let waiter = Arc::clone(&ended);
         thread::Builder::new()
             .name("postgres".to_owned())
             .spawn(move || match command.spawn() {
                 Ok(mut child) => {
                     let _ = tell.send(Ok(child.id()));
                     wait(&mut child);
-                    waiter.set();
                 }
                 Err(error) => {
                     let _ = tell.send(Err(error));
@@ -141,21 +132,26 @@ impl Postmaster {
             .map_err(EmbeddedError::io("cannot watch", &cluster.data))?;
         let pid = told
             .recv()
-            .unwrap_or_else(|_| Err(std::io::Error::other("its thread ended")))
+            .unwrap_or_else(|_| Err(io::Error::other("its thread ended")))
             .map_err(EmbeddedError::io("cannot start postgres on", &cluster.data))?;
         Ok(Self {
             pid,
-            ended,
+            ended: Mutex::new(told),
             socket_dir,
         })
     }
 
+    fn ends_within(&self, patience: Duration) -> bool {
+        let ended = self.ended.lock().recv_timeout(patience);
+        matches!(ended, Err(RecvTimeoutError::Disconnected))
+    }
+
     fn wait_ready(&self, deadline: Instant) -> bool {
         while Instant::now() < deadline {
-            if probe(&self.socket_dir) == Answer::Ready {
+            if lets_in(&self.socket_dir) {
                 return true;
             }
-            if self.ended.within(POLL) {
+            if self.ends_within(POLL) {
                 return false;
             }
         }
@@ -185,19 +181,6 @@ impl Drop for Postmaster {
             Ok(()) => drop(fs::remove_dir(&self.socket_dir)),
             Err(error) => tracing::error!(%error, "cannot stop the private Postgres; it keeps running"),
         }
-    }
-}
-
-impl Ended {
-    fn set(&self) {
-        *self.flag.lock() = true;
-        self.changed.notify_all();
-    }
-
-    fn within(&self, patience: Duration) -> bool {
-        let mut flag = self.flag.lock();
-        self.changed.wait_while_for(&mut flag, |ended| !*ended, patience);
-        *flag
     }
 }
 
@@ -238,7 +221,7 @@ fn end_with_parent(command: &mut Command) {
         let now = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
         if now.and_then(|pid| u32::try_from(pid).ok()) != Some(parent) {
             // It ended before we asked; nobody would tell us any more.
-            return Err(std::io::ErrorKind::BrokenPipe.into());
+            return Err(io::ErrorKind::BrokenPipe.into());
         }
         Ok(())
     };
@@ -295,16 +278,10 @@ fn send(pid: u32, signal: Signal) {
     let _ = rustix::process::kill_process(pid, signal);
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
-    Ready,
-    NotYet,
-}
-
 /// Begins a session, as `pg_isready` does, and looks whether the server lets us in: it sends `R`
 /// (authentication) when ready and `E` while it starts up or shuts down.
-fn probe(socket_dir: &Path) -> Answer {
-    let ask = || -> std::io::Result<u8> {
+fn lets_in(socket_dir: &Path) -> bool {
+    let ask = || -> io::Result<u8> {
         let mut stream = UnixStream::connect(socket_in(socket_dir))?;
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;
         let mut start = Vec::from([0; 4]);
@@ -321,8 +298,5 @@ fn probe(socket_dir: &Path) -> Answer {
         let _ = stream.write_all(&[b'X', 0, 0, 0, 4]);
         Ok(kind[0])
     };
-    match ask() {
-        Ok(b'R') => Answer::Ready,
-        _ => Answer::NotYet,
-    }
+    matches!(ask(), Ok(b'R'))
 }

@@ -3,25 +3,20 @@
 //! The walk over the series stops as soon as the page is full, so neither the number of series nor
 //! the length of their history weighs on a page.
 
-use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Double, Integer, Timestamptz};
-
-use super::history::are_kept;
-use super::pool::Loan;
-use super::{Page, ReadError, Reader, one_more};
-use crate::data::{Class, Matched, Micros, Scoped, SeriesId, StoredSeries};
-use crate::store::micros::to_pg;
+use super::history::{FoundPoint, points};
+use super::{Page, ReadError, Reader, ids, one_more};
+use crate::data::{Class, Matched, Micros, Scoped, StoredSeries};
 use crate::store::selection::Walk;
 
 const PAGE: &str = "
-select s.n, p.ts, p.value
-from unnest($1) with ordinality as s(id, n)
+select s.nr, p.ts, p.value
+from unnest($1) with ordinality as s(id, nr)
 cross join lateral (
     select ts, value from points
     where series_id = s.id and ts >= $2 and ts < $3
     order by ts limit $4
 ) p
-order by s.n, p.ts
+order by s.nr, p.ts
 limit $4";
 
 /// Series probed by the first statement of a page; each next one takes twice as many, up to the
@@ -95,13 +90,12 @@ impl Reader {
         if of.is_empty() {
             return Ok(Vec::new());
         }
-        let ids: Vec<SeriesId> = of.iter().map(|s| s.id).collect();
         let mut loan = self.loan(Class::Cheap).await?;
         loan.begin().await?;
-        let rows = page(&mut loan, ids, since, to, one_more(first)).await;
+        let rows = points(&mut loan, PAGE, &ids(of), since, to, one_more(first)).await;
         let rows = loan.end(rows).await?;
-        let point = |row: Row| {
-            let at = usize::try_from(row.n - 1).ok()?;
+        let point = |row: FoundPoint| {
+            let at = usize::try_from(row.nr - 1).ok()?;
             Some(PointRow {
                 series: StoredSeries::clone(of.get(at)?),
                 ts: row.ts,
@@ -110,32 +104,4 @@ impl Reader {
         };
         Ok(rows.into_iter().filter_map(point).collect())
     }
-}
-
-/// In one transaction, so that what is kept when it is looked at is still there when it is read.
-async fn page(
-    loan: &mut Loan,
-    ids: Vec<SeriesId>,
-    since: Micros,
-    to: Micros,
-    limit: i64,
-) -> Result<Vec<Row>, ReadError> {
-    are_kept(loan, &ids, since, to).await?;
-    let query = diesel::sql_query(PAGE)
-        .bind::<Array<Integer>, _>(ids)
-        .bind::<Timestamptz, _>(to_pg(since))
-        .bind::<Timestamptz, _>(to_pg(to))
-        .bind::<BigInt, _>(limit);
-    loan.load(query).await
-}
-
-#[derive(QueryableByName)]
-struct Row {
-    /// The series' place in the array, from 1.
-    #[diesel(sql_type = BigInt)]
-    n: i64,
-    #[diesel(sql_type = Timestamptz)]
-    ts: Micros,
-    #[diesel(sql_type = Double)]
-    value: f64,
 }

@@ -33,14 +33,7 @@ impl Search {
             let lower = c.to_lowercase().filter(|_| c.to_lowercase().count() == 1);
             let upper = c.to_uppercase().filter(|_| c.to_uppercase().count() == 1);
             match c.is_alphanumeric() {
-                true => pattern.extend(
-                    ['[']
-                        .into_iter()
-                        .chain([c])
-                        .chain(lower)
-                        .chain(upper)
-                        .chain([']']),
-                ),
+                true => pattern.extend(['[', c].into_iter().chain(lower).chain(upper).chain([']'])),
                 false => pattern.extend(['\\', c]),
             }
         }

@@ -6,10 +6,9 @@ use tokio_postgres::{Client, GenericClient, Transaction};
 
 use crate::data::Micros;
 use crate::store::error::WriteError;
-use crate::store::level::{DAY, Level};
+use crate::store::level::{DAY, Level, round_down};
 use crate::store::locks;
 use crate::store::partitions::{Partition, list};
-use crate::store::timestamp::Timestamp;
 
 use super::{Floors, Keep};
 
@@ -38,13 +37,11 @@ const RAISE: &str = "insert into horizons (stream, level, floor)
 pub(super) async fn advance(client: &mut Client, keep: &Keep, now: Micros) -> Result<Floors, WriteError> {
     let transaction = client.transaction().await?;
     // What a refresher has taken out of the log is not in the rollups before it commits.
-    transaction
-        .execute("select pg_advisory_xact_lock($1)", &[&locks::ROLLUPS])
-        .await?;
+    locks::hold(&transaction, locks::ROLLUPS).await?;
     let floors = allowed(&transaction, keep, now).await?;
     let streams: Vec<&str> = floors.keys().map(|(stream, _)| stream.as_str()).collect();
     let levels: Vec<&str> = floors.keys().map(|(_, level)| level.name()).collect();
-    let times: Vec<Timestamp> = floors.values().copied().map(Timestamp).collect();
+    let times: Vec<Micros> = floors.values().copied().collect();
     transaction.execute(RAISE, &[&streams, &levels, &times]).await?;
     transaction.commit().await?;
     Ok(floors)
@@ -56,11 +53,7 @@ async fn allowed(transaction: &Transaction<'_>, keep: &Keep, now: Micros) -> Res
         return Ok(Floors::new());
     };
     let caught_up = match keep.rollups {
-        true => day(transaction
-            .query_one(CAUGHT_UP, &[])
-            .await?
-            .get::<_, Timestamp>(0)
-            .0),
+        true => day(transaction.query_one(CAUGHT_UP, &[]).await?.get(0)),
         false => Micros::LAST,
     };
     let mut unarchived = Vec::new();
@@ -90,20 +83,20 @@ pub(super) async fn unarchived(
     client: &impl GenericClient,
     partitions: &[Partition],
 ) -> Result<Vec<Micros>, tokio_postgres::Error> {
-    let since: Vec<Timestamp> = partitions.iter().map(|p| Timestamp(p.since)).collect();
-    let until: Vec<Timestamp> = partitions.iter().map(|p| Timestamp(p.until)).collect();
+    let since: Vec<Micros> = partitions.iter().map(|p| p.since).collect();
+    let until: Vec<Micros> = partitions.iter().map(|p| p.until).collect();
     let rows = client.query(UNARCHIVED, &[&since, &until]).await?;
-    Ok(rows.iter().map(|row| row.get::<_, Timestamp>(0).0).collect())
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 async fn horizons(client: &impl GenericClient) -> Result<HashMap<String, Micros>, tokio_postgres::Error> {
     let rows = client
         .query("select stream, floor from horizons where level = 'raw'", &[])
         .await?;
-    let horizon = |row: &tokio_postgres::Row| (row.get(0), row.get::<_, Timestamp>(1).0);
+    let horizon = |row: &tokio_postgres::Row| (row.get(0), row.get(1));
     Ok(rows.iter().map(horizon).collect())
 }
 
 fn day(time: Micros) -> Micros {
-    Micros(time.0.div_euclid(DAY) * DAY)
+    Micros(round_down(time.0, DAY))
 }

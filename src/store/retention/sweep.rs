@@ -11,7 +11,6 @@ use crate::store::error::WriteError;
 use crate::store::level::Level;
 use crate::store::locks;
 use crate::store::partitions::{Partition, list};
-use crate::store::timestamp::Timestamp;
 
 use super::{Dropped, Floors, Keep, Swept, floors};
 
@@ -36,7 +35,7 @@ pub(in crate::store) async fn run(
 ) -> Result<Dropped, WriteError> {
     (swept.now, swept.in_use) = (false, false);
     let over = client
-        .execute("delete from restored where keep_until <= $1", &[&Timestamp(now)])
+        .execute("delete from restored where keep_until <= $1", &[&now])
         .await?;
     let floors = floors::advance(client, keep, now).await?;
     let has_moved = !floors.is_empty() && swept.floors.as_ref() != Some(&floors);
@@ -194,12 +193,10 @@ async fn begin<'c>(
     archive: bool,
 ) -> Result<Option<Transaction<'c>>, Error> {
     let transaction = client.transaction().await?;
-    transaction
-        .execute("select pg_advisory_xact_lock($1)", &[&locks::ROLLUPS])
-        .await?;
+    locks::hold(&transaction, locks::ROLLUPS).await?;
     let lock = format!("{PATIENCE}; lock table only {} in share mode", partition.name);
     transaction.batch_execute(&lock).await?;
-    let bounds = [partition.since, partition.until].map(Timestamp);
+    let bounds = [partition.since, partition.until];
     let restored = transaction.query_one(RESTORED, &[&bounds[0], &bounds[1]]).await?;
     if restored.get(0) {
         return Ok(None);

@@ -5,10 +5,9 @@ use tokio_postgres::types::ToSql;
 
 use crate::data::{Micros, SeriesId};
 use crate::store::error::WriteError;
-use crate::store::level::MINUTE;
-use crate::store::timestamp::Timestamp;
+use crate::store::level::{MINUTE, round_down, round_up};
 
-use super::ranges::{Range, ceil, floor};
+use super::ranges::Range;
 
 /// Rows, and ranges in them, that one pass takes.
 const ROWS: i64 = 500;
@@ -34,18 +33,17 @@ pub(super) struct Taken {
 
 /// The oldest rows that say something of the time before `edge`.
 pub(super) async fn take(client: &Client, edge: i64) -> Result<Taken, WriteError> {
-    let edge = Timestamp(Micros(edge));
     let mut taken = Taken::default();
-    for row in client.query(TAKE, &[&edge, &ROWS, &RANGES]).await? {
+    for row in client.query(TAKE, &[&Micros(edge), &ROWS, &RANGES]).await? {
         taken.ids.push(row.get(0));
         let series: Vec<SeriesId> = row.get(1);
-        let (from, to): (Vec<Timestamp>, Vec<Timestamp>) = (row.get(2), row.get(3));
+        let (from, to): (Vec<Micros>, Vec<Micros>) = (row.get(2), row.get(3));
         let ranges = series.into_iter().zip(from.into_iter().zip(to));
         taken.ranges.extend(ranges.map(|(series, (from, to))| Range {
             series,
-            from: floor(from.0.0, MINUTE),
+            from: round_down(from.0, MINUTE),
             // The last time is included.
-            to: ceil(to.0.0 + 1, MINUTE),
+            to: round_up(to.0 + 1, MINUTE),
         }));
     }
     Ok(taken)
@@ -69,9 +67,9 @@ pub(super) async fn put_back(client: &Client, ranges: &[Range]) -> Result<(), Wr
 }
 
 /// The ranges as arrays; `less` is taken off their ends.
-pub(super) fn columns(ranges: &[Range], less: i64) -> (Vec<SeriesId>, Vec<Timestamp>, Vec<Timestamp>) {
+pub(super) fn columns(ranges: &[Range], less: i64) -> (Vec<SeriesId>, Vec<Micros>, Vec<Micros>) {
     let series = ranges.iter().map(|range| range.series);
-    let from = ranges.iter().map(|range| Timestamp(Micros(range.from)));
-    let to = ranges.iter().map(|range| Timestamp(Micros(range.to - less)));
+    let from = ranges.iter().map(|range| Micros(range.from));
+    let to = ranges.iter().map(|range| Micros(range.to - less));
     (series.collect(), from.collect(), to.collect())
 }

@@ -15,11 +15,10 @@ use crate::telemetry::Metrics;
 
 use super::connect::{DatabaseUrl, connect};
 use super::error::WriteError;
-use super::level::{DAY, HOUR, Level, MINUTE};
+use super::level::{DAY, HOUR, Level, MINUTE, round_down};
 use super::locks;
 use super::pace::Pace;
 use super::partitions::{Far, Partitions};
-use super::timestamp::Timestamp;
 
 mod log;
 mod ranges;
@@ -116,9 +115,7 @@ impl Refresher {
 
     /// One pass, bounded in time. Does nothing where another node is at it.
     pub async fn pass(&mut self, now: Micros) -> Result<Refreshed, WriteError> {
-        let lock = "select pg_try_advisory_lock($1)";
-        let mine = self.client.query_one(lock, &[&locks::ROLLUPS]).await?;
-        if !mine.get::<_, bool>(0) {
+        if !locks::alone(&self.client, locks::ROLLUPS, Duration::ZERO).await? {
             return Ok(Refreshed::default());
         }
         let buckets = self.locked(now).await?;
@@ -131,7 +128,7 @@ impl Refresher {
     async fn locked(&mut self, now: Micros) -> Result<u64, WriteError> {
         let begun = Instant::now();
         let old = self.edge().await?;
-        let edge = old.max(ranges::floor(now.minus(self.config.lag).0, MINUTE));
+        let edge = old.max(round_down(now.minus(self.config.lag).0, MINUTE));
         let taken = log::take(&self.client, edge).await?;
         if taken.ids.is_empty() && edge == old {
             return Ok(0);
@@ -149,14 +146,10 @@ impl Refresher {
         let days = self.coarser(2, &done, edge, crossed[1]).await?;
         log::put_back(&self.client, &left).await?;
         log::put_back(&self.client, &later).await?;
-        let touched: Vec<Timestamp> = ranges::days(&done)
-            .into_iter()
-            .map(|day| Timestamp(Micros(day)))
-            .collect();
+        let touched: Vec<Micros> = ranges::days(&done).into_iter().map(Micros).collect();
         self.client.execute(BUMP, &[&touched]).await?;
-        let edge = Timestamp(Micros(edge));
         self.client
-            .execute("update rollup_edge set edge = $1", &[&edge])
+            .execute("update rollup_edge set edge = $1", &[&Micros(edge)])
             .await?;
         fail::fail_point!("before-refresh-commit", |_| std::process::abort());
         self.client.batch_execute("commit").await?;
@@ -177,7 +170,7 @@ impl Refresher {
 
     async fn edge(&self) -> Result<i64, WriteError> {
         let row = self.client.query_one("select edge from rollup_edge", &[]).await?;
-        Ok(row.get::<_, Timestamp>(0).0.0)
+        Ok(row.get::<_, Micros>(0).0)
     }
 
     /// What of the ranges has raw points that can answer it.
@@ -189,7 +182,7 @@ impl Refresher {
         let horizons = "select stream, level, floor from horizons where level <> '1d'";
         for row in self.client.query(horizons, &[]).await? {
             let floors = floors.entry(row.get(0)).or_default();
-            let floor = Some(row.get::<_, Timestamp>(2).0.0);
+            let floor = Some(row.get::<_, Micros>(2).0);
             match row.get(1) {
                 "raw" => floors.raw = floor,
                 _ => floors.rollups = floors.rollups.max(floor),
@@ -208,10 +201,7 @@ impl Refresher {
         });
         let restored = "select day::timestamp at time zone 'utc' from restored";
         let restored = self.client.query(restored, &[]).await?;
-        let restored: BTreeSet<i64> = restored
-            .iter()
-            .map(|row| row.get::<_, Timestamp>(0).0.0)
-            .collect();
+        let restored: BTreeSet<i64> = restored.iter().map(|row| row.get::<_, Micros>(0).0).collect();
         Ok(ranges::answerable(dirty, &floors.collect(), &restored))
     }
 
@@ -306,10 +296,7 @@ impl Refresher {
     async fn look(&mut self, now: Micros, buckets: u64) -> Result<Refreshed, WriteError> {
         let edge = self.edge().await?;
         let pending = "select count(*) filter (where min_ts < $1), max(id) from invalidations";
-        let row = self
-            .client
-            .query_one(pending, &[&Timestamp(Micros(edge))])
-            .await?;
+        let row = self.client.query_one(pending, &[&Micros(edge)]).await?;
         let (pending, newest): (i64, Option<i64>) = (row.get(0), row.get(1));
         self.metrics.invalidations.set(pending);
         self.metrics.rollup_edge_lag.set((now.0 - edge) / 1_000_000);
@@ -333,7 +320,7 @@ fn at_once(now: i64, took: Duration) -> i64 {
 
 /// The bucket that was incomplete at the old edge and is complete at the new one.
 fn crossed(old: i64, new: i64, step: i64) -> Option<Range> {
-    let from = ranges::floor(old, step);
+    let from = round_down(old, step);
     (from < old && from + step <= new).then_some(Range {
         series: 0,
         from,

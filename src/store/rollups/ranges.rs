@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::data::SeriesId;
-use crate::store::level::DAY;
+use crate::store::level::{DAY, round_down, round_up};
 
 /// `from..to` of a series, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,14 +18,6 @@ pub(super) struct Range {
 pub(super) struct Floors {
     pub raw: Option<i64>,
     pub rollups: Option<i64>,
-}
-
-pub(super) const fn floor(time: i64, step: i64) -> i64 {
-    time.div_euclid(step) * step
-}
-
-pub(super) const fn ceil(time: i64, step: i64) -> i64 {
-    -floor(-time, step)
 }
 
 /// Ordered by series and time; those that touch become one.
@@ -62,8 +54,8 @@ pub(super) fn split(ranges: &[Range], at: i64) -> (Vec<Range>, Vec<Range>) {
 /// The whole buckets of `step` that the ranges touch and that end by `end`.
 pub(super) fn widened(ranges: &[Range], step: i64, end: i64) -> Vec<Range> {
     let widen = |range: &Range| Range {
-        from: floor(range.from, step),
-        to: ceil(range.to, step).min(floor(end, step)),
+        from: round_down(range.from, step),
+        to: round_up(range.to, step).min(round_down(end, step)),
         ..*range
     };
     merged(ranges.iter().map(widen).collect())
@@ -105,7 +97,7 @@ pub(super) fn answerable(
         let floors = floors.get(&range.series).copied().unwrap_or_default();
         let mut from = range.from;
         if let Some(raw) = floors.raw.filter(|raw| *raw > from) {
-            let those = restored.range(floor(from, DAY)..raw.min(range.to));
+            let those = restored.range(round_down(from, DAY)..raw.min(range.to));
             all.extend(those.map(|day| Range {
                 from: *day,
                 to: day + DAY,
@@ -115,8 +107,8 @@ pub(super) fn answerable(
         }
         let mut to = range.to;
         if let Some(rollups) = floors.rollups.filter(|floor| *floor > from) {
-            from = floor(from, DAY);
-            to = to.max(ceil(to.min(rollups), DAY));
+            from = round_down(from, DAY);
+            to = to.max(round_up(to.min(rollups), DAY));
         }
         all.push(Range { from, to, ..range });
     }

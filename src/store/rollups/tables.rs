@@ -9,7 +9,6 @@ use tokio_postgres::{Client, Statement};
 use crate::data::{Micros, SeriesId};
 use crate::store::error::WriteError;
 use crate::store::level::Level;
-use crate::store::timestamp::Timestamp;
 
 use super::log::columns;
 use super::ranges::Range;
@@ -139,7 +138,7 @@ async fn run(
         return Ok(0);
     };
     let (series, from, to) = columns(ranges, 0);
-    let (first, last) = (Timestamp(Micros(first)), Timestamp(Micros(last)));
+    let (first, last) = (Micros(first), Micros(last));
     let mut values: Vec<&(dyn ToSql + Sync)> = vec![&series, &from, &to, &first, &last];
     values.extend(more);
     Ok(client.execute(statement, &values).await?)

@@ -5,11 +5,10 @@ use futures_util::future::try_join_all;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 
-use crate::data::{Batch, SeriesId};
+use crate::data::{Batch, Micros, SeriesId};
 use crate::store::error::WriteError;
 use crate::store::part::Span;
 use crate::store::rows::Row;
-use crate::store::timestamp::Timestamp;
 use crate::store::upsert::Won;
 
 const INSERT: &str = "insert into commits
@@ -24,7 +23,7 @@ pub(super) struct Commits {
 /// What one range brought.
 #[derive(Clone, Debug, Default)]
 struct Brought {
-    times: Option<(Timestamp, Timestamp)>,
+    times: Option<(Micros, Micros)>,
     points: i32,
     series: Vec<SeriesId>,
 }
@@ -70,9 +69,8 @@ fn brought(ranges: usize, rows: &[Row], won: &[Won]) -> Vec<Brought> {
     let mut all = vec![Brought::default(); ranges];
     for row in won.iter().map(|won| &rows[won.row]) {
         let mine = &mut all[row.range as usize];
-        let ts = Timestamp(row.ts);
-        let (oldest, newest) = mine.times.unwrap_or((ts, ts));
-        mine.times = Some((oldest.min(ts), newest.max(ts)));
+        let (oldest, newest) = mine.times.unwrap_or((row.ts, row.ts));
+        mine.times = Some((oldest.min(row.ts), newest.max(row.ts)));
         mine.points = mine.points.saturating_add(1);
         // Winners come mostly in the order of their series.
         if mine.series.last() != Some(&row.series_id) {

@@ -3,10 +3,9 @@
 
 use tokio_postgres::{Client, Statement};
 
-use crate::data::SeriesId;
+use crate::data::{Micros, SeriesId};
 use crate::store::error::WriteError;
 use crate::store::rows::Row;
-use crate::store::timestamp::Timestamp;
 use crate::store::upsert::Won;
 
 const INSERT: &str = "insert into invalidations (min_ts, max_ts, series_ids, from_ts, to_ts)
@@ -32,8 +31,8 @@ impl Invalidations {
             return Ok(());
         };
         let series: Vec<SeriesId> = touched.iter().map(|(series, ..)| *series).collect();
-        let from: Vec<Timestamp> = touched.iter().map(|(_, from, _)| *from).collect();
-        let to: Vec<Timestamp> = touched.iter().map(|(.., to)| *to).collect();
+        let from: Vec<Micros> = touched.iter().map(|(_, from, _)| *from).collect();
+        let to: Vec<Micros> = touched.iter().map(|(.., to)| *to).collect();
         client
             .execute(&self.insert, &[&oldest, &newest, &series, &from, &to])
             .await?;
@@ -42,14 +41,13 @@ impl Invalidations {
 }
 
 /// Series, first and last time, once for each series and ordered by it.
-fn touched(rows: &[Row], won: &[Won]) -> Vec<(SeriesId, Timestamp, Timestamp)> {
-    let mut all: Vec<(SeriesId, Timestamp, Timestamp)> = Vec::new();
+fn touched(rows: &[Row], won: &[Won]) -> Vec<(SeriesId, Micros, Micros)> {
+    let mut all: Vec<(SeriesId, Micros, Micros)> = Vec::new();
     for row in won.iter().map(|won| &rows[won.row]) {
-        let ts = Timestamp(row.ts);
         // Winners come mostly in the order of their series.
         match all.last_mut() {
-            Some(last) if last.0 == row.series_id => *last = (last.0, last.1.min(ts), last.2.max(ts)),
-            _ => all.push((row.series_id, ts, ts)),
+            Some(last) if last.0 == row.series_id => *last = (last.0, last.1.min(row.ts), last.2.max(row.ts)),
+            _ => all.push((row.series_id, row.ts, row.ts)),
         }
     }
     all.sort_unstable();

@@ -10,9 +10,10 @@ use super::super::{ReadError, Reader, ids};
 use super::partial::{Part, joined};
 use super::plan;
 use super::statement::{Query, Statement};
-use super::{PointRow, points_query};
+use super::{FoundPoint, points_query};
 use crate::data::{Columns, Grid, Matched, Micros, SeriesId, Step};
 use crate::store::level::Level;
+use crate::store::prepared;
 
 const ENDS: &str = "
 select s.nr, p.ts, p.value
@@ -70,7 +71,8 @@ impl Reader {
         let rows: Vec<Row> = loan.load(query(&statement, "")).await?;
         let rows = self.whole(joined(rows, &plan.pieces))?;
         let every = i64::try_from(2 * ids.len()).unwrap_or(i64::MAX);
-        let ends: Vec<PointRow> = loan.load(points_query(ENDS, ids, from, to, every)).await?;
+        let ends = points_query(ENDS, ids, from, to, every);
+        let ends: Vec<FoundPoint> = loan.load(prepared::Statement::once(ends)).await?;
         Ok(lines(ids, &rows, &ends))
     }
 }
@@ -103,7 +105,7 @@ pub(super) fn query(statement: &Statement<'_>, explain: &str) -> Query {
     statement.bind_pieces(statement.bind_shared(text))
 }
 
-fn lines(ids: &[SeriesId], rows: &[(SeriesId, Row)], ends: &[PointRow]) -> Vec<(SeriesId, Columns)> {
+fn lines(ids: &[SeriesId], rows: &[(SeriesId, Row)], ends: &[FoundPoint]) -> Vec<(SeriesId, Columns)> {
     let mut points: HashMap<SeriesId, BTreeMap<Micros, f64>> = HashMap::new();
     for (id, row) in rows {
         let of_series = points.entry(*id).or_default();

@@ -26,6 +26,7 @@ use super::{ReadError, Reader, ids};
 use crate::data::{Aggregate, Class, Columns, Grid, Matched, Micros, SeriesId};
 use crate::store::level::Level;
 use crate::store::micros::to_pg;
+use crate::store::prepared;
 
 const POINTS: &str = "
 select s.nr, p.ts, p.value
@@ -98,11 +99,8 @@ impl Reader {
         from: Micros,
         to: Micros,
     ) -> Result<Vec<(SeriesId, Columns)>, ReadError> {
-        are_kept(loan, ids, from, to).await?;
-        let mut rows: Vec<PointRow> = loan
-            .load(points_query(POINTS, ids, from, to, self.one_too_many()))
-            .await?;
-        rows = self.whole(rows)?;
+        let rows = points(loan, POINTS, ids, from, to, self.one_too_many()).await?;
+        let mut rows = self.whole(rows)?;
         // Sorted here and not by the statement, which may then stop at the limit early.
         rows.sort_unstable_by_key(|row| (row.nr, row.ts));
         let points = rows.chunk_by(|a, b| a.nr == b.nr).filter_map(|rows| {
@@ -142,6 +140,24 @@ impl Reader {
         }
         Ok(partial::lines(&partials, grid, wanted))
     }
+}
+
+/// What a statement finds of the points, if all that it asks for are kept. In the loan's transaction, so
+/// that they still are when they are read.
+///
+/// # Errors
+/// As [`are_kept`].
+pub(super) async fn points(
+    loan: &mut Loan,
+    statement: &'static str,
+    ids: &[SeriesId],
+    from: Micros,
+    to: Micros,
+    limit: i64,
+) -> Result<Vec<FoundPoint>, ReadError> {
+    are_kept(loan, ids, from, to).await?;
+    let query = points_query(statement, ids, from, to, limit);
+    loan.load(prepared::Statement::once(query)).await
 }
 
 fn points_query(
@@ -217,7 +233,8 @@ async fn plan(
     to: Micros,
     levels: &[Level],
 ) -> Result<Plan, ReadError> {
-    let rows = loan.load(state::query("", ids, from, to)).await?;
+    let query = state::query("", ids, from, to);
+    let rows = loan.load(prepared::Statement::once(query)).await?;
     let plan = Plan::new(ids, from, to, levels, &State::from_rows(rows));
     match plan.missing.clone() {
         None => Ok(plan),
@@ -248,12 +265,12 @@ where d.day >= ($1 at time zone 'UTC')::date and d.day <= (($2 - interval '1 us'
 }
 
 #[derive(QueryableByName)]
-struct PointRow {
+pub(super) struct FoundPoint {
     /// The series' place in the array, from 1.
     #[diesel(sql_type = BigInt)]
-    nr: i64,
+    pub nr: i64,
     #[diesel(sql_type = Timestamptz)]
-    ts: Micros,
+    pub ts: Micros,
     #[diesel(sql_type = Double)]
-    value: f64,
+    pub value: f64,
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::state::{Floors, State};
 use crate::data::{Grid, Micros, SeriesId};
-use crate::store::level::Level;
+use crate::store::level::{Level, round_down, round_up};
 
 /// A run of fewer rollup rows is left to the next finer level: one more piece to look up costs more
 /// than the few rows it would save.
@@ -124,14 +124,13 @@ impl Cutter<'_> {
     /// The longest runs of complete rows of this level within `span`.
     fn runs(&self, level: Level, span: &Range<i64>) -> Vec<Range<i64>> {
         let width = level.width();
-        let floor = self.floors[level as usize];
-        let start = up(span.start, width).max(up(floor, width));
-        let end = down(span.end.min(self.state.edge), width);
+        let start = round_up(span.start.max(self.floors[level as usize]), width);
+        let end = round_down(span.end.min(self.state.edge), width);
         let mut runs = Vec::new();
         let mut at = start;
         let first = self.dirty.partition_point(|range| range.end <= start);
         for range in &self.dirty[first..] {
-            let (from, to) = (down(range.start, width), up(range.end, width));
+            let (from, to) = (round_down(range.start, width), round_up(range.end, width));
             if from >= end {
                 break;
             }
@@ -152,17 +151,6 @@ impl Cutter<'_> {
             Some((last, before)) if *last == level && before.end == span.start => before.end = span.end,
             _ => self.pieces.push((level, span)),
         }
-    }
-}
-
-fn down(time: i64, width: i64) -> i64 {
-    time.saturating_sub(time.rem_euclid(width))
-}
-
-fn up(time: i64, width: i64) -> i64 {
-    match time.rem_euclid(width) {
-        0 => time,
-        rest => time.saturating_add(width - rest),
     }
 }
 

@@ -9,7 +9,7 @@ use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{Array, Integer, Text, Timestamptz};
 
 use crate::data::{Micros, SeriesId};
-use crate::store::level::{DAY, Level};
+use crate::store::level::{DAY, Level, round_down};
 use crate::store::micros::to_pg;
 
 // Dirty ranges come in whole minutes, so that a burst of late points is a few rows. Floors below the
@@ -115,17 +115,17 @@ impl State {
         let below = span.start..span.end.min(floor);
         let mut first = below.start;
         while self.is_restored(first) {
-            first = day(first) + DAY;
+            first = round_down(first, DAY) + DAY;
         }
         let mut last = below.end;
         while last > first && self.is_restored(last - 1) {
-            last = day(last - 1);
+            last = round_down(last - 1, DAY);
         }
         (first < last).then_some(Micros(first)..Micros(last))
     }
 
     fn is_restored(&self, time: i64) -> bool {
-        self.restored.contains(&day(time))
+        self.restored.contains(&round_down(time, DAY))
     }
 
     /// Takes in ranges whose rollups are stale. Where the points are gone the rollups stay what they
@@ -134,7 +134,7 @@ impl State {
         ranges.sort_unstable_by_key(|(id, range)| (*id, range.start));
         for (id, range) in ranges {
             let floor = self.floors(id)[Level::Raw as usize];
-            let first = day(range.start);
+            let first = round_down(range.start, DAY);
             let days = self.restored.range(first..range.end.min(floor).max(first));
             let kept = days.map(|day| range.start.max(*day)..range.end.min(day + DAY));
             let above = range.start.max(floor)..range.end;
@@ -147,10 +147,6 @@ impl State {
             }
         }
     }
-}
-
-fn day(time: i64) -> i64 {
-    time.saturating_sub(time.rem_euclid(DAY))
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::ranges;
-use crate::store::level;
+use crate::store::level::{self, round_down};
 use crate::store::testing::batches::Node;
 
 /// One bucket, or one row of a table.
@@ -57,7 +56,7 @@ pub async fn holds(node: &Node) {
         };
         let mut expected: BTreeMap<(i32, i64), Vec<(i64, f64)>> = BTreeMap::new();
         for (series, ts, value) in &points {
-            let bucket = expected.entry((*series, ranges::floor(*ts, step))).or_default();
+            let bucket = expected.entry((*series, round_down(*ts, step))).or_default();
             bucket.push((*ts, *value));
         }
         expected.retain(|at, _| is_valid(*at));
