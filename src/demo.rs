@@ -11,37 +11,22 @@ use crate::sources::{DemoSeries, Producer};
 const STREAM: &str = "demo";
 const TOPIC: &str = "streamsync.demo";
 
+macro_rules! recordings {
+    ($($key:literal: $file:literal,)*) => {
+        [$(($key, include_str!(concat!("../demo/", $file, ".csv")))),*]
+    };
+}
+
 /// Series key and recording; see `demo/README.md` for their source and licence.
-const RECORDINGS: [(&str, &str); 7] = [
-    (
-        r#"ec2_cpu_utilization{instance="24ae8d"}"#,
-        include_str!("../demo/ec2_cpu_utilization_24ae8d.csv"),
-    ),
-    (
-        r#"ec2_cpu_utilization{instance="53ea38"}"#,
-        include_str!("../demo/ec2_cpu_utilization_53ea38.csv"),
-    ),
-    (
-        r#"ec2_network_in_bytes{instance="a2eb1cd9",region="us-east-1"}"#,
-        include_str!("../demo/iio_us-east-1_i-a2eb1cd9_NetworkIn.csv"),
-    ),
-    (
-        r#"elb_request_count{balancer="8c0756"}"#,
-        include_str!("../demo/elb_request_count_8c0756.csv"),
-    ),
-    (
-        r#"ad_cost_per_click{exchange="2"}"#,
-        include_str!("../demo/exchange-2_cpc_results.csv"),
-    ),
-    (
-        r#"ad_cost_per_mille{exchange="2"}"#,
-        include_str!("../demo/exchange-2_cpm_results.csv"),
-    ),
-    (
-        r#"key_hold{host="workstation"}"#,
-        include_str!("../demo/rogue_agent_key_hold.csv"),
-    ),
-];
+const RECORDINGS: [(&str, &str); 7] = recordings! {
+    r#"ec2_cpu_utilization{instance="24ae8d"}"#: "ec2_cpu_utilization_24ae8d",
+    r#"ec2_cpu_utilization{instance="53ea38"}"#: "ec2_cpu_utilization_53ea38",
+    r#"ec2_network_in_bytes{instance="a2eb1cd9",region="us-east-1"}"#: "iio_us-east-1_i-a2eb1cd9_NetworkIn",
+    r#"elb_request_count{balancer="8c0756"}"#: "elb_request_count_8c0756",
+    r#"ad_cost_per_click{exchange="2"}"#: "exchange-2_cpc_results",
+    r#"ad_cost_per_mille{exchange="2"}"#: "exchange-2_cpm_results",
+    r#"key_hold{host="workstation"}"#: "rogue_agent_key_hold",
+};
 
 /// The configuration plus the demo's stream, unless it has one of that name.
 pub fn configure(mut config: Config) -> Config {
@@ -73,7 +58,7 @@ pub async fn replay(producer: Arc<Producer>, pace: Duration) {
     }
 }
 
-/// As it was called, so that the commands can be pasted where it is not on PATH.
+/// The program's name as it was called, so that pasted commands work without PATH.
 fn program() -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     let called = std::env::args().next();
@@ -81,7 +66,7 @@ fn program() -> String {
     called.unwrap_or_else(|| "streamsync".to_owned())
 }
 
-/// Where to look, with commands to paste.
+/// Prints addresses, and commands to paste.
 pub fn greet(app: &App) {
     let kafka = app.broker.bootstrap_servers();
     let kind = match app.broker.is_embedded() {

@@ -4,7 +4,7 @@ use std::time::Duration as Span;
 
 use async_graphql::{Context, Error, Result, SimpleObject, Subscription};
 use futures_util::Stream;
-use futures_util::stream::unfold;
+use futures_util::stream::try_unfold;
 
 use super::errors::{Code, overloaded, read_error};
 use super::scalars::{DateTime, Duration, Long};
@@ -43,7 +43,7 @@ impl Aggregates {
         if aggregate.is_empty() {
             return Err(Code::BadUserInput.error("aggregate must name at least one"));
         }
-        if let Some(other) = aggregate.iter().find(|aggregate| !is_live(**aggregate)) {
+        if let Some(other) = aggregate.iter().find(|aggregate| live(**aggregate).is_none()) {
             let name = data::Aggregate::from(*other);
             let why = format!("live windows have no {name}; ask history for it");
             return Err(Code::BadUserInput.error(why));
@@ -73,25 +73,14 @@ impl Aggregates {
             let older = reader.buckets(&series, since, Micros::LAST, step).await;
             windows.fill(older.map_err(read_error)?);
         }
-        Ok(unfold(Some(windows), move |windows| {
+        Ok(try_unfold(windows, move |mut windows| {
             let aggregate = aggregate.clone();
             async move {
-                let mut windows = windows?;
-                match windows.next().await {
-                    Ok(updates) => Some((Ok(AggregateBatch::of(&updates, &aggregate)), Some(windows))),
-                    Err(end) => Some((Err(error(end)), None)),
-                }
+                let updates = windows.next().await.map_err(error)?;
+                Ok(Some((AggregateBatch::of(&updates, &aggregate), windows)))
             }
         }))
     }
-}
-
-/// Live windows can compute it from single points.
-fn is_live(aggregate: Aggregate) -> bool {
-    !matches!(
-        aggregate,
-        Aggregate::Stddev | Aggregate::Rate | Aggregate::Increase | Aggregate::Delta
-    )
 }
 
 /// Windows that changed.
@@ -165,17 +154,22 @@ impl AggregateWindow {
 }
 
 fn value(bucket: &Bucket, aggregate: Aggregate) -> Option<f64> {
-    match aggregate {
-        Aggregate::Avg => bucket.avg(),
-        Aggregate::Min => Some(bucket.min),
-        Aggregate::Max => Some(bucket.max),
-        Aggregate::Sum => bucket.sum?.total(),
+    live(aggregate)?(bucket)
+}
+
+/// How to compute it from the state of a window; `None` if live windows do not have it.
+fn live(aggregate: Aggregate) -> Option<fn(&Bucket) -> Option<f64>> {
+    Some(match aggregate {
+        Aggregate::Avg => Bucket::avg,
+        Aggregate::Min => |bucket| Some(bucket.min),
+        Aggregate::Max => |bucket| Some(bucket.max),
+        Aggregate::Sum => |bucket| bucket.sum?.total(),
         // Exact up to 2^53.
-        Aggregate::Count => Some(bucket.count as f64),
-        Aggregate::First => bucket.first,
-        Aggregate::Last => bucket.last,
-        Aggregate::Stddev | Aggregate::Rate | Aggregate::Increase | Aggregate::Delta => None,
-    }
+        Aggregate::Count => |bucket| Some(bucket.count as f64),
+        Aggregate::First => |bucket| bucket.first,
+        Aggregate::Last => |bucket| bucket.last,
+        Aggregate::Stddev | Aggregate::Rate | Aggregate::Increase | Aggregate::Delta => return None,
+    })
 }
 
 fn error(end: End) -> Error {

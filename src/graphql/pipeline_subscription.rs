@@ -5,7 +5,7 @@ use std::time::Duration as Span;
 
 use async_graphql::{Context, Result, Subscription};
 use futures_util::Stream;
-use futures_util::stream::unfold;
+use futures_util::stream::try_unfold;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::errors::Code;
@@ -42,12 +42,8 @@ impl PipelineSubscription {
             hub: feeds(ctx)?.hub.clone(),
             clock,
         };
-        Ok(unfold(Some(watcher), |watcher| async {
-            let mut watcher = watcher?;
-            match watcher.next().await {
-                Ok(status) => Some((Ok(status), Some(watcher))),
-                Err(error) => Some((Err(error), None)),
-            }
+        Ok(try_unfold(watcher, |mut watcher| async {
+            Ok(Some((watcher.next().await?, watcher)))
         }))
     }
 }

@@ -1,5 +1,5 @@
-//! A question about the past, and what it comes to: the series are looked up, their points or
-//! aggregates read, then grouped, filled and thinned. GraphQL and HTTP ask alike.
+//! Answers questions about the past: looks up the series, reads their points or aggregates, then groups,
+//! fills and thins them. GraphQL and REST use it.
 
 pub mod promql;
 mod error;
@@ -22,8 +22,8 @@ pub use question::{
 use crate::data::{Columns, Grid, Matched, Micros, SeriesId};
 use crate::store::read::{ReadError, Reader};
 
-/// The whole answer, or an error; never a cut one. One statement for the series, and one for the
-/// points of all of them, except where they are thinned.
+/// The whole answer or an error; an answer is never cut. One statement reads the series, and one the
+/// points of all of them, unless they are thinned.
 pub async fn answer(reader: &Reader, question: &Question) -> Result<Answer, HistoryError> {
     // Before anything is read.
     question.check()?;
@@ -31,7 +31,7 @@ pub async fn answer(reader: &Reader, question: &Question) -> Result<Answer, Hist
     answer_for(reader, question, series).await
 }
 
-/// The same for series that are known already, in the order of their keys.
+/// The same for given series, in the order of their keys.
 pub async fn answer_for(
     reader: &Reader,
     question: &Question,
@@ -73,22 +73,17 @@ fn named(
     let lines = lines
         .into_iter()
         .filter_map(|(id, line)| Some((&**series.get(&id)?, line)));
-    match group {
+    let lines: Vec<(Subject, Columns)> = match group {
         None => lines
-            .map(|(of, line)| AnswerLine {
-                subject: Subject::Series(of.clone()),
-                line,
-            })
+            .map(|(of, line)| (Subject::Series(of.clone()), line))
             .collect(),
-        Some(group) => group
-            .apply(lines)
-            .into_iter()
-            .map(|(group, line)| AnswerLine {
-                subject: Subject::Group(group),
-                line,
-            })
-            .collect(),
-    }
+        Some(group) => {
+            let groups = group.apply(lines).into_iter();
+            groups.map(|(of, line)| (Subject::Group(of), line)).collect()
+        }
+    };
+    let line = |(subject, line)| AnswerLine { subject, line };
+    lines.into_iter().map(line).collect()
 }
 
 fn fill(

@@ -1,4 +1,4 @@
-//! From PromQL's text to a selector and the stages behind it.
+//! Turns PromQL's text into a selector and the stages after it.
 
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ pub struct Expression {
     pub(super) stages: Vec<Stage>,
 }
 
-/// What an expression gives at an instant.
+/// The type of an expression's value at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Scalar,
     Vector,
-    /// The points of a window as they are; only by itself and at one instant.
+    /// The points of a window; only at one instant and without stages.
     Matrix,
 }
 
@@ -84,26 +84,23 @@ impl Expression {
             source,
             stages: Vec::new(),
         };
-        Ok(match expr {
-            Expr::NumberLiteral(literal) => alone(Source::Number(literal.val)),
-            Expr::Paren(paren) => Self::of(&paren.expr)?,
-            Expr::VectorSelector(vector) => alone(Source::Instant(Selection::of(vector)?)),
-            Expr::MatrixSelector(matrix) => alone(Source::Points(Selection::of(&matrix.vs)?, matrix.range)),
-            Expr::Call(call) => alone(windowed(call).ok_or_else(|| unsupported(expr))??),
-            Expr::Unary(unary) => Self::of(&unary.expr)?
-                .with_number(Arithmetic::Mul, -1.0, true)
-                .ok_or_else(|| unsupported(expr))?,
-            Expr::Binary(binary) => Self::arithmetic(binary)?.ok_or_else(|| unsupported(expr))?,
-            Expr::Aggregate(aggregate) => {
-                let stage = across(aggregate).ok_or_else(|| unsupported(expr))?;
-                Self::of(&aggregate.expr)?
-                    .followed_by(stage)
-                    .ok_or_else(|| unsupported(expr))?
+        let expression = match expr {
+            Expr::NumberLiteral(literal) => Some(alone(Source::Number(literal.val))),
+            Expr::Paren(paren) => Some(Self::of(&paren.expr)?),
+            Expr::VectorSelector(vector) => Some(alone(Source::Instant(Selection::of(vector)?))),
+            Expr::MatrixSelector(matrix) => {
+                Some(alone(Source::Points(Selection::of(&matrix.vs)?, matrix.range)))
             }
-            Expr::Subquery(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {
-                return Err(unsupported(expr));
-            }
-        })
+            Expr::Call(call) => windowed(call)?.map(alone),
+            Expr::Unary(unary) => Self::of(&unary.expr)?.with_number(Arithmetic::Mul, -1.0, true),
+            Expr::Binary(binary) => Self::arithmetic(binary)?,
+            Expr::Aggregate(aggregate) => match across(aggregate) {
+                Some(stage) => Self::of(&aggregate.expr)?.followed_by(stage),
+                None => None,
+            },
+            Expr::Subquery(_) | Expr::StringLiteral(_) | Expr::Extension(_) => None,
+        };
+        expression.ok_or_else(|| unsupported(expr))
     }
 
     fn arithmetic(binary: &BinaryExpr) -> Result<Option<Self>, PromqlError> {
@@ -169,28 +166,27 @@ impl Arithmetic {
     }
 }
 
-/// `None`: a function that is not answered here.
-fn windowed(call: &Call) -> Option<Result<Source, PromqlError>> {
+/// `None`: an unsupported function.
+fn windowed(call: &Call) -> Result<Option<Source>, PromqlError> {
     let args: Vec<&Expr> = call.args.args.iter().map(AsRef::as_ref).collect();
     let (function, of) = match args[..] {
-        [of] => (Function::from_name(call.func.name)?, of),
+        [of] => (Function::from_name(call.func.name), of),
         [phi, of] if call.func.name == "quantile_over_time" => match Expression::of(phi) {
             Ok(Expression {
                 source: Source::Number(phi),
                 ..
-            }) => (Function::Quantile(phi), of),
-            _ => return None,
+            }) => (Some(Function::Quantile(phi)), of),
+            _ => return Ok(None),
         },
-        _ => return None,
+        _ => return Ok(None),
     };
-    match Expression::of(of) {
-        Ok(Expression {
-            source: Source::Points(selection, range),
-            ..
-        }) => Some(Ok(Source::Window(selection, range, function))),
-        Ok(_) => None,
-        Err(error) => Some(Err(error)),
-    }
+    let Some(function) = function else {
+        return Ok(None);
+    };
+    Ok(match Expression::of(of)?.source {
+        Source::Points(selection, range) => Some(Source::Window(selection, range, function)),
+        _ => None,
+    })
 }
 
 fn across(aggregate: &AggregateExpr) -> Option<Stage> {

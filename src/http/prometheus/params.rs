@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::Method;
-use actix_web::http::header::CONTENT_TYPE;
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpMessage, HttpRequest, web};
 use percent_encoding::percent_decode_str;
 
 use super::answer::Failure;
@@ -28,7 +27,7 @@ impl Params {
         patience: Duration,
     ) -> Result<Self, Failure> {
         let mut pairs = Vec::new();
-        if request.method() == Method::POST && is_form(request) {
+        if request.method() == Method::POST && request.content_type().eq_ignore_ascii_case(FORM) {
             let body = body::read(request, body, most, patience).await?;
             let text = std::str::from_utf8(&body).map_err(|_| Failure::bad_data("the form is not UTF-8"))?;
             pairs = decoded(text)?;
@@ -113,16 +112,6 @@ fn decoded(text: &str) -> Result<Vec<(String, String)>, Failure> {
         .map_err(|error| Failure::bad_data(format!("not form parameters: {error}")))
 }
 
-fn is_form(request: &HttpRequest) -> bool {
-    let media = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let media = media.and_then(|text| text.split(';').next()).unwrap_or_default();
-    media.trim().eq_ignore_ascii_case(FORM)
-}
-
-/// What each handler gets.
 pub(super) type Asking<E> = (HttpRequest, web::Payload, web::Data<Worker<E>>, web::Data<Status>);
 
 /// The parameters of a request, the reader for it and its viewer.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use actix_http::ws::CloseReason;
 use async_graphql::Data;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use tokio::time::Instant;
 
 use super::dialect::{Asked, ClientMessage, Dialect, ServerMessage, Wrong, plain};
@@ -119,10 +119,6 @@ impl<E: Operations> Conversation<E> {
         if self.is_ready() {
             self.say(&ServerMessage::KeepAlive, out);
         }
-    }
-
-    pub fn pong(&self, payload: &Bytes, out: &mut BytesMut) {
-        frames::pong(out, payload);
     }
 
     pub fn is_ready(&self) -> bool {

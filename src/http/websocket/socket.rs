@@ -9,6 +9,7 @@ use actix_web::web::BytesMut;
 use tokio::time::Instant;
 
 use super::conversation::Conversation;
+use super::frames;
 use super::input::{Incoming, Input};
 use crate::graphql::Operations;
 use crate::http::session::{CHUNK, Due, Heartbeat, Limits, Session};
@@ -74,7 +75,7 @@ impl<E: Operations> Socket<E> {
                 Ok(text) => conversation.receive(text, out),
                 Err(_) => conversation.close(1007, "Not UTF-8", out),
             },
-            Incoming::Ping(payload) => conversation.pong(&payload, out),
+            Incoming::Ping(payload) => frames::pong(out, &payload),
             Incoming::Binary => conversation.close(1003, "Only text is understood", out),
             Incoming::TooBig => conversation.close(1009, "Message too big", out),
             Incoming::Overloaded => conversation.close(1013, "Overloaded; try again later", out),
