@@ -1,4 +1,4 @@
-//! The commands of the program: the long-running two, and those for the terminal.
+//! The commands of the program: two that keep running, and those for the terminal.
 
 use std::io;
 use std::time::Duration;
@@ -96,7 +96,7 @@ impl Cli {
     }
 }
 
-/// Our own news, and only the troubles of the libraries.
+/// The program's information, and only problems of libraries.
 const LOG_FILTER: &str = "warn,streamsync=info,librdkafka=error";
 
 /// Signals this close together are one.
@@ -136,7 +136,7 @@ async fn until_stopped(mut app: App) -> Result<()> {
     };
     tracing::info!("shutting down; a second signal exits at once");
     let insisted = async {
-        // A shell and `timeout` signal the process and its group: both mean the first time.
+        // A shell and `timeout` signal the process and its group; both signals count as the first.
         tokio::time::sleep(SAME_SIGNAL).await;
         match signalled() {
             Ok(again) => again.await,

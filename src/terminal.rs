@@ -62,7 +62,7 @@ pub struct QueryArgs {
     format: client::query::Format,
 }
 
-/// What stands for the stored points.
+/// Aggregates instead of the stored points.
 #[derive(Args, Debug)]
 struct Buckets {
     /// Buckets of this length: 10s, 5m, or of the calendar: 1d, 1w, 1mo, 1y

@@ -1,4 +1,4 @@
-//! `streamsync export`: an answer of `/api/v1` of any size into a file, whole or not at all.
+//! `streamsync export`: writes an answer of `/api/v1` of any size into a file, whole or not at all.
 //!
 //! A connection that breaks between two chunks is an error, so a file under its final name is a
 //! whole answer.
@@ -24,7 +24,7 @@ pub struct Export {
     pub progress: bool,
 }
 
-/// How many bytes came. Runs in a tokio runtime.
+/// Returns the number of bytes. Runs in a tokio runtime.
 pub async fn export(what: &Export) -> Result<u64> {
     let Some(file) = &what.file else {
         return receive(what, &mut io::stdout().lock()).await;
@@ -43,7 +43,7 @@ pub async fn export(what: &Export) -> Result<u64> {
     })
 }
 
-/// In the same folder, so that renaming it is one step.
+/// The temporary name, in the same folder so that renaming is one step.
 fn unfinished(file: &Path) -> Result<PathBuf> {
     let name = file.file_name().context("--out must name a file")?;
     let mut name = name.to_owned();
@@ -69,7 +69,7 @@ async fn receive(what: &Export, out: &mut impl Write) -> Result<u64> {
     while let Some(chunk) = response
         .chunk()
         .await
-        .context("the answer broke off; nothing of it is kept, try again")?
+        .context("the answer broke off; none of it is kept; try again")?
     {
         out.write_all(&chunk).context("cannot write the answer")?;
         bytes += chunk.len() as u64;

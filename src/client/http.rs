@@ -30,7 +30,7 @@ pub(super) fn graphql(url: &str) -> Result<Url> {
     Ok(url)
 }
 
-/// Gives up when the server says nothing for as long as `silence`.
+/// Gives up when the server sends nothing for as long as `silence`.
 pub(super) fn client(silence: Duration) -> Result<Client> {
     let builder = Client::builder()
         .no_proxy()
@@ -55,7 +55,7 @@ pub(super) fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
     }
 }
 
-/// Why the server did not do what it was asked.
+/// Why the server refused a request.
 pub(super) async fn complaint(response: Response) -> String {
     let (mut url, status) = (response.url().clone(), response.status());
     url.set_query(None);

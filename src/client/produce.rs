@@ -33,26 +33,25 @@ pub enum InputFormat {
 pub struct Produce {
     /// `None` or `-`: standard input.
     pub file: Option<PathBuf>,
-    /// By the file's ending when not given.
+    /// By the file's ending if `None`.
     pub format: Option<InputFormat>,
-    /// Fields whose values make the Kafka key, so that what belongs together stays in order.
-    /// Records that name a `metric` have their series' key in any case.
+    /// Fields whose values make the Kafka key, so that records that belong together stay in order.
+    /// Records that name a `metric` always have their series' key.
     pub key_fields: Vec<String>,
-    /// Columns of a CSV file whose cells are texts, whatever they look like.
+    /// Columns of a CSV file whose cells are always texts.
     pub label_fields: Vec<String>,
     /// Columns whose cells may be numbers: the time and the values.
     pub number_fields: Vec<String>,
     pub progress: bool,
 }
 
-/// One record to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     pub key: Option<Vec<u8>>,
     pub payload: Vec<u8>,
 }
 
-/// What was acknowledged.
+/// How much was acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Produced {
     pub records: u64,
@@ -61,8 +60,8 @@ pub struct Produced {
     pub elapsed: Duration,
 }
 
-/// Sends everything; an error names the line it happened at. Reads its input where it runs, so let
-/// it have a thread that may wait.
+/// Sends everything; an error names its line. It reads the input in its own thread, which must be one
+/// that may block.
 pub async fn produce(
     what: &Produce,
     mut send: impl AsyncFnMut(Vec<Record>) -> Result<()>,
@@ -115,8 +114,7 @@ fn by_ending(file: Option<&Path>) -> Result<InputFormat> {
     }
 }
 
-/// Bytes read of a file's size; a spinner for what has no size. Nothing when standard error is no
-/// terminal.
+/// The progress in a file, or a spinner for input without a size. Hidden unless `wanted`.
 fn bar(file: Option<&Path>, wanted: bool) -> ProgressBar {
     if !wanted {
         return ProgressBar::hidden();
@@ -175,16 +173,16 @@ struct Column {
     holds: Cells,
 }
 
-/// What the stream makes of a column.
+/// How the stream uses a column.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cells {
-    /// A label is its cell, to the character.
+    /// A label is exactly its cell.
     Labels,
-    /// A value or the time: numbers go as they are written.
+    /// A value or the time: numbers are sent as they are written.
     Numbers,
     /// The labels of a record that names its metric, as an export writes them.
     Object,
-    /// Nothing, today: numbers that would be the same as a label.
+    /// Not used now: numbers are sent as such if the label would be the same text.
     Unread,
 }
 
@@ -206,7 +204,7 @@ impl Column {
     fn json(&self, cell: &str) -> Result<String> {
         let trimmed = cell.trim();
         let unsigned = trimmed.strip_prefix('-').unwrap_or(trimmed);
-        // Not what only our own reader takes for a number, such as -Infinity.
+        // Excludes numbers that only the server's decoder accepts, such as -Infinity.
         let is_json = unsigned.starts_with(|first: char| first.is_ascii_digit() || "{tf".contains(first));
         let value = Format::Json.decoder()(trimmed.as_bytes())
             .ok()

@@ -26,8 +26,7 @@ pub struct Query {
     pub format: Format,
 }
 
-/// Prints the answer's data to `out`; the errors in it become the error of this call. Runs in a
-/// tokio runtime.
+/// Prints the answer's data to `out` and returns its errors as one. Runs in a tokio runtime.
 pub async fn query(query: &Query, out: &mut impl Write) -> Result<()> {
     let variables: Option<serde_json::Map<String, Value>> = query
         .variables

@@ -6,14 +6,14 @@ use std::io::Write;
 
 use serde_json::Value;
 
-/// Texts are cut here, so that one long one does not spoil the table; keys of series are not, as
-/// they may differ at their ends.
+/// Longer texts are cut, so that they do not spoil the table. Keys of series are not, since they may
+/// differ at their ends.
 const CELL_MAX: usize = 60;
 
 /// Digits of a number with a fraction.
 const DIGITS: i32 = 6;
 
-/// False, and nothing printed, when the answer holds no list of objects.
+/// Returns false and prints nothing if the answer has no list of objects.
 pub(super) fn print(data: &Value, out: &mut impl Write) -> std::io::Result<bool> {
     let Some(entries) = first_list(data) else {
         return Ok(false);
@@ -95,7 +95,7 @@ impl Table {
     ) {
         if let Value::Object(fields) = value {
             for (field, value) in fields {
-                // The shape of a Relay edge says nothing to a reader.
+                // A Relay edge is no information for a reader.
                 let full = match (name, field.as_str()) {
                     ("", "node") => String::new(),
                     ("", field) => field.to_owned(),
@@ -135,13 +135,13 @@ impl Table {
     }
 }
 
-/// What has a time: entries of a history, windows, samples.
+/// Objects with a time: entries of a history, windows, samples.
 fn are_points(list: &[Value]) -> bool {
     !list.is_empty() && list.iter().all(|one| one.get("ts").is_some())
 }
 
 impl Column {
-    /// Of numbers, the points stand below each other.
+    /// The decimal points of numbers are aligned.
     fn new(name: String, mut cells: Vec<String>, is_numbers: bool) -> Self {
         if is_numbers {
             let behind = |cell: &String| cell.find(['.', 'e']).map_or(0, |at| cell.len() - at);
@@ -186,7 +186,7 @@ fn text(value: &Value, is_key: bool) -> String {
     text.chars().take(CELL_MAX - 1).chain(['…']).collect()
 }
 
-/// Six digits, but all before the point; very small and large ones with an exponent.
+/// Six digits, but all digits before the point; an exponent for very small and large numbers.
 fn short(number: f64) -> String {
     let size = number.abs();
     if size != 0.0 && !(1e-4..1e15).contains(&size) {
@@ -196,7 +196,7 @@ fn short(number: f64) -> String {
             None => text,
         };
     }
-    // Of 0.00123 two zeros are behind the point.
+    // 0.00123 has two zeros after the point, so `before` is -2.
     let before = if size == 0.0 {
         1
     } else {

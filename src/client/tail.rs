@@ -1,8 +1,8 @@
-//! `streamsync tail`: a subscription printed line by line, through disconnects, without a gap and
-//! without a repetition. It comes as server-sent events.
+//! `streamsync tail`: prints a subscription line by line, across disconnects without gaps and
+//! repetitions. It uses server-sent events.
 //!
-//! The cursor moves on when the lines of its batch are written, so a new connection continues right
-//! after the last line.
+//! The cursor advances when the lines of its batch are written, so a new connection continues right after
+//! the last line.
 
 use std::future::Future;
 use std::io::Write;
@@ -27,7 +27,7 @@ const SUBSCRIPTION: &str = "subscription($selector: SeriesSelector!, $after: Cur
      points(selector: $selector, after: $after, backfill: $backfill, every: $every) { \
      cursor conflated points { ts value series { key } } } }";
 
-/// What a new connection with the same cursor may mend; everything else is final.
+/// Errors after which a new connection with the same cursor may work; all others are final.
 const PASSING_CODES: [&str; 5] = [
     "SLOW_CLIENT",
     "GOING_AWAY",
@@ -51,17 +51,17 @@ pub struct Tail {
     pub url: String,
     /// A `SeriesSelector` as JSON: `{"metric": .., "labels": [..]}`.
     pub selector: Value,
-    /// Continue behind this cursor.
+    /// Continue after this cursor.
     pub after: Option<String>,
-    /// Begin with what is stored of this span, such as `15m`.
+    /// Begin with the stored points of this span, such as `15m`.
     pub backfill: Option<String>,
     /// Only the newest point of each series in this time.
     pub every: Option<String>,
     pub format: LineFormat,
 }
 
-/// Prints until `stop` is ready or `out` takes no more; returns the last cursor, for `after`. News
-/// about the connection go to `say`. Runs in a tokio runtime.
+/// Prints until `stop` is ready or `out` is closed; returns the last cursor, for `after`. `say` gets news
+/// about the connection. Runs in a tokio runtime.
 pub async fn tail(
     tail: &Tail,
     out: &mut impl Write,
@@ -86,7 +86,7 @@ struct Progress {
 }
 
 enum Trouble {
-    /// Another connection may do better.
+    /// Another connection may work.
     Passing(String),
     Final(Error),
 }
@@ -114,7 +114,7 @@ async fn follow(
     }
 }
 
-/// One connection. It ends well when nobody reads the output any more.
+/// One connection. It ends without an error when nobody reads the output any more.
 async fn once(tail: &Tail, out: &mut impl Write, progress: &mut Progress) -> Result<(), Trouble> {
     let mut events = subscribe(tail, progress).await?;
     while let Some(answer) = events.next().await? {
@@ -132,7 +132,7 @@ async fn once(tail: &Tail, out: &mut impl Write, progress: &mut Progress) -> Res
 }
 
 async fn subscribe(tail: &Tail, progress: &Progress) -> Result<Events, Trouble> {
-    // A cursor carries on with an unfinished backfill; both together are refused.
+    // A cursor continues an unfinished backfill; the server refuses both together.
     let backfill = tail.backfill.as_ref().filter(|_| progress.cursor.is_none());
     let body = json!({
         "query": SUBSCRIPTION,
@@ -168,7 +168,7 @@ async fn subscribe(tail: &Tail, progress: &Progress) -> Result<Events, Trouble> 
     })
 }
 
-/// GraphQL errors: what passes ends the connection, the rest ends the program.
+/// Passing errors end the connection, others end the program.
 fn check(errors: &Value) -> Result<(), Trouble> {
     let Some(errors) = errors.as_array().filter(|errors| !errors.is_empty()) else {
         return Ok(());
@@ -214,7 +214,7 @@ fn print(format: LineFormat, batch: &Value, out: &mut impl Write) -> std::io::Re
 struct Events {
     response: Response,
     buffer: Vec<u8>,
-    /// So many bytes of the buffer have no end of a line.
+    /// How many bytes of the buffer have no line end.
     searched: usize,
 }
 

@@ -59,7 +59,7 @@ impl Encode for Csv {
     }
 }
 
-/// Quoted where it must be.
+/// Quoted if necessary.
 fn field(text: &str, out: &mut Vec<u8>) {
     if text.contains(['"', ',', '\n', '\r']) {
         out.push(b'"');

@@ -1,4 +1,4 @@
-//! What every encoder takes and gives.
+//! The interface of all encoders.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub trait Encode: Send {
     /// The next bytes, perhaps none; a header comes with the first ones.
     ///
     /// # Errors
-    /// When the format's library fails; the output so far is then invalid.
+    /// The format's library fails; the output so far is then invalid.
     fn encode(&mut self, blocks: &[Block]) -> Result<Bytes, EncodeError>;
 
     /// The last bytes.

@@ -1,5 +1,5 @@
 //! One JSON object: `{"columns": ["ts", ..], "series": [{"series", "metric", "labels", "points":
-//! [[ts, ..], ..]}, ..]}`. Each series occurs once, in however many blocks it comes.
+//! [[ts, ..], ..]}, ..]}`. Each series occurs once, even if it comes in several blocks.
 
 use bytes::Bytes;
 

@@ -1,8 +1,8 @@
 //! Export formats: JSON, NDJSON, CSV, an Arrow IPC stream and Parquet.
 //!
-//! Blocks go in, bytes come out; an encoder holds no more than one block, or one row group of
-//! Parquet. Every format has the columns `series` (the canonical key), `metric`, `labels`, `ts`
-//! and then one for each value.
+//! Encoders turn blocks into bytes and hold no more than one block, or one row group of Parquet. Every
+//! format has the columns `series` (the canonical key), `metric`, `labels`, `ts` and then one for each
+//! value.
 
 mod columnar;
 mod csv;
@@ -58,11 +58,11 @@ impl Format {
         matches!(self, Self::Json | Self::Ndjson | Self::Csv)
     }
 
-    /// `columns`: the names of the values in each line. `times` counts for texts only: Arrow and
-    /// Parquet have a type for it.
+    /// `columns`: the names of the values in each line. `times` is for texts: Arrow and Parquet have a
+    /// type for times.
     ///
     /// # Errors
-    /// When the format's library rejects the columns.
+    /// The format's library rejects the columns.
     pub fn encoder(self, columns: &[String], times: TimeText) -> Result<Box<dyn Encode>, EncodeError> {
         Ok(match self {
             Self::Json => Box::new(json::Json::new(columns, times)),

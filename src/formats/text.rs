@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::data::{Micros, Series};
 
-/// How a text says a time.
+/// How a time is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TimeText {
     /// RFC 3339 in UTC, always with six digits: `2026-01-31T12:00:00.000001Z`.
@@ -37,7 +37,7 @@ const DAY: i64 = 86_400_000_000;
 #[derive(Debug)]
 pub(super) struct Times {
     text: TimeText,
-    /// What an RFC 3339 time is put in.
+    /// Around an RFC 3339 time.
     quote: &'static str,
     day: Option<i64>,
     date: String,
@@ -75,7 +75,7 @@ impl Times {
         let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
         let (date, quote) = (&self.date, self.quote);
         let (seconds, micros) = (seconds % 60, micros % 1_000_000);
-        // A vector takes everything.
+        // Writing to a vector cannot fail.
         let _ = write!(
             out,
             "{quote}{date}T{hours:02}:{minutes:02}:{seconds:02}.{micros:06}Z{quote}"
@@ -113,7 +113,7 @@ pub(super) fn labels(series: &Series) -> Value {
     Value::Object(labels)
 }
 
-/// `"series":..,"metric":..,"labels":..`, to go on with in an object.
+/// `"series":..,"metric":..,"labels":..`, the first members of an object.
 pub(super) fn fields(series: &Series) -> String {
     let text = |text: &str| Value::from(text).to_string();
     let (key, metric) = (text(&series.key), text(&series.metric));

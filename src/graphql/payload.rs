@@ -11,7 +11,6 @@ use super::errors::Code;
 use super::guard::Checked;
 use crate::live::Json;
 
-/// One message of an operation.
 #[derive(Debug)]
 pub enum Payload {
     Next(Next),

@@ -1,13 +1,13 @@
-//! Steps as people write them, and the buckets they make: even ones, or days, weeks, months and
-//! years as a time zone's calendar has them.
+//! Parses steps, and makes their buckets: even ones, or days, weeks, months and years of a time zone's
+//! calendar.
 //!
 //! | text | buckets |
 //! |---|---|
 //! | `250ms`, `15m`, `12h`, `1d 12h`, `1.5d` | of that length, aligned to 1970-01-01T00:00Z in every time zone |
-//! | `1d`, `7 days` | so many days of the time zone, counted from 1970-01-01 |
-//! | `1w`, `2 weeks` | so many weeks from Monday, counted from Monday 1970-01-05 |
-//! | `1mo`, `3 months`, `1M` | so many months, counted from January 1970 |
-//! | `1y`, `10 years` | so many years, counted from 1970 |
+//! | `1d`, `7 days` | days of the time zone, counted from 1970-01-01 |
+//! | `1w`, `2 weeks` | weeks from Monday, counted from Monday 1970-01-05 |
+//! | `1mo`, `3 months`, `1M` | months, counted from January 1970 |
+//! | `1y`, `10 years` | years, counted from 1970 |
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -17,7 +17,7 @@ use super::question::{BadQuestion, CalendarUnit, Step};
 use super::round_widths;
 use crate::data::{self, Grid, Micros};
 
-/// The most buckets of one question whose bounds must be known.
+/// The most calendar buckets of one question.
 const BUCKETS_MAX: usize = 100_000;
 
 const DAY: i64 = 86_400_000_000;
@@ -30,7 +30,7 @@ impl Step {
     /// See the table above; `zone` is a name of the IANA database, such as `Europe/Berlin`.
     ///
     /// # Errors
-    /// When it is neither, or longer than 100 years.
+    /// The text is no step, or is longer than 100 years.
     pub fn parse(text: &str, zone: &str) -> Result<Self, BadQuestion> {
         let bad = |why: &str| BadQuestion(format!("step: {why}"));
         let zone =
@@ -66,7 +66,7 @@ impl Step {
     /// The buckets that cover `from..to`, where `from < to`.
     ///
     /// # Errors
-    /// When calendar buckets are more than 100,000.
+    /// There are more than 100,000 calendar buckets.
     pub fn grid(&self, from: Micros, to: Micros) -> Result<Grid, BadQuestion> {
         match self {
             Self::Even(step) => Ok(Grid::Even(*step)),
@@ -114,7 +114,7 @@ struct Bounds<'a> {
 impl Bounds<'_> {
     fn over(&self, from: Micros, to: Micros) -> Result<Vec<Micros>, BadQuestion> {
         let mut nr = self.bucket_of(from);
-        // Where clocks are put back over midnight, a day begins before the last moment of the one before.
+        // Where clocks go back over midnight, a day begins before the last moment of the previous day.
         while self.start(nr) > from {
             nr -= 1;
         }
@@ -150,7 +150,7 @@ impl Bounds<'_> {
         units.div_euclid(self.count)
     }
 
-    /// The first moment of a bucket; beyond the last time there is, the moment after it.
+    /// The first moment of a bucket, at most the moment after the last possible time.
     fn start(&self, nr: i64) -> Micros {
         let units = nr * self.count;
         let date = match self.unit {

@@ -4,9 +4,9 @@ use super::question::Fill;
 use crate::data::{Columns, Grid, Micros};
 
 impl Fill {
-    /// A row for each bucket of `grid` that overlaps `from..to`; at most `most`, else `None`.
-    /// Nothing is made up before the first known value of a column, and with `Linear` none behind
-    /// the last.
+    /// A row for each bucket of `grid` that overlaps `from..to`; `None` for more than `most`. `Previous`
+    /// and `Linear` add no value before the first known one of a column, and `Linear` none after the
+    /// last.
     pub fn apply(
         self,
         line: Columns,
@@ -22,7 +22,7 @@ impl Fill {
             return None;
         }
         let mut rows = line.times.iter().enumerate().peekable();
-        // For each bucket the row of the line that it has.
+        // For each bucket its row of the line, if there is one.
         let rows: Vec<Option<usize>> = starts
             .iter()
             .map(|start| rows.next_if(|(_, ts)| *ts == start).map(|(row, _)| row))

@@ -1,4 +1,4 @@
-//! Lines of many series become one line for each group.
+//! Merges the lines of many series to one line for each group.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::question::{Across, Group};
 use crate::data::{Columns, Micros, Series, StoredSeries, Sum};
 
 impl Group {
-    /// One line for each group that has any, in order of their keys; a row wherever one of its
+    /// One line for each group with lines, in order of their keys. It has a row wherever one of its
     /// series has one.
     pub fn apply<'a>(
         &self,
@@ -89,7 +89,7 @@ impl Merged {
         self.max = self.max.max(value);
     }
 
-    /// `None` without values, except for the count, and for a sum that a double cannot hold.
+    /// `None` without values, except for the count, and if a double cannot hold the sum.
     fn value(&self, across: Across) -> Option<f64> {
         let value = match across {
             Across::Sum => self.sum.total()?,

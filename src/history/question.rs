@@ -1,4 +1,4 @@
-//! The words of a question about the past and of its answer.
+//! The types of a question about the past and of its answer.
 
 use std::ops::RangeInclusive;
 
@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::data::{self, Aggregate, Columns, Micros, Scoped, StoredSeries};
 
-/// What `maxPoints` may be.
+/// The range of `maxPoints`.
 const POINTS: RangeInclusive<usize> = 2..=100_000;
 const AGGREGATES_MAX: usize = 32;
 const GROUP_BY_MAX: usize = 32;
@@ -20,13 +20,13 @@ pub struct Question {
     pub what: What,
     /// Lines of one group become one line; only with buckets.
     pub group: Option<Group>,
-    /// What stands in buckets without points; only with buckets.
+    /// The value of buckets without points; only with buckets.
     pub fill: Fill,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum What {
-    /// The stored points; of each series at most so many, chosen so that the line looks the same.
+    /// The stored points; at most `max` of each series, chosen so that the line looks the same.
     Points { max: Option<usize> },
     Buckets {
         step: Step,
@@ -40,14 +40,14 @@ pub enum What {
 pub enum Step {
     /// Aligned to 1970-01-01T00:00Z.
     Even(data::Step),
-    /// So many days, weeks (from Monday), months or years of a time zone, counted from January 1970.
+    /// A number of days, weeks (from Monday), months or years of a time zone, counted from January 1970.
     Calendar {
         unit: CalendarUnit,
         count: u32,
         zone: TimeZone,
     },
-    /// The shortest round width of which a span of this length has at most so many buckets, wherever
-    /// it lies; days and weeks of UTC.
+    /// The shortest round width with which a span of this length has at most this many buckets, wherever
+    /// it lies; days and weeks are those of UTC.
     Fit(usize),
 }
 
@@ -62,7 +62,7 @@ pub enum CalendarUnit {
 /// Series that agree in these labels become one line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
-    /// None of them: all series become one line.
+    /// If empty, all series become one line.
     pub by: Vec<String>,
     pub across: Across,
 }
@@ -92,7 +92,7 @@ pub enum Fill {
     Value(f64),
 }
 
-/// What the lines of an answer are, in order of their keys.
+/// The lines of an answer, in order of their keys.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     /// Names of the columns: `value` for points, else those of the aggregates.
@@ -119,8 +119,8 @@ pub enum Subject {
 pub struct BadQuestion(pub String);
 
 impl What {
-    /// From what a client asked for: buckets if it named a step or aggregates (then `AVG` if it
-    /// named none), else points.
+    /// From a client's arguments: buckets if there is a step or there are aggregates (`AVG` is the
+    /// default), else points.
     pub fn of(
         step: Option<Step>,
         aggregates: Option<Vec<Aggregate>>,
@@ -148,7 +148,7 @@ impl What {
 
 impl Question {
     /// # Errors
-    /// When there is no answer to it, whatever is stored.
+    /// The question has no answer, whatever is stored.
     pub fn check(&self) -> Result<(), BadQuestion> {
         let bad = |why: String| Err(BadQuestion(why));
         if self.from >= self.to {

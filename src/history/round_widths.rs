@@ -1,4 +1,4 @@
-//! Round widths of time, each next one about twice as long.
+//! Round widths of time, each about twice as long as the one before.
 
 use crate::data::{Micros, Step};
 
@@ -25,15 +25,15 @@ pub fn widths() -> impl DoubleEndedIterator<Item = i64> + Clone {
         .chain(weeks)
 }
 
-/// The shortest width of which any span of this length has at most so many buckets, however it
-/// lies; so the width does not change while a window moves.
+/// The shortest width with which any span of this length has at most `most` buckets, wherever it lies.
+/// So the width does not change while a window moves.
 pub fn fit(from: Micros, to: Micros, most: usize) -> Option<Step> {
     widths()
         .find(|width| touched(from, to, *width) <= most)
         .and_then(step)
 }
 
-/// In how many buckets of this width a span of this length may lie, at most.
+/// The most buckets of this width that a span of this length touches.
 pub fn touched(from: Micros, to: Micros, width: i64) -> usize {
     let span = to.0.saturating_sub(from.0).max(1);
     // One moment is in one bucket, two in at most two.

@@ -1,7 +1,6 @@
 //! Every path that the server answers, except for the pages. A registered path that is not listed here
 //! is not served. `tests/specs/viewer_matrix.rs` says for each path which series it may show.
 
-/// In the form in which they are registered.
 pub const PATHS: [&str; 20] = [
     "/graphql",
     "/ws",

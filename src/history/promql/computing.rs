@@ -1,5 +1,5 @@
-//! Computing that may take seconds, beside the threads that answer: on as many threads as there are
-//! cores, shared out among clients, and given up once nobody waits for it any more.
+//! Runs computations of up to some seconds outside of the threads that answer: on as many threads as
+//! there are cores, shared among clients, and only as long as somebody waits for the result.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -18,7 +18,7 @@ static CORES: LazyLock<Arc<Shares>> = LazyLock::new(|| {
         each: (cores - 1).max(1),
         heavy: cores,
         heavy_each: cores,
-        // Each holds what it is to be computed from.
+        // Each holds its input in memory.
         waiting: 64,
         waiting_each: 16,
         patience: Duration::from_secs(10),
@@ -44,7 +44,7 @@ impl Drop for Waiting {
     }
 }
 
-/// `work` looks at the flag now and then.
+/// `work` checks the flag now and then.
 pub(super) async fn compute<T: Send + 'static>(
     client: ClientKey,
     work: impl FnOnce(&Abandoned) -> T + Send + 'static,

@@ -1,4 +1,4 @@
-//! Reads what an expression's selector selects and takes it through the expression.
+//! Reads the series of an expression's selector and evaluates the expression.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,8 +12,8 @@ use crate::data::{Columns, METRIC_NAME, Matched, Micros, Viewer};
 use crate::history::Across;
 use crate::store::read::Reader;
 
-/// Points in all windows together, as long windows at a short step hold each point many times:
-/// Prometheus' own figure for `--query.max-samples`.
+/// Points in all windows together, since long windows at a short step have each point many times. The
+/// number is Prometheus' default for `--query.max-samples`.
 const WINDOWED_MAX: usize = 50_000_000;
 
 /// The series of the answer, sorted by labels; those without samples are left out. A scalar is one
@@ -98,7 +98,7 @@ async fn points(
         .matching(&viewer.select(selection.selector.clone()))
         .await?;
     reader.instants_of(series.len(), instants.first, instants.last, instants.step)?;
-    // Half open on the left, where a read is so on the right.
+    // A window is open on the left, a read on the right.
     let shifted = |at: Micros| Micros(at.0.saturating_sub(selection.offset_micros).saturating_add(1));
     let (from, to) = (shifted(instants.first).minus(range), shifted(instants.last));
     let lines = reader.stored(&series, from, to).await?;
@@ -213,8 +213,8 @@ fn across(lines: Vec<Sampled>, op: Across, group: &Group) -> Vec<Sampled> {
 }
 
 impl Across {
-    /// Of at least one value. As in Prometheus, what is not a number is neither least nor greatest
-    /// as long as there is a number.
+    /// There is at least one value. As in Prometheus, NaN is neither least nor greatest if there is a
+    /// number.
     fn of(self, samples: &[Sample]) -> f64 {
         let values = samples.iter().map(|(_, value)| *value);
         match self {

@@ -1,7 +1,7 @@
-//! The part of PromQL that panels are made of, answered as Prometheus 3 answers it.
+//! The part of PromQL that panels use, answered as in Prometheus 3.
 //!
-//! An expression reads one selector, by an instant's lookback or by windows, and passes what it
-//! read through stages; whatever is no such chain is refused with a message that says what is.
+//! An expression reads one selector, by an instant's lookback or by windows, and passes the samples
+//! through stages. Other expressions are refused with a message that says what is supported.
 
 mod computing;
 mod evaluate;
@@ -24,7 +24,7 @@ pub use selection::selector;
 use crate::data::{METRIC_NAME, Micros, Series, Step};
 use crate::store::read::ReadError;
 
-/// By name, the metric as `__name__`; in the order in which Prometheus sorts series.
+/// By name, with the metric as `__name__`. Their order is that of Prometheus' series.
 pub type Labels = BTreeMap<Box<str>, Box<str>>;
 
 /// One series of an answer.
@@ -49,7 +49,7 @@ pub struct Instants {
 
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PromqlError {
-    /// Not PromQL, or more of it than is answered here.
+    /// Not PromQL, or an unsupported part of it.
     #[error("{0}")]
     Refused(String),
     /// The expression cannot be answered for these series.

@@ -1,4 +1,4 @@
-//! PromQL's text to its syntax tree, within bounds.
+//! Parses PromQL within bounds.
 
 use promql_parser::parser::{self, Expr};
 
@@ -6,7 +6,7 @@ use super::PromqlError;
 use super::text::normalized;
 
 const TEXT_MAX_BYTES: usize = 16 * 1024;
-/// Each costs the parser a compilation.
+/// The parser compiles each of them.
 const PATTERNS_MAX: usize = 32;
 /// Nesting costs stack when the expression is parsed, visited and dropped.
 const OPERATORS_MAX: usize = 100;
@@ -30,7 +30,7 @@ pub(super) fn parsed(text: &str) -> Result<Expr, PromqlError> {
         .map_err(|why| PromqlError::Refused(format!("parse error: {why}")))
 }
 
-/// Everything outside of strings and comments by which an expression may nest, and some more.
+/// Counts everything outside of strings and comments by which an expression may nest, and some more.
 fn operators(text: &str) -> usize {
     let (mut count, mut word) = (0, String::new());
     let mut rest = text.chars();

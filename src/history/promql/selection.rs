@@ -1,4 +1,4 @@
-//! Selectors as PromQL writes them.
+//! PromQL's selectors.
 
 use promql_parser::label::{MatchOp as Op, Matcher};
 use promql_parser::parser::{Expr, Offset, VectorSelector};
@@ -8,7 +8,7 @@ use super::parse::{parsed, unsupported};
 use crate::data::selection::{BadSelector, Condition, METRIC_NAME, MatchOp, REGEX_MAX, Selector};
 use crate::store::read::ReadError;
 
-/// Which series, and how long before the evaluation's time; negative: after it.
+/// Which series, and the offset before the evaluation's time; a negative one is after it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Selection {
     pub selector: Selector,
@@ -32,7 +32,7 @@ impl Selection {
         let mut conditions = Vec::new();
         for matcher in &vector.matchers.matchers {
             let is_name = matcher.name == METRIC_NAME && matches!(matcher.op, Op::Equal);
-            // The index on metrics is for one name; what else is demanded of it is looked at.
+            // The index on metrics serves one name; further matchers on it are conditions.
             if is_name && metric.is_none() {
                 metric = Some(matcher.value.clone());
             } else {

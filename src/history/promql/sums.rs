@@ -1,10 +1,10 @@
-//! Sums, means and deviations that lose nothing to the order of addition (Neumaier), and nothing to
-//! an overflow on the way.
+//! Sums, means and deviations that are independent of the order of addition (Neumaier) and do not
+//! overflow on the way.
 
 /// Powers of two, so that scaling is exact: many of the largest values have a sum, and their squares.
 const FOR_SUMS: f64 = f64::from_bits((1_023 - 80) << 52);
 const FOR_SQUARES: f64 = f64::from_bits((1_023 - 600) << 52);
-/// Squares of what is larger may overflow.
+/// Squares of larger values may overflow.
 const LARGE: f64 = 1e140;
 
 /// The sum; infinite where no double can hold it.
@@ -12,8 +12,8 @@ pub(super) fn sum(values: impl Iterator<Item = f64> + Clone) -> f64 {
     over(values, 1.0)
 }
 
-/// The mean of at least one value, also where their sum is too large; never beyond the least or the
-/// greatest of them by what is rounded.
+/// The mean of at least one value, also if their sum overflows. Rounding never takes it beyond the least
+/// or the greatest value.
 pub(super) fn mean(values: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
     let mean = over(values.clone(), values.len() as f64);
     if !mean.is_finite() {

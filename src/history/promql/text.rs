@@ -1,11 +1,11 @@
-//! The text of an expression, as the parser needs it.
+//! Rewrites the text of an expression for the parser.
 
 use promql_parser::util::{escape_string, unquote_string};
 
 use crate::data::pattern;
 
-/// The same expression without what the parser misreads: it unescapes strings in backticks, and
-/// takes braces in regular expressions for Rust's. Comments are left out.
+/// The same expression without what the parser misreads: it unescapes strings in backticks, and treats
+/// braces in regular expressions as Rust does. Comments are left out.
 pub(super) fn normalized(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut rest = text;
@@ -35,7 +35,8 @@ fn push_quoted(out: &mut String, value: &str) {
     out.push('"');
 }
 
-/// Of the comment or string at the beginning, with its quotes; the line's end is not in the comment.
+/// The length of the comment or string at the beginning, with its quotes. A comment excludes the line's
+/// end.
 fn length(from: &str) -> usize {
     let mut chars = from.char_indices();
     let Some((_, quote)) = chars.next() else {

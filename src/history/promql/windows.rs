@@ -40,7 +40,7 @@ impl Function {
         })
     }
 
-    /// What it gives is still the metric itself.
+    /// Its values are still those of the metric.
     pub(super) fn keeps_name(self) -> bool {
         matches!(self, Self::First | Self::Last)
     }
@@ -79,9 +79,8 @@ fn seconds(from: Micros, to: Micros) -> f64 {
     to.0.saturating_sub(from.0) as f64 / 1e6
 }
 
-/// What the values rose by from the window's start to its end. Up to a boundary that is further from
-/// the points than they are from each other, only half their distance is assumed; a counter is never
-/// assumed to have been below zero.
+/// The increase from the window's start to its end. If a boundary is further from the points than they
+/// are from each other, only half their distance is added; a counter is never extrapolated below zero.
 fn extrapolated(window: &[Sample], start: Micros, end: Micros, counter: bool) -> Option<f64> {
     let [first, .., last] = window else { return None };
     let mut risen = last.1 - first.1;

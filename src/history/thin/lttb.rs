@@ -1,19 +1,19 @@
 //! Largest-Triangle-Three-Buckets, and the same after a preselection of minima and maxima.
 //!
-//! From the papers (Steinarsson 2013; Van Der Donckt and others 2023). The same indices as the
-//! Python package `tsdownsample`, with its choices where the papers leave one: the mean time of a
-//! bucket is the middle of its ends, and bins are of equal width in x and take their upper edge.
+//! From the papers (Steinarsson 2013; Van Der Donckt and others 2023). It gives the same indices as the
+//! Python package `tsdownsample`, also where the papers leave a choice: the mean time of a bucket is the
+//! middle of its ends, and bins have equal width in x and include their upper edge.
 
 use std::ops::Range;
 
-/// So many candidates for each point are left by the preselection; the papers' own choice.
+/// Candidates that the preselection leaves for each point; the papers' own choice.
 pub const RATIO: usize = 4;
 
-/// So far beyond its computed edge a bin still reaches; absorbs what rounding may have taken.
+/// How far a bin reaches beyond its computed edge, to absorb rounding.
 const EDGE: f64 = 1e-12;
 
-/// The ascending indices of `n` points that keep the line's look, the first and the last among
-/// them; all when there are no more. `x` ascends.
+/// The ascending indices of `n` points that keep the line's look, with the first and the last; all if
+/// there are no more. `x` ascends.
 pub fn lttb(x: &[f64], y: &[f64], n: usize) -> Vec<usize> {
     let len = x.len().min(y.len());
     if n >= len {
@@ -23,7 +23,7 @@ pub fn lttb(x: &[f64], y: &[f64], n: usize) -> Vec<usize> {
         return [0, len - 1].into_iter().take(n).collect();
     }
     let every = (len - 2) as f64 / (n - 2) as f64;
-    // Of the inner points; the first and the last are buckets of their own.
+    // Bounds among the inner points; the first and the last point are buckets of their own.
     let bound = |bucket: usize| (every * bucket as f64) as usize + 1;
     let mut kept = Vec::with_capacity(n);
     let mut last = 0;
@@ -49,8 +49,8 @@ pub fn lttb(x: &[f64], y: &[f64], n: usize) -> Vec<usize> {
     kept
 }
 
-/// [`lttb`] of the minima and maxima of `n * ratio / 2` bins, where there are more than `ratio`
-/// points for each one wanted. Of a bin whose values are all equal the first index may come twice.
+/// [`lttb`] of the minima and maxima of `n * ratio / 2` bins, if there are more than `ratio` points for
+/// each wanted one. The first index of a bin with equal values may come twice.
 pub fn min_max_lttb(x: &[f64], y: &[f64], n: usize, ratio: usize) -> Vec<usize> {
     let len = x.len().min(y.len());
     if n < 3 || len / n <= ratio {
@@ -88,7 +88,7 @@ fn bins(x: &[f64], count: usize) -> impl Iterator<Item = Range<usize>> + '_ {
     let width = last / parts - first / parts;
     let mut start = 0;
     (1..=count).filter_map(move |bin| {
-        // In two halves, so that no product is too large.
+        // In two halves, so that no product overflows.
         let half = width * (bin as f64 / 2.0);
         let edge = first + half + half + EDGE;
         if x.get(start).is_none_or(|x| *x >= edge) {

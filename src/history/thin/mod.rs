@@ -1,8 +1,7 @@
-//! Fewer points that look the same, and that stay where they are while a window moves over them.
+//! Chooses fewer points that look the same, and that stay the same while a window moves over them.
 //!
-//! Time is cut into blocks that depend only on the length of the span and on how many points are
-//! wanted. Each block is thinned by itself, from all its points, also those outside the span
-//! (ADR 21).
+//! Time is cut into blocks that depend only on the length of the span and on the number of wanted
+//! points. Each block is thinned by itself, from all its points, also those outside the span (ADR 21).
 
 mod lttb;
 
@@ -14,7 +13,7 @@ use super::{BadQuestion, HistoryError, round_widths};
 use crate::data::{Aggregate, Columns, Grid, Matched, Micros, SeriesId, Step};
 use crate::store::read::{ReadError, Reader};
 
-/// A span is in about so many blocks, and fewer when a block would have fewer points than this.
+/// A span has about `BLOCKS` blocks, and fewer if a block would have fewer than `EACH` points.
 const BLOCKS: usize = 24;
 const EACH: usize = 16;
 
@@ -26,7 +25,7 @@ pub struct Blocks {
     width: Step,
     /// Points of a block.
     each: usize,
-    /// Of buckets this wide only the lowest and the highest point are looked at.
+    /// Only the lowest and the highest point of each bucket of this width count.
     bucket: Step,
 }
 
@@ -58,8 +57,8 @@ impl Blocks {
         (self.width.bucket(self.from), self.width.end(last))
     }
 
-    /// The outer span in pieces of whole blocks, of each of which at most `limit` points of one
-    /// series are read where that can be; and of how many series they can be read at once.
+    /// The outer span in pieces of whole blocks, each with at most `limit` points of one series if
+    /// possible; and of how many series a piece can be read at once.
     fn pieces(&self, limit: usize) -> (impl Iterator<Item = (Micros, Micros)> + use<>, usize) {
         let (from, to) = self.outer();
         let points = |span: i64| usize::try_from(span / self.bucket.micros() * 2).unwrap_or(usize::MAX);
@@ -71,7 +70,7 @@ impl Blocks {
         (pieces, (limit / points(to.0 - from.0)).max(1))
     }
 
-    /// Appends what is kept of a piece of whole blocks and lies within the span.
+    /// Thins a piece of whole blocks and appends the points within the span.
     fn thin(&self, piece: &Columns, kept: &mut Columns) {
         let Some(values) = piece.columns.first() else {
             return;
@@ -82,7 +81,7 @@ impl Blocks {
             let end = self.width.end(block);
             let len = piece.times[start..].partition_point(|ts| *ts < end);
             let some = self.extremes(&piece.times[start..start + len], &values[start..start + len]);
-            // From the block's start on, where a double tells microseconds apart.
+            // Counted from the block's start, so that a double has every microsecond.
             let x: Vec<f64> = some.iter().map(|(ts, _)| (ts.0 - block.0) as f64).collect();
             let y: Vec<f64> = some.iter().map(|(_, value)| *value).collect();
             for at in choose(&x, &y, self.each) {
@@ -95,8 +94,8 @@ impl Blocks {
         }
     }
 
-    /// The lowest and the highest point of each bucket and nothing else: what more the store may
-    /// give, such as the ends of what it was asked for, depends on where the window lies.
+    /// Only the lowest and the highest point of each bucket: other points that the store may return, such
+    /// as the ends of the span, depend on where the window lies.
     fn extremes(&self, times: &[Micros], values: &[Option<f64>]) -> Vec<(Micros, f64)> {
         let points = times.iter().zip(values);
         let points: Vec<_> = points.filter_map(|(ts, value)| Some((*ts, (*value)?))).collect();
@@ -118,7 +117,7 @@ impl Blocks {
 fn choose(x: &[f64], y: &[f64], n: usize) -> Vec<usize> {
     let mut kept = match n {
         _ if n >= x.len() => (0..x.len()).collect(),
-        // No triangle, but the line's height.
+        // Too few for triangles: keeps the line's height.
         1 | 2 => {
             let (low, high) = lttb::extremes(y);
             [high, low][..n].to_vec()
@@ -130,7 +129,7 @@ fn choose(x: &[f64], y: &[f64], n: usize) -> Vec<usize> {
     kept
 }
 
-/// A block is at most as long as the widest round width, and there are only so many of them.
+/// A block is at most as long as the widest round width, and the number of blocks is limited.
 fn too_long(from: Micros, to: Micros, most: usize, wanted: usize) -> BadQuestion {
     const DAY: i64 = 86_400_000_000;
     let widest = round_widths::widths().next_back().unwrap_or(DAY);
@@ -146,8 +145,8 @@ fn too_long(from: Micros, to: Micros, most: usize, wanted: usize) -> BadQuestion
     ))
 }
 
-/// The points with `from <= ts < to` of each series that has any, in the order of `of`; of one
-/// with more than `most` points, `most` at most.
+/// The points with `from <= ts < to` of each series that has any, in the order of `of`; at most `most`
+/// of each.
 pub async fn read(
     reader: &Reader,
     of: &[Matched],
@@ -167,14 +166,14 @@ pub async fn read(
     };
     let [short, mut long] = [true, false].map(some);
     let mut lines = match reader.stored(&short, from, to).await {
-        // What rollups remember of them is still a line.
+        // Their rollups can still be read.
         Err(ReadError::NotAvailable { .. }) => {
             long.extend(short);
             Vec::new()
         }
         lines => lines?,
     };
-    // Each statement keeps to the limit of rows, though all together may look at more.
+    // Each statement keeps to the limit of rows, though all together may read more.
     let limit = reader.limits().rows;
     let (pieces, at_once) = blocks.pieces(limit);
     let pieces: Vec<_> = pieces.collect();

@@ -23,7 +23,6 @@ use crate::telemetry::Status;
 
 pub(super) type Result<T, E = Problem> = std::result::Result<T, E>;
 
-/// How the rows are written.
 pub(super) struct Shape {
     pub format: Format,
     pub times: TimeText,

@@ -34,7 +34,6 @@ pub trait Session: 'static {
     /// Writes what is to be sent, up to about [`CHUNK`]; ready when nothing will follow.
     fn poll_write(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) -> Poll<()>;
 
-    /// What is due now.
     fn on_time(&mut self, now: Instant) -> Due;
 
     /// The server drains: at `idle_at` a session without operations ends.
