@@ -16,7 +16,7 @@ pub struct Digest {
     buffer: Vec<u8>,
 }
 
-/// What so many rows come to.
+/// The number of rows and their checksum.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Sum {
     pub rows: u64,

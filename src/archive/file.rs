@@ -27,7 +27,7 @@ use super::target::Target;
 pub(super) const ROW_GROUP: usize = 128 * 1_024;
 /// Rows that come back at once.
 const PAGE: usize = 8_192;
-/// Of a multipart upload, of which two are under way at once.
+/// The size of one part of a multipart upload; two parts are uploaded at once.
 const PART_BYTES: usize = 8 << 20;
 
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {

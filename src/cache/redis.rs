@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, Pipeline, RedisError, Script, Value};
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::latest::{Epoch, Latest, Lookup, newest};
@@ -102,12 +101,9 @@ impl RedisLatest {
     }
 
     pub fn offer(&self, stored: &Arc<Stored>) {
-        match self.jobs.try_send(Job::Committed(Arc::clone(stored))) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
-                self.shared.metrics.cache_errors.inc();
-                self.invalidate();
-            }
+        if self.jobs.try_send(Job::Committed(Arc::clone(stored))).is_err() {
+            self.shared.metrics.cache_errors.inc();
+            self.invalidate();
         }
     }
 

@@ -10,7 +10,7 @@ use super::words::{is_secret, shorten};
 /// What is wrong with a setting, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// Of the file; none where the setting comes from outside of it.
+    /// In the file; `None` where the setting comes from elsewhere.
     line: Option<usize>,
     /// The setting, as the code has it.
     path: String,

@@ -75,7 +75,7 @@ pub async fn rewind(
 ) -> Result<Vec<(i32, i64)>, AdminError> {
     let mut client = connect_to_work(url).await?;
     let transaction = client.transaction().await?;
-    // Of the transaction: who comes after a rewind need not wait for the end of its session.
+    // A lock of the transaction: after a rewind nobody has to wait for the end of its session.
     let try_alone = "select pg_try_advisory_xact_lock($1)";
     if !locks::acquire(&transaction, try_alone, locks::RUNNING, patience).await? {
         return Err(AdminError::Running);

@@ -1,7 +1,7 @@
 //! The Postgres side of the archive: which days are due, their points, and restoring them.
 //!
-//! A day is closed when the rollups have processed all its changes: then `days.version` says which
-//! state of it a copy is of.
+//! A day is closed when the rollups have processed all its changes. From then on `days.version` names the
+//! state that a copy has.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ pub struct ArchivedPoint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archived {
     pub day: Day,
-    /// Of the day when it was copied.
+    /// The version of the day when it was copied.
     pub version: i64,
     pub url: String,
     pub rows: u64,

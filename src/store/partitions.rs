@@ -21,10 +21,10 @@ const NEAR_PAST: i64 = 60 * DAY;
 const NEAR_FUTURE: i64 = 7 * DAY;
 /// Partitions that are made in one transaction: others wait for no more than these.
 const AT_ONCE: usize = 16;
-/// Whoever waits for a table here makes the writers of all nodes wait.
+/// While this waits for a table's lock, the writers of all nodes wait.
 const PATIENCE: &str = "set local lock_timeout = '5s'";
 
-/// So long a refusal holds without another look.
+/// How long a refusal holds before the partitions are read again.
 const REFUSED_FOR: Duration = Duration::from_secs(1);
 
 // Each table has a lock of its own: writers never wait for those who see to the rollups.

@@ -5,9 +5,9 @@ use diesel::query_builder::{AstPass, BoxedSqlQuery, Query, QueryFragment, QueryI
 use diesel::result::QueryResult;
 use diesel::sql_types::Untyped;
 
-/// A query of [`diesel::sql_query`]. Diesel alone prepares each of those anew, because their text may
-/// be any. A connection never forgets what it prepared, so `once` is for queries whose text does not
-/// depend on what a client asks.
+/// A query of [`diesel::sql_query`]. Diesel prepares each of these every time, since their text can be
+/// anything. A connection keeps every prepared statement until it closes, so `once` is only for queries
+/// whose text does not depend on what a client asks.
 pub(super) struct Statement<Q = BoxedSqlQuery<'static, Pg, SqlQuery>> {
     query: Q,
     once: bool,
@@ -33,7 +33,7 @@ impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Statement<Q> {
     }
 }
 
-// The connection finds it by its text.
+// The connection finds the statement by its text.
 impl<Q> QueryId for Statement<Q> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;

@@ -1,7 +1,7 @@
-//! A [`Scoped`] in the words of Postgres: conditions on the table `series`, and pages of it by key.
+//! A [`Scoped`] as SQL: conditions on the table `series`, and its rows in pages by key.
 //!
-//! Regular expressions are Rust's. Either they are decided here, row by row, or somebody has looked
-//! up which values match and Postgres gets those ([`Conditions::of`]).
+//! Regular expressions are Rust's, so Postgres cannot evaluate them. Either each row is checked here, or
+//! the matching values were looked up before and Postgres compares with those ([`Conditions::of`]).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,22 +20,22 @@ use crate::store::prepared::Statement;
 #[cfg(test)]
 mod tests;
 
-/// Series read at once where a regular expression decides, and at most.
+/// How many series one statement reads: where a regular expression is checked here, and at most.
 const CHUNK: usize = 2_000;
 const CHUNK_MAX: usize = 20_000;
 
-/// The values that match a regular expression, where they were looked up.
+/// The values that match each regular expression that was looked up.
 pub(super) type Values<'a> = HashMap<&'a LabelMatcher, Vec<String>>;
 
-/// What of a statement's `where` is known so far, and its parameters.
+/// The `where` of a statement so far, and its parameters.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
     all: Vec<String>,
     parameters: Vec<Parameter>,
-    /// A regular expression is left to be decided.
+    /// A regular expression has to be checked row by row.
     open: bool,
-    /// The text is one of many, by what a client or its scope asks for: more than a metric and labels
-    /// that the index finds.
+    /// The text depends on what a client or its scope asks: it has more than a metric and labels that
+    /// the index finds.
     rare: bool,
 }
 
@@ -48,7 +48,8 @@ enum Parameter {
 }
 
 impl Conditions {
-    /// What a series must meet; `None` if none can. Regular expressions without `values` are left out.
+    /// What a series must meet; `None` if no series can. Regular expressions without `values` are left
+    /// out.
     pub fn of(scoped: &Scoped, values: &Values<'_>) -> Option<Self> {
         let scope = scoped.scope();
         let mut conditions = Self {
@@ -68,7 +69,7 @@ impl Conditions {
         Some(conditions)
     }
 
-    /// The place of a new parameter.
+    /// The placeholder of a new parameter.
     pub fn text(&mut self, text: &str) -> String {
         self.parameter(Parameter::Text(text.to_owned()))
     }
@@ -82,7 +83,7 @@ impl Conditions {
         self.all.push(condition);
     }
 
-    /// The same parameters with no condition on them yet.
+    /// The same parameters without conditions.
     pub fn cleared(self) -> Self {
         Self {
             all: Vec::new(),
@@ -106,7 +107,7 @@ impl Conditions {
         })
     }
 
-    /// The metric or a label; one that a series lacks is empty.
+    /// The metric or a label. A label that a series lacks is empty.
     pub fn value_of(&mut self, name: &str) -> String {
         match name {
             METRIC_NAME => "metric".to_owned(),
@@ -116,7 +117,7 @@ impl Conditions {
 
     fn all_of(&mut self, selector: &Selector, values: &Values<'_>) -> Option<Vec<String>> {
         let mut all = Vec::new();
-        // Looked up by index, all together.
+        // One look into the index for all of them.
         let mut labels = Map::new();
         if let Some(metric) = &selector.metric {
             all.push(format!("metric = {}", self.storable_text(metric)?));
@@ -124,7 +125,7 @@ impl Conditions {
         for matcher in &selector.labels {
             let LabelMatcher { name, op, value, .. } = matcher;
             if !storable(name) {
-                // Every series lacks it.
+                // No series has such a label.
                 matcher.matches("").then_some(())?;
                 continue;
             }
@@ -172,14 +173,14 @@ fn conjunction(all: &[String]) -> String {
     }
 }
 
-/// Postgres has no text with a NUL in it, and refuses to look for one.
+/// Postgres cannot store a NUL in a text, and refuses one as a parameter.
 pub(super) fn storable(text: &str) -> bool {
     !text.contains('\0')
 }
 
-/// The metric and the labels to look up, as the object that `@>` wants; `None` without a metric, and
-/// where nothing can be found. Of two values demanded for one label either will do: the selector
-/// itself refuses both.
+/// The metric and the labels to look up, as an object for `@>`; `None` without a metric, and where
+/// nothing can match. Where two values are demanded for one label, either will do: the selector itself
+/// then refuses every series.
 pub(super) fn demanded(scoped: &Scoped) -> Option<(&str, Value)> {
     let metric = scoped.metric()?;
     let mut demands = scoped.demands();
@@ -220,12 +221,12 @@ impl From<SeriesRow> for StoredSeries {
     }
 }
 
-/// A walk over the matching series in the order of their keys, chunk by chunk; so a regular expression
-/// that selects ten of a hundred thousand series never holds them all.
+/// A walk over the matching series by key, chunk by chunk, so that a regular expression that selects
+/// ten of a hundred thousand series never holds all of them in memory.
 #[derive(Debug)]
 pub(super) struct Walk<'a> {
     scoped: &'a Scoped,
-    /// Where the next chunk begins: behind a key, or at it.
+    /// Where the next chunk begins: after a key, or at it.
     place: Option<(&'static str, String)>,
     asked: usize,
     done: bool,
@@ -249,7 +250,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The statement for the next chunk, of which `wanted` are needed; `None` at the end.
+    /// The statement for the next chunk; `None` at the end. The caller needs `wanted` more matches.
     pub fn next(&mut self, wanted: usize) -> Option<Statement> {
         let mut conditions = Conditions::of(self.scoped, &Values::new()).filter(|_| !self.done)?;
         self.asked = match conditions.open {
@@ -269,7 +270,7 @@ impl<'a> Walk<'a> {
         Some(Statement::new(conditions.query(&sql), !conditions.rare))
     }
 
-    /// What of a chunk is selected, possibly nothing.
+    /// The selected series of a chunk, possibly none.
     pub fn matched(&mut self, chunk: Vec<SeriesRow>) -> Vec<Matched> {
         self.done = chunk.len() < self.asked;
         let chunk: Vec<StoredSeries> = chunk.into_iter().map(StoredSeries::from).collect();

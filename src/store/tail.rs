@@ -29,7 +29,7 @@ pub use pages::{Names, Want};
 
 /// No statement of the tail reader may take longer.
 const PATIENCE: Duration = Duration::from_secs(10);
-// Of the current epochs, and only where a cursor can still be: they are read twice a second.
+// Only gaps of the current epochs where a cursor can still be, since this runs twice a second.
 const GAPS: &str = "select g.partition_id, g.from_offset, g.to_offset
     from (select distinct on (topic, partition) partition_id, resume_from
         from ingest_offsets order by topic, partition, epoch desc) o

@@ -34,8 +34,6 @@ mod tests;
 mod written;
 
 pub use super::dead_letters::DeadLetterQuota;
-use commits::Commits;
-use invalidations::Invalidations;
 pub use offsets::Held;
 use offsets::Offsets;
 pub use written::{DeadRecord, Written};
@@ -75,8 +73,8 @@ pub struct Writer {
     catalogue: Catalogue,
     partitions: Partitions,
     offsets: Offsets,
-    commits: Commits,
-    invalidations: Invalidations,
+    commits: Statement,
+    invalidations: Statement,
     upsert: Upsert,
     copy: Statement,
     dead_letters: DeadLetterQuota,
@@ -121,8 +119,8 @@ impl Writer {
             catalogue: Catalogue::load(&client, config.max_series).await?,
             partitions: partitions.with_far(far),
             offsets: Offsets::prepare(&client).await?,
-            commits: Commits::prepare(&client).await?,
-            invalidations: Invalidations::prepare(&client).await?,
+            commits: client.prepare(commits::INSERT).await?,
+            invalidations: client.prepare(invalidations::INSERT).await?,
             upsert: Upsert::prepare(&client).await?,
             copy: client.prepare(copy::POINTS).await?,
             dead_letters: config.dead_letters,
@@ -258,8 +256,8 @@ impl Writer {
             .filter(|record| batch.raw.range(record).of.redrive);
         dead_letters::resolve(&self.client, batch, redriven).await?;
         try_join!(
-            self.commits.write(&self.client, batch, &moved.live, &rows, &won),
-            self.invalidations.write(&self.client, &rows, &won),
+            commits::write(&self.client, &self.commits, batch, &moved.live, &rows, &won),
+            invalidations::write(&self.client, &self.invalidations, &rows, &won),
         )?;
 
         fail::fail_point!("before-commit", |_| std::process::abort());

@@ -33,7 +33,7 @@ const INVALIDATE: &str = "insert into invalidations (min_ts, max_ts, series_ids,
         select from days where day = ($1::timestamptz at time zone 'UTC')::date and version <> $3)
     having count(*) > 0";
 
-/// A day on its way back. Without [`Restore::commit`] nothing of it stays but its series.
+/// A day that is being restored. Without [`Restore::commit`] only its series stay.
 #[allow(missing_debug_implementations, reason = "two connections that say nothing")]
 pub struct Restore {
     /// In a transaction, from beginning to end.

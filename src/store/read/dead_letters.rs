@@ -1,4 +1,4 @@
-//! Dead letters: pages for people to look at, and whole letters to send again.
+//! Dead letters: in pages to look at, and by id to send again.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,7 +23,7 @@ pub struct DeadLetterFilter {
     pub resolved_too: bool,
 }
 
-/// One record that could not be stored, with all that is needed to send it again.
+/// A record that could not be stored, with everything needed to send it again.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = dead_letters)]
 pub struct DeadLetter {
@@ -31,7 +31,7 @@ pub struct DeadLetter {
     pub stream: String,
     pub reason: String,
     pub detail: String,
-    /// Which element of an array of objects failed.
+    /// The element of an array of objects that failed.
     pub element: Option<i32>,
     pub topic: String,
     pub partition: i32,
@@ -50,7 +50,7 @@ pub struct DeadLetter {
     pub resolved_at: Option<Micros>,
 }
 
-/// The letters of one stream and topic that wait for one reason.
+/// The open letters of one stream, topic and reason.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
 pub struct DeadLetterCount {
     pub stream: String,
@@ -69,7 +69,7 @@ impl DeadLetter {
 }
 
 impl Reader {
-    /// Newest first, behind the letter `after`.
+    /// Newest first, from the letter after `after` on.
     pub async fn dead_letters(
         &self,
         filter: &DeadLetterFilter,
@@ -103,7 +103,7 @@ impl Reader {
         Ok(Page::cut(self.load(query).await?, first))
     }
 
-    /// How many letters wait, by stream, topic and reason, most first.
+    /// How many letters are open, by stream, topic and reason, most first.
     ///
     /// # Errors
     /// `TooManyRows` beyond the row limit.
@@ -130,7 +130,7 @@ impl Reader {
         self.whole(rows)
     }
 
-    /// Those of `ids` that exist, in ascending order.
+    /// The letters with these ids that exist, by id.
     pub async fn dead_letters_by_id(&self, ids: &[i64]) -> Result<Vec<DeadLetter>, ReadError> {
         let query = dead_letters::table
             .filter(dead_letters::id.eq_any(ids.to_vec()))

@@ -1,4 +1,4 @@
-//! What can go wrong with a read, as far as a caller can do something about it.
+//! Errors of reads, told apart by what a caller can do about them.
 
 use crate::data::{Code, Micros, Overloaded, Problem};
 use diesel::result::{DatabaseErrorKind, Error};
@@ -11,11 +11,11 @@ pub enum ReadError {
     /// No connection, or it broke; trying again later helps.
     #[error("postgres is unavailable: {0}")]
     Unavailable(String),
-    /// Too many questions are before this one; Postgres is well, and trying again after a moment
-    /// helps. `own_share`: they are of the same client.
+    /// Too many queries wait before this one. Postgres is fine, and trying again after a moment helps.
+    /// `own_share`: those queries are the same client's.
     #[error("too many reads are running")]
     Overloaded { own_share: bool },
-    /// Series times instants, each a look into an index, are more than this.
+    /// The series times the instants, each an index lookup, are more than this.
     #[error("the series times the steps are more than {limit}")]
     TooManyInstants { limit: usize },
     /// The whole answer would have more rows than this; nothing was cut.
@@ -24,8 +24,8 @@ pub enum ReadError {
     /// The selector matches more series than this.
     #[error("the selector matches more than {limit} series")]
     TooManySeries { limit: usize },
-    /// Retention has dropped what the answer needs; from `earliest` on it can be given. `archived`:
-    /// all of it is in the archive and can be restored.
+    /// Retention has dropped data that the answer needs; data from `earliest` on is there. `archived`:
+    /// the archive has all that was dropped, so it can be restored.
     #[error("not available at this age; the earliest available time is {earliest}")]
     NotAvailable { earliest: Micros, archived: bool },
     #[error("postgres refused the query: {0}")]
@@ -38,7 +38,7 @@ impl From<Overloaded> for ReadError {
     }
 }
 
-/// What a client is told. What only we can mend is logged here and not told.
+/// What a client sees. Details that only the operator can act on are logged instead.
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         let too_many = |why: String| Self::new(Code::TooManyRows, why);

@@ -1,6 +1,6 @@
-//! What series stood at, at equally spaced instants: the newest point not older than a lookback.
+//! The values of series at equally spaced instants: at each the newest point within the lookback.
 //!
-//! One probe of the primary key for each series and instant, however dense the points are.
+//! Each series and instant costs one probe of the primary key, however dense the points are.
 
 use std::time::Duration;
 
@@ -25,17 +25,17 @@ cross join lateral (
 ) p
 limit $6";
 
-/// More instants than this are an expensive question.
+/// More instants than this make the query expensive.
 const CHEAP: usize = 20_000;
 
 impl Reader {
     /// The newest value in `(at - lookback, at]` of each series at `first`, `first + step` … up to
-    /// `last`, in the order of `of`; instants and series without one are left out.
+    /// `last`, in the order of `of`. Instants and series without a value are left out.
     ///
     /// # Errors
-    /// `TooManyInstants` when there are more instants of all series together than the limit,
-    /// `TooManyRows` when they have more values than that one; `NotAvailable` where retention has
-    /// dropped points that may count.
+    /// `TooManyInstants` when all series together have more instants than the limit, `TooManyRows`
+    /// when they have more values than the row limit; `NotAvailable` where retention has dropped points
+    /// that the answer may need.
     pub async fn instants(
         &self,
         of: &[Matched],
@@ -59,7 +59,7 @@ impl Reader {
         let rows = self.stands(&mut loan, ids, (first, last), step, lookback);
         let rows = rows.await;
         let mut rows = self.whole(loan.end(rows).await?)?;
-        // Sorted here and not by the statement, which may then stop at the limit early.
+        // Sorted here, so that the statement can stop early at the limit.
         let places: std::collections::HashMap<SeriesId, usize> =
             ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
         rows.sort_unstable_by_key(|row| (places.get(&row.series_id).copied(), row.at));
@@ -94,7 +94,8 @@ impl Reader {
         Ok(all)
     }
 
-    /// In one transaction, so that what is kept when it is looked at is still there when it is read.
+    /// In one transaction, so that the points that retention keeps at the check are still there when
+    /// they are read.
     async fn stands(
         &self,
         loan: &mut Loan,

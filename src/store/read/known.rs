@@ -1,4 +1,4 @@
-//! Which series there are, asked by whoever is about to bring more.
+//! Which series exist, for publishers that are about to add some.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ struct CountRow {
 }
 
 impl Reader {
-    /// Those of the keys that no series has.
+    /// The keys that no series has.
     pub async fn unknown_series(&self, keys: Vec<String>) -> Result<Vec<String>, ReadError> {
         if keys.is_empty() {
             return Ok(keys);
@@ -33,7 +33,7 @@ impl Reader {
         Ok(keys.into_iter().filter(|key| !known.contains(key)).collect())
     }
 
-    /// How many series a stream brought; not counted beyond `enough`.
+    /// How many series a stream has created. Counting stops at `enough`.
     pub async fn stream_series(&self, stream: &str, enough: u64) -> Result<u64, ReadError> {
         let sql = "select count(*) from (select from series where stream = $1 limit $2) of_stream";
         let query = sql_query(sql)

@@ -1,4 +1,4 @@
-//! Which labels series have, and with which values: of the whole catalogue, or of those that match.
+//! Label names and label values of the matching series.
 
 use super::search::{Counted, Search};
 use super::{ReadError, Reader};
@@ -20,7 +20,7 @@ impl Reader {
         let Some(conditions) = self.conditions(scoped).await? else {
             return Ok(Vec::new());
         };
-        // Many series have the same names: those few lists are taken apart, not each series' labels.
+        // Many series have the same names, so only the few different lists are unnested.
         let lists = format!(
             "select label_names, count(*) as series from series where {} group by label_names",
             conditions.sql()

@@ -16,10 +16,10 @@ cross join lateral (
     order by ts desc limit 1
 ) p"#;
 
-/// More series than this are an expensive question: each is looked for in every time partition.
+/// More series than this make the query expensive: each is looked up in every time partition.
 const CHEAP: usize = 1_000;
 
-/// A series' newest point with the position that put it there.
+/// The newest point of a series, with its position in Kafka.
 #[derive(Clone, Copy, Debug, PartialEq, QueryableByName)]
 pub struct LatestPoint {
     #[diesel(sql_type = Integer)]

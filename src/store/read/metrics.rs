@@ -1,4 +1,4 @@
-//! Which metrics there are, and how many series each has.
+//! The metrics, and how many series each has.
 
 use super::search::{Counted, Search};
 use super::{ReadError, Reader};
@@ -17,7 +17,7 @@ pub struct MetricFilter {
 }
 
 impl Reader {
-    /// Those of the matching series, by name.
+    /// The metrics of the matching series, by name.
     ///
     /// # Errors
     /// `TooManyRows` beyond the row limit where all are asked for.

@@ -1,8 +1,7 @@
-//! Everything that is read from Postgres to answer a question: one small diesel-async pool and one
-//! file for each kind of question.
+//! All reads that answer queries: one small diesel-async pool and one file for each kind of query.
 //!
-//! Every answer is whole or an error: a limit is never reached silently. Times are half-open,
-//! `from <= ts < to`; pages go by keys, so that rows arriving meanwhile shift nothing.
+//! Every answer is complete or an error; a limit never cuts one silently. Times are half-open,
+//! `from <= ts < to`. Pages are found by key, so rows that arrive in between do not shift them.
 
 mod error;
 mod pool;
@@ -44,7 +43,7 @@ use self::pool::Loan;
 use super::connect::DatabaseUrl;
 use crate::data::{Class, ClientKey, Matched, SeriesId, Shares};
 
-/// What one read may cost.
+/// The limits of one read.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadLimits {
     /// Connections of one pool.
@@ -79,7 +78,7 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Of rows that were asked for with a limit of `first + 1`.
+    /// Takes rows that were read with a limit of `first + 1`.
     fn cut(mut rows: Vec<T>, first: usize) -> Self {
         let more = rows.len() > first;
         rows.truncate(first);
@@ -93,9 +92,9 @@ pub struct Reader {
     pool: pool::Connections,
     shares: Arc<Shares>,
     limits: ReadLimits,
-    /// Whose share its reads are taken from.
+    /// The client whose share its reads use.
     client: ClientKey,
-    /// How many statements were sent, so that tests can tell that no question sends one a series.
+    /// How many statements were sent, so that tests can see that no query sends one for each series.
     #[cfg(test)]
     statements: Arc<std::sync::atomic::AtomicUsize>,
 }
@@ -158,7 +157,7 @@ impl Reader {
         Ok(loan)
     }
 
-    /// Refuses an answer that was asked for with a limit of one row more than allowed.
+    /// Refuses an answer that has the one row more than allowed that the statement asked for.
     fn whole<T>(&self, rows: Vec<T>) -> Result<Vec<T>, ReadError> {
         if rows.len() > self.limits.rows {
             return Err(ReadError::TooManyRows {
@@ -168,7 +167,7 @@ impl Reader {
         Ok(rows)
     }
 
-    /// So many rows, or all: one more than the limit, which [`whole`](Self::whole) refuses.
+    /// `first` rows, or all: one more than the limit, which [`whole`](Self::whole) refuses.
     fn rows(&self, first: Option<usize>) -> i64 {
         first.map_or(self.one_too_many(), |first| {
             i64::try_from(first).unwrap_or(i64::MAX)
@@ -181,7 +180,6 @@ impl Reader {
     }
 }
 
-/// What the statements bind.
 fn ids(of: &[Matched]) -> Vec<SeriesId> {
     of.iter().map(|series| series.id).collect()
 }

@@ -1,4 +1,4 @@
-//! How far ingest has come, over all nodes: the next offset of every partition, and what was lost.
+//! The progress of ingest on all nodes: the next offset of each partition, and lost offsets.
 
 use diesel::prelude::*;
 
@@ -17,11 +17,11 @@ pub struct IngestOffset {
     pub topic: String,
     pub partition: i32,
     pub epoch: i32,
-    /// Everything below is stored, skipped by a rule or a dead letter.
+    /// Each record below it is stored, skipped by a rule, or a dead letter.
     pub next_offset: i64,
 }
 
-/// Offsets `from..to` that Kafka no longer had when we came for them.
+/// Offsets `from..to` that Kafka had already deleted when they were to be read.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
 pub struct Gap {
     pub topic: String,

@@ -1,7 +1,7 @@
 //! Points page by page, in the order (series key, time).
 //!
-//! The walk over the series stops as soon as the page is full, so neither the number of series nor
-//! the length of their history weighs on a page.
+//! The walk over the series stops when the page is full, so a page costs the same for any number of
+//! series and any length of history.
 
 use super::history::{FoundPoint, points};
 use super::{Page, ReadError, Reader, ids, one_more};
@@ -19,8 +19,8 @@ cross join lateral (
 order by s.nr, p.ts
 limit $4";
 
-/// Series probed by the first statement of a page; each next one takes twice as many, up to the
-/// second figure: dense series fill a page from few, sparse ones need many.
+/// How many series the first statement of a page reads. Each next one reads twice as many, up to
+/// `WIDTH_MAX`: a few dense series fill a page, sparse ones need many.
 const WIDTH: usize = 4;
 const WIDTH_MAX: usize = 2_048;
 

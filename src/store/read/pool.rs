@@ -22,16 +22,16 @@ use crate::store::connect::{DatabaseUrl, connect_to_read};
 
 /// How long a new connection may take before Postgres counts as away.
 const ACQUIRE: Duration = Duration::from_secs(5);
-/// How long a question waits for its turn.
+/// How long a query waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Questions that wait, of all clients and of each.
+/// How many queries may wait, of all clients and of each.
 const WAITING: usize = 1_024;
 const WAITING_EACH: usize = 256;
 
 pub(super) type Connections = Pool<AsyncPgConnection>;
 
-/// No client has all of so many connections. Three quarters may be busy with expensive questions, and
-/// no client has all of those.
+/// No client may use all connections. Three quarters of them may be busy with expensive queries, and no
+/// client may use all of those.
 pub(super) fn shares(connections: usize) -> Arc<Shares> {
     let heavy = (connections * 3 / 4).max(1);
     Shares::new(Limits {
@@ -60,8 +60,8 @@ pub(super) fn build(
     Pool::builder(manager).max_size(size).build()
 }
 
-/// A connection on loan. Dropped in the middle of a statement or of a transaction, it is closed: the
-/// next borrower must not wait for an answer nobody wants.
+/// A connection on loan. If it is dropped within a statement or a transaction, it is closed: the next
+/// borrower must not wait for an answer that nobody wants.
 pub(super) struct Loan {
     connection: Option<Object<AsyncPgConnection>>,
     /// Given back after the connection.
@@ -80,7 +80,7 @@ impl Loan {
         self
     }
 
-    /// For whoever has a turn: a connection is free for it, or is made.
+    /// The caller has a turn, so a connection is free or can be opened.
     pub(super) async fn from(
         pool: &Connections,
         turn: Turn,
@@ -117,12 +117,11 @@ impl Loan {
         .boxed()
     }
 
-    /// What follows sees the database as it is now, until [`end`](Self::end), and no partition of
-    /// it is dropped meanwhile.
+    /// Until [`end`](Self::end) all statements see one snapshot, and no partition is dropped.
     pub(super) async fn begin(&mut self) -> Result<(), ReadError> {
         self.in_transaction = true;
-        // The lock comes before the snapshot, which the first question takes: what was dropped
-        // before it is below a horizon that the snapshot shows.
+        // The lock comes before the snapshot, which the first query takes: data dropped before the
+        // lock lies below a horizon that the snapshot shows.
         self.run(
             "begin isolation level repeatable read read only;
              lock table only points, only rollup_1m, only rollup_1h, only rollup_1d in access share mode",
@@ -163,7 +162,7 @@ impl Loan {
         answer.map_err(|error| ReadError::from_statement(error, timed_out))
     }
 
-    /// Postgres gives up first; ours is for a server or a network that no longer answers.
+    /// Longer than Postgres' own time-out: for a server or a network that no longer answers.
     fn patience(&self) -> Duration {
         self.statement_timeout + Duration::from_secs(2)
     }
@@ -175,8 +174,8 @@ impl Loan {
         }
     }
 
-    /// Asks the server. Diesel drops the SQLSTATE by which a session that the server ended would be
-    /// told from a statement that it refused.
+    /// Asks the server. Diesel drops the SQLSTATE, which would tell a session that the server ended from
+    /// a statement that it refused.
     async fn is_broken(&mut self) -> bool {
         match &mut self.connection {
             Some(connection) => connection.batch_execute("").await.is_err(),

@@ -1,4 +1,4 @@
-//! What the catalogue is searched by: a selection and a text.
+//! Searching the catalogue: by a selection and by a text.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -16,7 +16,7 @@ pub struct Counted {
     pub series: i64,
 }
 
-/// A text that is contained in others, in upper or lower case.
+/// A text to find in other texts, in upper or lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search(String);
 
@@ -25,8 +25,8 @@ impl Search {
         Self(text.to_owned())
     }
 
-    /// An expression of Postgres that says the same in every locale. In the C locale its own
-    /// functions know the upper case of ASCII only.
+    /// A regular expression for Postgres that matches alike in every locale. In the C locale its own
+    /// functions only know the upper case of ASCII.
     fn pattern(&self) -> String {
         let mut pattern = String::new();
         for c in self.0.chars() {
@@ -42,7 +42,7 @@ impl Search {
 }
 
 impl Conditions {
-    /// The text expression contains what is searched for.
+    /// Demands that the SQL expression contains the text.
     pub fn contains(&mut self, expression: &str, search: &Search) {
         let condition = if !storable(&search.0) {
             "false".to_owned()
@@ -58,11 +58,11 @@ impl Conditions {
 }
 
 impl Reader {
-    /// The conditions that the selection comes to; `None` if no series can meet them. Regular
-    /// expressions are decided here, once for each value that the label has.
+    /// The conditions of the selection; `None` if no series can meet them. Regular expressions are
+    /// evaluated here, once for each value of the label.
     ///
     /// # Errors
-    /// `TooManyRows` where a regular expression meets more values than the row limit.
+    /// `TooManyRows` where a label with a regular expression has more values than the row limit.
     pub(super) async fn conditions(&self, scoped: &Scoped) -> Result<Option<Conditions>, ReadError> {
         let mut known = Values::new();
         for matcher in scoped.expressions().filter(|matcher| storable(&matcher.name)) {

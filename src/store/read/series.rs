@@ -1,11 +1,11 @@
-//! Which series there are: page by page, or all that a selector matches.
+//! The matching series: page by page, or all of them.
 
 use super::{Page, ReadError, Reader};
 use crate::data::{Matched, Scoped};
 use crate::store::selection::Walk;
 
 impl Reader {
-    /// The first `first` matching series behind the key `after`, by key.
+    /// The first `first` matching series after the key `after`, by key.
     pub async fn series(
         &self,
         scoped: &Scoped,

@@ -1,5 +1,5 @@
-//! What is kept and what was given up: the time partitions of each level, the horizons of the
-//! streams, how far rollups and the archive have come.
+//! What is stored: the time partitions of each level, the horizons of retention, and the progress of
+//! rollups and archive.
 
 use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
@@ -25,14 +25,14 @@ pub struct LevelStorage {
     pub partitions: u64,
     /// Including indexes.
     pub bytes: i64,
-    /// What the first and the last partition reach from and to; `None` without partitions.
+    /// The start of the first partition and the end of the last; `None` without partitions.
     pub since: Option<Micros>,
     pub until: Option<Micros>,
-    /// No partition is missing from the present to this moment; `None` where that of the present is.
+    /// Partitions exist without a gap from now to this time; `None` where that of now is missing.
     pub ahead_until: Option<Micros>,
 }
 
-/// What is older than `floor` was given up.
+/// Retention has dropped what is older than `floor`.
 #[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
 pub struct StreamHorizon {
     #[diesel(sql_type = Text)]
@@ -43,10 +43,10 @@ pub struct StreamHorizon {
     pub floor: Micros,
 }
 
-/// How far rollups and the archive have come.
+/// The progress of rollups and archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, QueryableByName)]
 pub struct Progress {
-    /// Rollups are complete before this time, except for what is pending.
+    /// Rollups are complete before this time, except for the pending changes.
     #[diesel(sql_type = Timestamptz)]
     pub edge: Micros,
     #[diesel(sql_type = BigInt)]
@@ -102,7 +102,7 @@ impl Reader {
     }
 }
 
-/// Of partitions in their order.
+/// The partitions come in order of time.
 fn level_storage<'a>(
     level: Level,
     partitions: impl Iterator<Item = &'a PartitionRow>,

@@ -1,4 +1,4 @@
-//! What an answer about a span of time depends on, as one text that changes whenever it does.
+//! The version of a span of time: a text that changes whenever answers about the span may change.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text, Timestamptz};
@@ -23,8 +23,8 @@ then concat_ws('/',
 ) end as version";
 
 impl Reader {
-    /// `None` while `from <= ts < to` is not over yet, or has changed just now. Never the same again
-    /// once something has changed.
+    /// `None` while `from <= ts < to` is not over, or has just changed. Once something changes, an older
+    /// version never returns.
     pub async fn version(&self, from: Micros, to: Micros) -> Result<Option<String>, ReadError> {
         let query = diesel::sql_query(VERSION)
             .bind::<Timestamptz, _>(to_pg(from))

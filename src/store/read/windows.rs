@@ -1,4 +1,4 @@
-//! Single windows of single series, whole, with what is needed to continue them live.
+//! Complete windows of single series, with all that is needed to continue them live.
 
 use diesel::data_types::PgTimestamp;
 use diesel::prelude::*;
@@ -8,7 +8,7 @@ use super::{ReadError, Reader};
 use crate::data::{Bucket, Matched, Micros, Positions, SeriesId, Step, Sum};
 use crate::store::micros::to_pg;
 
-// Large values are summed apart and scaled, since a sum that overflows would fail the statement for
+// Large values have a scaled sum of their own, since a sum that overflows would fail the statement for
 // all other windows as well.
 const WINDOWS: &str = "
 select w.nr, b.sum, b.large, b.min, b.max, b.count, b.last_ts,
@@ -26,15 +26,15 @@ cross join lateral (
 where b.count > 0";
 
 impl Reader {
-    /// The newest window of each series of `newest_of`, and `windows`; each with the time of its
-    /// newest point, windows without points left out. Everything below the positions is in them.
+    /// The newest window of each series of `newest_of`, and those in `windows`, each with the time of
+    /// its newest point. Windows without points are left out. Everything below the positions is in them.
     pub async fn windows(
         &self,
         step: Step,
         newest_of: &[Matched],
         windows: &[(Matched, Micros)],
     ) -> Result<(Positions, Vec<(Bucket, Micros)>), ReadError> {
-        // Read first: what is committed meanwhile may be in the windows, but nobody relies on it.
+        // Read first: what is committed in between may be in the windows, but nobody relies on it.
         let offsets = self.ingest_offsets().await?;
         let offsets = offsets.into_iter().map(|o| (o.partition_id, o.next_offset));
         let newest = self.latest(newest_of).await?;

@@ -125,8 +125,8 @@ async fn points(conn: &mut AsyncPgConnection, range: Range, want: Want<'_>) -> A
     .await
 }
 
-/// Leaves out the last record, of which the limit may have cut a part, and says where the next page
-/// begins. A record that fills a page alone is read whole.
+/// Leaves out the last record, which the limit may have cut, and returns where the next page begins. A
+/// record that fills a page alone is read whole.
 async fn cut(
     conn: &mut AsyncPgConnection,
     mut rows: Vec<PointRow>,

@@ -11,14 +11,9 @@ use crate::store::part::Span;
 use crate::store::rows::Row;
 use crate::store::upsert::Won;
 
-const INSERT: &str = "insert into commits
+pub(super) const INSERT: &str = "insert into commits
     (partition_id, from_offset, to_offset, min_ts, max_ts, points, series_ids)
     values ($1, $2, $3, $4, $5, $6, $7)";
-
-#[derive(Debug)]
-pub(super) struct Commits {
-    insert: Statement,
-}
 
 /// What one range brought.
 #[derive(Clone, Debug, Default)]
@@ -28,41 +23,34 @@ struct Brought {
     series: Vec<SeriesId>,
 }
 
-impl Commits {
-    pub async fn prepare(client: &Client) -> Result<Self, WriteError> {
-        let insert = client.prepare(INSERT).await?;
-        Ok(Self { insert })
-    }
-
-    /// Inside a transaction: one row for each live span, counting the points that won.
-    pub async fn write(
-        &self,
-        client: &Client,
-        batch: &Batch,
-        live: &[Option<Span>],
-        rows: &[Row],
-        won: &[Won],
-    ) -> Result<(), WriteError> {
-        let brought = brought(live.len(), rows, won);
-        let live = live.iter().zip(&brought).zip(&batch.raw.ranges);
-        let inserts = live.filter_map(|((span, brought), range)| {
-            span.map(|Span { from, to }| async move {
-                let (oldest, newest) = brought.times.unzip();
-                let values: [&(dyn ToSql + Sync); 7] = [
-                    &range.of.partition_id,
-                    &from,
-                    &to,
-                    &oldest,
-                    &newest,
-                    &brought.points,
-                    &brought.series,
-                ];
-                client.execute(&self.insert, &values).await
-            })
-        });
-        try_join_all(inserts).await?;
-        Ok(())
-    }
+/// Inside a transaction: one row for each live span, counting the points that won.
+pub(super) async fn write(
+    client: &Client,
+    insert: &Statement,
+    batch: &Batch,
+    live: &[Option<Span>],
+    rows: &[Row],
+    won: &[Won],
+) -> Result<(), WriteError> {
+    let brought = brought(live.len(), rows, won);
+    let live = live.iter().zip(&brought).zip(&batch.raw.ranges);
+    let inserts = live.filter_map(|((span, brought), range)| {
+        span.map(|Span { from, to }| async move {
+            let (oldest, newest) = brought.times.unzip();
+            let values: [&(dyn ToSql + Sync); 7] = [
+                &range.of.partition_id,
+                &from,
+                &to,
+                &oldest,
+                &newest,
+                &brought.points,
+                &brought.series,
+            ];
+            client.execute(insert, &values).await
+        })
+    });
+    try_join_all(inserts).await?;
+    Ok(())
 }
 
 fn brought(ranges: usize, rows: &[Row], won: &[Won]) -> Vec<Brought> {

@@ -8,36 +8,29 @@ use crate::store::error::WriteError;
 use crate::store::rows::Row;
 use crate::store::upsert::Won;
 
-const INSERT: &str = "insert into invalidations (min_ts, max_ts, series_ids, from_ts, to_ts)
+pub(super) const INSERT: &str = "insert into invalidations (min_ts, max_ts, series_ids, from_ts, to_ts)
     values ($1, $2, $3, $4, $5)";
 
-#[derive(Debug)]
-pub(super) struct Invalidations {
-    insert: Statement,
-}
-
-impl Invalidations {
-    pub async fn prepare(client: &Client) -> Result<Self, WriteError> {
-        let insert = client.prepare(INSERT).await?;
-        Ok(Self { insert })
-    }
-
-    /// Inside a transaction: one row for all that won, none where nothing did.
-    pub async fn write(&self, client: &Client, rows: &[Row], won: &[Won]) -> Result<(), WriteError> {
-        let touched = touched(rows, won);
-        let oldest = touched.iter().map(|(_, from, _)| *from).min();
-        let newest = touched.iter().map(|(.., to)| *to).max();
-        let Some((oldest, newest)) = oldest.zip(newest) else {
-            return Ok(());
-        };
-        let series: Vec<SeriesId> = touched.iter().map(|(series, ..)| *series).collect();
-        let from: Vec<Micros> = touched.iter().map(|(_, from, _)| *from).collect();
-        let to: Vec<Micros> = touched.iter().map(|(.., to)| *to).collect();
-        client
-            .execute(&self.insert, &[&oldest, &newest, &series, &from, &to])
-            .await?;
-        Ok(())
-    }
+/// Inside a transaction: one row for all that won, none where nothing did.
+pub(super) async fn write(
+    client: &Client,
+    insert: &Statement,
+    rows: &[Row],
+    won: &[Won],
+) -> Result<(), WriteError> {
+    let touched = touched(rows, won);
+    let oldest = touched.iter().map(|(_, from, _)| *from).min();
+    let newest = touched.iter().map(|(.., to)| *to).max();
+    let Some((oldest, newest)) = oldest.zip(newest) else {
+        return Ok(());
+    };
+    let series: Vec<SeriesId> = touched.iter().map(|(series, ..)| *series).collect();
+    let from: Vec<Micros> = touched.iter().map(|(_, from, _)| *from).collect();
+    let to: Vec<Micros> = touched.iter().map(|(.., to)| *to).collect();
+    client
+        .execute(insert, &[&oldest, &newest, &series, &from, &to])
+        .await?;
+    Ok(())
 }
 
 /// Series, first and last time, once for each series and ordered by it.

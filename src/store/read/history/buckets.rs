@@ -31,7 +31,7 @@ impl Reader {
             let value = |column: usize, row: usize| line.columns[column][row];
             let bucket = |row| {
                 let count = value(0, row)?;
-                // Of a sum that is too large the mean tells.
+                // A sum that is too large is computed from the mean.
                 let large = || Some(Sum::scaled(value(6, row)? * Sum::SCALE * count));
                 Some(Bucket {
                     series_id: *series_id,

@@ -1,4 +1,4 @@
-//! The points that give a line its look: of each bucket its lowest and its highest.
+//! The points that shape a line: the lowest and the highest of each bucket.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -26,10 +26,10 @@ cross join lateral (
 limit $4";
 
 impl Reader {
-    /// Of the points with `from <= ts < to` of each series the first and the last, and of each
-    /// bucket of `width` the lowest and the highest, each where it was first reached; in the order
-    /// of `of`, then time, no time twice. All are stored points. Where retention has dropped
-    /// points and only rollups know their extremes, the first and the last may be missing.
+    /// For each series the first and the last point with `from <= ts < to`, and for each bucket of
+    /// `width` the lowest and the highest, each where it was first reached; in the order of `of`, then
+    /// by time, each time once. All are stored points. Where retention has dropped points and only
+    /// rollups know their extremes, the first and the last may be missing.
     ///
     /// # Errors
     /// `TooManyRows` when there are more buckets than rows are allowed; `NotAvailable` where

@@ -1,9 +1,9 @@
 //! Many series over one span of time: their points, or aggregates over the buckets of a grid.
 //!
-//! A question is answered in one snapshot. It first reads which rollups are complete ([`state`]),
-//! then cuts the span into pieces and gives each to the coarsest level that answers exactly
-//! ([`mod@plan`]), asks for all pieces of all series in one statement ([`statement`]) and joins what
-//! comes of the pieces of one bucket ([`partial`]).
+//! A query is answered in one snapshot. It first reads which rollups are complete ([`state`]), then cuts
+//! the span into pieces and gives each to the coarsest level that answers exactly ([`mod@plan`]). One
+//! statement reads all pieces of all series ([`statement`]), and the parts of one bucket are joined
+//! ([`partial`]).
 
 mod buckets;
 mod extremes;
@@ -101,7 +101,7 @@ impl Reader {
     ) -> Result<Vec<(SeriesId, Columns)>, ReadError> {
         let rows = points(loan, POINTS, ids, from, to, self.one_too_many()).await?;
         let mut rows = self.whole(rows)?;
-        // Sorted here and not by the statement, which may then stop at the limit early.
+        // Sorted here, so that the statement can stop early at the limit.
         rows.sort_unstable_by_key(|row| (row.nr, row.ts));
         let points = rows.chunk_by(|a, b| a.nr == b.nr).filter_map(|rows| {
             let id = ids.get(usize::try_from(rows.first()?.nr).ok()?.checked_sub(1)?)?;
@@ -142,8 +142,8 @@ impl Reader {
     }
 }
 
-/// What a statement finds of the points, if all that it asks for are kept. In the loan's transaction, so
-/// that they still are when they are read.
+/// The points that `statement` finds, where retention keeps all of the span. The loan must be in a
+/// transaction, so that nothing is dropped between the check and the read.
 ///
 /// # Errors
 /// As [`are_kept`].
@@ -175,8 +175,8 @@ fn points_query(
         .bind::<BigInt, _>(limit)
 }
 
-/// Whether all points with `from <= ts < to` of these series are there, and stay for as long as the
-/// loan's transaction does.
+/// Checks that retention keeps all points with `from <= ts < to` of these series. This holds until the
+/// loan's transaction ends.
 ///
 /// # Errors
 /// `NotAvailable` where retention has dropped some of them.
@@ -189,8 +189,8 @@ pub(super) async fn are_kept(
     plan(loan, ids, from, to, &[Level::Raw]).await.map(drop)
 }
 
-/// What reads more rows than this is expensive. Guessed before anything is read, as if each series
-/// had a point a second.
+/// A query that reads more rows than this is expensive. The number is estimated before anything is read,
+/// as if each series had one point a second.
 const CHEAP_ROWS: i64 = 100_000;
 
 fn class(ids: &[SeriesId], from: Micros, to: Micros, level: Level) -> Class {
@@ -203,7 +203,7 @@ fn class(ids: &[SeriesId], from: Micros, to: Micros, level: Level) -> Class {
     }
 }
 
-/// The same buckets of these series, of points that are scaled down; none where points are gone.
+/// The same buckets of these series, computed from scaled points; none where points were dropped.
 async fn scaled(
     loan: &mut Loan,
     ids: &[SeriesId],
@@ -225,7 +225,7 @@ async fn scaled(
     Ok(partial::joined(rows, &plan.pieces))
 }
 
-/// Which level answers what, by the state of the rollups in the loan's snapshot.
+/// Which level answers which part, by the state of the rollups in the loan's snapshot.
 async fn plan(
     loan: &mut Loan,
     ids: &[SeriesId],
@@ -245,7 +245,7 @@ async fn plan(
     }
 }
 
-/// True when the archive has all that there was.
+/// True when the archive has everything that was dropped.
 async fn is_archived(loan: &mut Loan, missing: std::ops::Range<Micros>) -> Result<bool, ReadError> {
     const ARCHIVED: &str = "
 select count(a.day) > 0 and count(*) = count(a.day) as archived

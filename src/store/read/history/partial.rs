@@ -1,4 +1,4 @@
-//! What comes of one piece in one bucket, and how those of a bucket become one.
+//! Partial aggregates: of one piece in one bucket, and joined to those of the whole bucket.
 
 use std::collections::HashMap;
 
@@ -43,12 +43,12 @@ pub(super) struct Partial {
     scale: f64,
 }
 
-/// What a bucket comes to in one piece.
+/// The part of a bucket that one piece has.
 pub(super) trait Part {
     /// The piece's place among all, and the bucket's start.
     fn place(&self) -> (i32, Micros);
 
-    /// Takes in the same bucket's part of the next piece.
+    /// Adds the same bucket's part of the next piece.
     fn absorb(&mut self, later: &Self);
 }
 
@@ -70,7 +70,7 @@ pub(super) fn joined<P: Part>(mut rows: Vec<P>, pieces: &[Piece]) -> Vec<(Series
     joined
 }
 
-/// The values of what was [`joined`].
+/// The values of [`joined`] partials.
 pub(super) fn lines(
     partials: &[(SeriesId, Partial)],
     grid: &Grid,
@@ -90,8 +90,8 @@ pub(super) fn lines(
     of_series.filter_map(line).collect()
 }
 
-/// The series, each once, of which something was too large to be computed, and the span of the
-/// buckets in which it was.
+/// The series with an aggregate that was too large to compute, each once, and the span of the buckets
+/// concerned.
 pub(super) fn overflown(
     partials: &[(SeriesId, Partial)],
     needs: &Needs,
@@ -105,7 +105,7 @@ pub(super) fn overflown(
     Some((ids, first, grid.end(last)))
 }
 
-/// Takes what was too large from the same buckets in `scaled`.
+/// Replaces the aggregates that were too large by those of the same buckets in `scaled`.
 pub(super) fn complete(
     partials: &mut [(SeriesId, Partial)],
     needs: &Needs,
@@ -169,7 +169,7 @@ impl Partial {
             let value = match aggregate {
                 // Exact up to 2^53 points in a bucket.
                 Aggregate::Count => count,
-                // What was rounded on the way never leads beyond the values.
+                // Rounding never leads beyond the values.
                 Aggregate::Avg => (self.sum? / count / self.scale).max(self.min).min(self.max),
                 Aggregate::Min => self.min,
                 Aggregate::Max => self.max,

@@ -1,5 +1,5 @@
-//! Which level answers which part of a span: the coarsest whose rows are complete and lie wholly in
-//! one bucket of the grid, points for the rest.
+//! Which level answers which part of a span: the coarsest whose rows are complete and lie within one
+//! bucket of the grid each; points for the rest.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -8,8 +8,8 @@ use super::state::{Floors, State};
 use crate::data::{Grid, Micros, SeriesId};
 use crate::store::level::{Level, round_down, round_up};
 
-/// A run of fewer rollup rows is left to the next finer level: one more piece to look up costs more
-/// than the few rows it would save.
+/// A run of fewer rollup rows is left to the next finer level: looking up one more piece costs more than
+/// the few rows that it saves.
 const SHORTEST_RUN: i64 = 2;
 
 /// What one level answers for one series.
@@ -22,13 +22,13 @@ pub(super) struct Piece {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Plan {
-    /// By series as asked for, then by time; those of one series cover the span without overlap.
+    /// By series as asked for, then by time. Those of one series cover the span without overlap.
     pub pieces: Vec<Piece>,
-    /// From the first to the last point of time that no level can answer any more.
+    /// From the first to the last time that no level can answer any more.
     pub missing: Option<Range<Micros>>,
 }
 
-/// The levels whose rows lie each in one bucket of the grid, the coarsest first; points always do.
+/// The levels whose rows each lie within one bucket of the grid, coarsest first. Points always do.
 pub(super) fn nesting(grid: &Grid, from: Micros, to: Micros) -> Vec<Level> {
     let nests = |level: &Level| match grid {
         Grid::Even(step) => step.micros() % level.width() == 0,

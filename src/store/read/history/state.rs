@@ -1,5 +1,5 @@
-//! Up to where and for which series rollups are complete, and what retention has dropped: read
-//! first, in the snapshot in which the answer is read.
+//! Up to which time and for which series rollups are complete, and what retention has dropped. It is
+//! read first, in the same snapshot as the answer.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -12,8 +12,8 @@ use crate::data::{Micros, SeriesId};
 use crate::store::level::{DAY, Level, round_down};
 use crate::store::micros::to_pg;
 
-// Dirty ranges come in whole minutes, so that a burst of late points is a few rows. Floors below the
-// span are of no interest; when there is none above, no series is looked up.
+// Dirty ranges are whole minutes, so that a burst of late points is a few rows. Floors below the span do
+// not matter; without one above, no series is looked up.
 const STATE: &str = "
 with asked(id) as (select unnest($1)),
 edge as (select edge, least(edge, $3) as until from rollup_edge)
@@ -46,7 +46,7 @@ const ALL_KEPT: Floors = [i64::MIN; 4];
 pub(super) struct State {
     /// Rollups are complete below.
     pub edge: i64,
-    /// Of series that have any: half-open, ascending, apart from each other.
+    /// Only of series that have any: half-open, ascending, without touching each other.
     dirty: HashMap<SeriesId, Vec<Range<i64>>>,
     floors: HashMap<SeriesId, Floors>,
     /// The starts of days that are kept although they are below the floor of points.

@@ -17,7 +17,7 @@ use crate::store::timestamp::POSTGRES_EPOCH;
 
 pub(super) type Query = BoxedSqlQuery<'static, Pg, SqlQuery>;
 
-/// What costs something; count, min and max always come.
+/// The aggregates that cost extra; count, min and max are always read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Needs {
     pub sum: bool,
@@ -28,12 +28,12 @@ pub(super) struct Needs {
     pub increase: bool,
     /// As fractions of 1.
     pub percentiles: Vec<f64>,
-    /// Of values scaled down so far that nothing overflows; asked for only where something did.
+    /// From values scaled down so far that nothing overflows; only where something did.
     pub scaled: bool,
 }
 
-/// 2^-600, so that scaling is exact: squares of the largest values can be summed up, and those of
-/// values that are as large as that they need it do not vanish.
+/// 2^-600, a power of two, so that scaling is exact. Squares of the largest values can then be summed,
+/// and squares of values just large enough to need scaling do not vanish.
 pub(super) const SCALE: f64 = f64::from_bits((1_023 - 600) << 52);
 
 impl Needs {
@@ -68,12 +68,12 @@ struct OfLevel {
     ids: Vec<SeriesId>,
     since: Vec<PgTimestamp>,
     until: Vec<PgTimestamp>,
-    /// All of them lie in it: by this the planner leaves partitions out.
+    /// It contains all of them, so that the planner can leave partitions out.
     span: Option<Range<i64>>,
 }
 
 impl<'a> Statement<'a> {
-    /// Of at most `limit` rows. The pieces' places in the slice come back as `nr`.
+    /// Returns at most `limit` rows. Their `nr` is the index of their piece.
     pub fn new(pieces: &'a [Piece], grid: &'a Grid, from: Micros, limit: i64) -> Self {
         Self {
             pieces,
@@ -104,8 +104,8 @@ impl<'a> Statement<'a> {
         self.bind_pieces(query)
     }
 
-    /// For each level that has pieces what `select` makes of it, all together up to the limit.
-    /// `select` gets the level, what follows its `from` and the bucket of a row.
+    /// The union over all levels that have pieces of what `select` returns, up to the limit. `select`
+    /// gets the level, the text after `from` and the expression for a row's bucket.
     pub fn union(&self, text: &mut String, shared: usize, select: impl Fn(Level, &str, &str) -> String) {
         let bucket = match self.grid {
             Grid::Even(_) => "date_bin($2, ts, $3)",
@@ -201,7 +201,7 @@ fn only(wanted: bool, what: &'static str) -> &'static str {
 fn of_points(needs: &Needs, rows: &str, bucket: &str, percentiles: usize) -> String {
     let (value, rows, scale) = match needs.scaled {
         false => ("value".to_owned(), rows.to_owned(), 1.0),
-        // What is tiny beside them counts as zero: Postgres takes a product that is too small for an
+        // Values that are tiny beside them count as zero: in Postgres a product that underflows is an
         // error.
         true => {
             let value = format!("case when abs(value) < 1e-100 then 0 else value * {SCALE:e}::float8 end");
