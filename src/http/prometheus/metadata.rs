@@ -1,5 +1,4 @@
-//! Series, labels and their values, for query editors; and empty answers for what does not exist
-//! here.
+//! Series, labels and their values, for query editors.
 //!
 //! `start` and `end` do not narrow the answer: a series is listed from its first point until it is
 //! deleted.
@@ -65,22 +64,6 @@ pub(super) async fn values<E: Operations>(
         }
     };
     Ok(answer::list(values, params.limit()?))
-}
-
-pub(super) async fn no_metadata() -> HttpResponse {
-    answer::success(json!({}))
-}
-
-pub(super) async fn no_exemplars() -> HttpResponse {
-    answer::success(json!([]))
-}
-
-pub(super) async fn no_rules() -> HttpResponse {
-    answer::success(json!({ "groups": [] }))
-}
-
-pub(super) async fn no_alerts() -> HttpResponse {
-    answer::success(json!({ "alerts": [] }))
 }
 
 /// Clients guess a server's features from it; `application` tells them that this is not Prometheus.

@@ -9,10 +9,11 @@ mod params;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::time::Duration;
 
-use actix_web::{HttpResponse, guard, web};
+use actix_web::{HttpResponse, Route, guard, web};
+use serde_json::{Value, json};
 
 use self::answer::Failure;
 use self::params::{Asking, Params, asked};
@@ -27,20 +28,19 @@ const LOOKBACK: Duration = Duration::from_secs(5 * 60);
 
 pub(super) fn routes<E: Operations>() -> actix_web::Scope {
     // POST is for parameters that are too long for a URL.
-    let both = || guard::Any(guard::Get()).or(guard::Post());
+    let both = || web::route().guard(guard::Any(guard::Get()).or(guard::Post()));
+    // Clients ask for these, but nothing of the kind exists here.
+    let none = |route: Route, data: Value| route.to(move || ready(answer::success(&data)));
     web::scope("/prometheus/api/v1")
-        .route("/query", web::route().guard(both()).to(query::<E>))
-        .route("/query_range", web::route().guard(both()).to(query_range::<E>))
-        .route("/series", web::route().guard(both()).to(metadata::series::<E>))
-        .route("/labels", web::route().guard(both()).to(metadata::names::<E>))
+        .route("/query", both().to(query::<E>))
+        .route("/query_range", both().to(query_range::<E>))
+        .route("/series", both().to(metadata::series::<E>))
+        .route("/labels", both().to(metadata::names::<E>))
         .route("/label/{name}/values", web::get().to(metadata::values::<E>))
-        .route(
-            "/query_exemplars",
-            web::route().guard(both()).to(metadata::no_exemplars),
-        )
-        .route("/metadata", web::get().to(metadata::no_metadata))
-        .route("/rules", web::get().to(metadata::no_rules))
-        .route("/alerts", web::get().to(metadata::no_alerts))
+        .route("/query_exemplars", none(both(), json!([])))
+        .route("/metadata", none(web::get(), json!({})))
+        .route("/rules", none(web::get(), json!({ "groups": [] })))
+        .route("/alerts", none(web::get(), json!({ "alerts": [] })))
         .route("/status/buildinfo", web::get().to(metadata::build))
 }
 
