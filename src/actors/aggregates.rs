@@ -1,8 +1,8 @@
 //! Live aggregates: one engine for each length of window that somebody subscribed to.
 //!
-//! The actor only knows which engines run; they live on its arbiter, which is theirs alone. A subscriber belongs to the
-//! engine of its window length, and in the hub it is present without wanting any point, so that it
-//! is counted and told to go like everybody else.
+//! The actor only knows which engines run. They live on its arbiter, which is theirs alone. A
+//! subscriber belongs to the engine of its window length. It also subscribes to the hub without
+//! points, so that it is counted and told to go like all others.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -31,7 +31,7 @@ mod tests;
 
 /// How long a subscriber waits for its first windows.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Subscribers that wait for one engine to hear of them.
+/// New subscribers that may wait for one engine.
 const JOINS_MAX: usize = 1_000;
 
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub struct Request {
     pub client: Option<ClientKey>,
     pub scoped: Scoped,
     pub window: Step,
-    /// Kept windows from here on come first, besides the current one of each series.
+    /// The first batch has the kept windows from here on, besides the current one of each series.
     pub since: Option<Micros>,
     /// At most one batch in this time.
     pub every: Duration,
@@ -65,16 +65,10 @@ pub struct Request {
 pub struct Subscription {
     receiver: Receiver,
     presence: hub::Subscription,
-    present: Present,
-    hub: HubHandle,
-    _length: Length,
-}
-
-/// By what a subscriber is known to the hub.
-#[derive(Clone, Debug)]
-struct Present {
     client: Option<ClientKey>,
     scoped: Scoped,
+    hub: HubHandle,
+    _length: Length,
 }
 
 /// A length in use.
@@ -87,7 +81,7 @@ struct Length {
 
 impl Drop for Length {
     fn drop(&mut self) {
-        self.addr.do_send(Leave(self.client, self.window));
+        self.addr.do_send(ToAggregates::Leave(self.client, self.window));
     }
 }
 
@@ -131,25 +125,22 @@ impl Aggregates {
 
 impl AggregatesHandle {
     /// Returns when the first windows are there.
-    pub async fn subscribe(&self, mut request: Request) -> Result<Subscription, End> {
-        request.client = self.hub.told_apart(request.client);
-        let present = Present {
-            client: request.client,
-            scoped: request.scoped.clone(),
-        };
-        let presence = present.presence(&self.hub).await?;
+    pub async fn subscribe(&self, request: Request) -> Result<Subscription, End> {
+        let Request { scoped, window, .. } = request;
+        let client = self.hub.told_apart(request.client);
+        let presence = attend(&self.hub, client, &scoped).await?;
         let length = Length {
-            client: request.client,
-            window: request.window,
+            client,
+            window,
             addr: self.addr.clone(),
         };
         let (sender, receiver) = updates(request.every, &self.waiting);
         let join = Join {
-            scoped: request.scoped,
+            scoped: scoped.clone(),
             since: request.since,
             updates: sender,
         };
-        self.addr.do_send(Begin(request.client, request.window, join));
+        self.addr.do_send(ToAggregates::Begin(client, window, join));
         match tokio::time::timeout(PATIENCE, receiver.opened()).await {
             Ok(opened) => opened?,
             Err(_) => return Err(End::Unavailable),
@@ -157,7 +148,8 @@ impl AggregatesHandle {
         Ok(Subscription {
             receiver,
             presence,
-            present,
+            client,
+            scoped,
             hub: self.hub.clone(),
             _length: length,
         })
@@ -170,7 +162,7 @@ impl Subscription {
         self.receiver.series()
     }
 
-    /// Windows of a backfill, to come before those that wait.
+    /// Puts windows of a backfill before those that wait.
     pub fn fill(&self, older: Vec<Bucket>) {
         self.receiver.fill(older);
     }
@@ -183,9 +175,9 @@ impl Subscription {
             };
             match end {
                 Err(live::End::GoingAway) => return Err(End::GoingAway),
-                // The engine mends its own view of the hub.
+                // The engine has a subscription of its own and catches up by itself.
                 Err(live::End::Gap | live::End::Overflow) => {
-                    self.presence = self.present.presence(&self.hub).await?;
+                    self.presence = attend(&self.hub, self.client, &self.scoped).await?;
                 }
                 Ok(_) => {}
             }
@@ -193,42 +185,47 @@ impl Subscription {
     }
 }
 
-impl Present {
-    /// A place among the hub's subscribers; the engine brings the points.
-    async fn presence(&self, hub: &HubHandle) -> Result<hub::Subscription, End> {
-        let presence = hub.attend(self.client, self.scoped.clone());
-        presence.await.map_err(|error| match error {
-            SubscribeError::GoingAway => End::GoingAway,
-            SubscribeError::Unavailable => End::Unavailable,
-            SubscribeError::Full(_) => End::Overloaded,
-        })
-    }
+/// A subscription to the hub without points; the engine brings these.
+async fn attend(
+    hub: &HubHandle,
+    client: Option<ClientKey>,
+    scoped: &Scoped,
+) -> Result<hub::Subscription, End> {
+    let presence = hub.subscribe(client, scoped.clone(), None).await;
+    presence.map_err(|error| match error {
+        SubscribeError::GoingAway => End::GoingAway,
+        SubscribeError::Unavailable => End::Unavailable,
+        SubscribeError::Full(_) => End::Overloaded,
+    })
 }
 
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-struct Begin(Option<ClientKey>, Step, Join);
-
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-struct Leave(Option<ClientKey>, Step);
+enum ToAggregates {
+    Begin(Option<ClientKey>, Step, Join),
+    Leave(Option<ClientKey>, Step),
+}
 
 impl Actor for Aggregates {
     type Context = Context<Self>;
 }
 
-impl Handler<Begin> for Aggregates {
+impl Handler<ToAggregates> for Aggregates {
     type Result = ();
 
-    fn handle(&mut self, Begin(client, window, join): Begin, _: &mut Self::Context) {
+    fn handle(&mut self, message: ToAggregates, _: &mut Self::Context) {
+        let (client, window, join) = match message {
+            ToAggregates::Begin(client, window, join) => (client, window, join),
+            ToAggregates::Leave(client, window) => return self.lengths.leave(client, window),
+        };
         if !self.lengths.enter(client, window) {
             join.updates.end(End::TooManyLengths);
             return;
         }
-        // An engine that nobody needs any more has ended by itself.
+        // An engine without subscribers has ended by itself.
         self.engines.retain(|_, engine| !engine.is_closed());
         if let Some(engine) = self.engines.get(&window) {
-            // Beyond its patience the subscriber hears that nothing is available.
+            // If it is full, the subscriber runs into its time-out.
             let _ = engine.try_send(join);
             return;
         }
@@ -236,13 +233,5 @@ impl Handler<Begin> for Aggregates {
         let _ = sender.try_send(join);
         self.engines.insert(window, sender);
         actix::spawn(Engine::new(Rc::clone(&self.shared), window, joins).run());
-    }
-}
-
-impl Handler<Leave> for Aggregates {
-    type Result = ();
-
-    fn handle(&mut self, Leave(client, window): Leave, _: &mut Self::Context) {
-        self.lengths.leave(client, window);
     }
 }

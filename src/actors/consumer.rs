@@ -1,65 +1,27 @@
 //! Owns the poll thread of one generation: starts it, forwards the writer's reports to it, drains
 //! it.
 
-use std::sync::Arc;
-
 use actix::{Actor, Addr, Context, Handler, Recipient, ResponseFuture};
 
-use super::ledger::PostgresLedger;
-use super::messages::{Committed, Drain, Failed, PauseStreams, Transform};
+use super::messages::{Drain, Failed, Feedback, Transform};
 use super::transformer::Transformer;
-use crate::data::{Credits, RawBatch};
-use crate::sources::{Broker, PollConfig, Poller, Sink, StreamSource};
-use crate::telemetry::{Metrics, Status};
-
-/// Everything the poll thread is started with.
-#[derive(Debug)]
-pub struct Reading {
-    pub generation: u64,
-    pub config: PollConfig,
-    pub broker: Broker,
-    pub streams: Vec<StreamSource>,
-    pub ledger: PostgresLedger,
-    pub credits: Arc<Credits>,
-    pub metrics: Arc<Metrics>,
-    pub status: Arc<Status>,
-}
+use crate::data::RawBatch;
+use crate::sources::{Poller, Reading, Sink};
 
 #[derive(Debug)]
 pub struct Consumer {
-    generation: u64,
-    reading: Option<Reading>,
-    poller: Option<Poller>,
-    transformer: Addr<Transformer>,
-    supervisor: Recipient<Failed>,
-}
-
-impl Consumer {
-    pub fn new(reading: Reading, transformer: Addr<Transformer>, supervisor: Recipient<Failed>) -> Self {
-        Self {
-            generation: reading.generation,
-            reading: Some(reading),
-            poller: None,
-            transformer,
-            supervisor,
-        }
-    }
-
-    fn sink(&self) -> ToTransformer {
-        ToTransformer {
-            generation: self.generation,
-            transformer: self.transformer.clone(),
-            supervisor: self.supervisor.clone(),
-        }
-    }
+    /// `None` once the poll thread runs.
+    pub reading: Option<Reading>,
+    pub poller: Option<Poller>,
+    pub sink: ToTransformer,
 }
 
 /// The poll thread's way into the actors.
-#[derive(Debug)]
-struct ToTransformer {
-    generation: u64,
-    transformer: Addr<Transformer>,
-    supervisor: Recipient<Failed>,
+#[derive(Clone, Debug)]
+pub struct ToTransformer {
+    pub generation: u64,
+    pub transformer: Addr<Transformer>,
+    pub supervisor: Recipient<Failed>,
 }
 
 impl Sink for ToTransformer {
@@ -81,24 +43,9 @@ impl Actor for Consumer {
     type Context = Context<Self>;
 
     fn started(&mut self, _: &mut Context<Self>) {
-        let Some(reading) = self.reading.take() else {
-            return;
-        };
-        let sink = self.sink();
-        let started = Poller::start(
-            reading.generation,
-            reading.config,
-            &reading.broker,
-            &reading.streams,
-            Box::new(reading.ledger),
-            Box::new(self.sink()),
-            reading.credits,
-            reading.metrics,
-            reading.status,
-        );
-        match started {
-            Ok(poller) => self.poller = Some(poller),
-            Err(error) => sink.failed(error.to_string(), error.is_final()),
+        match self.reading.take().map(Poller::start).transpose() {
+            Ok(poller) => self.poller = poller,
+            Err(error) => self.sink.failed(error.to_string(), error.is_final()),
         }
     }
 
@@ -109,30 +56,14 @@ impl Actor for Consumer {
     }
 }
 
-impl Handler<Committed> for Consumer {
+impl Handler<Feedback> for Consumer {
     type Result = ();
 
-    fn handle(&mut self, fact: Committed, _: &mut Context<Self>) {
-        if let Some(poller) = self
-            .poller
-            .as_ref()
-            .filter(|_| fact.generation == self.generation)
-        {
-            poller.committed(fact.ranges);
-        }
-    }
-}
-
-impl Handler<PauseStreams> for Consumer {
-    type Result = ();
-
-    fn handle(&mut self, pause: PauseStreams, _: &mut Context<Self>) {
-        if let Some(poller) = self
-            .poller
-            .as_ref()
-            .filter(|_| pause.generation == self.generation)
-        {
-            poller.pause_streams();
+    fn handle(&mut self, feedback: Feedback, _: &mut Context<Self>) {
+        match (feedback, &self.poller) {
+            (Feedback::Committed(ranges), Some(poller)) => poller.committed(ranges),
+            (Feedback::PauseStreams, Some(poller)) => poller.pause_streams(),
+            (_, None) => {}
         }
     }
 }
@@ -142,12 +73,12 @@ impl Handler<Drain> for Consumer {
 
     fn handle(&mut self, drain: Drain, _: &mut Context<Self>) -> Self::Result {
         let polled = self.poller.as_ref().map(Poller::drain);
-        let transformer = self.transformer.clone();
+        let transformer = self.sink.transformer.clone();
         Box::pin(async move {
             if let Some(polled) = polled {
                 polled.await;
             }
-            // Behind the last batch, in the same mailbox.
+            // It lands behind the last batch in the same mailbox.
             let _ = transformer.send(drain).await;
         })
     }

@@ -1,4 +1,4 @@
-//! Unknown errors are retried for a while and then become final.
+//! Unknown errors are retried for some time and then become final.
 
 use std::time::{Duration, Instant};
 
@@ -18,13 +18,12 @@ struct Streak {
 }
 
 impl Doubt {
-    /// It happened (again); true when it has for too long. One that comes long after the last is a
-    /// first one, also where nothing was stored in between.
+    /// An unknown error happened; true when they have lasted too long. An error long after the last one
+    /// begins a new streak, even if nothing was stored in between.
     pub fn is_over(&self, now: Instant) -> bool {
         let mut streak = self.0.lock();
-        let before = streak
-            .take()
-            .filter(|streak| now.duration_since(streak.last) <= PATIENCE);
+        let recent = |streak: &mut Streak| now.duration_since(streak.last) <= PATIENCE;
+        let before = streak.take_if(recent);
         let first = before.map_or(now, |streak| streak.first);
         *streak = Some(Streak { first, last: now });
         now.duration_since(first) > PATIENCE

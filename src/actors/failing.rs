@@ -1,11 +1,10 @@
-//! Detects a stream with a wrong mapping: too many of its latest records fail.
+//! Detects a stream with a wrong mapping: too many of its last records fail.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// Over the last `window` records of each stream, more than `limit` of that window may not fail.
-/// A stream that has brought fewer records is judged by the whole window all the same, so a few
-/// bad ones at the start pause nothing.
+/// At most the share `limit` of the last `window` records of each stream may fail. A stream with fewer
+/// records is also measured by the whole window, so a few bad ones at the start pause nothing.
 #[derive(Debug)]
 pub struct FailingStreams {
     limit: f64,
@@ -30,8 +29,8 @@ impl FailingStreams {
         }
     }
 
-    /// Counts the outcome of one batch; returns why when the stream exceeds the limit, and then
-    /// starts counting again.
+    /// Counts the outcome of one batch. Returns the reason when the stream exceeds the limit, and then
+    /// starts to count again.
     pub fn note(&mut self, stream: &Arc<str>, records: usize, failed: usize) -> Option<String> {
         let recent = self.streams.entry(Arc::clone(stream)).or_default();
         recent.batches.push_back((records, failed));
@@ -54,7 +53,7 @@ impl FailingStreams {
         })
     }
 
-    /// What was on its way when a stream was paused says nothing of how it goes on.
+    /// Records that were on their way when a stream was paused must not count when it is resumed.
     pub fn forget(&mut self, stream: &str) {
         self.streams.remove(stream);
     }

@@ -1,7 +1,8 @@
 //! Partitions that Kafka assigns to this node while Postgres names another owner.
 //!
-//! For a moment that is a rebalance: the new owner has claimed a partition that this node is about to
-//! lose, and what it still reads of it is dropped. When it lasts, nobody may be reading the partition.
+//! During a rebalance this is normal: the new owner has claimed a partition that this node is about to
+//! lose, and what this node still reads of it is dropped. If it lasts, perhaps no node reads the
+//! partition.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -30,7 +31,7 @@ impl Fenced {
         self.since.retain(|claimed, _| still(claimed));
     }
 
-    /// Another owner has it; true when it has had it for too long.
+    /// Another owner has it; true when that has lasted too long.
     pub fn note(&mut self, claimed: Claimed, now: Instant) -> bool {
         let since = *self.since.entry(claimed).or_insert_with(|| {
             let (partition_id, owner_epoch) = claimed;

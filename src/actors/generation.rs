@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use actix::{Actor, Addr, Arbiter, Recipient};
 use tokio::sync::watch;
 
-use super::consumer::{Consumer, Reading};
+use super::consumer::{Consumer, ToTransformer};
 use super::doubt::Doubt;
 use super::failing::FailingStreams;
 use super::fenced::Fenced;
@@ -15,10 +15,10 @@ use super::ledger::PostgresLedger;
 use super::messages::Failed;
 use super::pausing::Pausing;
 use super::transformer::Transformer;
-use super::writer::{Feedback, Outlets, Session, Writer};
+use super::writer::{Outlets, Session, Source, Writer};
 use crate::cache::{Bus, LatestCache};
 use crate::data::{Credits, Installation};
-use crate::sources::{Broker, PollConfig, StreamSource, TopicSpec, ensure_topics};
+use crate::sources::{Broker, PollConfig, Reading, StreamSource, TopicSpec, ensure_topics};
 use crate::store::connect::DatabaseUrl;
 use crate::store::retention::Keep;
 use crate::store::rollups::RollupConfig;
@@ -93,7 +93,7 @@ impl Generation {
         };
         let store = connecting.await.map_err(|error| {
             pipeline.status.trouble("postgres", error.to_string());
-            // At the very first start somebody is there to read what is wrong.
+            // At the first start somebody watches and can read the error.
             let fatal = match error {
                 WriteError::Unknown(_) => !ran_before || pipeline.doubt.is_over(Instant::now()),
                 _ => error.is_final(),
@@ -107,55 +107,65 @@ impl Generation {
             .begin()
             .await
             .map_err(|error| failed("postgres", error.to_string(), error.is_final()))?;
-        // Also those that are paused: their partitions are held, and read when they go on.
-        let streams = pipeline.streams.clone();
-        ensure_topics(&pipeline.broker, &topics(&streams), &pipeline.status)
+        // Paused streams too: their partitions are held until the streams are resumed.
+        ensure_topics(&pipeline.broker, &topics(&pipeline.streams), &pipeline.status)
             .await
             .map_err(|error| failed("kafka", error.to_string(), error.is_final()))?;
 
         let credits = Credits::new(pipeline.credit_bytes);
         let pace = Arc::clone(&config.pace);
         let arbiters = vec![Arbiter::new(), Arbiter::new()];
-        let writer = Writer::new(
-            number,
-            Session {
+        let writer = Writer {
+            generation: number,
+            session: Session {
                 database: database.clone(),
                 config,
                 store: Some(store),
                 doubt: Arc::clone(&pipeline.doubt),
             },
-            Outlets {
+            outlets: Outlets {
                 hub: pipeline.hub.clone(),
                 supervisor: supervisor.clone(),
                 cache: pipeline.cache.clone(),
                 bus: pipeline.bus.clone(),
                 pausing: pipeline.pausing.clone(),
             },
-            FailingStreams::new(pipeline.dead_letter_limit.0, pipeline.dead_letter_limit.1),
-            Fenced::new(pipeline.poll.session_timeout * 2),
-            Arc::clone(&pipeline.metrics),
-            Arc::clone(&pipeline.status),
-        );
+            source: None,
+            failing: FailingStreams::new(pipeline.dead_letter_limit.0, pipeline.dead_letter_limit.1),
+            fenced: Fenced::new(pipeline.poll.session_timeout * 2),
+            metrics: Arc::clone(&pipeline.metrics),
+            status: Arc::clone(&pipeline.status),
+            stopped: false,
+        };
         let writer = Writer::start_in_arbiter(&arbiters[0].handle(), |_| writer);
-        let transform = Transform::new(pipeline.plans.iter().cloned());
-        let transformer = Transformer::new(transform, writer.clone(), Arc::clone(&pipeline.metrics));
+        let transformer = Transformer {
+            transform: Transform::new(pipeline.plans.iter().cloned()),
+            writer: writer.clone(),
+            metrics: Arc::clone(&pipeline.metrics),
+        };
         let transformer = Transformer::start_in_arbiter(&arbiters[1].handle(), |_| transformer);
-        let reading = Reading {
+        let sink = ToTransformer {
             generation: number,
+            transformer: transformer.clone(),
+            supervisor,
+        };
+        let reading = Reading {
             config: pipeline.poll.clone(),
             broker: pipeline.broker.clone(),
-            streams,
-            ledger: PostgresLedger::new(database.clone()),
+            streams: pipeline.streams.clone(),
+            ledger: Box::new(PostgresLedger::new(database.clone())),
+            sink: Box::new(sink.clone()),
             credits: Arc::clone(&credits),
             metrics: Arc::clone(&pipeline.metrics),
             status: Arc::clone(&pipeline.status),
         };
-        let consumer = Consumer::new(reading, transformer.clone(), supervisor);
+        let consumer = Consumer {
+            reading: Some(reading),
+            poller: None,
+            sink,
+        };
         let consumer = Consumer::start_in_arbiter(&arbiters[1].handle(), |_| consumer);
-        writer.do_send(Feedback {
-            committed: consumer.clone().recipient(),
-            pause: consumer.clone().recipient(),
-        });
+        writer.do_send(Source(consumer.clone().recipient()));
         let shown = Arc::clone(&credits);
         pipeline.status.update(|snapshot| snapshot.credits = Some(shown));
         pipeline
@@ -194,13 +204,13 @@ impl Generation {
         if self.seen.1.elapsed() <= stalled {
             return None;
         }
-        // The same batch comes again.
+        // The next generation gets the same batch.
         self.pace.slower();
         Some(("writer", format!("no progress for {stalled:?}")))
     }
 
-    /// Stops the stages where they are. What they held comes again from the offsets in Postgres.
-    /// The future ends when the threads have: leaving the group takes up to a few seconds.
+    /// Stops the stages at once. What they held is read again from the offsets in Postgres. The future
+    /// ends with the threads; leaving the group takes up to a few seconds.
     pub fn end(self) -> impl Future<Output = ()> + use<> {
         for arbiter in &self.arbiters {
             arbiter.stop();

@@ -1,8 +1,8 @@
-//! The hub: committed batches come in, each goes to the outboxes of whoever asked for it.
+//! The hub: puts committed batches into the outboxes of their subscribers.
 //!
-//! It outlives generations. Whatever does not reach it in memory, or reaches it out of order, it
-//! reads from Postgres: at start, when told to, when it sees a hole, and every 500 ms. While
-//! Postgres is away it goes on delivering what continues the sequence.
+//! It outlives generations. It reads from Postgres what does not reach it in memory and in order: at
+//! start, when told to, when offsets are missing, and every 500 ms. While Postgres is away it still
+//! delivers the batches that continue the sequence.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use self::messages::{Drain, Offer, Origin, Shared, Subscribe, Unsubscribe};
-use super::messages::CatchUp;
+use self::messages::{Origin, Shared, Subscribe, ToHub};
 use crate::cache::LatestCache;
 use crate::data::stored::Range;
 use crate::data::{PartitionId, Positions, SharedCursor, Stored};
@@ -34,33 +33,33 @@ const TICK: Duration = Duration::from_millis(500);
 const PAGE: usize = 5_000;
 /// Names kept from one read to the next.
 const NAMES_MAX: usize = 100_000;
-/// How far beyond the last poll another node's word is taken, in offsets.
+/// How far beyond the last poll another node is believed, in offsets.
 const WORD_MAX: i64 = 1_000_000;
-/// Polls that another node's word asks for are this far apart, so that nonsense costs little.
+/// The time between polls that other nodes' messages cause, so that wrong ones cost little.
 const POLL_APART: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub struct Hub {
     tail: Tail,
-    /// Learns here what other nodes committed; without Redis nobody else tells it.
+    /// Told what other nodes committed; without Redis only the hub tells it.
     latest: LatestCache,
     metrics: Arc<Metrics>,
     status: Arc<Status>,
     shared: Arc<Shared>,
     index: Index,
     began: Instant,
-    /// Who waits for its group to be judged.
+    /// Requests that wait until their group is judged.
     unjudged: HashMap<GroupId, Vec<Subscribe>>,
     judging: bool,
-    /// `None` until Postgres first told where everything stands.
+    /// `None` before the first poll.
     sequence: Option<Sequence>,
-    /// Where everything stood at the last poll.
+    /// The next offsets at the last poll.
     horizon: Positions,
     waiting: Vec<Subscribe>,
     next_id: SubscriberId,
     names: Names,
     reading: bool,
-    /// Something came up during a read that asks for another.
+    /// Poll again after this read.
     read_again: bool,
     polled_at: Option<Instant>,
     /// A poll is due in a moment.
@@ -69,12 +68,12 @@ pub struct Hub {
     drained: Vec<oneshot::Sender<()>>,
 }
 
-/// What a poll of Postgres found: where everything stands, and the first page of what is missing.
+/// What a poll of Postgres found: the horizon, and the first page of what is missing.
 struct Polled {
     horizon: Horizon,
     page: Option<Arc<Stored>>,
     proven: bool,
-    /// Of which less is stored than was published when the poll began.
+    /// Partitions with less in Postgres than was published when the poll began.
     went_back: Vec<PartitionId>,
 }
 
@@ -115,12 +114,9 @@ impl Hub {
         let Some(sequence) = &mut self.sequence else {
             return;
         };
-        if stored
-            .ranges
-            .iter()
-            .any(|range| !sequence.positions().contains_key(&range.partition_id))
-        {
-            // A new partition, or a new epoch of one: Postgres tells which.
+        let is_new = |range: &Range| !sequence.positions().contains_key(&range.partition_id);
+        if stored.ranges.iter().any(is_new) {
+            // A new partition or epoch: Postgres tells which.
             self.poll(ctx);
             return;
         }
@@ -136,13 +132,12 @@ impl Hub {
         }
     }
 
-    /// What another node says it committed. It is taken at its word as far as it continues what is
-    /// known; anything else is a reason to poll Postgres.
+    /// Another node says that it committed this. It is published if it continues what is known. Otherwise
+    /// Postgres is polled.
     fn hear(&mut self, stored: &Arc<Stored>, ctx: &mut Context<Self>) {
-        let known = |id| self.horizon.get(&id).copied();
-        let beyond = |range: &Range| match known(range.partition_id) {
-            Some(at) => range.to.saturating_sub(at) > WORD_MAX,
-            None => true,
+        let beyond = |range: &Range| {
+            let known = self.horizon.get(&range.partition_id);
+            known.is_none_or(|at| range.to.saturating_sub(*at) > WORD_MAX)
         };
         if !stored.ranges.iter().any(beyond) {
             self.publish(stored, ctx);
@@ -180,19 +175,21 @@ impl Hub {
             if hub.names.len() > NAMES_MAX {
                 hub.names.clear();
             }
-            let behind = match polled {
-                Ok(polled) => hub.on_polled(polled, ctx),
+            match polled {
+                Ok(polled) => {
+                    let behind = hub.on_polled(polled, ctx);
+                    if std::mem::take(&mut hub.read_again) || behind {
+                        hub.poll(ctx);
+                    }
+                }
                 Err(error) => hub.on_poll_failed(&error),
-            };
-            if std::mem::take(&mut hub.read_again) || behind {
-                hub.poll(ctx);
             }
         }));
     }
 
-    /// Takes what was found; tells whether there is more.
+    /// Takes what was found; true when there is more.
     fn on_polled(&mut self, polled: Polled, ctx: &mut Context<Self>) -> bool {
-        // Before the first poll nobody was told that postgres is away.
+        // Before the first poll the status was not changed.
         if std::mem::take(&mut self.away) && self.sequence.is_some() {
             tracing::info!("postgres is back; live delivery continues");
             self.status.well("postgres");
@@ -201,7 +198,7 @@ impl Hub {
         self.horizon.clone_from(&next);
         let Some(sequence) = &mut self.sequence else {
             self.shared.publish(SharedCursor::at(next.clone()));
-            // What other nodes committed before this was not offered to it.
+            // The cache was not offered what other nodes committed before.
             self.latest.invalidate();
             self.sequence = Some(Sequence::new(next));
             for waiting in std::mem::take(&mut self.waiting) {
@@ -217,7 +214,7 @@ impl Hub {
                     partitions = ?polled.went_back,
                     "postgres lost points that were already delivered; once Kafka replays them, only subscribers that have not seen them get them"
                 );
-                // The same ids may be other series now.
+                // An id may be of another series now.
                 self.names.clear();
                 self.index.forget_series();
             } else if !self.index.is_empty() {
@@ -227,7 +224,7 @@ impl Hub {
             sequence.move_to(&next, &polled.went_back);
             self.latest.invalidate();
             self.shared.recent.clear();
-            // Before the new positions are shown: an idle feed would take them for its own.
+            // Before the new positions are published: an idle feed would take them for its own.
             for id in self.index.ids() {
                 self.index.end(id, End::Gap);
             }
@@ -236,7 +233,7 @@ impl Hub {
             return false;
         }
         if let Some(page) = polled.page {
-            // Postgres knows them for current.
+            // They are current in Postgres.
             for range in &page.ranges {
                 sequence.begin(range.partition_id);
             }
@@ -248,18 +245,29 @@ impl Hub {
         sequence.is_some_and(|s| next.iter().any(|(id, next)| s.position(*id) < *next))
     }
 
-    fn on_poll_failed(&mut self, error: &TailError) -> bool {
-        if !std::mem::replace(&mut self.away, true) {
-            // Before the first poll there may be no tables yet.
-            if self.sequence.is_some() {
-                tracing::warn!(%error, "live delivery cannot read from postgres; retrying");
-                // While no record comes, nobody else would notice.
-                self.status.trouble("postgres", error.to_string());
-            }
+    fn on_poll_failed(&mut self, error: &TailError) {
+        // Before the first poll there may be no tables yet.
+        if !std::mem::replace(&mut self.away, true) && self.sequence.is_some() {
+            tracing::warn!(%error, "live delivery cannot read from postgres; retrying");
+            // While no record comes, no other part notices.
+            self.status.trouble("postgres", error.to_string());
         }
-        // The next tick tries again, not at once.
+        // The next tick polls again.
         self.read_again = false;
-        false
+    }
+
+    fn drain(&mut self, window: Duration, done: oneshot::Sender<()>, ctx: &mut Context<Self>) {
+        let ids = self.index.ids();
+        if ids.is_empty() {
+            let _ = done.send(());
+            return;
+        }
+        self.drained.push(done);
+        let all = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        for (nth, id) in (0u32..).zip(ids) {
+            let after = window.mul_f64(f64::from(nth) / f64::from(all));
+            ctx.run_later(after, move |hub, _| hub.index.end(id, End::GoingAway));
+        }
     }
 
     fn now(&self) -> u32 {
@@ -285,7 +293,7 @@ async fn poll(
     let polled = async {
         let horizon = tail.horizon().await?;
         let proven = published.as_ref().is_none_or(|p| horizon.check(p).is_ok());
-        // Nothing is published before it is committed.
+        // What was published was committed.
         let went_back = published.as_ref().map(|p| horizon.went_back(p));
         let went_back = went_back.unwrap_or_default();
         let page = match published.filter(|_| proven && went_back.is_empty()) {
@@ -327,56 +335,17 @@ impl Actor for Hub {
     }
 }
 
-impl Handler<Offer> for Hub {
+impl Handler<ToHub> for Hub {
     type Result = ();
 
-    fn handle(&mut self, offer: Offer, ctx: &mut Self::Context) {
-        match offer.origin {
-            Origin::Here => self.publish(&offer.stored, ctx),
-            Origin::Elsewhere => self.hear(&offer.stored, ctx),
-        }
-    }
-}
-
-impl Handler<CatchUp> for Hub {
-    type Result = ();
-
-    fn handle(&mut self, _: CatchUp, ctx: &mut Self::Context) {
-        self.poll(ctx);
-    }
-}
-
-impl Handler<Subscribe> for Hub {
-    type Result = ();
-
-    fn handle(&mut self, request: Subscribe, ctx: &mut Self::Context) {
-        self.register(request, ctx);
-    }
-}
-
-impl Handler<Unsubscribe> for Hub {
-    type Result = ();
-
-    fn handle(&mut self, Unsubscribe(id): Unsubscribe, _: &mut Self::Context) {
-        self.unsubscribe(id);
-    }
-}
-
-impl Handler<Drain> for Hub {
-    type Result = ();
-
-    /// Ends all subscriptions, evenly spread over the window.
-    fn handle(&mut self, drain: Drain, ctx: &mut Self::Context) {
-        let ids = self.index.ids();
-        if ids.is_empty() {
-            let _ = drain.done.send(());
-            return;
-        }
-        self.drained.push(drain.done);
-        let all = u32::try_from(ids.len()).unwrap_or(u32::MAX);
-        for (nth, id) in (0u32..).zip(ids) {
-            let after = drain.window.mul_f64(f64::from(nth) / f64::from(all));
-            ctx.run_later(after, move |hub, _| hub.index.end(id, End::GoingAway));
+    fn handle(&mut self, message: ToHub, ctx: &mut Self::Context) {
+        match message {
+            ToHub::Offer(stored, Origin::Here, _place) => self.publish(&stored, ctx),
+            ToHub::Offer(stored, Origin::Elsewhere, _place) => self.hear(&stored, ctx),
+            ToHub::CatchUp => self.poll(ctx),
+            ToHub::Subscribe(request) => self.register(request, ctx),
+            ToHub::Unsubscribe(id) => self.unsubscribe(id),
+            ToHub::Drain(window, done) => self.drain(window, done, ctx),
         }
     }
 }

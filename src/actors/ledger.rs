@@ -1,8 +1,7 @@
-//! The ledger as the poll thread needs it: synchronous, connected on first use, reconnected after a
-//! failure.
+//! The ledger for the poll thread: synchronous, connected on first use, reconnected after a failure.
 //!
-//! The connection lives on a small runtime of the poll thread's own; its calls come from inside the
-//! rebalance callback, which cannot await.
+//! The connection has a small runtime on the poll thread, because the calls come from the rebalance
+//! callback, which cannot await.
 
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use crate::store::WriteError;
 use crate::store::connect::DatabaseUrl;
 use crate::store::ledger;
 
-/// The group takes a node for dead that answers no rebalance in time; this is well within it.
+/// Well within the time after which the group drops a node that does not answer a rebalance.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 const ALIVE_WITHIN: Duration = Duration::from_secs(2);
@@ -39,7 +38,7 @@ impl PostgresLedger {
         question: impl AsyncFnOnce(&mut ledger::Ledger) -> Result<T, WriteError>,
     ) -> Result<T, LedgerError> {
         let (runtime, mut ledger) = match self.session.take() {
-            // Nobody drives the connection between two rebalances: it may have ended long ago.
+            // Nothing drives the connection between two rebalances, so it may have ended.
             Some((runtime, ledger)) if runtime.block_on(is_alive(&ledger)) => (runtime, ledger),
             _ => self.open()?,
         };

@@ -13,14 +13,14 @@ use crate::store::{DatabaseUrl, WriteError};
 use crate::telemetry::status::{Maintained, MaintenanceRun};
 use crate::telemetry::{Metrics, Status, caught};
 
-/// How soon, and how often, what others were using is tried again before the next run.
+/// How soon and how often a run tries again what others were using.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 const ATTEMPTS: usize = 10;
 
 #[derive(Debug)]
 pub struct Maintenance {
     job: Mutex<maintain::Maintenance>,
-    /// May hold points that are gone.
+    /// Told when points are gone.
     latest: LatestCache,
     metrics: Arc<Metrics>,
     status: Arc<Status>,
@@ -42,7 +42,7 @@ impl Maintenance {
         }
     }
 
-    /// Does nothing while the run before it still goes on. What others were using is tried again soon.
+    /// Does nothing while another run goes on.
     pub async fn run(&self) {
         let Ok(mut job) = self.job.try_lock() else {
             return;

@@ -1,8 +1,8 @@
-//! Every message between the actors, in the order the data takes.
+//! Every message between the actors, in the order of the data.
 //!
-//! Commands are in the imperative, facts in the past tense. Data messages are sent with `do_send`
-//! under a credit; facts go back through a `Recipient`, so that no stage imports the one before it.
-//! What the hub is told and asked goes through its [`HubHandle`](super::hub::HubHandle).
+//! Commands are in the imperative, facts in the past tense. Data is sent with `do_send` under a
+//! credit. Facts go back through a `Recipient`, so that no stage imports the one before it. The hub
+//! is reached through its [`HubHandle`](super::hub::HubHandle).
 
 use actix::Message;
 
@@ -18,24 +18,14 @@ pub struct Transform(pub RawBatch);
 #[rtype(result = "()")]
 pub struct Write(pub Batch);
 
-/// Writer -> Consumer: these ranges are history now; report them to Kafka.
+/// Writer -> Consumer.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
-pub struct Committed {
-    pub generation: u64,
-    pub ranges: Vec<OffsetRange>,
-}
-
-/// Writer -> Hub: something was committed that the hub did not get; look into Postgres now.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct CatchUp;
-
-/// Writer -> Consumer: the status says that a stream is paused; stop reading it at once.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct PauseStreams {
-    pub generation: u64,
+pub enum Feedback {
+    /// These ranges are stored; report them to Kafka.
+    Committed(Vec<OffsetRange>),
+    /// The status says that a stream is paused; stop reading it at once.
+    PauseStreams,
 }
 
 /// Any stage -> Supervisor: this generation cannot go on.
@@ -49,8 +39,8 @@ pub struct Failed {
     pub fatal: bool,
 }
 
-/// Supervisor -> Consumer -> Transformer -> Writer, in band: answered when everything before it
-/// is stored.
+/// Supervisor -> Consumer -> Transformer -> Writer, in the same mailboxes as the data: answered when
+/// everything before it is stored.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Drain;

@@ -3,7 +3,7 @@
 //! ```text
 //! Consumer ── Transform ─► Transformer ── Write ─► Writer ── Publish ─► Hub
 //!    ▲                                               │
-//!    └───────────── Committed, PauseStreams ─────────┘        Failed ─► Supervisor
+//!    └────────────────── Feedback ───────────────────┘        Failed ─► Supervisor
 //! ```
 
 pub mod messages;

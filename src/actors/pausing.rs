@@ -1,9 +1,8 @@
-//! Streams that are paused because too many of their records failed: decided on one node, known to
-//! all with the same mapping through Postgres, and ended by a timeout, an operator or a restart.
+//! Streams that are paused because too many of their records failed. One node decides; all nodes with
+//! the same mapping learn it through Postgres. A timeout, an operator or a restart ends it.
 //!
-//! Input: the decisions of the writer and of operators. Output: the state of each stream in
-//! [`Status`], which the poll thread follows. While Postgres is unavailable the state does not
-//! change.
+//! The writer and operators decide. The result is the state of each stream in [`Status`], which the poll
+//! thread follows. While Postgres is unavailable the state does not change.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use crate::telemetry::Status;
 use crate::telemetry::status::StreamState;
 use crate::transform::StreamPlan;
 
-/// How soon a node hears of another's pauses.
+/// How soon a node learns of another node's pauses.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -36,11 +35,11 @@ struct Shared {
     /// How long the first pause of a stream is.
     first: Duration,
     status: Arc<Status>,
-    /// Decided here and not yet in Postgres, with the reason.
+    /// Decided here, with the reason, and not yet in Postgres.
     fresh: Mutex<BTreeMap<String, String>>,
     decided: Notify,
     begun: AtomicBool,
-    /// One person at a time has a connection.
+    /// One operator at a time has a connection.
     resuming: Semaphore,
 }
 
@@ -51,7 +50,7 @@ impl Pausing {
         first: Duration,
         status: Arc<Status>,
     ) -> Self {
-        // What decides which records fail; functions differ between builds and are left out.
+        // What decides which records fail. Functions are left out because they differ between builds.
         let plan = |plan: &StreamPlan| {
             let what = format!("{:?} {:?}", plan.mapping, plan.limits);
             (plan.name.to_string(), what)
@@ -68,7 +67,7 @@ impl Pausing {
         }))
     }
 
-    /// Before the first generation reads: a restart ends pauses.
+    /// To be called before the first generation reads: a restart ends pauses.
     pub async fn begin(&self) -> Result<(), WriteError> {
         if !self.0.begun.load(Ordering::Relaxed) {
             let pauses = Pauses::connect(&self.0.database).await?;
@@ -82,14 +81,13 @@ impl Pausing {
     pub fn pause(&self, stream: &str, why: String) {
         self.0.fresh.lock().insert(stream.to_owned(), why.clone());
         self.0.status.update(|snapshot| {
-            snapshot
-                .streams
-                .insert(stream.to_owned(), StreamState::Paused(why));
+            let paused = StreamState::Paused(why);
+            snapshot.streams.insert(stream.to_owned(), paused);
         });
         self.0.decided.notify_one();
     }
 
-    /// Reads a stream again, on every node; tells whether it was paused.
+    /// Resumes a stream on every node; returns whether it was paused.
     pub async fn resume(&self, stream: &str) -> Result<bool, WriteError> {
         let resumed = timeout(ANSWER_WITHIN, async {
             let _one = self.0.resuming.acquire().await;
@@ -145,19 +143,18 @@ impl Pausing {
                 if fresh.contains_key(stream) {
                     continue;
                 }
-                let pause = current.iter().find(|pause| pause.stream == *stream);
-                let state = pause.map_or(StreamState::Running, shown);
+                let state = match current.iter().find(|pause| pause.stream == *stream) {
+                    Some(Pause { why, until, .. }) => {
+                        StreamState::Paused(format!("{why}, or wait until {until}"))
+                    }
+                    None => StreamState::Running,
+                };
                 let before = snapshot.streams.insert(stream.clone(), state.clone());
                 tell(stream, before.as_ref(), &state);
             }
         });
         Ok(())
     }
-}
-
-fn shown(pause: &Pause) -> StreamState {
-    let Pause { why, until, .. } = pause;
-    StreamState::Paused(format!("{why}, or wait until {until}"))
 }
 
 fn tell(stream: &str, before: Option<&StreamState>, now: &StreamState) {

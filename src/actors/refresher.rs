@@ -1,5 +1,5 @@
-//! Keeps the rollups up to date, on its own thread, as long as the program runs; waits while
-//! Postgres is unavailable.
+//! Keeps the rollups up to date on its own thread as long as the program runs. It waits while Postgres is
+//! unavailable.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ use crate::store::rollups::{Refreshed, Refresher, RollupConfig};
 use crate::telemetry::{Metrics, caught};
 
 const RETRY_LONGEST: Duration = Duration::from_secs(60);
-/// So many times as long as a pass took, Postgres is the writers' before the next.
+/// A pass is followed by a rest of so many times its length, for the writers.
 const REST: u32 = 5;
 
-/// Never ends by itself. A pass that is cut off has changed nothing.
+/// Never ends by itself. A pass that is interrupted has changed nothing.
 pub async fn run(database: &DatabaseUrl, config: RollupConfig, metrics: &Arc<Metrics>) {
     let mut failures = 0;
     loop {
@@ -47,8 +47,7 @@ async fn passes(
     }
 }
 
-/// What is left of a backlog is done at once where nobody writes, and in small shares of the time
-/// where somebody does.
+/// A backlog is worked off at once while nobody writes, and with rests while somebody does.
 fn rest(refreshed: Refreshed, took: Duration, every: Duration) -> Duration {
     match refreshed {
         Refreshed { pending: 0, .. } => every,

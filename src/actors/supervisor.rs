@@ -12,17 +12,17 @@ use super::generation::{Generation, Pipeline};
 use super::maintenance::Maintenance;
 use super::messages::{Drain, Failed};
 use super::refresher;
-use crate::telemetry::{Status, caught};
+use crate::telemetry::caught;
 
 const TICK: Duration = Duration::from_secs(1);
 const RESTART_LONGEST: Duration = Duration::from_secs(60);
-/// A generation that ran this long was a good one: the next failure starts at the shortest delay.
+/// After a generation that ran this long the next restart has the shortest delay again.
 const GOOD_RUN: Duration = Duration::from_secs(60);
 /// Longer than any statement and any retry may keep the writer silent.
 const STALLED_AFTER: Duration = Duration::from_secs(120);
 const MAINTAIN_EVERY: Duration = Duration::from_secs(600);
 
-/// Stop the pipeline: everything read is stored first. Answered when it is.
+/// Stop the pipeline once everything read is stored. Answered when it has stopped.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Stop;
@@ -30,8 +30,7 @@ pub struct Stop;
 #[derive(Debug)]
 pub struct Supervisor {
     pipeline: Arc<Pipeline>,
-    status: Arc<Status>,
-    /// Told when no generation can go on, with the reason.
+    /// Told why no generation can go on.
     fatal: mpsc::Sender<String>,
     number: u64,
     /// The current generation has failed.
@@ -49,17 +48,15 @@ pub struct Supervisor {
 
 impl Supervisor {
     pub fn new(pipeline: Arc<Pipeline>, fatal: mpsc::Sender<String>) -> Self {
-        let (database, keep) = (pipeline.database.clone(), pipeline.keep.clone());
-        let (metrics, status) = (Arc::clone(&pipeline.metrics), Arc::clone(&pipeline.status));
+        let maintenance = Maintenance::new(
+            pipeline.database.clone(),
+            pipeline.keep.clone(),
+            pipeline.cache.clone(),
+            Arc::clone(&pipeline.metrics),
+            Arc::clone(&pipeline.status),
+        );
         Self {
-            maintenance: Arc::new(Maintenance::new(
-                database,
-                keep,
-                pipeline.cache.clone(),
-                metrics,
-                status,
-            )),
-            status: Arc::clone(&pipeline.status),
+            maintenance: Arc::new(maintenance),
             pipeline,
             fatal,
             number: 0,
@@ -86,21 +83,22 @@ impl Supervisor {
                 Ok(generation) if this.stopping => drop(generation.end()),
                 Ok(generation) => {
                     tracing::info!(generation = number, "pipeline running");
-                    this.status.update(|s| s.generation = number);
-                    this.status.well("pipeline");
-                    this.pipeline.metrics.generation.set(number.cast_signed());
+                    let pipeline = &this.pipeline;
+                    pipeline.status.update(|s| s.generation = number);
+                    pipeline.status.well("pipeline");
+                    pipeline.metrics.generation.set(number.cast_signed());
+                    pipeline.hub.catch_up();
+                    pipeline.cache.invalidate();
                     this.running = Some(generation);
                     this.refresh();
                     this.watch_pauses(ctx);
-                    this.pipeline.hub.catch_up();
-                    this.pipeline.cache.invalidate();
                 }
                 Err(failed) => this.ended(&failed, ctx),
             }),
         );
     }
 
-    /// Ends what still runs of the generation and plans the next.
+    /// Ends the generation and plans the next.
     fn ended(&mut self, failed: &Failed, ctx: &mut Context<Self>) {
         if failed.generation != self.number || self.over || self.stopping {
             return;
@@ -108,7 +106,7 @@ impl Supervisor {
         // Later facts of this generation change nothing.
         self.over = true;
         let why = format!("{}: {}", failed.stage, failed.why);
-        self.status.trouble("pipeline", why.clone());
+        self.pipeline.status.trouble("pipeline", why.clone());
         let ending = self.running.take().map(Generation::end);
         if failed.fatal {
             tracing::error!(%why, "the pipeline failed");

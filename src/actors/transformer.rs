@@ -11,19 +11,9 @@ use crate::transform;
 
 #[derive(Debug)]
 pub struct Transformer {
-    transform: transform::Transform,
-    writer: Addr<Writer>,
-    metrics: Arc<Metrics>,
-}
-
-impl Transformer {
-    pub fn new(transform: transform::Transform, writer: Addr<Writer>, metrics: Arc<Metrics>) -> Self {
-        Self {
-            transform,
-            writer,
-            metrics,
-        }
-    }
+    pub transform: transform::Transform,
+    pub writer: Addr<Writer>,
+    pub metrics: Arc<Metrics>,
 }
 
 impl Actor for Transformer {
@@ -51,7 +41,7 @@ impl Handler<Drain> for Transformer {
     fn handle(&mut self, drain: Drain, _: &mut Context<Self>) -> Self::Result {
         let writer = self.writer.send(drain);
         Box::pin(async move {
-            // A writer that is gone has been reported by its own end.
+            // A writer that is gone has been reported already.
             let _ = writer.await;
         })
     }

@@ -1,8 +1,8 @@
 //! Stores batches one after the other and notifies hub, cache, other nodes and source after the
 //! commit.
 //!
-//! The writer keeps the batch while Postgres is unavailable; offsets do not move meanwhile, and the
-//! credits the batch holds keep the source from reading on.
+//! The writer keeps the batch while Postgres is unavailable. Offsets do not move meanwhile, and the
+//! batch's credits keep the source from reading on.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Context, Handle
 use super::failing::FailingStreams;
 use super::fenced::{Claimed, Fenced};
 use super::hub::HubHandle;
-use super::messages::{Committed, Drain, Failed, PauseStreams, Write};
+use super::messages::{Drain, Failed, Feedback, Write};
 use super::pausing::Pausing;
 use crate::cache::{Bus, LatestCache};
 use crate::data::Batch;
@@ -26,7 +26,7 @@ mod session;
 use session::Ended;
 pub use session::Session;
 
-/// How often it is checked that Postgres still has what it confirmed, while there is nothing to write.
+/// How often the writer checks that Postgres still has what it confirmed.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 
 /// Who is notified.
@@ -39,53 +39,25 @@ pub struct Outlets {
     pub pausing: Pausing,
 }
 
-/// The facts that go back up the pipeline; known only once the consumer exists.
-#[derive(Debug)]
-pub struct Feedback {
-    pub committed: Recipient<Committed>,
-    pub pause: Recipient<PauseStreams>,
-}
-
-impl actix::Message for Feedback {
-    type Result = ();
-}
+/// Where feedback goes; known only once the consumer exists.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct Source(pub Recipient<Feedback>);
 
 #[derive(Debug)]
 pub struct Writer {
-    generation: u64,
-    session: Session,
-    outlets: Outlets,
-    feedback: Option<Feedback>,
-    failing: FailingStreams,
-    fenced: Fenced,
-    metrics: Arc<Metrics>,
-    status: Arc<Status>,
-    stopped: bool,
+    pub generation: u64,
+    pub session: Session,
+    pub outlets: Outlets,
+    pub source: Option<Source>,
+    pub failing: FailingStreams,
+    pub fenced: Fenced,
+    pub metrics: Arc<Metrics>,
+    pub status: Arc<Status>,
+    pub stopped: bool,
 }
 
 impl Writer {
-    pub fn new(
-        generation: u64,
-        session: Session,
-        outlets: Outlets,
-        failing: FailingStreams,
-        fenced: Fenced,
-        metrics: Arc<Metrics>,
-        status: Arc<Status>,
-    ) -> Self {
-        Self {
-            generation,
-            session,
-            outlets,
-            feedback: None,
-            failing,
-            fenced,
-            metrics,
-            status,
-            stopped: false,
-        }
-    }
-
     fn stored(&mut self, counts: &RecordCounts, written: Written) {
         fail::fail_point!("before-publish", |_| std::process::abort());
         let stored = Arc::new(written.stored);
@@ -101,13 +73,10 @@ impl Writer {
         self.judge(counts, &written.dead_letters);
         let dropped = written.dropped.iter();
         self.lost(dropped.map(|range| (range.of.partition_id, range.of.owner_epoch)));
-        if let Some(feedback) = &self.feedback {
-            // The last range of a partition counts, and what an earlier attempt committed lies before.
+        if let Some(Source(consumer)) = &self.source {
+            // The last range of a partition counts, so what an earlier attempt committed comes first.
             let ranges = written.already.into_iter().chain(written.committed).collect();
-            feedback.committed.do_send(Committed {
-                generation: self.generation,
-                ranges,
-            });
+            consumer.do_send(Feedback::Committed(ranges));
         }
     }
 
@@ -132,15 +101,13 @@ impl Writer {
             };
             tracing::error!(stream = &**stream, "stream paused: {why}");
             self.outlets.pausing.pause(stream, why);
-            if let Some(feedback) = &self.feedback {
-                feedback.pause.do_send(PauseStreams {
-                    generation: self.generation,
-                });
+            if let Some(Source(consumer)) = &self.source {
+                consumer.do_send(Feedback::PauseStreams);
             }
         }
     }
 
-    /// Looks at the partitions of this node whether they are as it left them.
+    /// Checks that Postgres still has what this node committed, and that no other node owns it.
     fn check(&mut self, ctx: &mut Context<Self>) {
         let held = self.held();
         if self.stopped || held.is_empty() {
@@ -179,7 +146,7 @@ impl Writer {
         })
     }
 
-    /// These have another owner. While Kafka takes them away that is as it should be.
+    /// These have another owner. That is normal while Kafka takes them away from this node.
     fn lost(&mut self, lost: impl Iterator<Item = Claimed>) {
         let mut lost = lost.peekable();
         if lost.peek().is_none() {
@@ -216,19 +183,13 @@ fn claimed(held: &Held) -> Claimed {
     (held.partition_id, held.owner_epoch)
 }
 
-/// Records by stream, redriven ones aside: those failed once already.
+/// Records by stream, without redriven ones: those failed once already.
 type RecordCounts = HashMap<Arc<str>, usize>;
 
 fn count_records(batch: &Batch) -> RecordCounts {
-    let mut by_range = vec![0; batch.raw.ranges.len()];
-    for record in &batch.raw.records {
-        by_range[record.range as usize] += 1;
-    }
     let mut counts = RecordCounts::new();
-    for (range, records) in batch.raw.ranges.iter().zip(by_range) {
-        if !range.of.redrive {
-            *counts.entry(Arc::clone(&range.of.stream)).or_default() += records;
-        }
+    for (range, records) in batch.raw.counts().filter(|(range, _)| !range.of.redrive) {
+        *counts.entry(Arc::clone(&range.of.stream)).or_default() += records;
     }
     counts
 }
@@ -271,15 +232,15 @@ impl Handler<Write> for Writer {
     }
 }
 
-impl Handler<Feedback> for Writer {
+impl Handler<Source> for Writer {
     type Result = ();
 
-    fn handle(&mut self, feedback: Feedback, _: &mut Context<Self>) {
-        self.feedback = Some(feedback);
+    fn handle(&mut self, source: Source, _: &mut Context<Self>) {
+        self.source = Some(source);
     }
 }
 
-/// Everything sent before has been stored: an `AtomicResponse` holds the mailbox back till then.
+/// Everything sent before is stored: an `AtomicResponse` holds the mailbox back until then.
 impl Handler<Drain> for Writer {
     type Result = ();
 

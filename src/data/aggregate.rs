@@ -19,8 +19,8 @@ pub enum Aggregate {
     Stddev,
     /// Between the two nearest values, linearly; 0 to 100.
     Percentile(f64),
-    /// What a counter rose by: the rises from each point to the next, a fall counting as a start
-    /// from 0. The point before the bucket counts as its predecessor.
+    /// How much a counter rose from each point to the next. A fall counts as a start from 0. The first
+    /// point's predecessor is the point before the bucket.
     Increase,
     /// `Increase` per second of the bucket's width.
     Rate,
@@ -29,7 +29,7 @@ pub enum Aggregate {
 }
 
 impl Aggregate {
-    /// What rollups can answer, and so can be asked also of what is older than raw points are kept.
+    /// Whether rollups can answer it, also for times whose raw points are gone.
     pub fn is_in_rollups(self) -> bool {
         !matches!(
             self,
@@ -39,13 +39,12 @@ impl Aggregate {
 
     /// From its name in lower case; a percentile is `p` and a number, such as `p99.9`.
     pub fn from_name(name: &str) -> Option<Self> {
-        let named = NAMES.iter().find(|(_, known)| *known == name);
-        let percentile = || {
-            let percent: f64 = name.strip_prefix('p')?.parse().ok()?;
-            let is_valid = (0.0..=100.0).contains(&percent);
-            is_valid.then_some(Self::Percentile(percent))
-        };
-        named.map(|(aggregate, _)| *aggregate).or_else(percentile)
+        if let Some((aggregate, _)) = NAMES.iter().find(|(_, known)| *known == name) {
+            return Some(*aggregate);
+        }
+        let percent: f64 = name.strip_prefix('p')?.parse().ok()?;
+        let is_valid = (0.0..=100.0).contains(&percent);
+        is_valid.then_some(Self::Percentile(percent))
     }
 }
 

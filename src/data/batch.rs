@@ -1,6 +1,6 @@
 //! What travels down the pipeline: raw records in, then the same records with their points.
 //!
-//! A batch owns the credit it was read under; dropping it anywhere gives the credit back.
+//! A batch owns the credit it was read under; dropping it gives the credit back.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ pub struct Assigned {
 
 /// The part of a batch that comes from one partition: offsets `from..to`.
 ///
-/// `from` is where the range before it ended, so offsets that Kafka never hands out (compaction,
-/// transaction markers) lie inside a range and are no holes. A range may have nothing but those.
+/// `from` is where the range before it ended. So offsets that Kafka never hands out (compaction,
+/// transaction markers) are inside a range and leave no gap. A range may have only those.
 #[derive(Clone, Debug)]
 pub struct OffsetRange {
     pub of: Arc<Assigned>,
@@ -37,8 +37,8 @@ pub struct OffsetRange {
     pub leader_epoch: Option<LeaderEpoch>,
 }
 
-/// The epoch of the partition leader that took the record before `offset`. By it Kafka can tell
-/// whether its log is still the one that was read up to there.
+/// The epoch of the partition leader that took the record before `offset`. With it Kafka can tell whether
+/// its log is still the one that was read up to there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeaderEpoch {
     pub epoch: i32,
@@ -68,7 +68,6 @@ pub struct RawRecord {
 /// Records in the order they were read, and the offsets they cover.
 #[derive(Debug)]
 pub struct RawBatch {
-    pub generation: u64,
     pub ranges: Vec<OffsetRange>,
     pub records: Vec<RawRecord>,
     pub arena: Vec<u8>,
@@ -82,6 +81,15 @@ impl RawBatch {
 
     pub fn key(&self, record: &RawRecord) -> Option<&[u8]> {
         record.key.as_ref().map(|at| self.slice(at))
+    }
+
+    /// How many records each range has.
+    pub fn counts(&self) -> impl Iterator<Item = (&OffsetRange, usize)> {
+        let mut counts = vec![0; self.ranges.len()];
+        for record in &self.records {
+            counts[record.range as usize] += 1;
+        }
+        self.ranges.iter().zip(counts)
     }
 
     pub fn range(&self, record: &RawRecord) -> &OffsetRange {
@@ -104,8 +112,7 @@ pub struct Point {
     pub value: f64,
 }
 
-/// A decoded batch. A record is all or nothing: it has points, or one entry in `rejected`, or was
-/// skipped by a rule; never two of these.
+/// A decoded batch. Each record either has points, or one entry in `rejected`, or was skipped by a rule.
 #[derive(Debug)]
 pub struct Batch {
     pub raw: RawBatch,

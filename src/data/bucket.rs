@@ -56,7 +56,6 @@ impl Bucket {
     /// Only when the sum was wanted.
     pub fn avg(&self) -> Option<f64> {
         // Exact up to 2^53 points in a bucket.
-        self.sum
-            .map(|sum| sum.mean(self.count as f64, self.min, self.max))
+        Some(self.sum?.mean(self.count as f64, self.min, self.max))
     }
 }

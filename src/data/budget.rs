@@ -1,6 +1,4 @@
-//! A shared budget: bytes (or another unit) that many holders take from.
-//!
-//! Nobody waits here: the caller rejects what does not fit, with a message for its client.
+//! A shared budget of bytes or another unit. Nobody waits for it: the caller refuses what does not fit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,9 +43,8 @@ impl Budget {
 
     fn take(&self, amount: usize) -> bool {
         let more = |used: usize| used.checked_add(amount).filter(|sum| *sum <= self.limit);
-        self.used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
-            .is_ok()
+        let taken = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        taken.is_ok()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::batch::LeaderEpoch;
 use super::stored::PartitionId;
 
-/// A partition as Kafka names it, under the topic id of the moment, with the stream it belongs to.
+/// A partition as Kafka names it, with the topic's present id and the stream it belongs to.
 #[derive(Clone, Copy, Debug)]
 pub struct TopicPartition<'a> {
     pub stream: &'a str,
@@ -12,7 +12,7 @@ pub struct TopicPartition<'a> {
     pub topic_id: &'a str,
 }
 
-/// A partition that now belongs to this node alone, and where it stands.
+/// A partition that this node owns now, and its next offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claimed {
     pub partition_id: PartitionId,
@@ -25,10 +25,9 @@ pub struct Claimed {
 /// What is known of a partition at its assignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// Nothing of the topic was ever claimed: the stream's `start` decides, once for all partitions.
+    /// The topic was never claimed: the stream's `start` decides, once for all partitions.
     New,
-    /// The topic was recreated, or got this partition after it was first claimed: it is read from
-    /// offset 0.
+    /// The topic was recreated, or got this partition later: it is read from offset 0.
     Unread,
     /// The current epoch's row, its owner epoch raised by this claim.
     Resumed(Claimed),

@@ -1,7 +1,7 @@
-//! The client of a request, as shares and limits distinguish clients.
-//!
-//! For now that is the network address; a principal will take its place here.
+//! The client of a request, as shares and limits distinguish clients: for now by its network address.
 
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The address of IPv4 or the network (/64) of IPv6 that a request comes from.
@@ -9,8 +9,45 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub struct ClientKey(IpAddr);
 
 impl ClientKey {
-    /// Those whose address is not known, and the program itself.
+    /// Clients whose address is not known, and the program itself.
     pub const UNKNOWN: Self = Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+}
+
+/// How many of each thing every owner has.
+#[derive(Debug)]
+pub struct Tally<O, K>(HashMap<O, HashMap<K, u32>>);
+
+impl<O, K> Default for Tally<O, K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<O: Eq + Hash, K: Eq + Hash> Tally<O, K> {
+    pub fn of(&self, owner: &O) -> Option<&HashMap<K, u32>> {
+        self.0.get(owner)
+    }
+
+    /// Returns how many different things the owner has now.
+    pub fn enter(&mut self, owner: O, thing: K) -> usize {
+        let own = self.0.entry(owner).or_default();
+        *own.entry(thing).or_default() += 1;
+        own.len()
+    }
+
+    pub fn leave(&mut self, owner: &O, thing: &K) {
+        if let Some(own) = self.0.get_mut(owner)
+            && let Some(count) = own.get_mut(thing)
+        {
+            *count -= 1;
+            if *count == 0 {
+                own.remove(thing);
+            }
+            if own.is_empty() {
+                self.0.remove(owner);
+            }
+        }
+    }
 }
 
 impl From<IpAddr> for ClientKey {

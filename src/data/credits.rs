@@ -20,7 +20,7 @@ pub struct Credits {
 pub struct Held {
     pub transform: usize,
     pub store: usize,
-    /// What the source asked for and did not get at once.
+    /// What the source waits for.
     wanted: usize,
 }
 
@@ -43,7 +43,7 @@ impl Held {
         self.transform + self.store
     }
 
-    /// True while the source waits for bytes that are not free of so many in all.
+    /// True while the source waits for more bytes than are free of `total`.
     pub fn is_short_of(&self, total: usize) -> bool {
         self.wanted > 0 && self.all() + self.wanted > total
     }
@@ -65,8 +65,7 @@ impl Credits {
         })
     }
 
-    /// Waits up to `patience`. More than the whole budget counts as the whole budget, so that one
-    /// large batch can pass alone.
+    /// Waits up to `patience`. A batch larger than the budget takes the whole budget and passes alone.
     pub fn acquire(self: &Arc<Self>, bytes: usize, patience: Duration) -> Option<Permit> {
         let bytes = bytes.clamp(1, self.total);
         let mut held = self.held.lock();
@@ -97,7 +96,7 @@ impl Credits {
         self.total
     }
 
-    /// Waits up to `patience` until nothing is held; tells whether that came true.
+    /// Waits up to `patience` until nothing is held; true when nothing is.
     pub fn wait_idle(&self, patience: Duration) -> bool {
         let mut held = self.held.lock();
         self.returned

@@ -1,8 +1,8 @@
 //! Where a subscriber stands: a vector of positions, opaque on the wire.
 //!
 //! A position `p -> o` says that everything of partition `p` below offset `o` has been seen. A
-//! partition that is missing stands at its offset 0. While a backfill runs the cursor also says
-//! how far it came, so that a client that breaks off in the middle continues there.
+//! partition that is missing stands at its offset 0. During a backfill the cursor also says how far
+//! that came, so that a client can continue it.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -48,6 +48,15 @@ pub fn behind(at: &Positions, upto: &Positions) -> Option<Range> {
             to: *to,
         })
     })
+}
+
+/// The positions behind these ranges.
+pub fn advanced(mut positions: Positions, ranges: &[Range]) -> Positions {
+    for range in ranges {
+        let at = positions.entry(range.partition_id).or_insert(0);
+        *at = (*at).max(range.to);
+    }
+    positions
 }
 
 /// A cursor that is shared by all who stand there; its text is written once.
@@ -97,7 +106,7 @@ impl SharedCursor {
         Self::new(Cursor::at(positions))
     }
 
-    /// Where it stands in the partitions in which it is further than the other.
+    /// Its positions in the partitions where it is further than the other.
     pub fn beyond(&self, other: &Self) -> Positions {
         let further = |(id, at): &(&PartitionId, &i64)| *at > other.positions.get(id).unwrap_or(&0);
         let further = self.positions.iter().filter(further);

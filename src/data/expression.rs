@@ -1,9 +1,9 @@
 //! Regular expressions of label matchers, compiled once per text and shared.
 //!
-//! Each becomes a deterministic automaton that matches whole values: a match costs one step for
-//! each byte, whatever the expression is, and remembers nothing. One that would become too large is
-//! refused, and all that are in use share one bound. As in RE2, and so in Prometheus, `\d`, `\s`,
-//! `\w` and `\b` are about ASCII; `\pL` and the like are about Unicode.
+//! Each becomes a deterministic automaton that matches whole values: a match costs one step for each
+//! byte, for any expression. One that would become too large is refused. All that are in use share one
+//! bound. As in RE2 and Prometheus, `\d`, `\s`, `\w` and `\b` are about ASCII, and `\pL` and the like
+//! about Unicode.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -23,14 +23,14 @@ use super::pattern::from_re2;
 
 /// The longest expression, in bytes.
 pub const TEXT_MAX: usize = 1_024;
-/// What one may take, and what compiling it may take on the way, in two steps. The last bounds the
-/// time as well: some milliseconds.
+/// What one may take, and what the two steps of compiling it may take. The last also bounds the time to
+/// some milliseconds.
 pub const ONE_MAX: usize = 32 << 10;
 const NFA_MAX: usize = 64 << 10;
 const DENSE_MAX: usize = 512 << 10;
 /// What all may take together.
 pub const ALL_MAX: usize = 32 << 20;
-/// Character classes of one that ignores case: each costs a look at all of Unicode.
+/// Character classes of one that ignores case. Each needs a look at all of Unicode.
 const FOLDED_CLASSES_MAX: usize = 10;
 /// An estimate of its memory besides automaton and text.
 const ENTRY_BYTES: usize = 512;
@@ -62,7 +62,7 @@ struct Expressions {
 #[derive(Debug)]
 enum Known {
     Usable(Arc<Expression>),
-    /// Finding that out costs as much as compiling one.
+    /// Kept because finding out costs as much as compiling one.
     Refused {
         why: String,
         _taken: Reserved,
@@ -111,7 +111,7 @@ impl Expressions {
         if let Some(known) = self.known.lock().get(text) {
             return known.get();
         }
-        // Without the lock: others go on meanwhile.
+        // Without the lock, so that others go on meanwhile.
         let new = match automaton(text) {
             Ok(automaton) => {
                 let weight = automaton.memory_usage() + text.len() + ENTRY_BYTES;
@@ -126,7 +126,7 @@ impl Expressions {
         self.known.lock().entry(text.into()).or_insert(new).get()
     }
 
-    /// Forgets those that nobody uses when there is no room.
+    /// Forgets unused ones when there is no room.
     fn reserve(&self, weight: usize) -> Option<Reserved> {
         self.budget.reserve(weight).or_else(|| {
             self.known.lock().retain(|_, known| known.is_in_use());
@@ -156,7 +156,7 @@ fn automaton(text: &str) -> Result<sparse::DFA<Vec<u8>>, String> {
             ONE_MAX >> 10
         )
     };
-    // By itself: what closes a group that it did not open does not escape from its anchors.
+    // Parsed alone, so that an unopened closing bracket cannot escape from the anchors.
     let parsed = ParserBuilder::new()
         .dot_matches_new_line(true)
         .build()
@@ -171,7 +171,7 @@ fn automaton(text: &str) -> Result<sparse::DFA<Vec<u8>>, String> {
         .map_err(|_| too_large())?;
     let dfa = dense::Config::new()
         .start_kind(StartKind::Anchored)
-        // The end of the value decides, not what is preferred on the way.
+        // Only the end of the value decides.
         .match_kind(MatchKind::All)
         .accelerate(false)
         .dfa_size_limit(Some(DENSE_MAX))
@@ -187,10 +187,11 @@ fn automaton(text: &str) -> Result<sparse::DFA<Vec<u8>>, String> {
     Ok(sparse)
 }
 
-/// The same expression with the classes of Perl written out as RE2 means them.
+/// The same expression with Perl's classes written out as in RE2.
 fn with_ascii_classes(text: &str) -> Result<String, String> {
-    let parsed = ast::parse::Parser::new().parse(text);
-    let parsed = parsed.map_err(|error| error.to_string())?;
+    let parsed = ast::parse::Parser::new()
+        .parse(text)
+        .map_err(|error| error.to_string())?;
     let Ok(survey) = ast::visit(&parsed, Survey::default());
     if survey.ignores_case && survey.classes > FOLDED_CLASSES_MAX {
         return Err(format!(
@@ -208,7 +209,7 @@ fn with_ascii_classes(text: &str) -> Result<String, String> {
     Ok(written)
 }
 
-/// What an expression has that costs more than it looks, or means something else in RE2.
+/// The parts of an expression that are costly, or mean something else in RE2.
 #[derive(Default)]
 struct Survey {
     ignores_case: bool,

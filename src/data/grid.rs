@@ -10,14 +10,14 @@ use super::time::Micros;
 pub enum Grid {
     /// Aligned to 1970-01-01T00:00Z.
     Even(Step),
-    /// The bounds, ascending: bucket `i` is `[bounds[i], bounds[i + 1])`. They reach beyond the
-    /// span of the question on both sides, and there are at least two.
+    /// Ascending bounds: bucket `i` is `[bounds[i], bounds[i + 1])`. There are at least two, and they go
+    /// beyond the span of the question on both sides.
     Calendar(Arc<[Micros]>),
 }
 
 impl Grid {
-    /// The start of the bucket that holds `ts`; of calendar bounds the nearest bucket. One that
-    /// reaches back beyond the first time there is begins with it.
+    /// The start of the bucket that holds `ts`, or of the nearest one of a calendar. It is never before
+    /// [`Micros::FIRST`].
     pub fn bucket(&self, ts: Micros) -> Micros {
         match self {
             Self::Even(step) => step.bucket(ts),

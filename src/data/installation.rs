@@ -1,12 +1,12 @@
-//! One installation: the nodes that share a Postgres, and how they authenticate each other in a
-//! Redis that others may use as well.
+//! One installation: the nodes that share a Postgres, and how they authenticate each other in a Redis
+//! that others may use too.
 
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Kept in Postgres. Whoever can read it there is one of us. Cheap to clone.
+/// Kept in Postgres; every node that can read it there belongs to it. Cheap to clone.
 #[derive(Clone)]
 pub struct Installation {
     /// Part of every name in Redis.
@@ -15,10 +15,10 @@ pub struct Installation {
     key: Hmac<Sha256>,
 }
 
-/// HMAC-SHA-256 of a message and what it is for.
+/// The length of the HMAC-SHA-256 of a purpose and a message.
 pub const TAG: usize = 32;
 
-/// What a message is for: one that was made for another purpose is not taken for it.
+/// What a message is for. A tag for one purpose is not valid for another.
 #[derive(Clone, Copy, Debug)]
 pub enum Purpose {
     Batch,
@@ -36,17 +36,15 @@ impl Installation {
         self.mac(purpose, message).finalize().into_bytes().into()
     }
 
-    /// Whether the tag, or the beginning of it that was kept, is ours. Takes the same time for all
-    /// tags of one length.
+    /// Whether this installation made the tag, or the beginning of it that was kept. Takes the same time
+    /// for all tags of one length.
     pub fn made(&self, purpose: Purpose, message: &[u8], tag: &[u8]) -> bool {
         self.mac(purpose, message).verify_truncated_left(tag).is_ok()
     }
 
     fn mac(&self, purpose: Purpose, message: &[u8]) -> Hmac<Sha256> {
-        self.key
-            .clone()
-            .chain_update([purpose as u8])
-            .chain_update(message)
+        let key = self.key.clone();
+        key.chain_update([purpose as u8]).chain_update(message)
     }
 }
 

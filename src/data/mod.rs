@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O and nothing here imports another part of StreamSync.
 
+mod words;
 pub mod time;
 pub mod day;
 pub mod series;
@@ -32,7 +33,7 @@ pub use batch::{Assigned, Batch, Header, LeaderEpoch, OffsetRange, Point, RawBat
 pub use bucket::{Bucket, Step};
 pub use budget::{Budget, Reserved};
 pub use claim::{Claim, Claimed, TopicPartition};
-pub use client::ClientKey;
+pub use client::{ClientKey, Tally};
 pub use columns::Columns;
 pub use credits::{Credits, Held, Permit};
 pub use cursor::{Cursor, Positions, SharedCursor};

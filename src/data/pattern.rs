@@ -1,10 +1,10 @@
-//! Regular expressions as RE2 and Prometheus read them, written as Rust's do.
+//! Rewrites regular expressions from RE2's and Prometheus' syntax to Rust's.
 //!
-//! The two differ in what begins no repetition: `{gid}` and `a{,3}` stand for themselves in RE2 and
-//! are errors in Rust. RE2 also takes everything between `\Q` and `\E` as it is. And in its classes
-//! `[`, `&&`, `~~` and `--` are characters, where Rust reads classes and operations on them.
+//! In RE2 `{gid}` and `a{,3}` are plain characters, in Rust errors. RE2 takes everything between `\Q` and
+//! `\E` literally. In its classes `[`, `&&`, `~~` and `--` are characters, in Rust classes and
+//! operations on them.
 
-/// The same pattern in Rust's syntax; what neither takes stays as it is.
+/// The same pattern in Rust's syntax; what neither accepts stays as it is.
 pub fn from_re2(pattern: &str) -> String {
     let mut rust = String::with_capacity(pattern.len() + 8);
     let mut rest = pattern;
@@ -37,8 +37,8 @@ pub fn from_re2(pattern: &str) -> String {
     rust
 }
 
-/// A class behind its bracket, every character in it escaped of which Rust may make more; what is
-/// left behind it.
+/// Appends a class from behind its bracket, with those characters escaped that mean more in Rust. Returns
+/// the text behind it.
 fn push_class<'a>(rust: &mut String, class: &'a str) -> &'a str {
     let mut rest = class.strip_prefix('^').unwrap_or(class);
     rust.push_str(&class[..class.len() - rest.len()]);
@@ -65,7 +65,7 @@ fn push_class<'a>(rust: &mut String, class: &'a str) -> &'a str {
     rest
 }
 
-/// One character of a class; what is behind it.
+/// Appends one character of a class. Returns the text behind it.
 fn push_char<'a>(rust: &mut String, text: &'a str) -> &'a str {
     let length = match text.strip_prefix('\\') {
         Some(escaped) => 1 + escape_length(escaped),
@@ -79,7 +79,7 @@ fn push_char<'a>(rust: &mut String, text: &'a str) -> &'a str {
     after
 }
 
-/// `[:alpha:]`, `\d` or `\pL` at the beginning, which begin no range.
+/// The length of `[:alpha:]`, `\d` or `\pL` at the beginning, which begin no range.
 fn named_length(text: &str) -> Option<usize> {
     if let Some(name) = text.strip_prefix("[:") {
         return name.find(":]").map(|end| end + 4);
@@ -89,8 +89,8 @@ fn named_length(text: &str) -> Option<usize> {
     is_named.then(|| 1 + escape_length(escaped))
 }
 
-/// What belongs to an escape behind its backslash: one character, with braces where it takes them,
-/// or the letter of a class of Unicode.
+/// The length of an escape behind its backslash: one character, with its braces or the letter of a
+/// Unicode class.
 fn escape_length(escaped: &str) -> usize {
     let Some(first) = escaped.chars().next() else {
         return 0;
@@ -102,7 +102,7 @@ fn escape_length(escaped: &str) -> usize {
     end.map_or(length + letter.map_or(0, char::len_utf8), |end| end + 1)
 }
 
-/// `{n}`, `{n,}` or `{n,m}` at the beginning.
+/// The length of `{n}`, `{n,}` or `{n,m}` at the beginning.
 fn repetition_length(text: &str) -> Option<usize> {
     let end = text.find('}')?;
     let (least, most) = text[1..end].split_once(',').unwrap_or((&text[1..end], ""));

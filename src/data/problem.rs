@@ -1,62 +1,44 @@
-//! Why there is no answer, as a client is told: a code it can act on, and the reason in words. GraphQL
-//! and REST write it alike.
+//! Why a client gets no answer: a code it can act on, and the reason in words. GraphQL and REST write it
+//! alike.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// The vocabulary of `extensions.code`, documented in the README.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
-    /// The document does not parse, does not fit the schema, or is too large, deep or complex.
-    GraphqlValidationFailed,
-    /// A variable or an argument has an unusable value.
-    BadUserInput,
-    /// The answer would have more rows than the limit; ask for less or page through it.
-    TooManyRows,
-    /// The query ran into the statement time-out.
-    QueryTimeout,
-    /// Retention has dropped what the answer needs; `extensions.earliest` says from when on it can
-    /// be given, `extensions.archived` whether the archive has the rest.
-    NotAvailableAtThisAge,
-    /// No such stream, dead letter, …
-    NotFound,
-    /// The cursor cannot be continued without a hole; `extensions.earliestCursor` can.
-    ResumeGap,
-    /// The subscriber could not keep up and chose (or left) `onOverflow: CLOSE`.
-    SlowClient,
-    /// The server is about to stop; resume elsewhere with the last cursor.
-    GoingAway,
-    /// A part that this answer needs is temporarily unavailable; retrying helps.
-    Unavailable,
-    /// Others, or this client itself, ask for too much at the moment; `extensions.retryAfter` says
-    /// in how many seconds to come back.
-    Overloaded,
-    /// The stream is paused, because too many of its records failed: what is sent now would wait.
-    StreamPaused,
-    /// A dead letter whose payload was cut cannot be sent again.
-    PayloadTruncated,
-    /// Our own mistake; the logs have more.
-    Internal,
-}
+use super::words::words;
 
-impl Code {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
-            Self::BadUserInput => "BAD_USER_INPUT",
-            Self::TooManyRows => "TOO_MANY_ROWS",
-            Self::QueryTimeout => "QUERY_TIMEOUT",
-            Self::NotAvailableAtThisAge => "NOT_AVAILABLE_AT_THIS_AGE",
-            Self::NotFound => "NOT_FOUND",
-            Self::ResumeGap => "RESUME_GAP",
-            Self::SlowClient => "SLOW_CLIENT",
-            Self::GoingAway => "GOING_AWAY",
-            Self::Unavailable => "UNAVAILABLE",
-            Self::Overloaded => "OVERLOADED",
-            Self::StreamPaused => "STREAM_PAUSED",
-            Self::PayloadTruncated => "PAYLOAD_TRUNCATED",
-            Self::Internal => "INTERNAL",
-        }
+words! {
+    /// The vocabulary of `extensions.code`, documented in the README.
+    pub enum Code, as_str {
+        /// The document does not parse, does not fit the schema, or is too large, deep or complex.
+        GraphqlValidationFailed = "GRAPHQL_VALIDATION_FAILED",
+        /// A variable or an argument has an unusable value.
+        BadUserInput = "BAD_USER_INPUT",
+        /// The answer would have more rows than the limit; ask for less or page through it.
+        TooManyRows = "TOO_MANY_ROWS",
+        /// The query ran into the statement time-out.
+        QueryTimeout = "QUERY_TIMEOUT",
+        /// Retention has dropped what the answer needs. `extensions.earliest` is the first time that can
+        /// be asked for, `extensions.archived` says whether the archive has the rest.
+        NotAvailableAtThisAge = "NOT_AVAILABLE_AT_THIS_AGE",
+        /// No such stream, dead letter, …
+        NotFound = "NOT_FOUND",
+        /// The cursor cannot be continued without a gap; `extensions.earliestCursor` can.
+        ResumeGap = "RESUME_GAP",
+        /// The subscriber could not keep up and had `onOverflow: CLOSE`, which is the default.
+        SlowClient = "SLOW_CLIENT",
+        /// The server is about to stop; resume elsewhere with the last cursor.
+        GoingAway = "GOING_AWAY",
+        /// A part that this answer needs is temporarily unavailable; retrying helps.
+        Unavailable = "UNAVAILABLE",
+        /// This client or others ask for too much at the moment; `extensions.retryAfter` says in how many
+        /// seconds to come back.
+        Overloaded = "OVERLOADED",
+        /// The stream is paused, because too many of its records failed: new records would wait.
+        StreamPaused = "STREAM_PAUSED",
+        /// A dead letter whose payload was cut cannot be sent again.
+        PayloadTruncated = "PAYLOAD_TRUNCATED",
+        /// Our own mistake; the logs have more.
+        Internal = "INTERNAL",
     }
 }
 

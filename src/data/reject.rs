@@ -2,48 +2,32 @@
 
 use std::fmt;
 
-/// Declares each reason with its code.
-macro_rules! reasons {
-    ($($name:ident = $code:literal,)*) => {
-        /// The reason code stored in `dead_letters.reason` and counted in the metrics.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Reason {
-            $($name,)*
-        }
+use super::words::words;
 
-        impl Reason {
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
-
-            pub const fn code(self) -> &'static str {
-                match self {
-                    $(Self::$name => $code,)*
-                }
-            }
-        }
-    };
-}
-
-reasons! {
-    NotJson = "not_json",
-    TooDeep = "too_deep",
-    MissingField = "missing_field",
-    WrongType = "wrong_type",
-    NotFinite = "not_finite",
-    BadTimestamp = "bad_timestamp",
-    OutOfTimeRange = "out_of_time_range",
-    TooOld = "too_old",
-    InvalidName = "invalid_name",
-    LabelTooLong = "label_too_long",
-    TooManyLabels = "too_many_labels",
-    RecordTooLarge = "record_too_large",
-    UnknownStream = "unknown_stream",
-    TooManySeries = "too_many_series",
-    TooManyPartitions = "too_many_partitions",
-    RejectedByStore = "rejected_by_store",
+words! {
+    /// The reason code stored in `dead_letters.reason` and counted in the metrics.
+    pub enum Reason, code {
+        NotJson = "not_json",
+        TooDeep = "too_deep",
+        MissingField = "missing_field",
+        WrongType = "wrong_type",
+        NotFinite = "not_finite",
+        BadTimestamp = "bad_timestamp",
+        OutOfTimeRange = "out_of_time_range",
+        TooOld = "too_old",
+        InvalidName = "invalid_name",
+        LabelTooLong = "label_too_long",
+        TooManyLabels = "too_many_labels",
+        RecordTooLarge = "record_too_large",
+        UnknownStream = "unknown_stream",
+        TooManySeries = "too_many_series",
+        TooManyPartitions = "too_many_partitions",
+        RejectedByStore = "rejected_by_store",
+    }
 }
 
 impl Reason {
-    /// Whether a wrong mapping may be why: of the others a record or the catalogue alone is.
+    /// Whether a wrong mapping may be the cause. The others are caused by one record or the catalogue.
     pub const fn blames_mapping(self) -> bool {
         matches!(
             self,

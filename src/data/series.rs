@@ -1,9 +1,9 @@
 //! A series: a metric and its labels, and the canonical key that names it everywhere.
 //!
-//! The key is `metric{a="x",b="y"}` with labels sorted by name and values escaped as Prometheus
-//! does; our producers use it as the Kafka key, Postgres as the unique name.
+//! The key is `metric{a="x",b="y"}` with labels sorted by name and values escaped as in Prometheus. Our
+//! producers use it as the Kafka key, Postgres as the unique name.
 
-use std::fmt::Write;
+use std::collections::BTreeMap;
 
 /// One series. Labels are sorted by name and unique; `key` is derived from both.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,10 +22,10 @@ impl Series {
         V: Into<Box<str>>,
     {
         let metric = metric.into();
-        let sorted: std::collections::BTreeMap<Box<str>, Box<str>> = labels
+        let labels = labels
             .into_iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
+            .map(|(name, value)| (name.into(), value.into()));
+        let sorted: BTreeMap<Box<str>, Box<str>> = labels.collect();
         let labels: Vec<_> = sorted.into_iter().collect();
         let mut key = String::new();
         write_key(&mut key, &metric, labels.iter().map(|(n, v)| (&**n, &**v)));
@@ -36,14 +36,12 @@ impl Series {
         }
     }
 
-    /// Bytes that it takes, with what each allocation costs: a guess from above.
+    /// The most bytes that it may take, with the cost of each allocation: a guess.
     pub fn weight(&self) -> usize {
         const ALLOCATION: usize = 16;
         let texts = self.key.len() + self.metric.len();
-        let labels = self.labels.iter();
-        let labels: usize = labels
-            .map(|(name, value)| name.len() + value.len() + 2 * ALLOCATION)
-            .sum();
+        let label = |(name, value): &(Box<str>, Box<str>)| name.len() + value.len() + 2 * ALLOCATION;
+        let labels: usize = self.labels.iter().map(label).sum();
         let pairs = self.labels.capacity() * size_of::<(Box<str>, Box<str>)>();
         size_of::<Self>() + 2 * size_of::<usize>() + 4 * ALLOCATION + texts + labels + pairs
     }
@@ -51,17 +49,13 @@ impl Series {
     /// The labels as one JSON object, as they stand in Postgres and in the archive.
     pub fn labels_json(&self) -> String {
         let labels = self.labels.iter();
-        let map: serde_json::Map<String, serde_json::Value> = labels
-            .map(|(name, value)| (name.to_string(), (&**value).into()))
-            .collect();
-        serde_json::Value::Object(map).to_string()
+        let labels = labels.map(|(name, value)| (name.to_string(), (&**value).into()));
+        serde_json::Value::Object(labels.collect()).to_string()
     }
 
     pub fn label(&self, name: &str) -> Option<&str> {
-        self.labels
-            .binary_search_by(|(n, _)| (**n).cmp(name))
-            .ok()
-            .map(|at| &*self.labels[at].1)
+        let at = self.labels.binary_search_by(|(n, _)| (**n).cmp(name));
+        at.ok().map(|at| &*self.labels[at].1)
     }
 }
 
@@ -80,9 +74,7 @@ pub fn write_key<'a>(out: &mut String, metric: &str, labels: impl Iterator<Item 
                 '\\' => out.push_str("\\\\"),
                 '"' => out.push_str("\\\""),
                 '\n' => out.push_str("\\n"),
-                other => {
-                    let _ = out.write_char(other);
-                }
+                other => out.push(other),
             }
         }
         out.push('"');

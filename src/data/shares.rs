@@ -1,7 +1,7 @@
-//! Turns at a scarce resource, shared among clients: the client with the fewest gets the next one.
+//! Turns at a scarce resource: the client with the fewest gets the next one.
 //!
-//! No client can have all of them. Expensive turns are limited to a part, so that cheap ones always
-//! pass. Waiting is bounded in time and number.
+//! No client can have all turns. Expensive ones are limited to a part, so that cheap ones always pass.
+//! Waiting is bounded in time and number.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use super::client::ClientKey;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Turns at once, of all clients and of each. The program itself is bounded by the first alone.
+    /// Turns at once, of all clients and of each. Only the first bound is for the program itself.
     pub all: usize,
     pub each: usize,
     /// Expensive ones among them, of all clients and of each.
     pub heavy: usize,
     pub heavy_each: usize,
-    /// Who may wait, likewise.
+    /// How many may wait, of all clients and of each.
     pub waiting: usize,
     pub waiting_each: usize,
     pub patience: Duration,
@@ -42,11 +42,11 @@ pub struct Shares {
 #[derive(Debug)]
 pub struct Turn(Option<(Arc<Shares>, ClientKey, Class)>);
 
-/// There is no turn to be had at the moment.
+/// There is no turn at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests at once")]
 pub struct Overloaded {
-    /// What stands in the way is what this client itself asked for.
+    /// This client's own requests are the reason.
     pub own_share: bool,
 }
 
@@ -56,7 +56,7 @@ struct State {
     heavy: usize,
     waiting: usize,
     clients: HashMap<ClientKey, Client>,
-    /// Counts whatever puts a client behind the others.
+    /// Counts turns and arrivals.
     clock: u64,
 }
 
@@ -64,9 +64,9 @@ struct State {
 struct Client {
     running: usize,
     heavy: usize,
-    cheap_waiting: VecDeque<oneshot::Sender<Turn>>,
-    heavy_waiting: VecDeque<oneshot::Sender<Turn>>,
-    /// When it was its turn last, or when it came.
+    /// By class.
+    queues: [VecDeque<oneshot::Sender<Turn>>; 2],
+    /// When it had its last turn, or when it came.
     last: u64,
 }
 
@@ -83,7 +83,7 @@ impl Shares {
     pub async fn turn(self: &Arc<Self>, client: ClientKey, class: Class) -> Result<Turn, Overloaded> {
         let turn = {
             let mut state = self.state.lock();
-            // Whoever waits could not begin either: nobody is overtaken.
+            // Nobody is overtaken: those who wait could not begin either.
             if state.may_begin(&self.limits, client, class) {
                 state.begin(client, class);
                 return Ok(Turn(Some((Arc::clone(self), client, class))));
@@ -109,7 +109,7 @@ impl Shares {
             };
             state.begin(next, class);
             let turn = Turn(Some((Arc::clone(self), next, class)));
-            // Whoever has gone meanwhile. Its turn must not end itself while the state is locked.
+            // The waiter has gone. Its turn must not end itself while the state is locked.
             if let Err(mut turn) = waiter.send(turn) {
                 turn.0 = None;
                 state.end(next, class);
@@ -128,24 +128,20 @@ impl State {
     }
 
     fn begin(&mut self, client: ClientKey, class: Class) {
-        let own = Self::of(&mut self.clients, &mut self.clock, client);
-        own.last = self.clock;
         let heavy = usize::from(class == Class::Heavy);
         self.running += 1;
         self.heavy += heavy;
+        let now = self.clock + 1;
+        let own = self.client(client);
+        own.last = now;
         own.running += 1;
         own.heavy += heavy;
     }
 
-    fn of<'a>(
-        clients: &'a mut HashMap<ClientKey, Client>,
-        clock: &mut u64,
-        client: ClientKey,
-    ) -> &'a mut Client {
-        *clock += 1;
-        let came = *clock;
-        clients.entry(client).or_insert_with(|| Client {
-            last: came,
+    fn client(&mut self, key: ClientKey) -> &mut Client {
+        self.clock += 1;
+        self.clients.entry(key).or_insert(Client {
+            last: self.clock,
             ..Client::default()
         })
     }
@@ -182,23 +178,18 @@ impl State {
             return Err(Overloaded { own_share });
         }
         let (turn, waiting) = oneshot::channel();
-        let own = Self::of(&mut self.clients, &mut self.clock, client);
-        own.queue(class).push_back(turn);
+        let own = self.client(client);
+        own.queues[class as usize].push_back(turn);
         self.waiting += 1;
         Ok(waiting)
     }
 
-    /// Of those who wait for what may begin the one with the fewest turns, the longest ago.
+    /// Of the clients that wait and may begin, the one with the fewest turns, or the oldest last turn.
     fn next(&self, limits: &Limits) -> Option<(ClientKey, Class)> {
         let wants = |(key, own): (&ClientKey, &Client)| {
-            let ready = |class| self.may_begin(limits, *key, class);
-            let class = if !own.cheap_waiting.is_empty() && ready(Class::Cheap) {
-                Class::Cheap
-            } else if !own.heavy_waiting.is_empty() && ready(Class::Heavy) {
-                Class::Heavy
-            } else {
-                return None;
-            };
+            let waits = |class: &Class| !own.queues[*class as usize].is_empty();
+            let classes = [Class::Cheap, Class::Heavy].into_iter().filter(waits);
+            let class = { classes }.find(|class| self.may_begin(limits, *key, *class))?;
             Some(((own.running, own.last), (*key, class)))
         };
         let wanting = self.clients.iter().filter_map(wants);
@@ -206,15 +197,16 @@ impl State {
     }
 
     fn called(&mut self, client: ClientKey, class: Class) -> Option<oneshot::Sender<Turn>> {
-        let waiter = self.clients.get_mut(&client)?.queue(class).pop_front()?;
+        let waiter = self.clients.get_mut(&client)?.queues[class as usize].pop_front()?;
         self.waiting -= 1;
         Some(waiter)
     }
 
     fn forget_the_gone(&mut self) {
         for own in self.clients.values_mut() {
-            own.cheap_waiting.retain(|waiter| !waiter.is_closed());
-            own.heavy_waiting.retain(|waiter| !waiter.is_closed());
+            for queue in &mut own.queues {
+                queue.retain(|waiter| !waiter.is_closed());
+            }
         }
         self.clients.retain(|_, own| own.running + own.waiting() > 0);
         self.waiting = self.clients.values().map(Client::waiting).sum();
@@ -227,14 +219,7 @@ impl State {
 
 impl Client {
     fn waiting(&self) -> usize {
-        self.cheap_waiting.len() + self.heavy_waiting.len()
-    }
-
-    fn queue(&mut self, class: Class) -> &mut VecDeque<oneshot::Sender<Turn>> {
-        match class {
-            Class::Cheap => &mut self.cheap_waiting,
-            Class::Heavy => &mut self.heavy_waiting,
-        }
+        self.queues.iter().map(VecDeque::len).sum()
     }
 }
 

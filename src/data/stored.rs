@@ -30,7 +30,7 @@ pub struct StoredPoint {
     pub offset: i64,
 }
 
-/// A committed range of one partition: exactly the compare-and-set pair of its commit.
+/// A committed range of one partition: the two offsets of its compare-and-set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Range {
     pub partition_id: PartitionId,
@@ -44,7 +44,7 @@ impl Range {
     }
 }
 
-/// One committed batch: the points that won, and the ranges of offsets that are now history.
+/// One committed batch: the points that won, and the ranges of offsets that are stored.
 #[derive(Clone, Debug, Default)]
 pub struct Stored {
     pub ranges: Vec<Range>,

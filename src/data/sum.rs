@@ -1,6 +1,6 @@
 //! A sum that overflows only if a double cannot hold it, and its mean.
 
-/// As it is, or scaled down once it was too large on the way.
+/// The value as it is, or scaled down after it became too large.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sum {
     value: f64,
@@ -18,8 +18,8 @@ impl Sum {
         }
     }
 
-    /// From the sum times [`SCALE`](Self::SCALE). Equal sums are written alike: as they are where
-    /// that can be.
+    /// From the sum times [`SCALE`](Self::SCALE). It is unscaled if a double can hold that, so that equal
+    /// sums are equal.
     pub fn scaled(value: f64) -> Self {
         let whole = value / Self::SCALE;
         match whole.is_finite() {
@@ -45,7 +45,7 @@ impl Sum {
         (!self.is_scaled).then_some(self.value)
     }
 
-    /// Of so many values between these two; what was rounded on the way never leads beyond them.
+    /// The mean of so many values between these two. Rounding never leads beyond them.
     pub fn mean(self, count: f64, min: f64, max: f64) -> f64 {
         let mean = self.value / count;
         let mean = if self.is_scaled { mean / Self::SCALE } else { mean };

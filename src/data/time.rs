@@ -1,7 +1,7 @@
 //! Time: microseconds since the Unix epoch, UTC.
 //!
-//! Parsed from epoch numbers of four units and RFC 3339 texts; printed as RFC 3339 with six digits
-//! of the second, always, since readers such as pandas assume the form of the first time for all.
+//! Parsed from epoch numbers of four units and RFC 3339 texts. Printed as RFC 3339, always with six digits
+//! of the second, because readers such as pandas expect the form of the first time for all.
 
 use std::fmt;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub enum TimeUnit {
 /// A length of time with its unit, such as `250ms` or `1h 30m`.
 ///
 /// # Errors
-/// In words, for another text and for no time at all.
+/// The reason, for another text and for a length of zero.
 pub fn parse_span(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(span) if !span.is_zero() => Ok(span),
@@ -50,7 +50,7 @@ impl TimeUnit {
 }
 
 impl Micros {
-    /// The years 1 to 9999: what RFC 3339 and every client of Postgres can say.
+    /// The years 1 to 9999: what RFC 3339 and all clients of Postgres can express.
     pub const FIRST: Self = Self(-62_135_596_800_000_000);
     pub const LAST: Self = Self(253_402_300_799_999_999);
 
@@ -86,9 +86,8 @@ impl Micros {
     }
 
     pub fn from_rfc3339(text: &str) -> Option<Self> {
-        DateTime::parse_from_rfc3339(text)
-            .ok()
-            .map(|time| Self(time.timestamp_micros()))
+        let time = DateTime::parse_from_rfc3339(text).ok()?;
+        Some(Self(time.timestamp_micros()))
     }
 
     pub fn minus(self, span: Duration) -> Self {

@@ -1,13 +1,12 @@
-//! What a feed gives at a time, and cursors that never pass a point that has yet to come.
+//! What a feed gives at a time: points, and a cursor that never passes a point that is still to come.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::data::stored::Range;
-use crate::data::{Positions, SharedCursor};
+use crate::data::SharedCursor;
 use crate::live::Selected;
 
-/// A feed that has nothing to say gives an empty batch with its cursor this often.
+/// A feed without points gives an empty batch with its cursor this often.
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Some points, and the cursor after them.
@@ -22,14 +21,4 @@ impl Batch {
         let selected = Arc::default();
         Self { cursor, selected }
     }
-}
-
-/// The positions with these ranges behind them.
-pub fn advanced(positions: &Positions, ranges: &[Range]) -> Positions {
-    let mut positions = positions.clone();
-    for range in ranges {
-        let at = positions.entry(range.partition_id).or_insert(0);
-        *at = (*at).max(range.to);
-    }
-    positions
 }

@@ -1,9 +1,8 @@
-//! A feed that has caught up: deliveries from the outbox, with as little work for each as can be.
+//! A feed that has caught up: deliveries from the outbox, with little work for each.
 //!
-//! Usually it is level with the hub: it holds the very cursor that the hub set at the last delivery,
-//! and takes the next one's as it is. One that came from another node, which may be ahead, counts
-//! its own positions until they are the hub's: whatever lies before a cursor of the hub has been
-//! handed out, so only where it is ahead does it stand elsewhere.
+//! Usually it is level with the hub: it holds the cursor that the hub set at the last delivery, and
+//! takes the next one as it is. A subscriber that came from another node may be ahead of this hub.
+//! Its feed counts its own positions until they are equal to the hub's.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,13 +10,14 @@ use std::task::{Context, Poll, ready};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::batch::{Batch, HEARTBEAT, advanced};
+use super::batch::{Batch, HEARTBEAT};
 use super::error::FeedError;
 use super::request::Asked;
 use crate::actors::hub::Subscription;
 use crate::data::SharedCursor;
+use crate::data::cursor::advanced;
 use crate::data::stored::Range;
-use crate::live::{Delivery, End};
+use crate::live::End;
 
 pub struct Live {
     pub asked: Box<Asked>,
@@ -25,7 +25,7 @@ pub struct Live {
     subscription: Subscription,
     level: bool,
     spoke: Instant,
-    /// Set anew only when it goes off.
+    /// Reset only when it goes off, not at each batch.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
@@ -37,7 +37,7 @@ pub enum Event {
 }
 
 impl Live {
-    /// `at`: where the subscriber stands, with everything before the subscription behind it.
+    /// `at`: where the subscriber stands. It has everything from before the subscription.
     pub fn new(asked: Box<Asked>, subscription: Subscription, at: &Arc<SharedCursor>) -> Self {
         let level = at.positions == subscription.live_from.positions;
         let at = Arc::clone(if level { &subscription.live_from } else { at });
@@ -54,14 +54,20 @@ impl Live {
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         let ended = match self.subscription.receiver.poll_next(cx) {
             Poll::Ready(Ok(delivery)) => {
-                let batch = self.take(delivery);
-                return Poll::Ready(self.say(batch));
+                let cursor = self.follow(delivery.cursor, &delivery.ranges);
+                let selected = delivery.selected;
+                return Poll::Ready(self.say(Batch { cursor, selected }));
             }
             Poll::Ready(Err(ended)) => ended,
             Poll::Pending => {
                 ready!(self.poll_silence(cx));
-                self.keep_up();
-                return Poll::Ready(self.say(Batch::empty(Arc::clone(&self.at))));
+                // Read before the outbox: if that is idle, all that was published has been received.
+                let published = self.asked.feeds.hub.published();
+                let cursor = match published.filter(|_| self.subscription.receiver.is_idle()) {
+                    Some(published) => self.follow(published, &[]),
+                    None => Arc::clone(&self.at),
+                };
+                return Poll::Ready(self.say(Batch::empty(cursor)));
             }
         };
         let error = match ended {
@@ -79,13 +85,6 @@ impl Live {
         Event::Batch(batch)
     }
 
-    fn take(&mut self, delivery: Delivery) -> Batch {
-        Batch {
-            cursor: self.follow(delivery.cursor, &delivery.ranges),
-            selected: delivery.selected,
-        }
-    }
-
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let due = self.spoke + HEARTBEAT;
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(due)));
@@ -98,27 +97,17 @@ impl Live {
         }
     }
 
-    /// Moves the cursor past what was published and brought this subscriber nothing.
-    fn keep_up(&mut self) {
-        // Read before looking whether the outbox is idle: what it says has been received then.
-        let published = self.asked.feeds.hub.published();
-        let Some(published) = published.filter(|_| self.subscription.receiver.is_idle()) else {
-            return;
-        };
-        self.at = self.follow(published, &[]);
-    }
-
-    /// Where it stands once it has all that the hub had handed out at this cursor.
+    /// Where the feed stands once it has everything up to this cursor of the hub.
     fn follow(&mut self, hub: Arc<SharedCursor>, ranges: &[Range]) -> Arc<SharedCursor> {
         if self.level {
             return hub;
         }
-        let mut positions = advanced(&self.at.positions, ranges);
+        let mut positions = advanced(self.at.positions.clone(), ranges);
         for (id, at) in &hub.positions {
             if let Some(held) = positions.get_mut(id) {
                 *held = (*held).max(*at);
-            // Of what it does not hold only what began since: when it subscribed the hub may have known an
-            // epoch for a moment longer than Postgres did.
+            // Of other partitions it takes only new ones. When it subscribed, the hub may still have known
+            // an epoch that had ended in Postgres.
             } else if !self.subscription.live_from.positions.contains_key(id) {
                 positions.insert(*id, *at);
             }

@@ -1,5 +1,5 @@
-//! One subscriber's stream: what was committed since its cursor, then what is committed, without gap
-//! or duplicate. GraphQL subscriptions and `/ws` both open it here.
+//! One subscriber's stream: what was committed since its cursor, then live points, without gap or
+//! duplicate. GraphQL subscriptions and `/ws` both open it here.
 //!
 //! ```text
 //! Feeds::open ──► Replay (a page at a time) ──► Live (its outbox) ──► Batch, Batch, …

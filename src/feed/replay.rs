@@ -1,23 +1,22 @@
-//! The way from a cursor to the hub: what is stored of a span, then page after page, until the outbox
-//! has what comes next.
+//! The way from a cursor to the hub: first the backfill, then page after page, until the outbox has
+//! what comes next.
 //!
-//! What the hub published lately lies in memory, and continues without a hole up to where the hub
-//! stands. What is older comes from Postgres, each page with a horizon that was read after it and
-//! proves it complete. Only a cursor that names other partitions than the hub does is judged by
-//! Postgres before anything is read.
+//! Recently published points are in memory, without a gap up to where the hub stands. Older ones come
+//! from Postgres. Each page has a horizon that was read after it and proves it complete. Only a cursor
+//! with other partitions than the hub's is checked in Postgres before anything is read.
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::batch::{Batch, HEARTBEAT, advanced};
+use super::batch::{Batch, HEARTBEAT};
 use super::catch_up::SERIES_MAX;
 use super::error::FeedError;
 use super::live::Live;
 use super::request::{Asked, Feeds, Request, Start, check_every};
 use crate::actors::hub::Subscription;
-use crate::data::cursor::Backfill;
+use crate::data::cursor::{Backfill, advanced};
 use crate::data::stored::Range;
 use crate::data::{Cursor, Positions, SharedCursor};
 use crate::live::{Delivery, Options, Recent, fold, select};
@@ -27,7 +26,7 @@ pub struct Replay {
     asked: Box<Asked>,
     at: Arc<SharedCursor>,
     stage: Stage,
-    /// A page in parts, and how many of them have gone out.
+    /// The parts of a page, and how many of them were sent.
     parts: (Arc<[Delivery]>, usize),
     spoke: Instant,
 }
@@ -38,7 +37,7 @@ pub type Step = Result<(Option<Batch>, State), FeedError>;
 pub enum State {
     Replay(BoxFuture<'static, Step>),
     Live(Live),
-    /// The last batch has gone out, the reason has not.
+    /// The last batch was sent; the error follows.
     Failing(FeedError),
     Over,
 }
@@ -52,8 +51,8 @@ enum Stage {
 
 struct Read {
     upto: Positions,
-    /// Looked up when Postgres is first asked: all that have points before `upto` are there. `None`:
-    /// all series, of which the selector selects its own.
+    /// Looked up when Postgres is first asked, so that all with points before `upto` are there. `None`:
+    /// all series.
     names: Option<Arc<Names>>,
     looked_up: bool,
     /// Present when its outbox has what comes from `upto` on.
@@ -89,14 +88,14 @@ impl Replay {
             Start::Backfill(span) => replay.at = replay.asked.feeds.catch_up.begin(span).await?,
         }
         if let Some(backfill) = replay.at.backfill.clone() {
-            // Points of the past are told only to whom the rest can be told afterwards.
+            // A backfill begins only if what comes after it can be sent as well.
             replay.check().await?;
             replay.stage = Stage::Backfill(backfill, None);
         }
         Ok((Arc::clone(&replay.at), replay.step().await?))
     }
 
-    /// Goes on from here, where a live feed may have missed something.
+    /// Goes on from here after a live feed may have missed something.
     pub fn at(asked: Box<Asked>, at: Arc<SharedCursor>) -> Self {
         Self {
             asked,
@@ -116,9 +115,9 @@ impl Replay {
             if let Some(part) = self.parts.0.get(self.parts.1) {
                 self.parts.1 += 1;
                 if !part.ranges.is_empty() {
-                    self.at = SharedCursor::at(advanced(&self.at.positions, &part.ranges));
+                    self.at = SharedCursor::at(advanced(self.at.positions.clone(), &part.ranges));
                 }
-                // Without points it only moved the cursor, which the next one does as well.
+                // Without points it only moves the cursor. The next batch does that too.
                 if part.selected.is_empty() && self.spoke.elapsed() < HEARTBEAT {
                     return Ok((None, self.into()));
                 }
@@ -135,7 +134,11 @@ impl Replay {
             }
             match std::mem::replace(&mut self.stage, Stage::Seek) {
                 Stage::Backfill(backfill, names) => self.backfill(backfill, names).await?,
-                Stage::Seek => self.seek().await?,
+                // First up to what the hub has published. Then it subscribes and reads the rest.
+                Stage::Seek => {
+                    let published = self.asked.feeds.hub.published().unwrap_or_default();
+                    self.stage = Stage::Read(self.towards(&published, None).await?);
+                }
                 Stage::Read(read) => {
                     if let Some(subscription) = self.read(read).await? {
                         return Ok((None, self.go_live(subscription)));
@@ -147,12 +150,10 @@ impl Replay {
 
     async fn backfill(&mut self, mut backfill: Backfill, names: Option<Arc<Names>>) -> Result<(), FeedError> {
         let names = match names {
-            Some(names) => names,
-            None => self
-                .matching()
-                .await?
-                .ok_or(FeedError::TooManySeries { limit: SERIES_MAX })?,
+            Some(names) => Some(names),
+            None => self.matching().await?,
         };
+        let names = names.ok_or(FeedError::TooManySeries { limit: SERIES_MAX })?;
         let Asked { feeds, request } = &*self.asked;
         let page = feeds
             .catch_up
@@ -168,21 +169,14 @@ impl Replay {
             positions,
             backfill: Some(backfill.clone()),
         });
-        // No position moves.
+        // A backfill moves no position.
         self.parts = (select(&page.page, &request.scoped, &[]), 0);
         self.stage = Stage::Backfill(backfill, Some(names));
         Ok(())
     }
 
-    /// First reads up to what the hub has published, then subscribes and reads the little rest.
-    async fn seek(&mut self) -> Result<(), FeedError> {
-        let published = self.asked.feeds.hub.published().unwrap_or_default();
-        self.stage = Stage::Read(self.towards(&published, None).await?);
-        Ok(())
-    }
-
-    /// To be read up to here. An epoch that ended is behind every cursor that could be continued; the
-    /// hub may know it a moment longer than Postgres does.
+    /// What to read to reach the hub. It leaves out epochs that have ended in Postgres, which the hub
+    /// may still know for a moment.
     async fn towards(
         &self,
         hub: &SharedCursor,
@@ -201,7 +195,7 @@ impl Replay {
         })
     }
 
-    /// Reads a page, or brings, when nothing is left to read, the subscription to go live with.
+    /// Reads a page. When none is left, it returns the subscription to go live with.
     async fn read(&mut self, mut read: Read) -> Result<Option<Subscription>, FeedError> {
         let Asked { feeds, request } = &*self.asked;
         match feeds.hub.recent().after(&self.at.positions, &read.upto) {
@@ -214,7 +208,7 @@ impl Replay {
                 }
                 let page = feeds.catch_up.page(missing, read.names.clone()).await?;
                 if !page.horizon.proves(missing) {
-                    // A new horizon says so as well, and where all partitions can be continued.
+                    // With a new horizon the error says from where all partitions can be continued.
                     self.check().await?;
                     return Err(FeedError::PostgresAway);
                 }
@@ -262,7 +256,7 @@ impl Replay {
             ..Options::default()
         };
         let scoped = request.scoped.clone();
-        Ok(feeds.hub.subscribe(feeds.client, scoped, options).await?)
+        Ok(feeds.hub.subscribe(feeds.client, scoped, Some(options)).await?)
     }
 
     async fn check(&self) -> Result<Arc<Horizon>, FeedError> {

@@ -1,4 +1,4 @@
-//! What a subscriber asks for, and whom.
+//! What a subscriber asks for, and what its feed reads from.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::data::{ClientKey, Cursor, Scoped};
 use crate::live::{Fold, Overflow, Shapes};
 use crate::telemetry::Metrics;
 
-/// Shorter would be a timer that never rests, longer is what rollups and aggregates are for.
+/// A shorter time would keep a timer busy. For longer ones there are rollups and aggregates.
 const EVERY: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3_600);
 
 /// What feeds are opened with, for the clients of one server. Clones share everything.
@@ -19,7 +19,7 @@ const EVERY: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::fr
 pub struct Feeds {
     pub hub: HubHandle,
     pub catch_up: CatchUp,
-    /// Who sees points alike shares their texts, whatever the transport.
+    /// Subscribers with the same fields share the texts of points, whatever the transport.
     pub shapes: Arc<Shapes>,
     /// What one subscriber may have waiting, in bytes.
     pub outbox_bytes: usize,
@@ -46,7 +46,7 @@ pub struct Request {
     pub overflow: Overflow,
 }
 
-/// What a feed was asked for, and whom it asks; `start` is behind it.
+/// What a feed was asked for, and what it reads from. Its `start` is already used.
 #[derive(Debug)]
 pub struct Asked {
     pub feeds: Feeds,

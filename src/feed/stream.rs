@@ -1,9 +1,9 @@
-//! One subscriber's points from its cursor on: pages until they meet the hub, then live. Each batch
-//! carries the cursor from which the next one continues.
+//! One subscriber's points from its cursor on: first pages, then live points. Each batch has the cursor
+//! from which the next one continues.
 //!
-//! The feed is pulled: nothing is read from Postgres or taken from the outbox before the batch
-//! before it has gone out, so the outbox is the only buffer. A live feed is a small state that is
-//! polled; only one that catches up keeps a future, and that is large but soon over.
+//! The feed is pulled: it reads nothing from Postgres and takes nothing from the outbox before the last
+//! batch was sent. So the outbox is the only buffer. A live feed is a small state that is polled. Only
+//! a feed that catches up holds a future, which is large but short-lived.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -19,13 +19,13 @@ use super::request::{Feeds, Request};
 /// Ends after its first error.
 #[allow(missing_debug_implementations, reason = "it may hold a future")]
 pub struct Feed {
-    /// Goes out before anything else, the last of them first.
+    /// Sent before anything else, the last one first.
     ahead: Vec<Batch>,
     state: State,
 }
 
 impl Feeds {
-    /// Comes back when the first page is there, or the outbox is.
+    /// Returns when the first page or the outbox is there.
     ///
     /// # Errors
     /// Of any kind but `SlowClient`.
@@ -50,8 +50,12 @@ impl Stream for Feed {
             match &mut self.state {
                 State::Live(live) => match ready!(live.poll_next(cx)) {
                     Event::Batch(batch) => return Poll::Ready(Some(Ok(batch))),
-                    Event::Behind => self.fall_back(),
-                    // The last cursor goes out before the reason.
+                    Event::Behind => {
+                        if let State::Live(live) = std::mem::replace(&mut self.state, State::Over) {
+                            self.state = Replay::at(live.asked, live.at).into();
+                        }
+                    }
+                    // The last cursor is sent before the error.
                     Event::Ended(last, error) => {
                         self.state = State::Failing(error);
                         return Poll::Ready(Some(Ok(last)));
@@ -66,23 +70,14 @@ impl Stream for Feed {
                     }
                     Err(error) => self.state = State::Failing(error),
                 },
-                State::Failing(_) | State::Over => return Poll::Ready(self.end().map(Err)),
+                State::Failing(_) | State::Over => {
+                    let error = match std::mem::replace(&mut self.state, State::Over) {
+                        State::Failing(error) => Some(Err(error)),
+                        _ => None,
+                    };
+                    return Poll::Ready(error);
+                }
             }
-        }
-    }
-}
-
-impl Feed {
-    fn fall_back(&mut self) {
-        if let State::Live(live) = std::mem::replace(&mut self.state, State::Over) {
-            self.state = Replay::at(live.asked, live.at).into();
-        }
-    }
-
-    fn end(&mut self) -> Option<FeedError> {
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Failing(error) => Some(error),
-            _ => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which Kafka this is: a real one by its address, or librdkafka's in-process cluster.
 //!
-//! Out go client configurations for each role; any librdkafka property of the user's passes
-//! through and wins over our defaults, except those that our promises rest on ([`property_mistake`]).
+//! Makes the client configuration of each role. The user's librdkafka properties win over our defaults,
+//! except those that our promises rest on ([`property_mistake`]).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,10 +22,10 @@ use crate::data::Micros;
 /// How long a question to the broker may take before the next try.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Members of a group that start together should meet in its first rebalance.
+/// So that members of a group that start together are in its first rebalance.
 const MOCK_REBALANCE_DELAY: Duration = Duration::from_millis(100);
 
-/// Properties that our promises rest on: the only value that may be given, or whose they are.
+/// Properties that our promises rest on: the only allowed value, or what to set instead.
 const OURS: [(&str, Result<&str, &str>); 24] = [
     ("bootstrap.servers", Err("set kafka.brokers")),
     ("metadata.broker.list", Err("set kafka.brokers")),
@@ -77,7 +77,7 @@ pub enum SourceError {
     /// The topic is not there yet, or not usable yet.
     #[error("topic {topic}: {why}")]
     Topic { topic: String, why: String },
-    /// The broker will not create it, however often it is asked.
+    /// The broker refuses to create it.
     #[error("topic {topic} cannot be created: {why}")]
     Refused { topic: String, why: String },
 }
@@ -96,8 +96,8 @@ pub struct Broker {
     embedded: Option<Arc<Embedded>>,
 }
 
-/// The in-process cluster: in memory, at most 5 MiB or 100,000 records a partition, older ones
-/// are dropped even if acknowledged. A new one, with new topic ids, at each start.
+/// The in-process cluster: in memory, at most 5 MiB or 100,000 records a partition. It drops older ones
+/// even if they were acknowledged. Each start has new topic ids.
 pub(super) struct Embedded {
     /// Its librdkafka handle owns the cluster.
     owner: BaseProducer<Quiet>,
@@ -169,7 +169,7 @@ impl Broker {
     pub(super) fn client(&self, defaults: &[(&str, String)], fixed: &[(&str, String)]) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set_log_level(RDKafkaLogLevel::Warning);
-        // A broker that comes back should be noticed soon.
+        // So that a broker that comes back is noticed soon.
         config.set("reconnect.backoff.max.ms", "2000");
         for (name, value) in defaults {
             config.set(*name, value);
@@ -185,7 +185,7 @@ impl Broker {
 
     /// A client that only asks: it joins no group and creates no topic.
     pub(super) fn asker(&self) -> Result<BaseConsumer<Quiet>, SourceError> {
-        // Properties of a group or a fixed member would make it one.
+        // With these it would be a member.
         let mut config = self.client(&[], &[("allow.auto.create.topics", "false".into())]);
         config.remove("group.id");
         config.remove("group.instance.id");
@@ -243,7 +243,7 @@ impl ProducerContext for Quiet {
     fn delivery(&self, _: &rdkafka::producer::DeliveryResult<'_>, (): ()) {}
 }
 
-/// librdkafka warns about each lost connection; what matters of it shows in the status.
+/// librdkafka warns about each lost connection; the status shows what matters.
 pub(super) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {

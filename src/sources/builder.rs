@@ -1,8 +1,8 @@
 //! Records to batches: one arena of bytes, and per partition the range of offsets it covers.
 //!
-//! In come records as Kafka hands them out, with natural gaps in their offsets (compaction,
-//! transaction markers); out go [`RawBatch`]es whose ranges join without a hole: each begins
-//! where the partition's range before it ended.
+//! Records come as Kafka hands them out, with natural gaps in their offsets (compaction, transaction
+//! markers). The ranges of the [`RawBatch`]es have no gap: each begins where the partition's range
+//! before it ended.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -25,7 +25,7 @@ struct Reading {
     next: i64,
     /// Of the last record below `next`, as far as it is known.
     leader_epoch: Option<LeaderEpoch>,
-    /// What comes is left out: it will be read from `next` again.
+    /// Its records are left out for now. It will be read from `next` again.
     held: bool,
     /// Index of its range in the batch under way.
     open: Option<u32>,
@@ -59,7 +59,7 @@ impl Builder {
         self.reindex();
     }
 
-    /// Forgets a partition and what of it was not handed over; its next owner reads that again.
+    /// Forgets a partition with its records in the batch under way. Its next owner reads them again.
     pub fn revoke(&mut self, topic: &str, partition: i32) {
         let Some(at) = self.find(topic, partition) else {
             return;
@@ -69,8 +69,8 @@ impl Builder {
         self.reindex();
     }
 
-    /// Drops what of a stream was not handed over and leaves out what comes, until it is read from
-    /// there again.
+    /// Drops a stream's records from the batch under way, and leaves out what comes until
+    /// [`Self::release`].
     pub fn hold_stream(&mut self, stream: &str) {
         for at in 0..self.readings.len() {
             if &*self.readings[at].of.stream == stream {
@@ -80,14 +80,14 @@ impl Builder {
         }
     }
 
-    /// Leaves out what comes of a partition that was just assigned.
+    /// Leaves out the records of a partition that was just assigned.
     pub fn hold(&mut self, topic: &str, partition: i32) {
         if let Some(at) = self.find(topic, partition) {
             self.readings[at].held = true;
         }
     }
 
-    /// Where the held partitions must be read from, except for those of some streams.
+    /// Where the held partitions must be read from, without those that are left out by `but`.
     pub fn held(&self, but: impl Fn(&Assigned) -> bool) -> Vec<Seek> {
         let held = self.readings.iter().filter(|reading| reading.held);
         held.filter(|reading| !but(&reading.of))
@@ -100,14 +100,14 @@ impl Builder {
             .collect()
     }
 
-    /// What comes from now on is what was asked for.
+    /// The partition has been moved: what comes from now on counts.
     pub fn release(&mut self, topic: &str, partition: i32) {
         if let Some(at) = self.find(topic, partition) {
             self.readings[at].held = false;
         }
     }
 
-    /// Takes a record; one of a partition that is not read, or below what was read, is left out.
+    /// Takes a record. One that was read before, or whose partition is not read, is left out.
     pub fn push(&mut self, message: &Record<'_>) {
         let Some(at) = self.find(message.topic(), message.partition()) else {
             return;
@@ -141,8 +141,8 @@ impl Builder {
         });
     }
 
-    /// Takes the end of a partition: what lies before it is read, or is none that Kafka hands out
-    /// (markers of transactions, records of aborted ones, what compaction left out).
+    /// Takes the end of a partition. Everything before it is read, or Kafka never hands it out
+    /// (transaction markers, aborted records, records removed by compaction).
     pub fn end(&mut self, end: &End) {
         let Some(at) = self.find(&end.topic, end.partition) else {
             return;
@@ -168,21 +168,8 @@ impl Builder {
         self.arena.len() + self.header_bytes + entries * RECORD_OVERHEAD
     }
 
-    /// The records of each stream in the batch under way.
-    pub fn counts(&self) -> HashMap<Arc<str>, u64> {
-        let mut by_share = vec![0_u64; self.ranges.len()];
-        for record in &self.records {
-            by_share[record.range as usize] += 1;
-        }
-        let mut by_stream: HashMap<Arc<str>, u64> = HashMap::new();
-        for (range, count) in self.ranges.iter().zip(by_share) {
-            *by_stream.entry(Arc::clone(&range.of.stream)).or_default() += count;
-        }
-        by_stream
-    }
-
     /// Ends the batch under way.
-    pub fn take(&mut self, generation: u64, permit: Permit) -> RawBatch {
+    pub fn take(&mut self, permit: Permit) -> RawBatch {
         for reading in &mut self.readings {
             if let Some(range) = reading.open.take() {
                 let range = &self.ranges[range as usize];
@@ -194,7 +181,6 @@ impl Builder {
         // The next batch will be about as large as this one.
         let (records, bytes) = (self.records.len(), self.arena.len());
         RawBatch {
-            generation,
             ranges: std::mem::take(&mut self.ranges),
             records: std::mem::replace(&mut self.records, Vec::with_capacity(records)),
             arena: std::mem::replace(&mut self.arena, Vec::with_capacity(bytes)),
@@ -206,14 +192,14 @@ impl Builder {
         self.readings.iter().map(|reading| &reading.of)
     }
 
-    /// What comes next of a partition, with what the batch under way has of it.
+    /// The partition's next offset, behind what the batch under way has of it.
     fn next(&self, at: usize) -> i64 {
         let reading = &self.readings[at];
         let open = reading.open.map(|range| self.ranges[range as usize].to);
         open.unwrap_or(reading.next)
     }
 
-    /// Its range in the batch under way.
+    /// The partition's range in the batch under way.
     fn open(&mut self, at: usize) -> u32 {
         let reading = &mut self.readings[at];
         if let Some(range) = reading.open {
@@ -274,8 +260,8 @@ impl Builder {
 }
 
 /// Only records of message format 0 (older than Kafka 0.10, unknown since 4.0) come without a
-/// timestamp. Kafka has no time for them that would be the same at a replay, so the time of
-/// reading stands in: their accepted time range is then judged by the clock.
+/// timestamp. Kafka has no time for them that would be the same at a replay, so they get the time of
+/// reading.
 fn timestamp(message: &Record<'_>) -> Micros {
     message.timestamp().map_or_else(Micros::now, Micros::from_millis)
 }

@@ -1,5 +1,5 @@
-//! What the poll thread is asked for. Requests are merged in one small table, so they can neither queue
-//! up nor block the caller.
+//! Requests to the poll thread. They are merged in one small table, so they neither queue up nor block
+//! the caller.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::data::OffsetRange;
 pub(super) struct Requests {
     /// The last committed range of each partition.
     pub committed: BTreeMap<(Arc<str>, i32), OffsetRange>,
-    /// To look at once which streams are paused.
+    /// Check at once which streams are paused.
     pub pause: bool,
     pub drained: Vec<oneshot::Sender<()>>,
     pub close: bool,
@@ -48,7 +48,7 @@ impl Control {
         requests.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// The thread ended. Whoever still waits for a drain learns by this that there is none.
+    /// The thread ended. This also ends the wait of those who asked for a drain.
     pub fn end(&self) {
         *self.requests.lock() = None;
     }

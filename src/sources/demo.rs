@@ -1,7 +1,7 @@
 //! Recorded series, replayed in a loop with present timestamps: what `streamsync demo` produces.
 //!
-//! In come CSV texts and an adjustable pace; out go records to Kafka in the form that needs no
-//! mapping (`metric`, `labels`, `ts`, `value`), like those of any other producer.
+//! Reads CSV texts and sends records to Kafka at an adjustable pace, like any other producer. They have
+//! the form that needs no mapping (`metric`, `labels`, `ts`, `value`).
 
 use std::time::Duration;
 
@@ -62,8 +62,8 @@ impl DemoSeries {
 }
 
 impl Replay {
-    /// Sends until it is dropped; a round that Kafka or a lagging ingest delays makes the next ones
-    /// late, never crowded. Ends only with an error that is not a delay.
+    /// Sends until it is dropped, or until an error that is not a delay. If Kafka or ingestion delays a
+    /// round, the next ones are late and keep their distance.
     pub async fn run(&self, producer: &Producer, series: &[DemoSeries]) -> Result<(), ProduceError> {
         let headers = [Header {
             name: headers::STREAM.to_owned(),

@@ -1,9 +1,8 @@
 //! Where records come from: Kafka, or the in-process cluster that stands in for it.
 //!
-//! In come partitions of Kafka topics, out go [`RawBatch`]es with the offsets they cover. The next
-//! offset of every partition lives in Postgres, behind [`Ledger`]; Kafka's own committed offsets
-//! are only reported, for lag tools. What this part needs of the others it names here as traits,
-//! so that it imports none of them.
+//! Partitions of Kafka topics become [`RawBatch`]es with the offsets they cover. The next offset of
+//! every partition is in Postgres, behind [`Ledger`]. Kafka's own committed offsets are only reported,
+//! for lag tools. What this part needs of others is a trait here, so that it imports none of them.
 //!
 //! Reading order: [`broker`] (which cluster), [`topics`] (they exist), [`poller`] (the handle of
 //! the poll thread), `poll` (its loop), `rebalance` (what an assignment does), `offsets` (where to
@@ -42,12 +41,12 @@ pub use broker::{Broker, SourceError};
 pub use demo::DemoSeries;
 pub use offsets::resolve_time;
 pub use pace::Pace;
-pub use poller::Poller;
+pub use poller::{Poller, Reading};
 pub use producer::{Outgoing, ProduceError, Producer};
 pub use topics::{TopicSpec, ensure_topics};
 
-/// Where a stream begins on a topic of which nothing was ever read. Partitions that a topic gets later
-/// begin at their beginning.
+/// Where a stream begins on a topic that was never read. Partitions that a topic gets later are read from
+/// their beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Start {
     #[default]
@@ -64,7 +63,7 @@ pub enum OnOffsetLost {
     /// The partition is stopped until an operator decides.
     #[default]
     Stop,
-    /// It goes on with what there is; the loss is written down.
+    /// It goes on with what Kafka has; the loss is recorded.
     Jump,
 }
 
@@ -121,26 +120,26 @@ pub enum LedgerError {
 
 /// The offsets in Postgres. Called synchronously on the poll thread while it is assigned
 /// partitions, so each call should answer or fail within seconds.
-pub trait Ledger: Send {
+pub trait Ledger: fmt::Debug + Send {
     /// Takes the partition over: its previous owner can no longer commit.
     fn claim(&mut self, of: TopicPartition<'_>) -> Result<Claim, LedgerError>;
 
-    /// Sets where each partition (number, offset) of a topic begins that was never claimed; where
-    /// another node was first, what it set holds.
+    /// Sets where each partition (number, offset) of a topic begins that was never claimed. If another
+    /// node was first, its offsets hold.
     fn begin_topic(&mut self, of: TopicPartition<'_>, first: &[(i32, i64)]) -> Result<(), LedgerError>;
 
     /// Begins a new epoch of the partition at `next_offset`, owned by this node.
     fn begin_epoch(&mut self, of: TopicPartition<'_>, next_offset: i64) -> Result<Claimed, LedgerError>;
 
-    /// Writes down that `claimed.next_offset..to` is gone and moves the epoch's next offset to `to`.
+    /// Records that `claimed.next_offset..to` is gone, and moves the epoch's next offset to `to`.
     fn record_gap(&mut self, claimed: Claimed, to: i64) -> Result<(), LedgerError>;
 
-    /// Writes down that Kafka has lost `from..claimed.next_offset` after it was read.
+    /// Records that Kafka has lost `from..claimed.next_offset` after it was read.
     fn record_lost_end(&mut self, claimed: Claimed, from: i64) -> Result<(), LedgerError>;
 }
 
 /// Where the poll thread delivers to. Neither method may block.
-pub trait Sink: Send {
+pub trait Sink: fmt::Debug + Send {
     fn batch(&self, batch: RawBatch);
 
     /// Nothing follows: this generation's poll thread ends. `fatal`: no restart can help.
@@ -165,10 +164,9 @@ impl Failure {
 
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
-        let fatal = matches!(error, LedgerError::Fatal(_));
         Self {
             why: format!("ledger: {error}"),
-            fatal,
+            fatal: matches!(error, LedgerError::Fatal(_)),
         }
     }
 }

@@ -16,8 +16,10 @@ use rdkafka_sys as sys;
 
 pub mod events;
 
-/// What stands for the id of a topic on a broker without topic ids (before Kafka 2.8). There a
-/// recreated topic is noticed only by its offsets.
+const OK: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+
+/// Stands for the id of a topic on a broker without topic ids (before Kafka 2.8). A recreated topic is
+/// noticed there only by its offsets.
 pub const NO_TOPIC_ID: &str = "without-id";
 
 /// A topic of this prefix marks one start of an in-process cluster.
@@ -44,23 +46,14 @@ pub struct Description {
 /// A DescribeTopics request under way. It never creates a topic.
 pub struct Describing<'c> {
     queue: *mut sys::rd_kafka_queue_t,
-    /// The answer of an in-process cluster, which is there at once.
+    /// The answer of an in-process cluster, which comes at once.
     answered: Option<KafkaResult<Vec<Topic>>>,
     client: PhantomData<&'c ()>,
 }
 
 impl<'c> Describing<'c> {
-    /// Sends the request and returns at once, on a client that has been connected before.
-    pub fn begin<C: ClientContext>(
-        client: &'c Client<C>,
-        topics: &[&str],
-        timeout: Duration,
-    ) -> KafkaResult<Self> {
-        Self::send(client, topics, timeout, Duration::ZERO)
-    }
-
-    /// `patience`: how long a client that is not connected yet may take to be.
-    fn send<C: ClientContext>(
+    /// Sends the request. `patience`: how long a client that is not connected yet may take for that.
+    pub fn send<C: ClientContext>(
         client: &'c Client<C>,
         topics: &[&str],
         timeout: Duration,
@@ -147,8 +140,8 @@ pub fn describe<C: ClientContext>(
         .unwrap_or(Err(KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut)))
 }
 
-/// The id of the cluster if it is an in-process one. Those name no controller, for which
-/// librdkafka would wait until the time-out, and so cannot be asked to describe topics.
+/// The id of the cluster if it is an in-process one. That one cannot be asked to describe topics: it
+/// names no controller, and librdkafka would wait for one until the time-out.
 fn mock_cluster<C: ClientContext>(client: &Client<C>, patience: Duration) -> Option<String> {
     // SAFETY: the text is ours to free, with librdkafka's own function, after it is copied.
     let id = unsafe {
@@ -163,8 +156,8 @@ fn mock_cluster<C: ClientContext>(client: &Client<C>, patience: Duration) -> Opt
     id.starts_with("mockCluster").then_some(id)
 }
 
-/// All topics of an in-process cluster live and die with it, so they share one id: the name of the
-/// topic that marks its start, or else the cluster's id, which is no more than a memory address.
+/// All topics of an in-process cluster end with it, so they share one id: the name of the topic that
+/// marks its start, or else the cluster's id, which is only a memory address.
 fn describe_mock<C: ClientContext>(
     client: &Client<C>,
     topics: &[&str],
@@ -206,8 +199,7 @@ pub fn cached_end<C: ClientContext>(client: &Client<C>, topic: &str, partition: 
             &raw mut high,
         )
     };
-    let known = error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0;
-    known.then_some(high)
+    (error == OK && high >= 0).then_some(high)
 }
 
 /// Sets how long the in-process cluster of `client` waits for more members before a group's first
@@ -225,11 +217,10 @@ pub fn set_mock_rebalance_delay<C: ClientContext>(client: &Client<C>, delay: Dur
 /// # Safety
 /// `event` must be a live event of a DescribeTopics request.
 unsafe fn read(event: *mut sys::rd_kafka_event_t) -> KafkaResult<Vec<Topic>> {
-    let ok = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
     // SAFETY: all pointers below belong to the event, which the caller keeps alive.
     unsafe {
         let error = sys::rd_kafka_event_error(event);
-        if error != ok {
+        if error != OK {
             return Err(KafkaError::AdminOp(error.into()));
         }
         let result = sys::rd_kafka_event_DescribeTopics_result(event);
@@ -250,26 +241,21 @@ unsafe fn read_topic(topic: *const sys::rd_kafka_TopicDescription_t) -> Topic {
         let name = text(sys::rd_kafka_TopicDescription_name(topic));
         let error = sys::rd_kafka_TopicDescription_error(topic);
         let code = if error.is_null() {
-            sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+            OK
         } else {
             sys::rd_kafka_error_code(error)
         };
-        if code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Topic {
-                name,
-                found: Err(code.into()),
-            };
+        if code != OK {
+            let found = Err(code.into());
+            return Topic { name, found };
         }
         let mut partitions = 0;
         sys::rd_kafka_TopicDescription_partitions(topic, &raw mut partitions);
-        let description = Description {
+        let found = Ok(Description {
             id: id_text(sys::rd_kafka_TopicDescription_topic_id(topic)),
             partitions: i32::try_from(partitions).unwrap_or(i32::MAX),
-        };
-        Topic {
-            name,
-            found: Ok(description),
-        }
+        });
+        Topic { name, found }
     }
 }
 

@@ -18,25 +18,23 @@ pub(super) struct Watermarks {
     pub high: i64,
 }
 
-/// How a wanted offset compares with what is there.
+/// Whether a partition has the offset that is to be read next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Available,
     /// Kafka dropped it: retention, or eviction by the in-process cluster.
     BelowLow,
-    /// Kafka lost its end: an unclean election, or data deleted behind its back.
+    /// Kafka lost its end: an unclean election, or deleted files.
     AboveHigh,
 }
 
 impl Watermarks {
     pub fn judge(self, next_offset: i64) -> Verdict {
-        if next_offset < self.low {
-            return Verdict::BelowLow;
+        match next_offset {
+            below if below < self.low => Verdict::BelowLow,
+            above if above > self.high => Verdict::AboveHigh,
+            _ => Verdict::Available,
         }
-        if next_offset > self.high {
-            return Verdict::AboveHigh;
-        }
-        Verdict::Available
     }
 
     /// The status of a stopped partition.
@@ -45,7 +43,7 @@ impl Watermarks {
         format!("OFFSET_LOST: offset {next_offset} is next, Kafka has {low} to {high}")
     }
 
-    /// The same if Kafka has lost the end of its log and may have rewritten it.
+    /// The same where Kafka has lost the end of its log and may have rewritten it.
     pub fn cut(self, next_offset: i64, end: Option<i64>) -> String {
         let lost = self.lost(next_offset);
         match end {
@@ -56,10 +54,11 @@ impl Watermarks {
 }
 
 pub(super) fn places(list: &TopicPartitionList) -> Vec<(String, i32)> {
-    list.elements()
+    let elements = list.elements();
+    let place = elements
         .iter()
-        .map(|element| (element.topic().to_owned(), element.partition()))
-        .collect()
+        .map(|element| (element.topic().to_owned(), element.partition()));
+    place.collect()
 }
 
 /// Asks the broker.
@@ -72,7 +71,7 @@ pub(super) fn watermarks<C: ConsumerContext>(
     Ok(Watermarks { low, high })
 }
 
-/// Where each partition of a topic begins of which nothing was read.
+/// Where each partition of a topic begins if nothing of the topic was read.
 pub(super) fn first_offsets<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -80,33 +79,18 @@ pub(super) fn first_offsets<C: ConsumerContext>(
     start: Start,
     embedded: bool,
 ) -> KafkaResult<Vec<(i32, i64)>> {
-    (0..partitions)
-        .map(|partition| {
-            let marks = watermarks(consumer, topic, partition)?;
-            let first = first_offset(consumer, (topic, partition), start, marks, embedded)?;
-            Ok((partition, first))
-        })
-        .collect()
-}
-
-/// The first offset of a partition. The in-process cluster cannot look up
-/// times; it was empty a moment ago, so a time means its beginning there.
-fn first_offset<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    (topic, partition): (&str, i32),
-    start: Start,
-    marks: Watermarks,
-    embedded: bool,
-) -> KafkaResult<i64> {
-    match start {
-        Start::Earliest => Ok(marks.low),
-        Start::Latest => Ok(marks.high),
-        Start::At(_) if embedded => Ok(marks.low),
-        Start::At(time) => {
-            let at = offset_at(consumer, topic, partition, time)?;
-            Ok(at.unwrap_or(marks.high))
-        }
-    }
+    let first = |partition| {
+        let Watermarks { low, high } = watermarks(consumer, topic, partition)?;
+        let first = match start {
+            Start::Earliest => low,
+            Start::Latest => high,
+            // The in-process cluster cannot look up times. It was empty a moment ago.
+            Start::At(_) if embedded => low,
+            Start::At(time) => offset_at(consumer, topic, partition, time)?.unwrap_or(high),
+        };
+        Ok((partition, first))
+    };
+    (0..partitions).map(first).collect()
 }
 
 /// For each partition the first offset whose record has this Kafka timestamp or a later one, or

@@ -1,5 +1,5 @@
-//! Keeps a producer in another process from overrunning an embedded broker, which forgets what
-//! nobody has read yet: it waits for the offsets that ingest reports, as tools for lag read them.
+//! Slows down a producer in another process, so that it does not overrun an embedded broker, which drops
+//! unread records. It waits for the offsets that ingestion reports for lag tools.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::broker::{Broker, Quiet, REQUEST_TIMEOUT, SourceError, refused};
 use super::producer::{Placed, ProduceError};
 
-/// What may be on its way: well below what the broker keeps of one partition.
+/// What may be on its way: well below what the broker keeps of a partition.
 const BYTES: usize = 2 << 20;
 const RECORDS: usize = 20_000;
 
@@ -31,7 +31,7 @@ pub struct Pace {
 
 impl Pace {
     pub fn new(broker: &Broker, group_id: &str, topic: &str) -> Result<Self, SourceError> {
-        // It subscribes to nothing, so it does not join.
+        // It subscribes to nothing, so it does not join the group.
         let fixed = [
             ("group.id", group_id.to_owned()),
             ("enable.auto.commit", "false".to_owned()),

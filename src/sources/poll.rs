@@ -1,9 +1,9 @@
 //! The loop of the poll thread: records in, batches under credits out.
 //!
-//! While nothing is in flight, what is there goes out after a moment's linger; while something is,
-//! records are collected until it is committed or the batch is full. Without
-//! credits the loop waits a second without polling (pausing throws the prefetch away), then pauses
-//! the partitions and polls for rebalances only.
+//! While no batch is in flight, records go out after a short linger. While one is, records are
+//! collected until it is committed or the next batch is full. Without credits the loop first waits a
+//! second without polling, because pausing throws the prefetch away. Then it pauses the partitions
+//! and polls for rebalances only.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,8 +29,8 @@ const IDLE: Duration = Duration::from_millis(100);
 /// How soon more records are looked for while a batch is in flight.
 const GLANCE: Duration = Duration::from_millis(2);
 
-/// What a producer sends at once comes partition by partition, and should stay together: for each
-/// batch a transaction is made and every subscriber is woken.
+/// What a producer sends at once comes partition by partition. It should stay together, because each
+/// batch costs a transaction and wakes every subscriber.
 const LINGER: Duration = Duration::from_millis(1);
 
 /// How long to wait for credits before the partitions are paused.
@@ -45,7 +45,6 @@ const BURST: usize = 1_000;
 pub(super) struct Reader<'c> {
     consumer: &'c BaseConsumer<Context>,
     queue: Queue<'c, Context>,
-    generation: u64,
     config: PollConfig,
     sink: &'c dyn Sink,
     control: &'c Control,
@@ -55,18 +54,17 @@ pub(super) struct Reader<'c> {
     brokers: String,
     /// Paused for want of credits.
     held_back: bool,
-    /// Paused for good: somebody waits for the last batch, or waited.
+    /// Paused for a drain, and not resumed.
     draining: bool,
     waiting_for_drain: Vec<oneshot::Sender<()>>,
     stopped_streams: BTreeSet<Arc<str>>,
-    /// Partitions wait to be moved to where they are to be read from.
+    /// Some partitions still have to be moved to their offset.
     seeking: bool,
 }
 
 impl<'c> Reader<'c> {
     pub fn new(
         consumer: &'c BaseConsumer<Context>,
-        generation: u64,
         config: PollConfig,
         sink: &'c dyn Sink,
         control: &'c Control,
@@ -78,7 +76,6 @@ impl<'c> Reader<'c> {
             queue,
             report: Report::new(consumer, config.recheck_topics),
             consumer,
-            generation,
             config,
             sink,
             control,
@@ -160,7 +157,7 @@ impl<'c> Reader<'c> {
         self.pause(|_| all)
     }
 
-    /// Holds what the status says is paused, and reads on what no longer is.
+    /// Holds the streams that are paused now, and reads those that no longer are.
     fn follow_pauses(&mut self) -> Result<(), Failure> {
         let paused = self.consumer.context().paused();
         if paused == self.stopped_streams {
@@ -178,8 +175,8 @@ impl<'c> Reader<'c> {
         self.resume()
     }
 
-    /// Moves partitions to where they are to be read from: those that were assigned, after Kafka was
-    /// asked whether its log is still the one that was read, and those of streams that go on.
+    /// Moves partitions to the offset where reading begins: new ones, for which Kafka is asked whether
+    /// its log is still the one that was read, and those of streams that are read again.
     fn seek(&mut self) -> Result<(), Failure> {
         let stopped = &self.stopped_streams;
         let wanted = self.builder.held(|of| stopped.contains(&of.stream));
@@ -196,15 +193,11 @@ impl<'c> Reader<'c> {
     }
 
     fn read(&mut self) -> Result<(), Failure> {
-        let mut patience = if self.builder.is_empty() {
-            IDLE
-        } else {
-            Duration::ZERO
-        };
+        let mut patience = self.patience();
         let mut linger_until = None;
         for _ in 0..BURST {
             if !self.poll(patience)? {
-                // The builder must know a partition before its first record comes, which it would leave out.
+                // The builder must know a partition before its first record, or it leaves that out.
                 if self.consumer.context().has_changed() {
                     return Ok(());
                 }
@@ -224,6 +217,15 @@ impl<'c> Reader<'c> {
         Ok(())
     }
 
+    /// With a batch under way only what is there already is taken.
+    fn patience(&self) -> Duration {
+        if self.builder.is_empty() {
+            IDLE
+        } else {
+            Duration::ZERO
+        }
+    }
+
     /// Kafka has no more for now.
     fn nothing_more(&mut self) -> Result<(), Failure> {
         if self.builder.is_empty() {
@@ -236,15 +238,11 @@ impl<'c> Reader<'c> {
         Ok(())
     }
 
-    /// Paused: serves rebalances until the batch under way can go, then goes on, or is drained.
+    /// While paused: serves rebalances until the batch under way is handed over. Then it resumes, or it is
+    /// drained.
     fn wait(&mut self) -> Result<(), Failure> {
-        let patience = if self.builder.is_empty() {
-            IDLE
-        } else {
-            Duration::ZERO
-        };
         // A record that was on its way when the partitions were paused still counts.
-        let more = self.poll(patience)?;
+        let more = self.poll(self.patience())?;
         if more || self.consumer.context().has_changed() {
             return Ok(());
         }
@@ -261,8 +259,7 @@ impl<'c> Reader<'c> {
         self.resume()
     }
 
-    /// Takes what comes next; false when it was neither a record nor the end of a partition, after
-    /// which others may still have records.
+    /// Takes what comes next. True for a record or the end of a partition: others may have more.
     fn poll(&mut self, patience: Duration) -> Result<bool, Failure> {
         match self.queue.poll(patience) {
             None | Some(Event::Served) => Ok(false),
@@ -298,12 +295,13 @@ impl<'c> Reader<'c> {
         let Some(permit) = self.credits.acquire(self.builder.cost(), patience) else {
             return false;
         };
+        let batch = self.builder.take(permit);
         let metrics = &self.consumer.context().metrics;
-        for (stream, records) in self.builder.counts() {
-            metrics.add(&metrics.records, &[("stream", &stream)], records);
-            metrics.flow.read.inc_by(records);
+        for (range, records) in batch.counts() {
+            metrics.add(&metrics.records, &[("stream", &range.of.stream)], records as u64);
         }
-        self.sink.batch(self.builder.take(self.generation, permit));
+        metrics.flow.read.inc_by(batch.records.len() as u64);
+        self.sink.batch(batch);
         true
     }
 

@@ -18,6 +18,19 @@ use super::{Failure, Ledger, PollConfig, Sink, StreamSource};
 use crate::data::{Credits, OffsetRange};
 use crate::telemetry::{Metrics, Status};
 
+/// Everything the poll thread is started with.
+#[derive(Debug)]
+pub struct Reading {
+    pub config: PollConfig,
+    pub broker: Broker,
+    pub streams: Vec<StreamSource>,
+    pub ledger: Box<dyn Ledger>,
+    pub sink: Box<dyn Sink>,
+    pub credits: Arc<Credits>,
+    pub metrics: Arc<Metrics>,
+    pub status: Arc<Status>,
+}
+
 /// Dropping it ends the thread without waiting; [`Poller::close`] waits.
 #[derive(Debug)]
 pub struct Poller {
@@ -29,21 +42,20 @@ pub struct Poller {
 
 impl Poller {
     /// Joins the group and begins to read. The topics should exist ([`super::ensure_topics`]).
-    #[allow(clippy::too_many_arguments)]
-    pub fn start(
-        generation: u64,
-        config: PollConfig,
-        broker: &Broker,
-        streams: &[StreamSource],
-        ledger: Box<dyn Ledger>,
-        sink: Box<dyn Sink>,
-        credits: Arc<Credits>,
-        metrics: Arc<Metrics>,
-        status: Arc<Status>,
-    ) -> Result<Self, SourceError> {
+    pub fn start(reading: Reading) -> Result<Self, SourceError> {
+        let Reading {
+            config,
+            broker,
+            streams,
+            ledger,
+            sink,
+            credits,
+            metrics,
+            status,
+        } = reading;
         let embedded = broker.is_embedded();
-        let context = Context::new(streams, ledger, embedded, Arc::clone(&status), metrics);
-        let consumer: BaseConsumer<Context> = consumer_config(broker, &config)
+        let context = Context::new(&streams, ledger, embedded, Arc::clone(&status), metrics);
+        let consumer: BaseConsumer<Context> = consumer_config(&broker, &config)
             .create_with_context(context)
             .map_err(refused)?;
         let topics = consumer.context().topics();
@@ -57,18 +69,18 @@ impl Poller {
             let brokers = broker.bootstrap_servers().to_owned();
             move || {
                 read(&*sink, || {
-                    Reader::new(&consumer, generation, config, &*sink, &control, &credits, brokers)?.run()
+                    Reader::new(&consumer, config, &*sink, &control, &credits, brokers)?.run()
                 });
                 control.end();
                 consumer.context().forget_all();
-                // Here the group is left.
+                // This leaves the group.
                 drop(consumer);
             }
         });
         let thread = thread.map_err(|error| SourceError::Config(error.to_string()))?;
         Ok(Self {
             control,
-            broker: broker.clone(),
+            broker,
             status,
             thread: Some(thread),
         })
@@ -111,8 +123,8 @@ impl Poller {
         });
     }
 
-    /// Stops reading at once what the status says is paused; what of it was not handed over is
-    /// dropped here and read again when the status says that it goes on, which takes up to a second.
+    /// Stops reading the paused streams at once. Their records that were not handed over are dropped
+    /// here. They are read again within a second after the status says that the stream runs.
     pub fn pause_streams(&self) {
         self.control.ask(|requests| requests.pause = true);
     }
@@ -144,13 +156,12 @@ fn read(sink: &dyn Sink, reading: impl FnOnce() -> Result<(), Failure>) {
 
 pub(super) fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientConfig {
     let kib = (config.prefetch_bytes / 1024).max(1);
-    // The in-process cluster takes many rounds for a cooperative rebalance, and answers a fetch that
-    // found nothing after the whole wait, whatever came meanwhile.
+    // The in-process cluster takes many rounds for a cooperative rebalance. It answers an empty fetch
+    // only after the whole wait, even if records come meanwhile.
     let (strategy, fetch_wait) = if broker.is_embedded() {
         ("range", "20")
     } else {
-        // An end is reported by a fetch that found nothing: soon, so that a stop leaves no markers
-        // unread.
+        // An empty fetch reports the end. It must come soon, or a stop leaves markers unread.
         ("cooperative-sticky", "100")
     };
     let session = config.session_timeout.as_millis();
@@ -166,7 +177,7 @@ pub(super) fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientCon
             ("fetch.max.bytes", config.prefetch_bytes.to_string()),
             // After a full prefetch the next fetch would wait a whole second.
             ("fetch.queue.backoff.ms", "10".into()),
-            // New partitions of a topic are noticed by this.
+            // This is how new partitions of a topic are noticed.
             ("topic.metadata.refresh.interval.ms", "60000".into()),
         ],
         &[
@@ -175,7 +186,7 @@ pub(super) fn consumer_config(broker: &Broker, config: &PollConfig) -> ClientCon
             ("enable.auto.commit", "false".into()),
             ("enable.auto.offset.store", "false".into()),
             ("auto.offset.reset", "error".into()),
-            // Ends tell how far a partition is read that ends with no record: offsets of markers.
+            // A partition may end with markers instead of a record. Its end tells how far it is read.
             ("enable.partition.eof", "true".into()),
             ("isolation.level", "read_committed".into()),
             ("check.crcs", "true".into()),

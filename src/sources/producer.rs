@@ -1,7 +1,7 @@
 //! Sends records to Kafka: for the `publish` mutation, redrives, the terminal and the demo.
 //!
-//! Returns the place of each record once all in-sync replicas have it. Idempotent, with the
-//! partitioner of the Java and Node clients (murmur2), so that a key is in the same partition for
+//! Returns the place of each record once all in-sync replicas have it. The producer is idempotent. It
+//! has the partitioner of the Java and Node clients (murmur2), so that a key has the same partition for
 //! all producers.
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::broker::{Broker, Quiet, SourceError, refused};
 use super::throttle::Reservation;
 use crate::data::{Header, Micros};
 
-/// librdkafka's own queue is full: it empties at network speed.
+/// The pause while librdkafka's own queue is full; it empties at network speed.
 const QUEUE_FULL_PAUSE: Duration = Duration::from_millis(5);
 
 /// One record to send.
@@ -54,15 +54,16 @@ pub enum ProduceError {
     Other(#[from] KafkaError),
 }
 
-/// Shared by reference or `Arc`; dropping the last one waits for nothing, see [`Producer::flush`].
+/// Dropping it does not wait for records on their way, see [`Producer::flush`].
 pub struct Producer {
     inner: FutureProducer<Quiet>,
     broker: Broker,
     patience: Duration,
 }
 
-/// A record on its way. Await [`Delivery::placed`] for each: on the embedded broker the room it
-/// takes is counted from there on.
+/// A record on its way. [`Delivery::placed`] must be awaited for each: the embedded broker counts the
+/// room it takes from there on.
+#[allow(missing_debug_implementations, reason = "librdkafka's future has none")]
 pub struct Delivery<'p> {
     future: DeliveryFuture,
     reservation: Option<Reservation<'p>>,
@@ -86,8 +87,8 @@ impl Producer {
         self.enqueue(record).await?.placed().await
     }
 
-    /// Puts the record into the queue, waiting while that is full. For bulk: enqueue one after
-    /// the other (which keeps the order within a key) and await the deliveries behind.
+    /// Puts the record into the queue, and waits while that is full. For many records: enqueue one after
+    /// the other, which keeps the order within a key, then await the deliveries.
     pub async fn enqueue(&self, record: Outgoing<'_>) -> Result<Delivery<'_>, ProduceError> {
         let deadline = Instant::now() + self.patience;
         let reservation = match self.broker.throttle() {
@@ -101,9 +102,7 @@ impl Producer {
         let mut outgoing = native(&record);
         loop {
             match self.inner.send_result(outgoing) {
-                Ok(future) => {
-                    return Ok(Delivery { future, reservation });
-                }
+                Ok(future) => return Ok(Delivery { future, reservation }),
                 Err((error, back)) => {
                     let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
                     if !full || Instant::now() >= deadline {
@@ -131,12 +130,6 @@ impl std::fmt::Debug for Producer {
         f.debug_struct("Producer")
             .field("broker", &self.broker)
             .finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for Delivery<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Delivery").finish_non_exhaustive()
     }
 }
 

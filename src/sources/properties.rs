@@ -1,7 +1,7 @@
 //! Checks whether librdkafka accepts the properties of a configuration, before any client starts.
 //!
-//! librdkafka itself is asked: each property alone, then the clients that this program makes,
-//! without a broker to connect to. Its messages never include the value of a secret.
+//! It asks librdkafka itself: first for each property, then for the clients of this program, without a
+//! broker to connect to. The messages never include the value of a secret.
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
@@ -15,7 +15,7 @@ use rdkafka::types::{RDKafkaConfRes, RDKafkaType};
 use super::broker::{Broker, Quiet, property_mistake};
 use super::{PollConfig, poller, producer};
 
-/// Where librdkafka looks for brokers; ours come from one place.
+/// librdkafka's two names for the list of brokers.
 const BROKERS: [&str; 2] = ["bootstrap.servers", "metadata.broker.list"];
 
 const FILES: [&str; 5] = [
@@ -26,7 +26,7 @@ const FILES: [&str; 5] = [
     "ssl.keystore.location",
 ];
 
-/// The properties that cannot be used, each with the reason; of their combination without a name.
+/// The properties that cannot be used, each with the reason. Without a name: their combination.
 pub fn refused(
     properties: &BTreeMap<String, String>,
     session_timeout: Duration,

@@ -1,5 +1,5 @@
-//! Why Kafka does not answer, with its address: found by opening a connection, as librdkafka tells
-//! nobody for as long as a request may take.
+//! Why Kafka does not answer, with its address. It is found by opening a connection, because librdkafka
+//! reports nothing until a request times out.
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use super::broker::Broker;
 use crate::telemetry::Status;
 use crate::telemetry::status::Snapshot;
 
-/// For each address; a broker that needs longer is as good as away.
+/// For each address; a broker that needs longer counts as unreachable.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
-/// As many are tried, at once.
+/// How many brokers are tried at once.
 const TRIED: usize = 8;
 
 const PORT: u16 = 9_092;
@@ -24,7 +24,7 @@ pub async fn trouble(broker: &Broker) -> Option<String> {
     asked.await.unwrap_or_default()
 }
 
-/// Meanwhile, on a thread of its own, says so where nobody has asked Kafka for anything yet.
+/// Checks on a thread of its own, and writes a problem into the status unless Kafka has answered by then.
 pub fn look_once(broker: &Broker, status: &Arc<Status>) {
     let (broker, status) = (broker.clone(), Arc::clone(status));
     tokio::task::spawn_blocking(move || {
@@ -38,10 +38,8 @@ pub fn look_once(broker: &Broker, status: &Arc<Status>) {
 
 /// Blocks for about a second.
 fn trouble_now(broker: &Broker) -> Option<String> {
-    match broker.is_embedded() {
-        true => None,
-        false => unreachable(broker.bootstrap_servers()),
-    }
+    let remote = Some(broker.bootstrap_servers()).filter(|_| !broker.is_embedded());
+    remote.and_then(unreachable)
 }
 
 fn unreachable(brokers: &str) -> Option<String> {
@@ -51,10 +49,8 @@ fn unreachable(brokers: &str) -> Option<String> {
             .iter()
             .map(|address| scope.spawn(|| connect(address).err()))
             .collect();
-        tries
-            .into_iter()
-            .map(|one| one.join().unwrap_or_default())
-            .collect()
+        let tries = tries.into_iter();
+        tries.map(|one| one.join().unwrap_or_default()).collect()
     });
     if whys.contains(&None) {
         return None;

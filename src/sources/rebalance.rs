@@ -1,9 +1,9 @@
-//! Assignments: each new partition is claimed in the ledger and begins at the ledger's offset,
-//! which stands in the list *before* it is assigned (seeking afterwards is too late: records of
-//! another offset may be on their way already).
+//! Assignments: each new partition is claimed in the ledger and begins at the ledger's offset. The
+//! offset is in the list *before* it is assigned. A seek afterwards would be too late, because records
+//! of another offset may be on their way.
 //!
-//! Input: the decisions of the group, on the poll thread, inside `poll`. Output: [`Change`]s for
-//! its loop. An assignment is taken whole or not at all: at an error nothing is assigned and the
+//! The group's decisions come on the poll thread, inside `poll`. The results are [`Change`]s for its
+//! loop. An assignment is taken completely or not at all: after an error nothing is assigned and the
 //! generation ends. A partition whose offset is lost is left out of the assignment and shown in the
 //! status, while the others run.
 
@@ -43,11 +43,17 @@ pub(super) enum Change {
 pub(super) struct Owned {
     pub assigned: Arc<Assigned>,
     pub next_offset: i64,
-    /// Where librdkafka begins: an offset that Kafka has, until it is moved.
+    /// Where librdkafka begins until it is moved: an offset that Kafka has.
     pub begin: i64,
-    /// Known where Kafka can tell by it whether its log is still the one that was read.
+    /// Known if Kafka can compare it with its log, to see whether that is still the one that was read.
     pub leader_epoch: Option<LeaderEpoch>,
     pub topic_id: Arc<str>,
+}
+
+impl Owned {
+    pub fn place(&self) -> (&str, i32) {
+        (&self.assigned.topic, self.assigned.partition)
+    }
 }
 
 pub(super) struct Context {
@@ -56,8 +62,7 @@ pub(super) struct Context {
     embedded: bool,
     pub status: Arc<Status>,
     pub metrics: Arc<Metrics>,
-    /// What librdkafka was told to read: a partition that is not in it must not be unassigned
-    /// either.
+    /// What librdkafka was told to read. Other partitions must not be unassigned.
     reading: Mutex<BTreeSet<(String, i32)>>,
     changes: Mutex<Vec<Change>>,
     changed: AtomicBool,
@@ -142,17 +147,14 @@ impl Context {
                 if !cooperative {
                     reading.clear();
                 }
-                reading.extend(
-                    owned
-                        .iter()
-                        .map(|o| (o.assigned.topic.to_string(), o.assigned.partition)),
-                );
+                let places = owned.iter().map(Owned::place);
+                reading.extend(places.map(|(topic, partition)| (topic.to_owned(), partition)));
                 drop(reading);
                 self.status.well("kafka");
                 self.tell(Change::Assigned(owned));
             }
             Err(failure) => {
-                // librdkafka waits for an answer to its assignment, also for this one.
+                // librdkafka waits for an answer to its assignment.
                 let nothing = TopicPartitionList::new();
                 if let Err(error) = take_on(consumer, &nothing, cooperative) {
                     tracing::debug!(%error, "the empty assignment failed");
@@ -226,9 +228,9 @@ impl Context {
             Claim::Resumed(claimed) => claimed,
             Claim::Unread | Claim::New => ledger.begin_epoch(of, 0)?,
         };
-        // Of a record that Kafka has dropped since it cannot tell any more.
+        // Kafka cannot compare a record that it has dropped.
         let known = |claimed: Claimed| claimed.leader_epoch.filter(|at| at.offset > marks.low);
-        // Where the record itself lies beyond its end, Kafka tells by the epoch where the logs part.
+        // If the record is beyond the end, Kafka finds by the epoch where the logs diverge.
         let is_asked = known(claimed).is_some_and(|at| at.offset > marks.high);
         let mut trouble = None;
         match (marks.judge(claimed.next_offset), topic.on_offset_lost) {
@@ -291,7 +293,7 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // The same error comes out of `poll`, where it is judged.
+        // `poll` returns the same error, and it is judged there.
         tracing::debug!(%error, reason, "kafka consumer");
     }
 }
@@ -304,15 +306,13 @@ impl ConsumerContext for Context {
         partitions: &mut TopicPartitionList,
     ) {
         match event {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                self.assign(consumer, partitions);
-            }
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assign(consumer, partitions),
             _ => self.revoke(consumer, partitions),
         }
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
-        // Only a report for lag tools; the offsets that count are in Postgres.
+        // Only a report for lag tools: the offsets that count are in Postgres.
         if let Err(error) = result {
             tracing::debug!(%error, "cannot commit the group's offsets to Kafka");
         }

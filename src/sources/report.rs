@@ -1,8 +1,8 @@
-//! What the poll thread reports about once a second: committed offsets to Kafka, lag to the
-//! metrics, and whether Kafka is there and its topics are still the same ones.
+//! What the poll thread reports about once a second: committed offsets to Kafka, lag to the metrics,
+//! and whether Kafka is there and its topics are still the same ones.
 //!
-//! Nothing here waits for the broker: ends come from the consumer's cache, commits are
-//! asynchronous, and a question about topics is asked in one round and its answer read in another.
+//! Nothing here waits for the broker. Ends come from the consumer's cache, and commits are
+//! asynchronous. The answer about topics is read in a later round.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,18 +54,16 @@ impl<'c> Report<'c> {
     }
 
     pub fn revoke(&mut self, topic: &str, partition: i32) {
-        let is_it = |of: &Owned| &*of.assigned.topic == topic && of.assigned.partition == partition;
-        self.owned.retain(|of| !is_it(of));
+        self.owned.retain(|of| of.place() != (topic, partition));
         self.unreported
             .retain(|(t, p), _| (&**t, *p) != (topic, partition));
     }
 
     pub fn owned(&self, topic: &str, partition: i32) -> Option<&Owned> {
-        let is_it = |of: &&Owned| &*of.assigned.topic == topic && of.assigned.partition == partition;
-        self.owned.iter().find(is_it)
+        self.owned.iter().find(|of| of.place() == (topic, partition))
     }
 
-    /// Notes what of the partitions that are still ours is committed.
+    /// Notes committed ranges of the partitions that are still this node's.
     pub fn committed(&mut self, ranges: impl Iterator<Item = OffsetRange>) {
         for range in ranges {
             let ours = self.owned.iter_mut().find(|of| of.assigned == range.of);
@@ -78,7 +76,7 @@ impl<'c> Report<'c> {
         }
     }
 
-    /// To be called often; acts about once a second, and tells when it did.
+    /// To be called often; acts about once a second, and returns whether it did.
     pub fn tick(&mut self) -> Result<bool, Failure> {
         let now = Instant::now();
         if now < self.next_round {
@@ -91,7 +89,7 @@ impl<'c> Report<'c> {
         Ok(true)
     }
 
-    /// Reports to Kafka, for lag tools; a failure is only logged, by the consumer's context.
+    /// Reports to Kafka, for lag tools. The consumer's context logs failures.
     pub fn commit(&mut self) {
         let mut list = TopicPartitionList::new();
         for ((topic, partition), offset) in std::mem::take(&mut self.unreported) {
@@ -108,7 +106,7 @@ impl<'c> Report<'c> {
         }
     }
 
-    /// A record came: Kafka is well.
+    /// Kafka answered.
     pub fn heard(&mut self) {
         if self.troubled {
             self.troubled = false;
@@ -132,29 +130,17 @@ impl<'c> Report<'c> {
 
     fn show_lag(&self) {
         let context = self.consumer.context();
-        let ends: Vec<(&Owned, i64)> = self
-            .owned
-            .iter()
-            .map(|owned| {
-                let of = &owned.assigned;
-                let end = native::cached_end(self.consumer.client(), &of.topic, of.partition);
-                (owned, end.unwrap_or(0))
-            })
-            .collect();
-        let mut lags = Vec::with_capacity(ends.len());
-        context.status.update(|snapshot| {
-            for (owned, end) in ends {
-                let key = (owned.assigned.topic.to_string(), owned.assigned.partition);
-                if let Some(shown) = snapshot.partitions.get_mut(&key) {
-                    shown.end_offset = shown.end_offset.max(end);
-                    let lag = (shown.end_offset - owned.next_offset).max(0);
-                    lags.push((owned, lag));
-                }
+        for owned in &self.owned {
+            let (topic, partition) = owned.place();
+            let end = native::cached_end(self.consumer.client(), topic, partition);
+            let lag = context.status.update(|snapshot| {
+                let shown = snapshot.partitions.get_mut(&(topic.to_owned(), partition))?;
+                shown.end_offset = shown.end_offset.max(end.unwrap_or(0));
+                Some((shown.end_offset - owned.next_offset).max(0))
+            });
+            if let Some(lag) = lag {
+                context.metrics.set_lag(topic, partition, lag);
             }
-        });
-        for (owned, lag) in lags {
-            let of = &owned.assigned;
-            context.metrics.set_lag(&of.topic, of.partition, lag);
         }
     }
 
@@ -175,39 +161,32 @@ impl<'c> Report<'c> {
             return Ok(());
         }
         topics.sort_unstable();
-        self.checking = Describing::begin(self.consumer.client(), &topics, REQUEST_TIMEOUT)
+        self.checking = Describing::send(self.consumer.client(), &topics, REQUEST_TIMEOUT, Duration::ZERO)
             .inspect_err(|error| tracing::debug!(%error, "cannot list topics"))
             .ok();
         Ok(())
     }
 
     fn judge(&mut self, answer: KafkaResult<Vec<Topic>>) -> Result<(), Failure> {
-        let topics = match answer {
-            Ok(topics) => topics,
-            Err(error) => {
-                self.lost(&error.to_string());
-                return Ok(());
-            }
+        let (topics, mut trouble) = match answer {
+            Ok(topics) => (topics, None),
+            Err(error) => (Vec::new(), Some(error.to_string())),
         };
-        let mut missing = None;
-        for topic in topics {
-            match topic.found {
-                Ok(found) => self.compare(&topic.name, &found.id)?,
-                Err(code) => missing = Some(format!("topic {}: {code}", topic.name)),
+        for Topic { name, found } in topics {
+            match found {
+                Ok(found) => {
+                    let mut of_topic = self.owned.iter().filter(|of| *of.assigned.topic == *name);
+                    if of_topic.any(|owned| *owned.topic_id != *found.id) {
+                        return Err(Failure::retry(format!("topic {name} was created anew")));
+                    }
+                }
+                Err(code) => trouble = Some(format!("topic {name}: {code}")),
             }
         }
-        match missing {
+        match trouble {
             None => self.heard(),
             Some(why) => self.lost(&why),
         }
         Ok(())
-    }
-
-    fn compare(&self, topic: &str, id: &str) -> Result<(), Failure> {
-        let mut of_topic = self.owned.iter().filter(|of| &*of.assigned.topic == topic);
-        if of_topic.all(|owned| &*owned.topic_id == id) {
-            return Ok(());
-        }
-        Err(Failure::retry(format!("topic {topic} was created anew")))
     }
 }

@@ -28,7 +28,12 @@ impl Subscribed {
 
 /// By topic: that of the stream and its redrive topic.
 pub(super) fn subscriptions(stream: &StreamSource) -> Vec<(Arc<str>, Subscribed)> {
-    let of = |topic: &Arc<str>, start, redrive| {
+    let own = (&stream.topic, stream.start, false);
+    let redrive = stream
+        .redrive_topic
+        .iter()
+        .map(|topic| (topic, Start::Earliest, true));
+    let of = |(topic, start, redrive): (&Arc<str>, _, _)| {
         let subscribed = Subscribed {
             stream: Arc::clone(&stream.name),
             topic: Arc::clone(topic),
@@ -38,8 +43,5 @@ pub(super) fn subscriptions(stream: &StreamSource) -> Vec<(Arc<str>, Subscribed)
         };
         (Arc::clone(topic), subscribed)
     };
-    let redrive = stream.redrive_topic.as_ref();
-    std::iter::once(of(&stream.topic, stream.start, false))
-        .chain(redrive.map(|topic| of(topic, Start::Earliest, true)))
-        .collect()
+    std::iter::once(own).chain(redrive).map(of).collect()
 }

@@ -1,9 +1,9 @@
 //! Throttles our own producers of the in-process cluster, which drops the oldest records of a full
 //! partition even if they were acknowledged.
 //!
-//! In come reservations before a send, its place after it, and what was committed to Postgres; a
-//! reservation waits while too much of its topic is uncommitted. The limits are one partition's,
-//! applied to the whole topic, because the partition is not known before the send.
+//! A producer reserves room before it sends a record. It waits while too much of the topic is not
+//! committed to Postgres. The limits are those of one partition, applied to the whole topic, because
+//! the partition is not known before the send.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -24,7 +24,7 @@ pub(super) struct Throttle {
     freed: Notify,
 }
 
-/// What of one topic is not committed yet.
+/// What is not committed yet of one topic.
 #[derive(Debug, Default)]
 struct Topic {
     bytes: usize,
@@ -85,7 +85,7 @@ impl Throttle {
 
     fn try_take(&self, topic: &str, bytes: usize) -> bool {
         let mut topics = self.topics.lock();
-        // The entry of a topic is made once; asking by &str first saves an allocation per record.
+        // Looking up by &str first saves an allocation for each record.
         if !topics.contains_key(topic) {
             topics.insert(topic.to_owned(), Topic::default());
         }
@@ -114,7 +114,7 @@ impl Reservation<'_> {
             place.waiting.insert(offset, self.bytes);
             self.open = false;
         }
-        // Otherwise the commit was faster than this call: `drop` gives the room back.
+        // Otherwise the commit came before this call, and `drop` gives the room back.
     }
 }
 

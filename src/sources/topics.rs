@@ -1,12 +1,12 @@
 //! Creates the topics of the streams before they are read.
 //!
-//! Retries until the broker answers; meanwhile the status says that Kafka is awaited.
+//! Retries until the broker answers. Meanwhile the status says why Kafka is not ready.
 
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::time::timeout;
 
 use super::broker::{Broker, Quiet, REQUEST_TIMEOUT, SourceError, refused};
@@ -17,7 +17,7 @@ use crate::telemetry::Status;
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(10);
 
-/// Without an answer for this long it is worth a look whether a broker can be reached at all.
+/// Without an answer for this long, it is checked whether a broker can be reached at all.
 const SILENCE: Duration = Duration::from_secs(1);
 
 /// A topic as it should be.
@@ -42,8 +42,8 @@ impl TopicSpec {
     }
 }
 
-/// Returns when all topics exist. Retries with backoff while the broker is unavailable; fails only
-/// for what waiting cannot cure: a refused name, setting or permission.
+/// Returns when all topics exist. Retries with backoff while the broker is unavailable. Fails only where
+/// waiting cannot help: for a refused name, setting or permission.
 pub async fn ensure_topics(
     broker: &Broker,
     wanted: &[TopicSpec],
@@ -68,7 +68,7 @@ pub async fn ensure_topics(
     }
 }
 
-/// As an attempt may take long, a broker that takes no connection is named meanwhile.
+/// An attempt may take long. If no broker takes a connection, the status says so meanwhile.
 async fn answered(broker: &Broker, wanted: &[TopicSpec], status: &Status) -> Result<(), SourceError> {
     let mut attempt = std::pin::pin!(attempt(broker, wanted));
     if let Ok(answer) = timeout(SILENCE, &mut attempt).await {
@@ -105,7 +105,7 @@ async fn attempt(broker: &Broker, wanted: &[TopicSpec]) -> Result<(), SourceErro
         return Ok(());
     }
     create(broker, wanted, &missing).await?;
-    // A new topic may take a moment to show: then this is tried again.
+    // A new topic may take a moment to appear; then this is tried again.
     match missing_topics(broker, wanted).await?.into_iter().next() {
         None => Ok(()),
         Some(topic) => Err(SourceError::Topic {
@@ -115,11 +115,17 @@ async fn attempt(broker: &Broker, wanted: &[TopicSpec]) -> Result<(), SourceErro
     }
 }
 
-/// The names that do not exist yet; warns of those that exist with other partitions.
+/// The topics that do not exist yet. Warns of those with another number of partitions.
 async fn missing_topics(broker: &Broker, wanted: &[TopicSpec]) -> Result<Vec<String>, SourceError> {
     let client = broker.asker()?;
     let names: Vec<String> = wanted.iter().map(|topic| topic.name.clone()).collect();
-    let found = blocking(move || describe_all(&client, &names)).await?;
+    let asked = tokio::task::spawn_blocking(move || {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        native::describe(client.client(), &names, REQUEST_TIMEOUT)
+    });
+    let found = asked
+        .await
+        .map_err(|error| SourceError::Config(error.to_string()))??;
     let mut missing = Vec::new();
     warn_without_ids(&found);
     for topic in found {
@@ -135,15 +141,13 @@ async fn missing_topics(broker: &Broker, wanted: &[TopicSpec]) -> Result<Vec<Str
             (Err(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic), _) => {
                 missing.push(topic.name);
             }
-            (Err(code), _) => {
-                return Err(SourceError::Kafka(rdkafka::error::KafkaError::AdminOp(code)));
-            }
+            (Err(code), _) => return Err(KafkaError::AdminOp(code).into()),
         }
     }
     Ok(missing)
 }
 
-/// A recreated topic then looks like the previous one, until its offsets disagree.
+/// Without an id a recreated topic looks like the previous one, until its offsets do not match.
 fn warn_without_ids(topics: &[Topic]) {
     let lacks = |topic: &&Topic| {
         let found = topic.found.as_ref();
@@ -156,11 +160,6 @@ fn warn_without_ids(topics: &[Topic]) {
              anew is noticed only when its offsets end below what was read; run `streamsync rewind` then"
         );
     }
-}
-
-fn describe_all(client: &BaseConsumer<Quiet>, names: &[String]) -> Result<Vec<Topic>, SourceError> {
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    Ok(native::describe(client.client(), &names, REQUEST_TIMEOUT)?)
 }
 
 async fn create(broker: &Broker, wanted: &[TopicSpec], missing: &[String]) -> Result<(), SourceError> {
@@ -184,9 +183,7 @@ async fn create(broker: &Broker, wanted: &[TopicSpec], missing: &[String]) -> Re
             Ok(topic) => tracing::info!(topic, "created the topic"),
             // Another node was faster.
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((_, code)) if is_transient(code) => {
-                return Err(SourceError::Kafka(rdkafka::error::KafkaError::AdminOp(code)));
-            }
+            Err((_, code)) if is_transient(code) => return Err(KafkaError::AdminOp(code).into()),
             Err((topic, code)) => {
                 let why = code.to_string();
                 return Err(SourceError::Refused { topic, why });
@@ -200,19 +197,12 @@ fn new_topic(topic: &TopicSpec) -> NewTopic<'_> {
     // -1 asks for the broker's default (Kafka 2.4 and later).
     let replication = TopicReplication::Fixed(topic.replication.unwrap_or(-1));
     let new = NewTopic::new(&topic.name, topic.partitions, replication);
-    topic
-        .settings
-        .iter()
-        .fold(new, |new, (name, value)| new.set(name, value))
+    let settings = topic.settings.iter();
+    settings.fold(new, |new, (name, value)| new.set(name, value))
 }
 
 fn is_final(error: &SourceError) -> bool {
-    match error {
-        SourceError::Config(_) => true,
-        SourceError::Refused { .. } => true,
-        SourceError::Topic { .. } => false,
-        SourceError::Kafka(_) => false,
-    }
+    matches!(error, SourceError::Config(_) | SourceError::Refused { .. })
 }
 
 fn is_transient(code: RDKafkaErrorCode) -> bool {
@@ -239,13 +229,4 @@ fn is_silence(code: RDKafkaErrorCode) -> bool {
             | RDKafkaErrorCode::BrokerTransportFailure
             | RDKafkaErrorCode::AllBrokersDown
     )
-}
-
-/// librdkafka's questions block; they wait on a thread made for that.
-async fn blocking<T: Send + 'static>(
-    ask: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
-) -> Result<T, SourceError> {
-    tokio::task::spawn_blocking(ask)
-        .await
-        .unwrap_or_else(|error| Err(SourceError::Config(error.to_string())))
 }

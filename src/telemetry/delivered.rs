@@ -1,8 +1,8 @@
-//! What became of the points of live subscriptions: the sums behind `/metrics`.
+//! The points of live subscriptions by outcome: the sums in `/metrics`.
 //!
-//! Each subscription counts for itself, under its own lock, so delivering touches nothing shared.
-//! A scrape adds up those that run and those that have gone. As the counts of each satisfy
-//! matched = sent + conflated + discarded + pending whenever they are read, so do the sums.
+//! Each subscription counts under its own lock, so delivery touches nothing shared. A scrape adds up
+//! the running and the ended ones. The counts of each always satisfy matched = sent + conflated +
+//! discarded + pending, so the sums do too.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -28,7 +28,7 @@ pub struct Counts {
     pub pending: u64,
 }
 
-/// Something that counts. Its counts are consistent and never decrease, except for `pending`.
+/// A subscription. Its counts are consistent and never decrease, except for `pending`.
 pub trait Counted: fmt::Debug + Send + Sync {
     fn counts(&self) -> Counts;
 

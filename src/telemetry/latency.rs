@@ -1,7 +1,7 @@
 //! The time from a record's timestamp to its commit.
 //!
-//! Counted in buckets that grow with the time, sixteen for each doubling: a percentile is at most a
-//! sixteenth too large, and a record costs an addition under a lock that is taken once a batch.
+//! Counted in buckets that grow with the time, sixteen for each doubling. So a percentile is at most a
+//! sixteenth too large. The lock is taken once for each batch.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub struct EndToEnd(Arc<Mutex<Counted>>);
 
 #[derive(Debug, Default)]
 struct Counted {
-    /// Since the last sample, which then adds it to what was before.
+    /// Since the last sample, and before it.
     second: Spans,
     before: Spans,
 }
@@ -42,7 +42,7 @@ struct Spans {
     max: u64,
 }
 
-/// Of the records of one second, in seconds.
+/// The latency of one second's records, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Latency {
     pub p50: f64,
@@ -51,7 +51,7 @@ pub struct Latency {
 }
 
 impl EndToEnd {
-    /// Counts records by their timestamps; one from the future took no time.
+    /// Counts records by their timestamps; one from the future counts as 0.
     pub fn note(&self, committed: Micros, recorded: impl Iterator<Item = Micros>) {
         let second = &mut self.0.lock().second;
         for recorded in recorded {
@@ -59,7 +59,7 @@ impl EndToEnd {
         }
     }
 
-    /// Of the records since the last call; `None` without records.
+    /// The latency of the records since the last call; `None` without records.
     pub fn take(&self) -> Option<Latency> {
         let mut counted = self.0.lock();
         let second = std::mem::take(&mut counted.second);
@@ -96,7 +96,7 @@ impl Spans {
         })
     }
 
-    /// The nearest rank: the end of the bucket it lies in.
+    /// By nearest rank: the end of the bucket with that rank.
     fn percentile(&self, all: u64, percent: u64) -> f64 {
         let rank = (all * percent).div_ceil(100);
         let mut below = 0;
@@ -118,7 +118,7 @@ impl Default for Spans {
     }
 }
 
-/// Buckets hold their end and not their beginning, as Prometheus' do.
+/// As in Prometheus, a bucket includes its end and not its beginning.
 fn bucket(micros: u64) -> usize {
     let widths = micros.saturating_mul(FINE as u64).div_ceil(FIRST);
     let at = widths.saturating_sub(1);

@@ -1,4 +1,4 @@
-//! Counters by outcome, in Prometheus' words and text format.
+//! The metrics, in Prometheus' text format.
 //!
 //! One `Metrics` for each running system, shared by `Arc`; nothing is global, so tests can run
 //! several systems in one process.
@@ -19,8 +19,7 @@ type Labels = Vec<(&'static str, String)>;
 type Counters = Family<Labels, Counter>;
 type Gauges = Family<Labels, Gauge>;
 
-/// What went through each stage since the node started, over all streams, as counters by stream
-/// cannot tell. Updated once per batch.
+/// What went through each stage since the node started, over all streams. Updated once per batch.
 #[derive(Debug, Default)]
 pub struct Flow {
     pub read: Counter,
@@ -153,22 +152,19 @@ impl Metrics {
     }
 
     pub fn set_lag(&self, topic: &str, partition: i32, records: i64) {
-        self.lag
-            .get_or_create(&owned(&[("topic", topic), ("partition", &partition.to_string())]))
-            .set(records);
+        self.lag.get_or_create(&place(topic, partition)).set(records);
     }
 
     pub fn forget_lag(&self, topic: &str, partition: i32) {
-        self.lag
-            .remove(&owned(&[("topic", topic), ("partition", &partition.to_string())]));
+        self.lag.remove(&place(topic, partition));
     }
 }
 
-/// The sum over all label sets is not offered by the client library, so callers that need one
-/// (the `pipeline` query) ask for a single label set.
+fn place(topic: &str, partition: i32) -> Labels {
+    owned(&[("topic", topic), ("partition", &partition.to_string())])
+}
+
 pub fn owned(labels: &[(&'static str, &str)]) -> Labels {
-    labels
-        .iter()
-        .map(|(name, value)| (*name, (*value).to_owned()))
-        .collect()
+    let labels = labels.iter();
+    labels.map(|(name, value)| (*name, (*value).to_owned())).collect()
 }

@@ -6,8 +6,8 @@ use futures_util::FutureExt;
 
 use super::Metrics;
 
-/// `None` when the work panicked: it is counted and logged, and the caller restarts. Nothing that
-/// the work left half done may be used again.
+/// `None` when the work panicked, which is counted and logged. The caller restarts it, and must not use
+/// anything that it left unfinished.
 pub async fn caught<T>(metrics: &Metrics, part: &str, work: impl Future<Output = T>) -> Option<T> {
     let done = AssertUnwindSafe(work).catch_unwind().await.ok();
     if done.is_none() {

@@ -2,6 +2,7 @@
 //! for five minutes.
 
 use std::collections::VecDeque;
+use std::ops::{Add, Sub};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -11,7 +12,7 @@ use crate::data::Micros;
 
 /// Five minutes of seconds.
 const KEPT: usize = 300;
-/// Rates are the mean of so many.
+/// Rates are the mean of so many seconds.
 const RECENT: usize = 10;
 
 /// One second of this node.
@@ -34,21 +35,15 @@ pub struct Sample {
 
 /// What each stage has passed on: records, records, points and points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flow {
-    pub read: u64,
-    pub transformed: u64,
-    pub stored: u64,
-    pub delivered: u64,
+pub struct Flow<T = u64> {
+    pub read: T,
+    pub transformed: T,
+    pub stored: T,
+    pub delivered: T,
 }
 
 /// The same per second.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Rates {
-    pub read: f64,
-    pub transformed: f64,
-    pub stored: f64,
-    pub delivered: f64,
-}
+pub type Rates = Flow<f64>;
 
 /// The last five minutes, and the counts since the start.
 #[derive(Debug)]
@@ -61,7 +56,7 @@ pub struct Samples {
 #[derive(Debug, Default)]
 struct Kept {
     samples: VecDeque<Sample>,
-    /// As the last sample found them.
+    /// At the last sample.
     flow: Flow,
     dead_letters: u64,
 }
@@ -87,7 +82,8 @@ impl Samples {
         let dead_letters = self.metrics.flow.dead_letters.get();
 
         let mut kept = self.kept.lock();
-        sample.flow = flow.minus(kept.flow);
+        // Counters never fall.
+        sample.flow = flow.with(kept.flow, u64::sub);
         sample.dead_letters = dead_letters - kept.dead_letters;
         (kept.flow, kept.dead_letters) = (flow, dead_letters);
         if kept.samples.len() == KEPT {
@@ -107,8 +103,8 @@ impl Samples {
         self.kept.lock().samples.iter().copied().collect()
     }
 
-    /// Since the node started. What was delivered is a second old at most: to add it up, every
-    /// subscriber is asked.
+    /// Since the node started. `delivered` may be a second old, because the sum needs a look at every
+    /// subscriber.
     pub fn totals(&self) -> Flow {
         Flow {
             delivered: self.kept.lock().flow.delivered,
@@ -121,16 +117,8 @@ impl Samples {
         let kept = self.kept.lock();
         let recent = kept.samples.iter().rev().take(RECENT);
         let seconds = recent.len().max(1) as f64;
-        let rate = |count: fn(&Flow) -> u64| {
-            let sum: u64 = recent.clone().map(|sample| count(&sample.flow)).sum();
-            sum as f64 / seconds
-        };
-        Rates {
-            read: rate(|flow| flow.read),
-            transformed: rate(|flow| flow.transformed),
-            stored: rate(|flow| flow.stored),
-            delivered: rate(|flow| flow.delivered),
-        }
+        let all = recent.fold(Flow::default(), |all, sample| all.with(sample.flow, u64::add));
+        all.with(all, |count, _| count as f64 / seconds)
     }
 
     /// A second in which nothing happened.
@@ -160,13 +148,12 @@ impl Samples {
 }
 
 impl Flow {
-    /// Counters never fall.
-    fn minus(self, before: Self) -> Self {
-        Self {
-            read: self.read - before.read,
-            transformed: self.transformed - before.transformed,
-            stored: self.stored - before.stored,
-            delivered: self.delivered - before.delivered,
+    fn with<T>(self, other: Self, join: impl Fn(u64, u64) -> T) -> Flow<T> {
+        Flow {
+            read: join(self.read, other.read),
+            transformed: join(self.transformed, other.transformed),
+            stored: join(self.stored, other.stored),
+            delivered: join(self.delivered, other.delivered),
         }
     }
 }

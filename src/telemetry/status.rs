@@ -21,8 +21,8 @@ pub struct Snapshot {
     pub stopping: bool,
     /// Migrations have not run yet, so there may be no tables to read.
     pub without_tables: bool,
-    /// What the pipeline needs, by name (`kafka`, `postgres`, `pipeline`): its problem, `None` if
-    /// it is well. A part that has not reported yet is listed as "starting".
+    /// What the pipeline needs (`kafka`, `postgres`, `pipeline`), each with its problem, or `None` if it
+    /// is well. A part that has not reported yet is "starting".
     pub needs: BTreeMap<&'static str, Option<String>>,
     /// Optional parts that are unavailable (`redis`).
     pub degraded: BTreeMap<&'static str, String>,
@@ -133,7 +133,7 @@ impl Status {
         self.0.lock().needs.insert(need, Some(STARTING.to_owned()));
     }
 
-    /// Until then nothing can be read from Postgres, whether it is there or not.
+    /// True until the migrations have run: nothing can be read from Postgres.
     pub fn is_without_tables(&self) -> bool {
         self.0.lock().without_tables
     }

@@ -55,7 +55,6 @@ fn apply(plan: StreamPlan, payloads: &[Option<&str>], headers: Vec<Header>) -> B
         })
         .collect::<Vec<_>>();
     let raw = RawBatch {
-        generation: 1,
         ranges: vec![OffsetRange {
             of,
             from: 0,

@@ -1,9 +1,8 @@
 //! Computes all windows of one length, once for everybody, from what the hub publishes.
 //!
-//! One loop: deliveries from the hub, new subscribers, and reads from Postgres. While it reads, it
-//! takes nothing from its outbox, so every window stands at a known point of the stream. What it
-//! missed (its outbox was full, the hub saw an epoch change) it reads page by page from where it
-//! stood.
+//! One loop handles deliveries from the hub, new subscribers, and reads from Postgres. While it reads,
+//! it takes nothing from its outbox, so every window stands at a known point of the stream. After its
+//! outbox was full or an epoch changed, it reads what it missed page by page.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -17,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use crate::actors::hub::{HubHandle, SubscribeError, Subscription};
+use crate::data::cursor::advanced;
 use crate::data::stored::Range;
 use crate::data::{Matched, Micros, Positions, Scoped, Selector, Step, Stored, StoredPoint, Viewer};
 use crate::live::windows::{Audience, End, GroupId, Sender, Waiting, Wanted, Windows};
@@ -25,12 +25,12 @@ use crate::store::read::{ReadError, Reader};
 use crate::store::tail::{Names, Tail, TailError, Want};
 use crate::telemetry::Metrics;
 
-/// Changes of this time go out together, and what they made stale is read together.
+/// The changes of this time go out together. The windows that they made stale are read together.
 const TURN: Duration = Duration::from_millis(100);
 /// After a failed read.
 const PAUSE: Duration = Duration::from_secs(1);
-/// So many time-outs in a row mean that a window is too long; fewer, that Postgres hangs, for then
-/// the pool's next connection cannot even be opened.
+/// So many time-outs in a row mean that a window is too long. If Postgres hung, the pool could not
+/// open its next connection, and another error would come before.
 const TIMEOUTS: u32 = 3;
 /// Windows read by one statement, adapted to how long they take.
 const CHUNK_MAX: usize = 512;
@@ -68,12 +68,12 @@ pub struct Engine {
     joins: mpsc::Receiver<Join>,
     matching: FuturesUnordered<Matching>,
     subscription: Option<Subscription>,
-    /// Everything below has been added, or lay before the first subscriber.
+    /// Everything below was added, or came before the first subscriber.
     positions: Option<Positions>,
     audience: Audience,
     windows: Windows,
     step: Step,
-    /// How many of what has to be read are due in this turn.
+    /// How many reads are due in this turn.
     due: usize,
     chunk: usize,
     /// Reads in a row that ran into the statement time-out.
@@ -110,9 +110,11 @@ impl Engine {
                 Some(join) = self.joins.recv() => self.join(join),
                 Some((group, found)) = self.matching.next() => self.matched(group, found),
                 delivery = next(&mut self.subscription), if room => match delivery {
-                    Ok(delivery) => self.deliver(&delivery),
+                    Ok(Delivery { selected, ranges, .. }) => {
+                        self.take(&selected.page.stored, selected.points(), &ranges);
+                    }
                     Err(end) => {
-                        // An epoch that ended may have left rows that nothing tells of.
+                        // An epoch that ended may have left rows that no delivery announces.
                         if end == live::End::Gap {
                             self.windows.distrust();
                         }
@@ -167,11 +169,6 @@ impl Engine {
         }
     }
 
-    fn deliver(&mut self, delivery: &Delivery) {
-        let stored = &delivery.selected.page.stored;
-        self.take(stored, delivery.selected.points(), &delivery.ranges);
-    }
-
     fn take<'a>(&mut self, stored: &Stored, points: impl Iterator<Item = &'a StoredPoint>, ranges: &[Range]) {
         let mut wanted = Vec::with_capacity(stored.series.len());
         for series in &stored.series {
@@ -186,11 +183,8 @@ impl Engine {
                 self.windows.add(id, point);
             }
         }
-        for range in ranges {
-            let at = self.positions.get_or_insert_default();
-            let at = at.entry(range.partition_id).or_insert(0);
-            *at = (*at).max(range.to);
-        }
+        let positions = self.positions.take().unwrap_or_default();
+        self.positions = Some(advanced(positions, ranges));
     }
 
     /// Hands out what changed; true when nobody is left.
@@ -258,7 +252,7 @@ impl Engine {
         }
     }
 
-    /// Subscribes to everything for all of its groups, and reads what was published since it last listened.
+    /// Subscribes to everything for all of its groups, and reads what was published meanwhile.
     async fn reconnect(&mut self) {
         self.subscription = None;
         loop {
@@ -267,13 +261,13 @@ impl Engine {
                 ..Options::default()
             };
             let everything = Viewer::operator().select(Selector::default());
-            match self.shared.hub.subscribe(None, everything, options).await {
+            match self.shared.hub.subscribe(None, everything, Some(options)).await {
                 Ok(subscription) => {
                     let live_from = Arc::clone(&subscription.live_from);
                     self.subscription = Some(subscription);
                     return self.catch_up(&live_from.positions).await;
                 }
-                // Each subscriber hears of it from the hub, in its turn.
+                // The hub tells each subscriber in its turn.
                 Err(SubscribeError::GoingAway) => return,
                 Err(SubscribeError::Unavailable | SubscribeError::Full(_)) => sleep(PAUSE).await,
             }

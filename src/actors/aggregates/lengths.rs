@@ -1,94 +1,52 @@
-//! Which lengths of windows there may be: round ones always, others so many for each client and so
-//! many in all, so that nobody takes the room of everybody.
+//! Which lengths of windows there may be. Round ones are always allowed. Of others there is a limit for
+//! each client and one for all, so that no client can take everything.
 
-use std::collections::HashMap;
+use crate::data::{ClientKey, Step, Tally};
 
-use crate::data::{ClientKey, Step};
-
-/// In milliseconds.
-const ROUND: [i64; 30] = [
-    100,
-    200,
-    250,
-    500,
-    1_000,
-    2_000,
-    5_000,
-    10_000,
-    15_000,
-    20_000,
-    30_000,
-    60_000,
-    120_000,
-    180_000,
-    300_000,
-    600_000,
-    900_000,
-    1_200_000,
-    1_800_000,
-    3_600_000,
-    7_200_000,
-    10_800_000,
-    14_400_000,
-    21_600_000,
-    28_800_000,
-    43_200_000,
-    86_400_000,
-    172_800_000,
-    604_800_000,
-    2_592_000_000,
+/// By unit in microseconds: milliseconds, seconds, minutes, hours and days.
+const ROUND: [(i64, &[i64]); 5] = [
+    (1_000, &[100, 200, 250, 500]),
+    (1_000_000, &[1, 2, 5, 10, 15, 20, 30]),
+    (60_000_000, &[1, 2, 3, 5, 10, 15, 20, 30]),
+    (3_600_000_000, &[1, 2, 3, 4, 6, 8, 12]),
+    (86_400_000_000, &[1, 2, 7, 30]),
 ];
-/// Other lengths of one client, and of all.
+/// Other lengths of one client, and of all clients.
 const OWN_MAX: usize = 8;
 const ALL_MAX: usize = 128;
 
 /// The lengths in use that are not round.
 #[derive(Debug, Default)]
 pub struct Lengths {
-    by_client: HashMap<ClientKey, HashMap<Step, u32>>,
-    in_use: HashMap<Step, u32>,
+    by_client: Tally<ClientKey, Step>,
+    all: Tally<(), Step>,
 }
 
 impl Lengths {
-    /// Another subscription of this length, until [`Self::leave`]; false when it may not be.
+    /// Another subscription of this length, until [`Self::leave`]; false when that is not allowed.
     pub fn enter(&mut self, client: Option<ClientKey>, step: Step) -> bool {
         if is_round(step) {
             return true;
         }
-        *self.in_use.entry(step).or_default() += 1;
-        let own = client.map(|client| {
-            let own = self.by_client.entry(client).or_default();
-            *own.entry(step).or_default() += 1;
-            own.len()
-        });
-        own.is_none_or(|own| own <= OWN_MAX) && self.in_use.len() <= ALL_MAX
+        let all = self.all.enter((), step);
+        let own = client.map(|client| self.by_client.enter(client, step));
+        own.is_none_or(|own| own <= OWN_MAX) && all <= ALL_MAX
     }
 
-    /// Also for one that might not be.
+    /// To be called after every `enter`, also one that returned false.
     pub fn leave(&mut self, client: Option<ClientKey>, step: Step) {
-        take_one(&mut self.in_use, step);
-        if let Some(client) = client
-            && let Some(own) = self.by_client.get_mut(&client)
-        {
-            take_one(own, step);
-            if own.is_empty() {
-                self.by_client.remove(&client);
-            }
-        }
-    }
-}
-
-fn take_one(counts: &mut HashMap<Step, u32>, step: Step) {
-    if let Some(count) = counts.get_mut(&step) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(&step);
+        self.all.leave(&(), &step);
+        if let Some(client) = client {
+            self.by_client.leave(&client, &step);
         }
     }
 }
 
 fn is_round(step: Step) -> bool {
-    step.micros() % 1_000 == 0 && ROUND.contains(&(step.micros() / 1_000))
+    let is_of = |(unit, counts): &(i64, &[i64])| {
+        step.micros() % unit == 0 && counts.contains(&(step.micros() / unit))
+    };
+    ROUND.iter().any(is_of)
 }
 
 #[cfg(test)]

@@ -7,8 +7,7 @@ use actix::{Actor, Addr, Arbiter};
 use tokio::sync::{oneshot, watch};
 
 use super::Hub;
-use super::messages::{Drain, Offer, Origin, Shared, Subscribe, SubscribeError, Subscription};
-use crate::actors::messages::CatchUp;
+use super::messages::{Origin, Shared, Subscribe, SubscribeError, Subscription, ToHub};
 use crate::cache::LatestCache;
 use crate::data::{ClientKey, Scoped, SharedCursor, Stored};
 use crate::live::index::Limits;
@@ -16,7 +15,7 @@ use crate::live::{Options, Ring};
 use crate::store::DatabaseUrl;
 use crate::telemetry::{Metrics, Status};
 
-/// How long a subscriber waits for the hub to know where everything stands.
+/// How long a subscriber waits for the first poll of Postgres.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug)]
@@ -26,7 +25,7 @@ pub struct HubHandle {
 }
 
 impl HubHandle {
-    /// Starts the hub on a thread of its own; it keeps so many bytes of what it published last.
+    /// Starts the hub on a thread of its own. `recent`: how many bytes of published points it keeps.
     pub fn start(
         url: DatabaseUrl,
         recent: usize,
@@ -41,58 +40,37 @@ impl HubHandle {
         Self { addr, shared }
     }
 
-    /// The points of all series that match, from `live_from` on.
+    /// The points of all series that match, from `live_from` on. Without options it gets no points: a
+    /// subscriber that gets them in another way is counted like others, and told of the end.
     ///
     /// # Errors
-    /// `Unavailable` while Postgres has not yet told where everything stands, `GoingAway` once the
-    /// hub drains, `Full` when this client or all together have as much as they may.
+    /// `Unavailable` before the first poll of Postgres, `GoingAway` once the hub drains, `Full` when
+    /// this client or all clients together have as much as they may.
     pub async fn subscribe(
-        &self,
-        client: Option<ClientKey>,
-        scoped: Scoped,
-        options: Options,
-    ) -> Result<Subscription, SubscribeError> {
-        self.join(client, scoped, Some(options)).await
-    }
-
-    /// A subscription that gets no points: whoever gets them by another way is counted like others, and
-    /// told of the end.
-    ///
-    /// # Errors
-    /// As [`Self::subscribe`].
-    pub async fn attend(
-        &self,
-        client: Option<ClientKey>,
-        scoped: Scoped,
-    ) -> Result<Subscription, SubscribeError> {
-        self.join(client, scoped, None).await
-    }
-
-    async fn join(
         &self,
         client: Option<ClientKey>,
         scoped: Scoped,
         options: Option<Options>,
     ) -> Result<Subscription, SubscribeError> {
         let (reply, answer) = oneshot::channel();
-        self.addr.do_send(Subscribe {
+        self.addr.do_send(ToHub::Subscribe(Subscribe {
             client: self.told_apart(client),
             scoped,
             options,
             reply,
-        });
+        }));
         match tokio::time::timeout(PATIENCE, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(SubscribeError::Unavailable),
         }
     }
 
-    /// The client, where addresses tell one from another.
+    /// The client; `None` where addresses do not tell clients apart.
     pub fn told_apart(&self, client: Option<ClientKey>) -> Option<ClientKey> {
         client.filter(|_| self.shared.by_client)
     }
 
-    /// Where everything stands that was handed to the outboxes; `None` before the first poll.
+    /// The positions up to which the outboxes have everything; `None` before the first poll.
     pub fn published(&self) -> Option<Arc<SharedCursor>> {
         self.shared.published()
     }
@@ -102,7 +80,7 @@ impl HubHandle {
         &self.shared.recent
     }
 
-    /// Never waits: while the hub lags, a batch is left to its tail reader.
+    /// Never waits: while the hub lags, it reads the batch from Postgres later.
     pub fn publish(&self, stored: Arc<Stored>) {
         self.offer(stored, Origin::Here);
     }
@@ -113,22 +91,22 @@ impl HubHandle {
     }
 
     fn offer(&self, stored: Arc<Stored>, origin: Origin) {
-        if let Some(offer) = Offer::new(stored, origin, &self.shared) {
-            self.addr.do_send(offer);
+        if let Ok(place) = Arc::clone(&self.shared.offers).try_acquire_owned() {
+            self.addr.do_send(ToHub::Offer(stored, origin, place));
         }
     }
 
     /// Something was committed that did not come through `publish`.
     pub fn catch_up(&self) {
-        self.addr.do_send(CatchUp);
+        self.addr.do_send(ToHub::CatchUp);
     }
 
-    /// Refuses new subscriptions, ends the present ones spread over `window`, and returns when the
-    /// last has gone. The caller sets the deadline.
+    /// Refuses new subscriptions and ends the present ones, spread over `window`. Returns when the last
+    /// has gone. The caller sets the deadline.
     pub async fn drain(&self, window: Duration) {
         self.shared.draining.send_replace(true);
         let (done, drained) = oneshot::channel();
-        self.addr.do_send(Drain { window, done });
+        self.addr.do_send(ToHub::Drain(window, done));
         // The hub is gone: so is every subscription.
         let _ = drained.await;
     }

@@ -1,4 +1,4 @@
-//! How subscribers come and go: their groups are judged first, on another thread, a slice at a time.
+//! How subscribers join: first their groups are judged, on another thread, a slice at a time.
 
 use actix::prelude::*;
 
@@ -22,12 +22,10 @@ impl Hub {
             let _ = request.reply.send(Err(SubscribeError::GoingAway));
             return;
         }
+        let Subscribe { scoped, client, .. } = &request;
         let opened = match request.options {
-            Some(_) => self.index.open(&request.scoped, request.client),
-            None => {
-                let attended = self.index.attend(&request.scoped, request.client);
-                attended.map(Opened::Ready)
-            }
+            Some(_) => self.index.open(scoped, *client),
+            None => self.index.attend(scoped, *client).map(Opened::Ready),
         };
         match opened {
             Ok(Opened::Ready(group)) => self.join(group, request, ctx),
@@ -63,11 +61,11 @@ impl Hub {
         };
         self.index.join(id, group, request.client, sender);
         self.metrics.subscribers.set(gauge(self.index.len()));
-        // Whoever has gone or lost its patience drops it, and so unsubscribes.
+        // A subscriber that has gone meanwhile drops it, and so unsubscribes.
         let _ = request.reply.send(Ok(subscription));
     }
 
-    /// Batches pass between two slices.
+    /// Batches are delivered between two slices.
     fn judge(&mut self, ctx: &mut Context<Self>) {
         if self.judging {
             return;

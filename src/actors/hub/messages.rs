@@ -1,28 +1,27 @@
 //! What the hub is told, and what it shares with those who hold its handle.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::{Message, Recipient};
 use parking_lot::Mutex;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::data::{ClientKey, Scoped, SharedCursor, Stored};
 use crate::live::index::Full;
 use crate::live::{Options, Receiver, Ring, SubscriberId};
 
-/// Batches that may wait for the hub; beyond, it reads them from Postgres.
+/// Batches that may wait for the hub. It reads more than these from Postgres.
 const OFFERS_MAX: usize = 64;
 
 /// A live subscription; dropping it unsubscribes.
 #[derive(Debug)]
 pub struct Subscription {
     pub receiver: Receiver,
-    /// Everything from here on comes through the receiver; what is before lies in Postgres.
+    /// Everything from here on comes through the receiver. What came before is in Postgres.
     pub live_from: Arc<SharedCursor>,
     pub(super) id: SubscriberId,
-    pub(super) hub: Recipient<Unsubscribe>,
+    pub(super) hub: Recipient<ToHub>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +36,7 @@ pub enum SubscribeError {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.hub.do_send(Unsubscribe(self.id));
+        self.hub.do_send(ToHub::Unsubscribe(self.id));
     }
 }
 
@@ -47,7 +46,8 @@ pub(super) struct Shared {
     pub recent: Ring,
     pub by_client: bool,
     pub draining: watch::Sender<bool>,
-    offers: AtomicUsize,
+    /// Places in the queue.
+    pub offers: Arc<Semaphore>,
 }
 
 impl Shared {
@@ -57,11 +57,11 @@ impl Shared {
             recent: Ring::new(recent),
             by_client,
             draining: watch::Sender::new(false),
-            offers: AtomicUsize::new(0),
+            offers: Arc::new(Semaphore::new(OFFERS_MAX)),
         }
     }
 
-    /// Called after the outboxes have what lies before these positions.
+    /// To be called once the outboxes have everything up to this cursor.
     pub fn publish(&self, cursor: Arc<SharedCursor>) {
         *self.published.lock() = Some(cursor);
     }
@@ -75,35 +75,27 @@ impl Shared {
     }
 }
 
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
+#[derive(Debug)]
 pub(super) struct Subscribe {
     /// `None`: the program itself.
     pub client: Option<ClientKey>,
     pub scoped: Scoped,
-    /// `None`: it is to be counted and told of the end, and gets no points.
+    /// `None`: it gets no points, is counted, and is told of the end.
     pub options: Option<Options>,
     pub reply: oneshot::Sender<Result<Subscription, SubscribeError>>,
 }
 
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub(super) struct Unsubscribe(pub SubscriberId);
-
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(super) struct Drain {
-    pub window: Duration,
-    pub done: oneshot::Sender<()>,
-}
-
-/// A batch that holds a place in the hub's bounded queue.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(super) struct Offer {
-    pub stored: Arc<Stored>,
-    pub origin: Origin,
-    _ticket: Ticket,
+pub(super) enum ToHub {
+    /// A batch, with its place in the hub's bounded queue.
+    Offer(Arc<Stored>, Origin, OwnedSemaphorePermit),
+    /// Something was committed that was not offered; read Postgres now.
+    CatchUp,
+    Subscribe(Subscribe),
+    Unsubscribe(SubscriberId),
+    /// End all subscriptions, spread over this time, and say when the last has gone.
+    Drain(Duration, oneshot::Sender<()>),
 }
 
 /// Who committed a batch.
@@ -111,26 +103,4 @@ pub(super) struct Offer {
 pub(super) enum Origin {
     Here,
     Elsewhere,
-}
-
-#[derive(Debug)]
-struct Ticket(Arc<Shared>);
-
-impl Offer {
-    /// `None` while as many wait as may.
-    pub fn new(stored: Arc<Stored>, origin: Origin, shared: &Arc<Shared>) -> Option<Self> {
-        let before = shared.offers.fetch_add(1, Ordering::Relaxed);
-        let ticket = Ticket(Arc::clone(shared));
-        (before < OFFERS_MAX).then_some(Self {
-            stored,
-            origin,
-            _ticket: ticket,
-        })
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.0.offers.fetch_sub(1, Ordering::Relaxed);
-    }
 }

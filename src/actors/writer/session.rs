@@ -1,5 +1,5 @@
-//! The writer's connection to Postgres: opened when needed, dropped after an error; the writer
-//! keeps the batch while it reconnects.
+//! The writer's connection to Postgres: opened when needed, dropped after an error. The writer keeps the
+//! batch while it reconnects.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -53,20 +53,25 @@ impl Session {
         let mut wait = RETRY_FIRST;
         loop {
             self.config.pace.step();
-            let why = match self.attempt(batch, metrics).await {
+            let written = match self.connected(metrics).await {
+                Ok(store) => store.write(batch).await,
+                Err(error) => Err((batch, error)),
+            };
+            let error = match written {
                 Ok(written) => {
                     status.well("postgres");
                     self.doubt.settled();
                     return Ok(written);
                 }
                 Err((returned, error)) => {
-                    if let Some(ended) = self.ended(&error, metrics) {
-                        return Err(ended);
-                    }
                     batch = returned;
-                    error.to_string()
+                    error
                 }
             };
+            if let Some(ended) = self.ended(&error, metrics) {
+                return Err(ended);
+            }
+            let why = error.to_string();
             tracing::warn!(%why, retry_in = ?wait, "cannot write the batch to postgres; retrying");
             status.trouble("postgres", why);
             self.store = None;
@@ -75,7 +80,7 @@ impl Session {
         }
     }
 
-    /// Whether the generation must end for it; else it is tried again.
+    /// Why the generation must end after this error; `None`: the writer tries again.
     fn ended(&self, error: &WriteError, metrics: &Metrics) -> Option<Ended> {
         let fatal = match error {
             WriteError::Retry(_) | WriteError::TooSlow(_) => return None,
@@ -94,17 +99,6 @@ impl Session {
         Some(Ended { why, fatal })
     }
 
-    async fn attempt(
-        &mut self,
-        batch: Batch,
-        metrics: &Arc<Metrics>,
-    ) -> Result<Written, (Batch, WriteError)> {
-        match self.connected(metrics).await {
-            Ok(store) => store.write(batch).await,
-            Err(error) => Err((batch, error)),
-        }
-    }
-
     async fn connected(&mut self, metrics: &Arc<Metrics>) -> Result<&mut store::Writer, WriteError> {
         match &mut self.store {
             Some(store) => Ok(store),
@@ -116,7 +110,7 @@ impl Session {
         }
     }
 
-    /// Those of the partitions that have another owner. What else is wrong is for the next batch.
+    /// Those of the partitions that have another owner. Other errors are left to the next batch.
     pub(super) async fn check(&mut self, held: &[Held], metrics: &Arc<Metrics>) -> Result<Vec<Held>, Ended> {
         let check = async { self.connected(metrics).await?.check(held).await };
         match timeout(CHECK_PATIENCE, check).await {

@@ -1,5 +1,4 @@
-//! The lane for backfills: dashboards that open alike read the same pages, one after the other or
-//! side by side.
+//! The lane for backfills: dashboards that ask for the same read the same pages.
 
 use std::sync::Arc;
 
@@ -10,18 +9,18 @@ use crate::data::{Micros, Positions, Scoped, SeriesId};
 use crate::live::Page;
 use crate::store::tail::Names;
 
-/// Points of a page, and how many pages are kept for whoever comes later.
+/// Points of a page, and how many pages are kept for later questions.
 const ROWS: usize = 1_000;
 const KEPT: usize = 256;
 
-/// Some of the history, in the order (series, time), and how far it comes.
+/// Some of the history, in the order (series, time), and where it ends.
 #[derive(Debug)]
 pub struct BackfillPage {
     pub page: Arc<Page>,
     pub done: (SeriesId, Micros),
 }
 
-/// Equal keys have the same answer: whatever was committed later lies beyond `before`.
+/// Equal keys have the same answer: what was committed later is not before `before`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     pub scoped: Scoped,

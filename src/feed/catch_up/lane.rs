@@ -1,4 +1,4 @@
-//! What the lanes have in common: how questions come in and wait, and how answers go out.
+//! What the lanes have in common: questions that wait, and their answers.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -14,12 +14,10 @@ use crate::feed::error::FeedError;
 use crate::store::tail::{Names, Tail, TailError};
 use crate::telemetry::Metrics;
 
-/// Questions that may wait to be looked at; whoever asks beyond waits with its own.
+/// Questions that may wait in a lane; further ones wait to be taken.
 pub const WAITING_MAX: usize = 16_384;
-/// Beyond this many series of a selector a page brings all there are.
+/// If a selector selects more series than this, its pages have all series.
 pub const SERIES_MAX: usize = 20_000;
-
-pub type Reply<A> = oneshot::Sender<Result<A, FeedError>>;
 
 /// What a lane works with.
 pub struct LaneContext {
@@ -34,10 +32,10 @@ pub struct Question<K, A> {
     /// The series of the selector, where they are known.
     pub names: Option<Arc<Names>>,
     pub client: ClientKey,
-    pub reply: Reply<A>,
+    pub reply: oneshot::Sender<Result<A, FeedError>>,
 }
 
-/// The last answers, for whoever comes later.
+/// The last answers, for later questions.
 struct Kept<K, A> {
     answers: HashMap<K, A>,
     order: VecDeque<K>,
@@ -50,22 +48,23 @@ impl LaneContext {
     }
 }
 
-/// Serves until nobody can ask any more. A mistake of ours costs those who waited then an answer, not
-/// everybody for as long as this process lives.
-pub async fn lane<Q>(name: &str, mut asked: mpsc::Receiver<Q>, serve: impl AsyncFn(&mut mpsc::Receiver<Q>)) {
-    while AssertUnwindSafe(serve(&mut asked)).catch_unwind().await.is_err() {
+/// Serves until nobody can ask any more. After a panic only the questions that waited get no answer.
+pub async fn lane<C, Q>(
+    name: &str,
+    context: &C,
+    mut asked: mpsc::Receiver<Q>,
+    serve: impl AsyncFn(&C, &mut mpsc::Receiver<Q>),
+) {
+    while AssertUnwindSafe(serve(context, &mut asked))
+        .catch_unwind()
+        .await
+        .is_err()
+    {
         tracing::error!(lane = name, "a catch-up lane failed and restarts");
     }
 }
 
-pub async fn ask<Q, A>(lane: &mpsc::Sender<Q>, question: impl FnOnce(Reply<A>) -> Q) -> Result<A, FeedError> {
-    let (reply, answer) = oneshot::channel();
-    let sent = lane.send(question(reply)).await;
-    sent.map_err(|_| FeedError::PostgresAway)?;
-    answer.await.map_err(|_| FeedError::PostgresAway)?
-}
-
-/// Takes what is asked by now; waits for a question while the lane is `idle`. False when nobody can
+/// Takes the questions that are there, and waits for one if the lane is `idle`. False when nobody can
 /// ask any more.
 pub async fn gather<Q>(asked: &mut mpsc::Receiver<Q>, waiting: &mut Vec<Q>, idle: bool) -> bool {
     if idle && asked.recv_many(waiting, WAITING_MAX).await == 0 {
@@ -79,8 +78,8 @@ pub async fn gather<Q>(asked: &mut mpsc::Receiver<Q>, waiting: &mut Vec<Q>, idle
     true
 }
 
-/// One read at a time, in turns of the clients. Whoever waits for the same gets the same, and so does
-/// whoever comes while it is among the last answers, as many as are kept.
+/// One read at a time; clients take turns. All questions with the same key get the answer, also those
+/// that come while it is among the kept ones.
 pub async fn in_turns<K: Clone + Eq + Hash, A: Clone>(
     asked: &mut mpsc::Receiver<Question<K, A>>,
     most_kept: usize,
@@ -98,21 +97,16 @@ pub async fn in_turns<K: Clone + Eq + Hash, A: Clone>(
             return;
         }
         waiting.retain(|question| !question.reply.is_closed());
-        let known: Vec<_> = waiting
-            .extract_if(.., |question| kept.answers.contains_key(&question.key))
-            .collect();
-        for question in known {
-            if let Some(known) = kept.answers.get(&question.key) {
-                let known = Ok(known.clone());
-                answer([question], &known);
-            }
+        for question in waiting.extract_if(.., |question| kept.answers.contains_key(&question.key)) {
+            let known = kept.answers.get(&question.key).cloned();
+            let _ = question.reply.send(known.ok_or(FeedError::PostgresAway));
         }
         let Some(next) = rounds.next(waiting.iter().map(|question| question.client)) else {
             continue;
         };
         let (key, names) = (waiting[next].key.clone(), waiting[next].names.clone());
         let found = read(&key, names.as_deref()).await;
-        // Nobody waits for the same failure again.
+        // Without a connection all would fail alike.
         let all = matches!(found, Err(TailError::Connect(_)));
         let found = found.map_err(|error| away(&error));
         let alike = waiting.extract_if(.., |question| all || question.key == key);

@@ -1,7 +1,8 @@
-//! The lanes for small questions: where everything stands, and which series a selector selects.
-//! Everyone who waits for the horizon gets the same one; selectors of a metric are looked up side by
-//! side, those that take a look at every series one by one, and nobody waits for either who only
-//! wants to know the horizon.
+//! The lanes for small questions: the horizon, and which series a selector selects.
+//!
+//! All who wait for the horizon get the same one. Selectors of a metric are looked up together. Those
+//! that must look at every series are looked up one by one. Each kind has a lane of its own, so the
+//! horizon never waits for the others.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,8 +31,8 @@ pub async fn horizons(lane: &LaneContext, asked: &mut mpsc::Receiver<Question<()
     }
 }
 
-/// Selections of a metric, many by one statement. Those that select so many that they must be looked
-/// up one by one go to the lane of `scans`.
+/// Selectors of a metric, many in one statement. Selectors of too many series go to the lane of
+/// `scans`.
 pub async fn series(lane: &LaneContext, asked: &mut mpsc::Receiver<Lookup>, scans: &mpsc::Sender<Lookup>) {
     let mut waiting = Vec::new();
     while asked.recv_many(&mut waiting, SELECTORS).await > 0 {
@@ -59,8 +60,8 @@ pub async fn series(lane: &LaneContext, asked: &mut mpsc::Receiver<Lookup>, scan
     }
 }
 
-/// Selections that are looked up one by one, in turns of the clients: each is a look at all series,
-/// or at very many.
+/// Selectors that are looked up one by one, because each looks at all or very many series. Clients
+/// take turns.
 pub async fn scans(lane: &LaneContext, asked: &mut mpsc::Receiver<Lookup>) {
     in_turns(asked, 0, async |scoped, _| {
         lane.count("series");

@@ -1,10 +1,10 @@
-//! What was committed and lies behind, read once for all who ask: thousands of subscribers who come
+//! Reads committed points for subscribers that are behind, once for all who ask: thousands that come
 //! back at the same moment share the statements.
 //!
-//! Five lanes, each a task with one connection of its own, on a thread of their own. Whoever asks
-//! while a statement runs waits, and what the waiting have in common is answered by the next one.
-//! So load grows with what is asked for, not with how many ask. Where statements are long, clients
-//! take turns, and nobody waits without end.
+//! There are five lanes on a thread of their own. Each is a task with one connection. Questions that
+//! come while a statement runs wait, and the next statement answers what they have in common. So load
+//! grows with what is asked for, not with how many ask. Where statements are long, clients take turns,
+//! and no wait is without a limit.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,11 +13,11 @@ use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::backfills::BackfillPage;
-use self::lane::{LaneContext, Question, WAITING_MAX, ask, lane};
+use self::lane::{LaneContext, Question, WAITING_MAX, lane};
 use self::lookups::{Lookup, Matching};
 use self::pages::CatchUpPage;
 use super::error::FeedError;
@@ -41,10 +41,10 @@ pub use self::lane::SERIES_MAX;
 
 /// Each asks Postgres one thing at a time.
 const LANES: usize = 5;
-/// How many questions may be of one client, and how long each waits for its answer.
+/// How many questions one client may have, and how long each waits for its answer.
 const OPEN_EACH: usize = WAITING_MAX / 2;
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Backfills of the same span that begin within this time begin alike, so that they can share.
+/// Backfills of the same span that begin within this time share their beginning, and so their pages.
 const BEGIN_ALIKE: Duration = Duration::from_secs(1);
 
 /// Clones ask the same lanes, each for its client.
@@ -62,7 +62,7 @@ struct Lanes {
     pages: mpsc::Sender<pages::Question>,
     backfills: mpsc::Sender<backfills::Question>,
     begun: Mutex<Begun>,
-    /// What is asked at once.
+    /// Bounds the questions that wait.
     open: Arc<Shares>,
 }
 
@@ -73,7 +73,7 @@ impl CatchUp {
     /// Starts the lanes; they end with the last handle.
     ///
     /// # Errors
-    /// When there is no thread to be had.
+    /// When no thread can be started.
     pub fn start(url: &DatabaseUrl, metrics: &Arc<Metrics>) -> io::Result<Self> {
         let context = LaneContext {
             tail: Tail::new(url.clone(), LANES),
@@ -89,27 +89,16 @@ impl CatchUp {
             .enable_all()
             .build()?;
         let run = async move || {
-            let own = &context;
-            let series = async {
-                // The scans end after it.
-                let scans = for_scans;
-                lane("series", series_asked, async |asked| {
-                    lookups::series(own, asked, &scans).await;
-                })
-                .await;
+            // It owns this sender: the lane of scans ends after that of series.
+            let series = async move |lane: &LaneContext, asked: &mut mpsc::Receiver<Lookup>| {
+                lookups::series(lane, asked, &for_scans).await;
             };
             tokio::join!(
-                lane("horizon", horizon_asked, async |asked| lookups::horizons(
-                    own, asked
-                )
-                .await),
-                series,
-                lane("scan", scan_asked, async |asked| lookups::scans(own, asked).await),
-                lane("page", page_asked, async |asked| pages::serve(own, asked).await),
-                lane("backfill", backfill_asked, async |asked| backfills::serve(
-                    own, asked
-                )
-                .await),
+                lane("horizon", &context, horizon_asked, lookups::horizons),
+                lane("series", &context, series_asked, series),
+                lane("scan", &context, scan_asked, lookups::scans),
+                lane("page", &context, page_asked, pages::serve),
+                lane("backfill", &context, backfill_asked, backfills::serve),
             );
         };
         let thread = thread::Builder::new().name("catch-up".to_owned());
@@ -160,9 +149,9 @@ impl CatchUp {
         self.ask(lane, scoped.clone(), None).await
     }
 
-    /// A page that has what was committed from `missing.from` on, with at least these series, and
-    /// goes on for as long as it goes. `missing.to` must have been committed before the names were
-    /// looked up. `None`: every series.
+    /// A page with what was committed from `missing.from` on, of at least these series. It may end
+    /// before or after `missing.to`, which must have been committed before the names were looked up.
+    /// `None`: every series.
     pub async fn page(
         &self,
         missing: Range,
@@ -190,7 +179,7 @@ impl CatchUp {
         self.ask(&self.lanes.backfills, key, names).await
     }
 
-    /// Where a backfill of this span begins: where live points will, and its first time.
+    /// Where a backfill of this span begins: its first time, and the positions of live points.
     pub async fn begin(&self, span: Duration) -> Result<Arc<SharedCursor>, FeedError> {
         if let Some(begun) = self.begun(span, None) {
             return Ok(begun);
@@ -202,7 +191,7 @@ impl CatchUp {
                 done: None,
             }),
         });
-        // Someone else's, if it came first.
+        // Another one's, if that was first.
         Ok(self.begun(span, Some(&new)).unwrap_or(new))
     }
 
@@ -215,14 +204,20 @@ impl CatchUp {
         let client = self.client;
         let open = self.lanes.open.turn(client, Class::Heavy).await;
         let _open = open.map_err(|_| FeedError::Overloaded)?;
-        let asked = ask(lane, |reply| Question {
-            key,
-            names,
-            client,
-            reply,
-        });
+        let asked = async {
+            let (reply, answer) = oneshot::channel();
+            let question = Question {
+                key,
+                names,
+                client,
+                reply,
+            };
+            lane.send(question).await.ok()?;
+            answer.await.ok()
+        };
         let answer = tokio::time::timeout(PATIENCE, asked).await;
-        answer.map_err(|_| FeedError::Overloaded)?
+        let answer = answer.map_err(|_| FeedError::Overloaded)?;
+        answer.ok_or(FeedError::PostgresAway)?
     }
 
     fn begun(&self, span: Duration, new: Option<&Arc<SharedCursor>>) -> Option<Arc<SharedCursor>> {

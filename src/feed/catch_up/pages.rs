@@ -1,6 +1,6 @@
-//! The lane for pages: clients take turns. The next read begins at whoever of the next client waited
-//! longest, takes along all who wait nearby, and brings the series of all of them. Whoever stands
-//! within the page gets it, stands at its end afterwards, and so travels on with the others.
+//! The lane for pages: clients take turns. The next read is for the question of the next client that
+//! waited longest, and for all questions nearby, with the series of all of them. Every subscriber that
+//! stands within the page gets it and then stands at its end. So they go on together.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -22,14 +22,14 @@ mod tests;
 
 /// Points of a page.
 const ROWS: usize = 5_000;
-/// How far apart two may stand to be served by one read, until a page has shown how far one goes.
+/// How far apart two may stand for one read, until the length of a page is known.
 const REACH: i64 = 100_000;
-/// What is kept of the last pages for whoever comes a little later.
+/// What is kept of the last pages for later questions.
 const KEPT_BYTES: usize = 16 << 20;
-/// What a page counts for at least, so that there are not too many to look through.
+/// What a page counts for at least, so that there are not too many to search.
 const PAGE_BYTES: usize = 16 << 10;
 const KEPT_FOR: Duration = Duration::from_secs(30);
-/// After this time those who arrived somewhere have asked for what they want next.
+/// Those who reached the end of a partition ask for the next one within this time.
 const TRAVEL: Duration = Duration::from_secs(1);
 /// Names kept from one read to the next.
 const NAMES_MAX: usize = 100_000;
@@ -39,22 +39,22 @@ const NAMES_MAX: usize = 100_000;
 pub struct CatchUpPage {
     pub page: Arc<Page>,
     pub range: Range,
-    /// As it was after the page was read: what it says of the range holds for the page.
+    /// Read after the page: what it says of the range holds for the page.
     pub horizon: Arc<Horizon>,
     only: Only,
     read: Instant,
 }
 
-/// From where on, and what had been committed before the names were looked up.
+/// From where to read, and what had been committed before the names were looked up.
 pub type Question = lane::Question<Range, Arc<CatchUpPage>>;
 
-/// Whoever waits.
+/// A question that waits.
 #[derive(Debug)]
 struct Rider {
     question: Question,
-    /// A read began before it, for the sake of others, and did not come as far.
+    /// A read for it began before it, for others, and may not have come as far.
     passed_over: bool,
-    /// The last plan was made for it as well.
+    /// The last plan included it.
     planned: bool,
 }
 
@@ -65,7 +65,7 @@ enum Only {
     All,
 }
 
-/// Who waits, and the last pages with the series for which they were given out.
+/// The questions that wait, and the last pages, each with the series of those who got it.
 #[derive(Debug)]
 struct Waiting {
     riders: VecDeque<Rider>,
@@ -73,8 +73,8 @@ struct Waiting {
     kept: VecDeque<(Arc<CatchUpPage>, Only)>,
     kept_bytes: usize,
     reach: i64,
-    /// The series of those who came to their end of a partition, and when the last of them did:
-    /// they are about to ask for the next one.
+    /// The series of those who reached the end of a partition, and when the last one did. They will ask
+    /// for the next partition.
     arrived: (Only, Instant),
 }
 
@@ -112,11 +112,6 @@ pub async fn serve(lane: &LaneContext, asked: &mut mpsc::Receiver<Question>) {
 }
 
 async fn read(lane: &LaneContext, plan: Plan, names: &mut Names) -> Result<CatchUpPage, TailError> {
-    let Range {
-        partition_id,
-        from,
-        to,
-    } = plan.range;
     let only: Option<Vec<SeriesId>> = match &plan.only {
         Only::These(ids) => Some(ids.iter().copied().collect()),
         Only::All => None,
@@ -125,17 +120,12 @@ async fn read(lane: &LaneContext, plan: Plan, names: &mut Names) -> Result<Catch
         only: only.as_deref(),
         rows: ROWS,
     };
-    let (from, upto) = (
-        Positions::from([(partition_id, from)]),
-        Positions::from([(partition_id, to)]),
-    );
+    let at = |offset| Positions::from([(plan.range.partition_id, offset)]);
+    let (from, upto) = (at(plan.range.from), at(plan.range.to));
     lane.count("page");
-    let stored = lane
-        .tail
-        .page(&from, &upto, want, names)
-        .await?
-        .unwrap_or_default();
-    // Still provable: no gap, no new epoch, and the commits were there while we read.
+    let stored = lane.tail.page(&from, &upto, want, names).await?;
+    let stored = stored.unwrap_or_default();
+    // Read after the page, so that it proves the page complete: no gap, no new epoch.
     let horizon = lane.tail.horizon().await?;
     Ok(CatchUpPage {
         range: stored.ranges.first().copied().unwrap_or(plan.range),
@@ -151,21 +141,21 @@ impl Only {
         Self::These(HashSet::new())
     }
 
-    /// Without names: all.
-    fn add(&mut self, names: Option<&Names>) {
-        match (&mut *self, names) {
-            (Self::These(ids), Some(names)) if ids.len() + names.len() <= SERIES_MAX => {
-                ids.extend(names.keys());
-            }
-            _ => *self = Self::All,
-        }
+    /// The series of a question; without names: all.
+    fn add(&mut self, names: Option<&Arc<Names>>) {
+        self.extend(names.map(|names| names.keys()));
     }
 
     fn unite(&mut self, other: &Self) {
-        match (&mut *self, other) {
-            (Self::These(ids), Self::These(others)) if ids.len() + others.len() <= SERIES_MAX => {
-                ids.extend(others);
-            }
+        match other {
+            Self::These(ids) => self.extend(Some(ids.iter())),
+            Self::All => *self = Self::All,
+        }
+    }
+
+    fn extend<'a>(&mut self, more: Option<impl ExactSizeIterator<Item = &'a SeriesId>>) {
+        match (&mut *self, more) {
+            (Self::These(ids), Some(more)) if ids.len() + more.len() <= SERIES_MAX => ids.extend(more),
             _ => *self = Self::All,
         }
     }
@@ -216,7 +206,7 @@ impl Waiting {
         match kept.find(|(page, _)| page.answers(&question)) {
             Some((page, given)) => {
                 let page = Arc::clone(page);
-                given.add(question.names.as_deref());
+                given.add(question.names.as_ref());
                 self.arrived(&page, &question);
                 let _ = question.reply.send(Ok(page));
             }
@@ -230,20 +220,20 @@ impl Waiting {
 
     fn arrived(&mut self, page: &CatchUpPage, question: &Question) {
         if page.range.to >= question.key.to {
-            self.arrived.0.add(question.names.as_deref());
+            self.arrived.0.add(question.names.as_ref());
             self.arrived.1 = Instant::now();
         }
     }
 
-    /// For whoever of the next client waited longest, from the first position on that waits a little
-    /// before it.
+    /// For the question of the next client that waited longest. It begins at the first position that
+    /// waits a little before it.
     fn plan(&mut self) -> Option<Plan> {
         self.riders.retain(|rider| !rider.question.reply.is_closed());
         let clients = self.riders.iter().map(|rider| rider.question.client);
         let next = self.rounds.next(clients)?;
         let head = &mut self.riders[next];
         let missing = head.question.key;
-        // Once it may be passed over, not twice.
+        // A read may begin before it once, not twice.
         let back = if std::mem::replace(&mut head.passed_over, true) {
             0
         } else {
@@ -262,9 +252,9 @@ impl Waiting {
             }
             plan.range.from = plan.range.from.min(range.from);
             plan.range.to = plan.range.to.max(range.to);
-            plan.only.add(rider.question.names.as_deref());
+            plan.only.add(rider.question.names.as_ref());
         }
-        // Those who got the page before this one are about to ask as well.
+        // Those who got the page before this one will ask as well.
         for (page, given) in &self.kept {
             if page.range.partition_id == missing.partition_id && page.range.to == plan.range.from {
                 plan.only.unite(given);
@@ -278,10 +268,10 @@ impl Waiting {
         Some(plan)
     }
 
-    /// Gives the page to all whom it serves, and keeps it.
+    /// Gives the page to all whose question it answers, and keeps it.
     fn settle(&mut self, page: &Arc<CatchUpPage>) {
         let length = page.range.to - page.range.from;
-        // A page that is not full says nothing of how far one goes.
+        // A page that is not full does not show how far one can go.
         self.reach = if page.page.stored.points.len() < ROWS / 2 {
             self.reach.max(length)
         } else {
@@ -292,7 +282,7 @@ impl Waiting {
             let question = &rider.question;
             if page.answers(question) {
                 self.arrived(page, question);
-                given.add(question.names.as_deref());
+                given.add(question.names.as_ref());
                 let _ = rider.question.reply.send(Ok(Arc::clone(page)));
             } else {
                 self.riders.push_back(rider);
@@ -305,8 +295,7 @@ impl Waiting {
         }
     }
 
-    /// Nobody waits for the same failure again: those the plan was for, or `all` when it would be
-    /// the same for everybody.
+    /// Those whom the plan included get the error, or `all` when everybody would get the same one.
     fn fail(&mut self, why: &FeedError, all: bool) {
         for rider in std::mem::take(&mut self.riders) {
             if all || rider.planned {
@@ -319,19 +308,14 @@ impl Waiting {
 
     /// A page is not kept long: series may be deleted.
     fn forget_old(&mut self) {
-        while self
-            .kept
-            .front()
-            .is_some_and(|(page, _)| page.read.elapsed() > KEPT_FOR)
-        {
+        let is_old = |(page, _): &(Arc<CatchUpPage>, Only)| page.read.elapsed() > KEPT_FOR;
+        while self.kept.front().is_some_and(is_old) {
             self.forget_oldest();
         }
     }
 
     fn forget_oldest(&mut self) {
-        match self.kept.pop_front() {
-            Some((oldest, _)) => self.kept_bytes -= oldest.bytes(),
-            None => self.kept_bytes = 0,
-        }
+        let oldest = self.kept.pop_front();
+        self.kept_bytes -= oldest.map_or(self.kept_bytes, |(page, _)| page.bytes());
     }
 }

@@ -1,10 +1,10 @@
-//! Whose question is next, so that many of one client do not make the others wait.
+//! Whose question is next, so that many questions of one client do not delay the others.
 
 use std::collections::HashMap;
 
 use crate::data::ClientKey;
 
-/// Clients that are remembered; beyond, all begin anew.
+/// Clients that are remembered. With more, all are forgotten.
 const CLIENTS_MAX: usize = 1_024;
 
 #[derive(Debug, Default)]
@@ -14,8 +14,7 @@ pub struct Rounds {
 }
 
 impl Rounds {
-    /// The place of the next of these questions: the first one of the client who was served the
-    /// longest time ago.
+    /// The index of the next question: the first one of the client that was served the longest time ago.
     pub fn next(&mut self, clients: impl Iterator<Item = ClientKey>) -> Option<usize> {
         let served = |client: &ClientKey| self.served.get(client).copied().unwrap_or(0);
         let (place, client) = clients.enumerate().min_by_key(|(_, client)| served(client))?;

@@ -5,24 +5,25 @@ use std::net::IpAddr;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 
-use super::lane::Reply;
 use super::*;
 use crate::data::{LabelMatcher, MatchOp, Selector, Viewer};
 use crate::store::testing::Database;
 
 #[tokio::test]
 async fn a_lane_that_fails_serves_whoever_asks_next() {
-    let (asks, asked) = mpsc::channel::<Option<Reply<()>>>(1);
-    let serve = async |asked: &mut mpsc::Receiver<Option<Reply<()>>>| {
+    let (asks, asked) = mpsc::channel::<Option<oneshot::Sender<()>>>(1);
+    let serve = async |(): &(), asked: &mut mpsc::Receiver<Option<oneshot::Sender<()>>>| {
         while let Some(question) = asked.recv().await {
-            let _ = question.expect("a question").send(Ok(()));
+            let _ = question.expect("a question").send(());
         }
     };
     let asking = async move {
         asks.send(None).await.unwrap();
-        assert_eq!(ask(&asks, Some).await, Ok(()));
+        let (reply, answer) = oneshot::channel();
+        asks.send(Some(reply)).await.unwrap();
+        assert_eq!(answer.await, Ok(()));
     };
-    tokio::join!(lane("test", asked, serve), asking);
+    tokio::join!(lane("test", &(), asked, serve), asking);
 }
 
 #[actix::test]

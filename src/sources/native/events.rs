@@ -1,7 +1,7 @@
 //! What a consumer's queue brings: records, ends of partitions, errors and rebalances.
 //!
-//! `rdkafka`'s own `poll` tells of an end or an error neither topic nor offset, and of a record not
-//! the leader epoch it was written under; all three decide here what is lost and what is not.
+//! `rdkafka`'s own `poll` gives neither topic nor offset of an end or an error, and no leader epoch of a
+//! record. All three are needed here to decide what is lost.
 
 use std::ffi::CStr;
 use std::marker::PhantomData;
@@ -15,10 +15,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use rdkafka_sys as sys;
 
-use super::{millis, text};
+use super::{OK, millis, text};
 use crate::data::Header;
-
-const OK: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
 
 /// The queue of a consumer of a group. Nothing else may poll that consumer.
 pub struct Queue<'c, C: ConsumerContext> {
@@ -31,7 +29,7 @@ pub enum Event<'q> {
     /// Everything before this offset was handed out, or will never be.
     End(End),
     Failed(Trouble),
-    /// A rebalance or the like, which the consumer's context has dealt with.
+    /// A rebalance or the like, which the consumer's context has handled.
     Served,
 }
 
@@ -286,8 +284,8 @@ unsafe fn error<'q>(event: &Owned) -> Event<'q> {
 }
 
 impl Trouble {
-    /// Kafka's log was cut below the offset that was read last. The value is where the old log and
-    /// the present one part, if the broker could tell.
+    /// Kafka's log was truncated below the offset that was read last. The value is where the old and the
+    /// present log diverge, if the broker could tell.
     pub fn is_truncation(&self) -> Option<Option<i64>> {
         let truncated = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__LOG_TRUNCATION;
         // SAFETY: librdkafka's own constant text.
@@ -295,14 +293,14 @@ impl Trouble {
         if self.code != RDKafkaErrorCode::AutoOffsetReset || !self.reason.contains(&sign) {
             return None;
         }
-        // librdkafka tells it in words alone.
+        // librdkafka has it only in the text.
         let after = self.reason.split("broker end offset is ").nth(1)?;
         let number = after.split([' ', '.']).next().and_then(|text| text.parse().ok());
         Some(number.filter(|offset: &i64| *offset >= 0))
     }
 }
 
-/// As syslog numbers it.
+/// By syslog's numbers.
 fn severity(level: i32) -> RDKafkaLogLevel {
     match level {
         0 => RDKafkaLogLevel::Emerg,
@@ -323,8 +321,8 @@ unsafe fn bytes<'a>(pointer: *const u8, size: usize) -> Option<&'a [u8]> {
     (!pointer.is_null()).then(|| unsafe { slice::from_raw_parts(pointer, size) })
 }
 
-/// Where a partition is to be read from; with a leader epoch Kafka is asked first whether its log
-/// is still the one that was read (KIP-320), and tells so by an event when it is not.
+/// Where a partition is to be read from. With a leader epoch Kafka first checks whether its log is still
+/// the one that was read (KIP-320). An event tells when it is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seek {
     pub topic: String,
@@ -333,7 +331,7 @@ pub struct Seek {
     pub leader_epoch: Option<i32>,
 }
 
-/// Moves assigned partitions; those that librdkafka has not begun to fetch yet come back.
+/// Moves assigned partitions. Returns those that librdkafka has not begun to fetch yet.
 pub fn seek<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     wanted: Vec<Seek>,

@@ -7,9 +7,8 @@ use crate::data::{Assigned, Claim};
 use crate::sources::{Failure, OnOffsetLost, offsets};
 
 impl Context {
-    /// Kafka has truncated its log below what was read of this partition, and perhaps rewritten it:
-    /// what of the old log is left ends at `end`, if Kafka could tell. `Ok` when the partition must
-    /// stand still.
+    /// Kafka has truncated its log below what was read of this partition, and perhaps rewritten it. The
+    /// old log is left up to `end`, if Kafka could tell. `Ok` when the partition must stop.
     pub fn truncated(
         &self,
         consumer: &BaseConsumer<Self>,
@@ -41,13 +40,13 @@ impl Context {
                 Ok(())
             }
             OnOffsetLost::Jump => {
-                // What is not known is read again: a point that is stored twice counts once.
+                // Without a known end everything is read again: a point that is stored twice counts once.
                 let at = end.unwrap_or(0).max(marks.low);
                 let of = subscribed.topic_partition(*partition, &owned.topic_id);
                 let mut ledger = self.ledger.lock();
                 if let Claim::Resumed(before) = ledger.claim(of)? {
                     warn_of_jump(of, before, at);
-                    // What Kafka has begins beyond what was read: what lies between was never read.
+                    // Kafka's log begins behind what was read: the records between were never read.
                     if at > before.next_offset {
                         ledger.record_gap(before, at)?;
                     }

@@ -271,17 +271,16 @@ impl Universe {
     }
 
     pub fn poller(&self) -> Poller {
-        Poller::start(
-            1,
-            self.config.clone(),
-            &self.broker,
-            &self.streams,
-            Box::new(self.world.clone()),
-            Box::new(self.world.clone()),
-            Arc::clone(&self.credits),
-            Arc::clone(&self.metrics),
-            Arc::clone(&self.status),
-        )
+        Poller::start(Reading {
+            config: self.config.clone(),
+            broker: self.broker.clone(),
+            streams: self.streams.clone(),
+            ledger: Box::new(self.world.clone()),
+            sink: Box::new(self.world.clone()),
+            credits: Arc::clone(&self.credits),
+            metrics: Arc::clone(&self.metrics),
+            status: Arc::clone(&self.status),
+        })
         .unwrap()
     }
 

@@ -36,7 +36,6 @@ impl Input {
     pub fn empty() -> Self {
         Self(Batch {
             raw: RawBatch {
-                generation: 1,
                 ranges: Vec::new(),
                 records: Vec::new(),
                 arena: Vec::new(),
