@@ -1,5 +1,5 @@
-//! What everyone of one selector is given of a batch: one delivery, or several when it would be too
-//! long for one message. Cut here once, so that the parts are shared as well.
+//! What all subscribers of one selector get of a batch: one delivery, or several when that is too long
+//! for one message. It is cut here once, so that the parts are shared too.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::data::stored::Range;
 /// The most points of one message, unless one record or one conflated interval has more.
 pub const MESSAGE_MAX: usize = 1_000;
 
-/// Cuts between records, in the order of offsets; each part says where the hub stands after it, and
-/// `cursor` where it stands after all of them.
+/// Cuts between records, in the order of offsets. Each part has the hub's positions after it; `cursor`
+/// is that after all of them.
 pub fn cut(selected: Arc<Selected>, ranges: &Arc<[Range]>, cursor: &Arc<SharedCursor>) -> Vec<Delivery> {
     let part = |selected, ranges, cursor| Delivery {
         selected,

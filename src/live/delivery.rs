@@ -1,8 +1,8 @@
 //! Committed points as they are delivered: a page of them, what a selector selects of it, and what
-//! a subscriber is given at a time.
+//! a subscriber gets at a time.
 //!
-//! Pages and selections are shared. Everyone who looks at the same page shares the texts of its
-//! points, everyone with the same selection shares the text of the whole list.
+//! Pages and selections are shared. All subscribers of a page share the texts of its points. All with
+//! the same selection share the text of the whole list.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -15,15 +15,15 @@ use super::shape::{PointShape, Texts};
 use crate::data::stored::Range;
 use crate::data::{Scoped, SharedCursor, Stored, StoredPoint, StoredSeries};
 
-/// Selections that nobody holds any more are dropped when so many new ones have been made, or as many
-/// as were still held the last time.
+/// Selections that nobody holds are dropped after this many new ones, plus as many as were held the last
+/// time.
 const PRUNE: usize = 64;
 
 /// Points of one committed batch, or of one page from Postgres.
 #[derive(Debug, Default)]
 pub struct Page {
     pub stored: Arc<Stored>,
-    /// Kept by the selections, so that a page kept in memory does not keep its texts.
+    /// Kept alive by the selections only, so that a page in the ring does not keep its texts.
     texts: Mutex<Weak<Texts>>,
     selections: Mutex<SelectionCache>,
 }
@@ -34,7 +34,7 @@ pub struct Selected {
     pub page: Arc<Page>,
     /// Indexes into `page.stored.points`.
     pub points: Vec<u32>,
-    /// How many other points these stand for, and each of them; empty where each stands for itself alone.
+    /// How many other points these stand for: all together, and each. Empty where they stand for none.
     pub conflated: u64,
     pub folded: Vec<u64>,
     texts: Arc<Texts>,
@@ -45,9 +45,9 @@ pub struct Selected {
 #[derive(Clone, Debug)]
 pub struct Delivery {
     pub selected: Arc<Selected>,
-    /// What the subscriber has seen of each partition once it has these points.
+    /// What the subscriber has of each partition with these points.
     pub ranges: Arc<[Range]>,
-    /// Where the hub stands after them.
+    /// The hub's positions after them.
     pub cursor: Arc<SharedCursor>,
 }
 
@@ -67,7 +67,7 @@ impl Page {
         })
     }
 
-    /// Bytes that it takes, but for its texts.
+    /// Bytes that it takes without its texts.
     pub fn weight(&self) -> usize {
         let Stored { series, points, .. } = &*self.stored;
         size_of::<Self>() + size_of_val(&series[..]) + size_of_val(&points[..])
@@ -89,14 +89,7 @@ impl Page {
 
 impl Selected {
     pub fn new(page: Arc<Page>, points: Vec<u32>) -> Arc<Self> {
-        Arc::new(Self {
-            texts: page.texts(),
-            page,
-            points,
-            conflated: 0,
-            folded: Vec::new(),
-            lists: Mutex::default(),
-        })
+        Arc::new(Self::of(page, points))
     }
 
     /// Every point of a page.
@@ -104,17 +97,25 @@ impl Selected {
         Self::folded(page, 0, Vec::new())
     }
 
-    /// Every point of a page, which one subscriber gets in place of others as well.
+    /// Every point of a page. For one subscriber they also stand for other points.
     pub fn folded(page: Arc<Page>, conflated: u64, folded: Vec<u64>) -> Arc<Self> {
         let points = 0..u32::try_from(page.stored.points.len()).unwrap_or(u32::MAX);
         Arc::new(Self {
-            texts: page.texts(),
-            page,
-            points: points.collect(),
             conflated,
             folded,
-            lists: Mutex::default(),
+            ..Self::of(page, points.collect())
         })
+    }
+
+    fn of(page: Arc<Page>, points: Vec<u32>) -> Self {
+        Self {
+            texts: page.texts(),
+            page,
+            points,
+            conflated: 0,
+            folded: Vec::new(),
+            lists: Mutex::default(),
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -134,25 +135,23 @@ impl Selected {
         &self.page.stored.series[point.series as usize]
     }
 
-    /// What its lists take, and the texts of its page. Never waits for one that is being written.
+    /// Bytes of its lists and of its page's texts. Does not wait for one that is being written.
     pub fn text_bytes(&self) -> (usize, usize) {
         let lists = self.lists.try_lock();
         let lists = lists.map_or(0, |lists| lists.values().map(Bytes::len).sum());
         (lists, self.texts.bytes())
     }
 
-    /// The points as JSON, with commas between them; written once for all who see them alike. What was
-    /// folded has one reader, so its points are not kept by themselves.
+    /// The points as JSON, with commas between them; written once for all with the same fields. Folded
+    /// points have one reader, so their texts are not kept.
     pub fn texts(&self, shape: &PointShape, encoded: &Counter) -> Bytes {
         if self.is_empty() {
             return Bytes::new();
         }
         if !self.folded.is_empty() {
             let points = self.points().zip(&self.folded);
-            return shape.list(
-                points.map(|(point, folded)| (point, self.series(point), *folded)),
-                encoded,
-            );
+            let points = points.map(|(point, folded)| (point, self.series(point), *folded));
+            return shape.list(points, encoded);
         }
         let mut lists = self.lists.lock();
         let list = lists.entry(shape.id);

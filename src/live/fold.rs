@@ -1,8 +1,8 @@
-//! Many points become few: one for each key, which is a series, or a series and a stretch of time.
+//! Folds many points into one for each key, which is a series, or a series and an interval.
 //!
-//! Points go in, in the order they were committed; a page with one point for each key comes out,
-//! and how many others each of them stands for. The same series and time again is a correction:
-//! the value before it is counted among those others, but is no value of the interval any more.
+//! Points come in the order of their commits. The result is a page with one point for each key, and
+//! how many others each stands for. A second point of one series and time is a correction: the value
+//! before it counts among the others, but not among the values of the interval.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -29,12 +29,12 @@ pub struct Folding<K> {
     stored: Stored,
     folded: Vec<u64>,
     conflated: u64,
-    /// Of each place; none where the newest is all that matters.
+    /// Of each place; empty where only the newest point matters.
     values: Vec<Values>,
     values_bytes: usize,
 }
 
-/// Stored points, folded by series and stretches of `every` since the epoch.
+/// Stored points, folded by series and intervals of `every` since the epoch.
 pub fn page(selected: &Selected, every: Duration, fold: Fold) -> Arc<Selected> {
     let every = i64::try_from(every.as_micros()).unwrap_or(i64::MAX).max(1);
     let mut folding = Folding::<(SeriesId, i64)>::new(fold);
@@ -58,7 +58,7 @@ impl<K: Eq + Hash> Folding<K> {
         }
     }
 
-    /// True when it was folded with one that was there.
+    /// True when it was folded with an earlier point.
     pub fn add(&mut self, key: K, series: &StoredSeries, point: &StoredPoint) -> bool {
         let Stored {
             series: all, points, ..
@@ -114,9 +114,9 @@ impl<K: Eq + Hash> Folding<K> {
             + self.values_bytes
     }
 
-    /// Makes do with less once the values take more than `most`. What they come to stays the same,
-    /// but if leaving out corrected ones is not enough, those so far can be corrected no more: a
-    /// correction counts as one more value then.
+    /// Frees memory when the values take more than `most`. The result stays the same. If it is not enough
+    /// to leave out corrected values, those so far are summed up: a later correction of them counts as
+    /// one more value.
     pub fn shrink(&mut self, most: usize) {
         if self.values_bytes <= most {
             return;
@@ -131,10 +131,8 @@ impl<K: Eq + Hash> Folding<K> {
     }
 
     pub fn finish(mut self) -> Arc<Selected> {
-        for (values, point) in mem::take(&mut self.values)
-            .into_iter()
-            .zip(&mut self.stored.points)
-        {
+        let values = mem::take(&mut self.values).into_iter();
+        for (values, point) in values.zip(&mut self.stored.points) {
             (point.ts, point.value) = values.result(self.fold, point.ts);
         }
         if self.conflated == 0 {

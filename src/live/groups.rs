@@ -1,8 +1,8 @@
-//! Subscribers who ask the same are one group. Finds the group of a question, and the groups that a
-//! new series may belong to.
+//! Subscribers with the same question are one group. Finds the group of a question, and the groups that
+//! a new series may belong to.
 //!
-//! A group is filed under one thing that its question demands: its metric, or an equal label. So a
-//! new series is judged only for the groups it may belong to, and not for all there are.
+//! A group is filed under one thing that its question demands: its metric, or a label with one value.
+//! So a new series is judged only for the groups it may belong to.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -51,21 +51,17 @@ impl<I: Copy + Eq> Groups<I> {
 
     pub fn insert(&mut self, id: I, scoped: Arc<Scoped>) {
         let keys = self.keys.demanded(&scoped);
-        // Where the fewest others are: a new series is judged for all of them.
+        // Where the fewest others are, because a new series is judged for all of them.
         let others = |key: &Key| self.filed.get(&Some(*key)).map_or(0, Vec::len);
         let key = keys.into_iter().min_by_key(others);
         self.filed.entry(key).or_default().push(id);
         self.by_question.insert(scoped, (id, key));
     }
 
-    /// From now on nothing leads to this group. Another of the same question stays.
+    /// From now on this group is not found. Another group of the same question stays.
     pub fn remove(&mut self, id: I, scoped: &Scoped) {
-        let Some((_, key)) = self
-            .by_question
-            .get(scoped)
-            .copied()
-            .filter(|(own, _)| *own == id)
-        else {
+        let found = self.by_question.get(scoped).copied();
+        let Some((_, key)) = found.filter(|(own, _)| *own == id) else {
             return;
         };
         self.by_question.remove(scoped);

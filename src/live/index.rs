@@ -1,12 +1,12 @@
-//! Which subscriber wants which series: a batch goes in, selections go into outboxes.
+//! Which subscriber wants which series: batches are selected from and put into outboxes.
 //!
-//! Subscribers who ask the same are one group (`groups.rs`). A question is judged once for each pair
-//! of series and group: when the series is first seen, or when the group begins. After that a point
-//! costs one look-up by series id, and all subscribers of a group share one selection.
+//! Subscribers with the same question are one group (`groups.rs`). A question is judged once for each
+//! pair of series and group: when the series is first seen, or when the group begins. After that a
+//! point costs one look-up by series id, and all subscribers of a group share one selection.
 //!
 //! A new series is judged for the groups that it may belong to, and a new group by the series that
 //! have what it demands. Where these are many, or a regular expression decides, the caller judges
-//! them elsewhere, a [`Slice`] at a time; nobody joins the group before that is done.
+//! them on another thread, a [`Slice`] at a time. Nobody joins the group before that is done.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -14,14 +14,13 @@ use std::time::Duration;
 
 use self::group::{Group, Member, State};
 use self::known::{Known, Slot};
-use self::limits::Clients;
 use self::pressure::Pressure;
 use super::cut::cut;
 use super::delivery::{Page, Selected};
 use super::groups::Groups;
 use super::outbox::{End, Sender};
 use super::sequence::Accepted;
-use crate::data::{ClientKey, Scoped, SeriesId, Stored};
+use crate::data::{ClientKey, Scoped, SeriesId, Stored, Tally};
 
 mod group;
 mod judging;
@@ -47,15 +46,16 @@ pub struct Index {
     limits: Limits,
     known: Known,
     groups: HashMap<GroupId, Group>,
-    /// Those that can be found.
+    /// The groups that can be found.
     filed: Groups<GroupId>,
     /// The groups of those who get no points.
     attended: HashMap<Arc<Scoped>, GroupId>,
-    /// Those who want everything: without pairs.
+    /// The group of those who want everything; it has no pairs.
     everything: Option<GroupId>,
     subscribers: HashMap<SubscriberId, GroupId>,
-    clients: Clients,
-    /// Groups to be judged, in turn, and behind which slot.
+    /// The subscriptions of each client by group.
+    clients: Tally<ClientKey, GroupId>,
+    /// Groups that wait to be judged, each with the slot behind which it goes on.
     unjudged: VecDeque<(GroupId, Option<Slot>)>,
     /// Pairs of a series and a group that wants it.
     pairs: usize,
@@ -70,7 +70,7 @@ pub struct Index {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opened {
     Ready(GroupId),
-    /// Once [`Index::judged`] says so.
+    /// Ready once [`Index::judged`] says so.
     Unjudged(GroupId),
 }
 
@@ -84,7 +84,7 @@ impl Index {
             attended: HashMap::new(),
             everything: None,
             subscribers: HashMap::new(),
-            clients: Clients::default(),
+            clients: Tally::default(),
             unjudged: VecDeque::new(),
             pairs: 0,
             next_group: 0,
@@ -101,21 +101,18 @@ impl Index {
         self.admit(client, scoped, known)?;
         let id = known.unwrap_or_else(|| self.begin(Arc::new(scoped.clone())));
         if known.is_none() && self.pairs > self.limits.pairs {
-            self.take_off(id);
-            self.groups.remove(&id);
+            self.remove(id);
             return Err(Full::All);
         }
-        self.clients.enter(client, id);
-        let judged = self.groups.get(&id).is_some_and(|g| g.state == State::Judged);
-        Ok(if judged {
-            Opened::Ready(id)
-        } else {
-            Opened::Unjudged(id)
+        self.enter(client, id);
+        Ok(match self.groups.get(&id).map(|group| group.state) {
+            Some(State::Judged) => Opened::Ready(id),
+            _ => Opened::Unjudged(id),
         })
     }
 
-    /// The same for those who get no points by it: they take the room of a question, and nothing is
-    /// judged for them.
+    /// The same for subscribers that get no points: they count as a question, and nothing is judged for
+    /// them.
     pub fn attend(&mut self, scoped: &Scoped, client: Option<ClientKey>) -> Result<GroupId, Full> {
         let known = self.attended.get(scoped).copied();
         self.admit(client, scoped, known)?;
@@ -125,7 +122,7 @@ impl Index {
             self.attended.insert(scoped, id);
             id
         });
-        self.clients.enter(client, id);
+        self.enter(client, id);
         Ok(id)
     }
 
@@ -148,18 +145,19 @@ impl Index {
         self.abandon(group_id, member.and_then(|member| member.client));
     }
 
-    /// Someone for whom it was opened does not join, or has left.
+    /// A subscriber for whom it was opened does not join, or has left.
     pub fn abandon(&mut self, group_id: GroupId, client: Option<ClientKey>) {
-        self.clients.leave(client, group_id);
+        if let Some(client) = client {
+            self.clients.leave(&client, &group_id);
+        }
         let group = self.groups.get(&group_id);
         if group.is_some_and(|g| g.outboxes.is_empty() && !matches!(g.state, State::Unjudged(_))) {
-            self.take_off(group_id);
-            self.groups.remove(&group_id);
+            self.remove(group_id);
         }
     }
 
-    /// Hands each subscriber the points it asked for, of those that were accepted. `now`: in seconds
-    /// from any moment.
+    /// Hands each subscriber its points of those that were accepted. `now`: seconds since some fixed
+    /// moment.
     pub fn deliver(&mut self, page: &Arc<Page>, accepted: &Accepted, now: u32) {
         let stored = &page.stored;
         let slots = self.learn(&stored.series, now);
@@ -167,16 +165,13 @@ impl Index {
             return;
         }
         let ranges: Arc<[_]> = accepted.ranges.as_slice().into();
-        // All selections before the first delivery: what is written for one serves the others.
+        // All selections are made before the first delivery, so that they share their texts.
         let parts = |(group, points)| {
             let selected = Selected::new(Arc::clone(page), points);
             (group, cut(selected, &ranges, &accepted.cursor))
         };
-        let parts: Vec<_> = self
-            .matched(&slots, stored, accepted)
-            .into_iter()
-            .map(parts)
-            .collect();
+        let matched = self.matched(&slots, stored, accepted).into_iter();
+        let parts: Vec<_> = matched.map(parts).collect();
         let mut grown = 0;
         for (group_id, parts) in &parts {
             let members = self.groups.get(group_id).map(|group| group.outboxes.values());
@@ -192,7 +187,7 @@ impl Index {
         }
     }
 
-    /// Forgets series that have been silent for long; looks at some more with each call.
+    /// Forgets series without points for long. Each call looks at some of them.
     pub fn sweep(&mut self, now: u32) {
         for gone in self.known.sweep(now, SLICE) {
             self.pairs -= gone.wanted_by.len();
@@ -214,7 +209,7 @@ impl Index {
         }
     }
 
-    /// Ends one subscription; its outbox gives out what it holds first.
+    /// Ends one subscription, after its subscriber has taken what the outbox holds.
     pub fn end(&self, id: SubscriberId, why: End) {
         let group = self.subscribers.get(&id).and_then(|group| self.groups.get(group));
         if let Some(member) = group.and_then(|group| group.outboxes.get(&id)) {
@@ -222,7 +217,7 @@ impl Index {
         }
     }
 
-    /// From now on an id may be of another series than before.
+    /// From now on an id may be of another series.
     pub fn forget_series(&mut self) {
         self.known.clear();
         self.forgotten = self.forgotten.wrapping_add(1);
@@ -248,7 +243,13 @@ impl Index {
         self.subscribers.is_empty()
     }
 
-    /// Whether there is room for a subscription of this client. `group`: that of the question, if it has one.
+    fn enter(&mut self, client: Option<ClientKey>, group: GroupId) {
+        if let Some(client) = client {
+            self.clients.enter(client, group);
+        }
+    }
+
+    /// Whether there is room for a subscription of this client. `group`: that of the question, if any.
     fn admit(&self, client: Option<ClientKey>, scoped: &Scoped, group: Option<GroupId>) -> Result<(), Full> {
         let limits = &self.limits;
         if group.is_none() && (self.groups.len() >= limits.selectors || self.pairs >= limits.pairs) {
@@ -257,7 +258,7 @@ impl Index {
         let (Some(client), Some(most)) = (client, limits.by_client) else {
             return Ok(());
         };
-        let Some(own) = self.clients.groups_of(client) else {
+        let Some(own) = self.clients.of(&client) else {
             return Ok(());
         };
         if group.is_some_and(|group| own.contains_key(&group)) {
@@ -276,7 +277,7 @@ impl Index {
                 return Err(Full::Expressions(held));
             }
         }
-        // One client leaves room for others.
+        // One client must leave room for others.
         let crowded = self.pairs > limits.pairs / 2;
         if crowded && groups().map(|group| group.pairs).sum::<usize>() > limits.pairs / 4 {
             return Err(Full::Pairs);
@@ -309,9 +310,10 @@ impl Index {
         };
         let (rarest, count) = self.known.rarest(&scoped, at_once + 1);
         let judged = everything || count <= at_once;
-        let state = match judged {
-            true => State::Judged,
-            false => State::Unjudged(false),
+        let state = if judged {
+            State::Judged
+        } else {
+            State::Unjudged(false)
         };
         let id = self.add(&scoped, state);
         if everything {
@@ -330,7 +332,12 @@ impl Index {
         id
     }
 
-    /// From now on no batch and no newcomer finds the group.
+    fn remove(&mut self, id: GroupId) {
+        self.take_off(id);
+        self.groups.remove(&id);
+    }
+
+    /// From now on no batch and no new subscriber finds the group.
     fn take_off(&mut self, id: GroupId) {
         let Some(group) = self.groups.get_mut(&id) else {
             return;
@@ -353,7 +360,7 @@ impl Index {
         }
     }
 
-    /// For each group that someone listens to the points it wants, in their order.
+    /// The points that each group with members wants, in their order.
     fn matched(&self, slots: &[Slot], stored: &Stored, accepted: &Accepted) -> HashMap<GroupId, Vec<u32>> {
         let wanted_by = |slot: &Slot| self.known.at(*slot).map_or(&[][..], |entry| &entry.wanted_by);
         let wanted_by: Vec<&[GroupId]> = slots.iter().map(wanted_by).collect();
@@ -372,11 +379,12 @@ impl Index {
             }
         }
         matched.extend(everything.filter(|(_, points)| !points.is_empty()));
-        matched.retain(|id, _| {
+        let has_members = |id: &GroupId| {
             self.groups
                 .get(id)
                 .is_some_and(|group| !group.outboxes.is_empty())
-        });
+        };
+        matched.retain(|id, _| has_members(id));
         matched
     }
 }

@@ -1,5 +1,4 @@
-//! Whole messages: the texts of points, which are shared, between what is the subscriber's own, its
-//! cursor and its counts.
+//! Whole messages: the shared texts of points, and around them the subscriber's own cursor and counts.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -105,7 +104,7 @@ impl Shapes {
 }
 
 impl Shape {
-    /// One message. Only what is the subscriber's own is written anew.
+    /// One message. Only the subscriber's own parts are written anew.
     pub fn write(&self, cursor: &str, selected: &Selected) -> Json {
         let mut pieces = Vec::with_capacity(3);
         let mut own = BytesMut::with_capacity(self.own_bytes(cursor));

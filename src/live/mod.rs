@@ -1,7 +1,7 @@
-//! Who listens: committed batches go in, each subscriber's points come out of its own outbox.
+//! Live delivery: committed batches come in, and each subscriber takes its points from its own outbox.
 //!
-//! The hub (`actors::hub`) owns one [`Sequence`] and one [`Index`]; each subscriber owns the
-//! [`Receiver`] of its outbox. Nothing here waits for a subscriber and nothing here does I/O.
+//! The hub (`actors::hub`) owns one [`Sequence`] and one [`Index`]. Each subscriber owns the
+//! [`Receiver`] of its outbox. Nothing here waits for a subscriber, and nothing here does I/O.
 
 pub mod sequence;
 pub mod index;

@@ -1,10 +1,10 @@
 //! One subscriber's outbox: bounded in bytes, filled by the hub, emptied at the subscriber's pace.
 //!
-//! Entries point into the batch that all subscribers share. A subscriber that lags would keep
-//! whole batches alive for a few points, so beyond a bound its points are copied out. Points are
-//! counted by what became of them: matched = sent + conflated + discarded + pending, always.
+//! Entries point into the batch that all subscribers share. A subscriber that lags would keep whole
+//! batches alive for a few points, so beyond a bound its points are copied out. Points are counted by
+//! outcome; always matched = sent + conflated + discarded + pending.
 //!
-//! One lock for a push and one for a poll; the receiver's task is woken only while it waits.
+//! A push takes one lock and a poll takes one. The receiver's task is woken only while it waits.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -37,7 +37,7 @@ pub struct Sender(Arc<Shared>);
 pub struct Receiver {
     shared: Arc<Shared>,
     pace: Option<Pace>,
-    /// Left after `drop` has settled the counts.
+    /// Dropped after `drop` has settled the counts.
     _registration: Registration,
 }
 
@@ -63,7 +63,7 @@ struct State {
 #[derive(Debug)]
 struct Waiting {
     waker: Waker,
-    /// Its time has not come: only what is due at once wakes it.
+    /// It is before its time: only what is due at once wakes it.
     early: bool,
 }
 
@@ -87,8 +87,8 @@ pub fn outbox(options: Options, delivered: &Delivered) -> (Sender, Receiver) {
 }
 
 impl Sender {
-    /// Never waits. What does not fit is conflated or ends the subscription. Returns how many bytes
-    /// more the outbox holds: its own, and texts of what it shares.
+    /// Never waits. What does not fit is conflated or ends the subscription. Returns how many more bytes
+    /// the outbox holds: its own, and texts of shared pages.
     pub fn push(&self, delivery: Delivery) -> usize {
         self.0.change(|queue| queue.push(delivery))
     }
@@ -97,8 +97,7 @@ impl Sender {
         self.0.0.lock().queue.holding()
     }
 
-    /// Others need its room: it is conflated or ends, as if it were full. Returns how many bytes it
-    /// still holds.
+    /// Acts as if it were full, because others need the room. Returns how many bytes it still holds.
     pub fn give_way(&self) -> usize {
         self.0.change(Queue::give_way)
     }
@@ -115,7 +114,7 @@ impl Receiver {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// The next delivery, or the task is woken when there is one.
+    /// The next delivery. If there is none, the task is woken when one comes.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Delivery, End>> {
         let early = self.pace.as_mut().is_some_and(|pace| pace.poll(cx).is_pending());
         let taken = self.shared.take(early, cx.waker());
@@ -125,15 +124,14 @@ impl Receiver {
         taken
     }
 
-    /// From now on a full outbox follows this policy, and `every` is kept to; false when it was full
-    /// before: one that still catches up is ended, because it can read it all from Postgres. `seen`:
-    /// the subscriber has what lies before these positions, from a node that was ahead of this one.
+    /// From now on a full outbox follows this policy, and `every` holds. False when it was full before:
+    /// then a subscriber that catches up reads on from Postgres. `seen`: the subscriber has everything
+    /// before these positions, from a node that was ahead of this one.
     pub fn go_live(&self, overflow: Overflow, seen: Positions) -> bool {
         self.shared.change(|queue| queue.go_live(overflow, seen))
     }
 
-    /// Nothing is pending and nothing was cut off: whatever the hub published before this call has
-    /// been received.
+    /// Nothing is pending and it has not ended: what the hub published before this call was received.
     pub fn is_idle(&self) -> bool {
         self.shared.0.lock().queue.is_idle()
     }
@@ -159,7 +157,7 @@ impl Pace {
     }
 }
 
-/// A hub that is no more cannot prove anything.
+/// Without the hub nothing proves that no point is missing.
 impl Drop for Sender {
     fn drop(&mut self) {
         self.end(End::Gap);

@@ -1,9 +1,8 @@
-//! What was published last, kept in memory: who comes back soon reads here and not in Postgres.
+//! The points published last, in memory: a subscriber that comes back soon reads here, not in Postgres.
 //!
-//! The hub appends what it publishes, so each partition's entries continue each other up to where
-//! the hub stands; when it cannot prove that nothing is missing it forgets them all. Small batches
-//! are compacted to pages, once for everybody who comes back. The oldest go when the bound on
-//! bytes is reached.
+//! The hub appends what it publishes, so each partition's entries continue each other up to where the
+//! hub stands. When it cannot prove that, it forgets them all. Small batches are compacted to pages,
+//! once for all readers. The oldest entries go when the bound on bytes is reached.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -15,10 +14,10 @@ use crate::data::cursor::behind;
 use crate::data::stored::Range;
 use crate::data::{PartitionId, Positions, SeriesId, Stored, StoredPoint};
 
-/// Points of a page that small batches make up, and the most batches.
+/// The most points and batches that are compacted to one page.
 const PAGE: usize = 1_000;
 const BATCHES: usize = 1_000;
-/// What an entry and a series take beside the points, in bytes: a guess.
+/// A guess of the bytes that an entry and a series take besides the points.
 const ENTRY_BYTES: usize = 512;
 const SERIES_BYTES: usize = 192;
 
@@ -28,12 +27,12 @@ pub struct Ring {
     limit: usize,
 }
 
-/// What memory has for someone who is behind.
+/// What memory has for a subscriber that is behind.
 #[derive(Clone, Debug)]
 pub enum Recent {
     /// Nothing is missing.
     Level,
-    /// The next points, and what of each partition is seen with them.
+    /// The next points, and the ranges they complete.
     Page(Arc<Page>, Vec<Range>),
     /// Older than what is kept.
     Forgotten(Range),
@@ -45,7 +44,7 @@ struct Kept {
     /// All of them, the oldest first.
     entries: VecDeque<Arc<Entry>>,
     bytes: usize,
-    /// The last ones, which the next may be put together with: how many, and their points.
+    /// The last ones, which are not compacted yet: how many, and their points.
     loose: usize,
     loose_points: usize,
 }
@@ -53,13 +52,13 @@ struct Kept {
 #[derive(Debug)]
 struct Entry {
     page: Arc<Page>,
-    /// What of the page was published, at most one range for each partition.
+    /// The published ranges of the page, at most one for each partition.
     ranges: Vec<Range>,
     bytes: usize,
 }
 
 impl Ring {
-    /// Without bytes it keeps nothing.
+    /// With a limit of 0 it keeps nothing.
     pub fn new(limit: usize) -> Self {
         Self {
             kept: Mutex::default(),
@@ -93,8 +92,7 @@ impl Ring {
         *self.kept.lock() = Kept::default();
     }
 
-    /// The next page for someone who stands at `at` and goes on to `upto`, which the hub has
-    /// published.
+    /// The next page from `at` on, up to `upto`, which the hub has published.
     pub fn after(&self, at: &Positions, upto: &Positions) -> Recent {
         let Some(missing) = behind(at, upto) else {
             return Recent::Level;

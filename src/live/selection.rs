@@ -1,5 +1,5 @@
-//! What a selector selects of a page that many read at their own time: found and cut once for each
-//! selector and ranges, and shared.
+//! What a selector selects of a page that many read: found and cut once for each selector and ranges,
+//! and shared.
 
 use std::sync::Arc;
 
@@ -8,14 +8,13 @@ use super::delivery::{Delivery, Page, Selected};
 use crate::data::stored::Range;
 use crate::data::{Scoped, SharedCursor, Stored};
 
-/// The points of these ranges that the selector selects, shared by all who ask for the same; in
-/// several deliveries when they are too many for one message. A cursor in them knows of these ranges
-/// alone.
+/// The points of these ranges that the selector selects, shared by all with the same question. They are
+/// several deliveries if they are too many for one message. Their cursors have only these partitions.
 pub fn select(page: &Arc<Page>, scoped: &Scoped, ranges: &[Range]) -> Arc<[Delivery]> {
     if let Some(known) = page.selections().find(scoped, ranges) {
         return known;
     }
-    // Without the lock: others look for other selections meanwhile.
+    // Without the lock, so that others can find other selections meanwhile.
     let selected = Selected::new(Arc::clone(page), points(&page.stored, scoped, ranges));
     let after = ranges
         .iter()
@@ -37,8 +36,6 @@ fn points(stored: &Stored, scoped: &Scoped, ranges: &[Range]) -> Vec<u32> {
     let wanted: Vec<bool> = stored.series.iter().map(|s| scoped.matches(&s.series)).collect();
     let of_these = |point| ranges.is_empty() || ranges.iter().any(|range| range.contains(point));
     let points = (0u32..).zip(&stored.points);
-    points
-        .filter(|(_, point)| wanted[point.series as usize] && of_these(point))
-        .map(|(at, _)| at)
-        .collect()
+    let points = points.filter(|(_, point)| wanted[point.series as usize] && of_these(point));
+    points.map(|(at, _)| at).collect()
 }

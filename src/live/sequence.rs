@@ -1,8 +1,8 @@
-//! What has been published, for each partition, and what of a batch comes next.
+//! What has been published of each partition, and what of a batch comes next.
 //!
-//! Ranges arrive in any order, twice, overlapping or not at all. A range that continues the
-//! partition is delivered, the part of it that was delivered before is cut off, and a range beyond
-//! a hole is left out: it can be read again from Postgres, in order.
+//! Ranges arrive in any order, twice, overlapping or not at all. A range that continues the partition
+//! is delivered without the part that was delivered before. A range behind a gap is left out, because
+//! it can be read from Postgres in order.
 
 use std::sync::Arc;
 
@@ -20,11 +20,11 @@ pub struct Sequence {
 pub struct Accepted {
     /// The ranges that are published with this batch, one for each partition.
     pub ranges: Vec<Range>,
-    /// Where everything stands after them.
+    /// The positions after them.
     pub cursor: Arc<SharedCursor>,
-    /// Every range of the batch was accepted from end to end, so that no point needs a look.
+    /// All ranges of the batch were accepted completely, so that no point has to be checked.
     pub whole: bool,
-    /// A range lay beyond a hole: Postgres has what is missing.
+    /// A range came behind a gap: Postgres has what is missing.
     pub behind: bool,
 }
 
@@ -37,26 +37,22 @@ impl Sequence {
         &self.published
     }
 
-    /// From now on the partition is one of those that are published, from its offset 0.
+    /// Begins to publish a partition at offset 0, unless it is published already.
     pub fn begin(&mut self, partition: PartitionId) {
         self.published.entry(partition).or_insert(0);
     }
 
-    /// Where a partition stands; one that was never heard of stands at its offset 0.
+    /// Where a partition stands; an unknown one stands at offset 0.
     pub fn position(&self, partition: PartitionId) -> i64 {
         self.published.get(&partition).copied().unwrap_or(0)
     }
 
-    /// Goes on with these partitions, where each was published up to or, if that is further, from where
-    /// `next` says. Those that are `back` fall back to it: what was published of them is not stored.
+    /// Goes on with these partitions, from where each was published up to, or from `next` if that is
+    /// further. Those in `back` go back to `next`, because what was published of them is not stored.
     pub fn move_to(&mut self, next: &Positions, back: &[PartitionId]) {
-        let at = |(id, next): (&PartitionId, &i64)| {
-            let published = if back.contains(id) {
-                *next
-            } else {
-                self.position(*id)
-            };
-            (*id, published.max(*next))
+        let at = |(id, next): (&PartitionId, &i64)| match back.contains(id) {
+            true => (*id, *next),
+            false => (*id, self.position(*id).max(*next)),
         };
         self.published = next.iter().map(at).collect();
     }

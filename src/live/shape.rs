@@ -1,7 +1,6 @@
-//! What a subscriber sees of a point: the keys of its JSON, in their order, and what each holds.
+//! What a subscriber sees of a point: the keys of its JSON, in their order, and the value of each.
 //!
-//! A [`PointShape`] is shared by all subscribers who see points alike, and so are the texts that it
-//! writes.
+//! All subscribers with the same fields share a [`PointShape`] and the texts that it writes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use serde::Serialize;
 
 use crate::data::{Series, Stored, StoredPoint, StoredSeries};
 
-/// Keys (GraphQL names, which need no escape) with what they hold; without any it is `null`.
+/// Keys (GraphQL names, which need no escape) with their values. Without keys it is `null`.
 pub type Object<F> = Vec<(String, F)>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,7 +45,7 @@ pub enum LabelField {
     Text(&'static str),
 }
 
-/// How points are written; one for all who see them alike.
+/// How points are written; one for all with the same fields.
 #[derive(Debug)]
 pub struct PointShape {
     /// Never used again for another shape.
@@ -131,11 +130,11 @@ fn json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
     let _ = serde_json::to_writer(out, value);
 }
 
-/// The texts of a page's points, for each shape that somebody asked for.
+/// The texts of a page's points, for each shape in use.
 #[derive(Debug, Default)]
 pub(super) struct Texts(Mutex<HashMap<u64, Arc<Mutex<Written>>>>);
 
-/// What was written so far in one shape, and where each point's text lies; none is empty.
+/// What was written so far in one shape, and where the text of each point is. No text is empty.
 #[derive(Debug, Default)]
 struct Written {
     text: Vec<u8>,
@@ -155,10 +154,7 @@ impl Texts {
 
     /// The texts of these points of a page with commas between them.
     pub fn list(&self, stored: &Stored, points: &[u32], shape: &PointShape, encoded: &Counter) -> Bytes {
-        let written = {
-            let mut shapes = self.0.lock();
-            Arc::clone(shapes.entry(shape.id).or_default())
-        };
+        let written = Arc::clone(self.0.lock().entry(shape.id).or_default());
         let mut written = written.lock();
         let Written { text, spans } = &mut *written;
         spans.resize(stored.points.len(), (0, 0));

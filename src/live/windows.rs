@@ -1,9 +1,9 @@
-//! Live windows of one length: points go in, windows that changed come out, whole and exact.
+//! Live windows of one length: points go in, changed windows come out, complete and exact.
 //!
-//! A window is read from Postgres once. After that a point newer than all others in it is added
-//! here; any other point is late or a correction, and its window is read again. A read says up to
-//! which positions it holds everything, so that a point that comes after it, but was committed
-//! before, counts once. All windows of a turn are read together, however many points they got.
+//! A window is read from Postgres once. After that its newer points are added here. Any other point is
+//! late or a correction, and its window is read again. A read says up to which positions it holds
+//! everything, so that a point that it already had is not added again. All windows of a turn are read
+//! together.
 
 mod audience;
 mod series;
@@ -27,7 +27,7 @@ use crate::data::{Bucket, Matched, Micros, Positions, SeriesId, Step, StoredPoin
 pub struct Windows {
     step: Step,
     series: HashMap<SeriesId, SeriesWindows>,
-    /// Series whose newest window has to be read, and other windows that have to.
+    /// Series whose newest window has to be read, and other windows to read.
     unread: BTreeSet<SeriesId>,
     stale: BTreeSet<(SeriesId, Micros)>,
     /// Series with changed windows, and changed windows that are no longer kept.
@@ -54,7 +54,7 @@ impl Windows {
         }
     }
 
-    /// From now on the series' windows are followed; false when they were already.
+    /// Follows the windows of a series from now on; false when they were followed already.
     pub fn follow(&mut self, series: &Matched) -> bool {
         if self.series.contains_key(&series.id) {
             return false;
@@ -87,8 +87,7 @@ impl Windows {
         }
     }
 
-    /// The first `most` of what has to be read, the series that wait for their first window before
-    /// all others.
+    /// The next `most` reads. Series without their first window come first.
     pub fn reading(&self, most: usize) -> Reading {
         let series = |id: &SeriesId| self.series.get(id).map(|windows| windows.series.clone());
         let newest_of: Vec<_> = self.unread.iter().filter_map(series).take(most).collect();
@@ -113,7 +112,7 @@ impl Windows {
         self.unread.len() + self.stale.len()
     }
 
-    /// What was read: each window with the time of its newest point. It holds everything that was
+    /// Takes what was read: each window with the time of its newest point. It has everything that was
     /// added before and everything below `as_of`.
     pub fn install(&mut self, reading: &Reading, as_of: Positions, found: Vec<(Bucket, Micros)>) {
         let as_of = Arc::new(as_of);
@@ -151,7 +150,7 @@ impl Windows {
                 windows.take_changed(self.step, &mut changed);
             }
         }
-        // Stable: of a window that was evicted and came back the newer one stays behind the older.
+        // Stable: if a window was evicted and came back, its newer state stays behind the older.
         changed.sort_by_key(|window| (window.series.id, window.bucket.ts));
         changed
     }
@@ -160,7 +159,7 @@ impl Windows {
         !self.unread.contains(&id)
     }
 
-    /// The newest window of a series and, of those kept, the ones from `since` on.
+    /// The newest window of a series, and the kept ones from `since` on.
     pub fn current(&self, id: SeriesId, since: Option<Micros>) -> Vec<Arc<Window>> {
         let windows = self.series.get(&id);
         windows

@@ -1,4 +1,4 @@
-//! The values of one interval: the smallest, the largest or the mean of what counts in the end.
+//! The values of one interval, and their smallest, largest or mean.
 
 use crate::data::Micros;
 
@@ -11,11 +11,11 @@ pub enum Fold {
     Min,
     /// The largest value; the newest of equal ones.
     Max,
-    /// None of them: the mean of their values, at the newest time.
+    /// A new point: the mean of the values at the newest time.
     Mean,
 }
 
-/// What was put in, and in short what was put in before and forgotten.
+/// What was put in, and a summary of what was put in before and forgotten.
 #[derive(Debug, Default)]
 pub struct Values {
     /// As they came. The same time again replaces the value before it.
@@ -39,7 +39,7 @@ impl Values {
         (self.put.capacity() - before) * size_of::<(Micros, f64)>()
     }
 
-    /// Leaves out what was replaced; returns how many bytes are in use.
+    /// Leaves out replaced values; returns how many bytes are in use.
     pub fn settle(&mut self) -> usize {
         self.drop_replaced();
         self.put.shrink_to_fit();
@@ -62,12 +62,9 @@ impl Values {
 
     fn sum_up(&mut self, fold: Fold) -> Option<Forgotten> {
         self.drop_replaced();
-        let put = self
-            .put
-            .iter()
-            .map(|&(ts, value)| Forgotten { ts, value, count: 1 });
-        let all = self.forgotten.into_iter().chain(put);
-        // Of equal ones the newest, which in both orders compares as the greatest.
+        let one = |&(ts, value): &(Micros, f64)| Forgotten { ts, value, count: 1 };
+        let all = self.forgotten.into_iter().chain(self.put.iter().map(one));
+        // Of equal values the newest one, so `max_by` in both directions.
         match fold {
             Fold::Newest => all.max_by_key(|one| one.ts),
             Fold::Max => all.max_by(|a, b| a.value.total_cmp(&b.value).then(a.ts.cmp(&b.ts))),
@@ -77,7 +74,7 @@ impl Values {
     }
 
     fn drop_replaced(&mut self) {
-        // Stable: of equal times the last to come stays last, and its value is the one that is kept.
+        // Stable: of equal times the last one stays last, and its value is kept.
         self.put.sort_by_key(|(ts, _)| *ts);
         self.put.dedup_by(|later, kept| {
             let same = later.0 == kept.0;
@@ -89,13 +86,13 @@ impl Values {
     }
 }
 
-/// Exact but for the last digits, whatever the number of values, without overflow, and between the
-/// smallest and the largest.
+/// Exact except for the last digits for any number of values, without overflow, and between the smallest
+/// and the largest.
 fn mean(parts: impl Iterator<Item = Forgotten> + Clone) -> Option<Forgotten> {
     let count: u64 = parts.clone().map(|part| part.count).sum();
     let ts = parts.clone().map(|part| part.ts).max()?;
     let n = count as f64;
-    // Neumaier's sum: what an addition rounds away is kept aside.
+    // Neumaier's sum: it keeps what an addition rounds away.
     let (mut sum, mut aside) = (0.0f64, 0.0f64);
     for part in parts.clone() {
         let term = part.value * part.count as f64;

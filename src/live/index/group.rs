@@ -1,4 +1,4 @@
-//! Subscribers who ask the same.
+//! Subscribers with the same question.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use crate::live::outbox::Sender;
 pub type SubscriberId = u64;
 pub type GroupId = u32;
 
-/// Everyone who asks the same.
+/// All subscribers with the same question.
 #[derive(Debug)]
 pub(super) struct Group {
     pub scoped: Arc<Scoped>,
-    /// May name some twice, and some that have left.
+    /// May have some twice, and some that are not wanted any more.
     pub wants: Vec<SeriesId>,
     /// How many it wants now.
     pub pairs: usize,
@@ -23,10 +23,10 @@ pub(super) struct Group {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// Waits to be judged; `true`: from the beginning, when what was begun has been done.
+    /// Waits to be judged; `true`: once more from the beginning, after the current round.
     Unjudged(bool),
     Judged,
-    /// Not judged for every series any more: who was there has been sent to catch up.
+    /// No longer judged for every series: its members were sent to catch up.
     GivenUp,
 }
 

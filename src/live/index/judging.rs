@@ -23,7 +23,7 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// Leaves those that do belong to it. On any thread.
+    /// Keeps those that belong to it. May run on any thread.
     pub fn judge(mut self) -> Self {
         self.series.retain(|(_, series)| self.scoped.matches(series));
         self
@@ -58,11 +58,11 @@ impl Index {
         }
     }
 
-    /// Takes what [`Slice::judge`] left. The group when it can be joined now, or never can.
+    /// Takes what [`Slice::judge`] kept. Returns the group once it can be joined, or never will.
     pub fn judged(&mut self, slice: &Slice) -> Option<Judged> {
         let id = slice.group;
         if slice.forgotten != self.forgotten {
-            // Its ids may be of other series by now.
+            // Its ids may be of other series now.
             self.unjudged.push_back((id, None));
             return None;
         }
@@ -89,12 +89,11 @@ impl Index {
 
     /// Gives back a group that cannot be judged.
     pub fn refuse(&mut self, id: GroupId) -> Judged {
-        self.take_off(id);
-        self.groups.remove(&id);
+        self.remove(id);
         (id, Err(Full::All))
     }
 
-    /// The slots of these series, the new ones judged for the groups they may belong to.
+    /// The slots of these series. New ones are judged for the groups they may belong to.
     pub(super) fn learn(&mut self, series: &[StoredSeries], now: u32) -> Vec<Slot> {
         let mut slots = Vec::with_capacity(series.len());
         let mut until = None;
@@ -110,8 +109,7 @@ impl Index {
                 let Some(group) = self.groups.get(&id).filter(|_| self.everything != Some(id)) else {
                     continue;
                 };
-                let costly = group.scoped.expressions().next().is_some();
-                if costly {
+                if group.scoped.expressions().next().is_some() {
                     let until = *until.get_or_insert_with(|| Instant::now() + self.judging_max);
                     if Instant::now() >= until {
                         late.insert(id);
@@ -145,7 +143,7 @@ impl Index {
         }
     }
 
-    /// While there are too many pairs, those who want most for the fewest subscribers give way.
+    /// While there are too many pairs, gives up the groups with the most pairs for each subscriber.
     fn make_room(&mut self) {
         while self.pairs > self.limits.pairs {
             let each = |group: &Group| group.pairs / group.outboxes.len().max(1);

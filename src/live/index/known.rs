@@ -1,7 +1,7 @@
 //! The series that had points lately, found by their metric and labels.
 //!
-//! One that is silent for long leaves, so that this is bounded by what is published and not by what
-//! ever was. One that comes back is new.
+//! A series without points for long is forgotten, so that the memory depends on what is published and
+//! not on what ever was. A series that comes back is new.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
@@ -11,12 +11,12 @@ use super::group::GroupId;
 use crate::data::{Scoped, Series, SeriesId, StoredSeries};
 use crate::live::groups::{Key, Keys};
 
-/// Seconds without a point after which a series leaves.
+/// Seconds without a point after which a series is forgotten.
 const FORGET_AFTER: u32 = 3_600;
-/// Beyond so many series they leave whatever they had.
+/// With more series than this, they are forgotten even if they have points.
 const SERIES_MAX: usize = 1_000_000;
 
-/// Where a series lies; another one may lie there later.
+/// The place of a series; later it may be another one's.
 pub type Slot = u32;
 
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ impl Known {
         if let Some(slot) = self.slots.get(&found.id) {
             if let Some(entry) = &mut self.entries[*slot as usize] {
                 entry.last = now;
-                // What others hold is the one that is kept: ours would be a second copy of it.
+                // Others hold this one too, so ours would be a second copy.
                 if !Arc::ptr_eq(&entry.series, &found.series) {
                     entry.series = Arc::clone(&found.series);
                 }
@@ -78,17 +78,12 @@ impl Known {
             wanted_by: Vec::new(),
             last: now,
         });
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.entries[slot as usize] = entry;
-                slot
-            }
-            None => {
-                self.entries.push(entry);
-                // A series takes far more than a byte.
-                (self.entries.len() - 1) as Slot
-            }
-        };
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(None);
+            // A series takes far more than a byte.
+            (self.entries.len() - 1) as Slot
+        });
+        self.entries[slot as usize] = entry;
         self.slots.insert(found.id, slot);
         for key in self.keys.of(&found.series) {
             self.by_key.insert((key, slot));
@@ -109,8 +104,8 @@ impl Known {
         self.at_mut(slot)
     }
 
-    /// Of what the question demands the one thing that the fewest series have, and how many: as many
-    /// as `most` at least when it is that many or more.
+    /// What the question demands and the fewest series have, and how many have it. It counts to `most`
+    /// at least.
     pub fn rarest(&self, scoped: &Scoped, most: usize) -> (Option<Key>, usize) {
         let mut rarest = (None, self.len().min(most));
         for key in self.keys.demanded(scoped) {
@@ -123,7 +118,7 @@ impl Known {
         rarest
     }
 
-    /// The next slots behind `after`: of the series that have this key, or of all.
+    /// The next slots behind `after` of the series with this key, or of all.
     pub fn next(&self, key: Option<Key>, after: Option<Slot>, most: usize) -> Vec<Slot> {
         match key {
             Some(key) => self.range(key, after).take(most).collect(),
@@ -136,7 +131,7 @@ impl Known {
         }
     }
 
-    /// Looks at the next slots; the series that have left.
+    /// Looks at the next slots and returns the series that are forgotten.
     pub fn sweep(&mut self, now: u32, slots: usize) -> Vec<Entry> {
         let mut gone = Vec::new();
         for _ in 0..slots.min(self.entries.len()) {

@@ -1,9 +1,4 @@
-//! How much of the index one client may take, and all together.
-
-use std::collections::HashMap;
-
-use super::group::GroupId;
-use crate::data::ClientKey;
+//! How much of the index one client may take, and all clients together.
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -53,38 +48,6 @@ impl Default for ByClient {
         Self {
             selectors: 2_000,
             expressions: 4 << 20,
-        }
-    }
-}
-
-/// How many subscriptions each client has in each group.
-#[derive(Debug, Default)]
-pub struct Clients(HashMap<ClientKey, HashMap<GroupId, u32>>);
-
-impl Clients {
-    pub fn groups_of(&self, client: ClientKey) -> Option<&HashMap<GroupId, u32>> {
-        self.0.get(&client)
-    }
-
-    pub fn enter(&mut self, client: Option<ClientKey>, group: GroupId) {
-        if let Some(client) = client {
-            *self.0.entry(client).or_default().entry(group).or_default() += 1;
-        }
-    }
-
-    pub fn leave(&mut self, client: Option<ClientKey>, group: GroupId) {
-        let Some(client) = client else { return };
-        let Some(groups) = self.0.get_mut(&client) else {
-            return;
-        };
-        if let Some(count) = groups.get_mut(&group) {
-            *count -= 1;
-            if *count == 0 {
-                groups.remove(&group);
-            }
-        }
-        if groups.is_empty() {
-            self.0.remove(&client);
         }
     }
 }

@@ -1,22 +1,21 @@
-//! One bound over what all outboxes hold. Beyond it the client that holds most gives way, its
-//! fullest subscription first; whoever holds little never notices.
+//! One bound for what all outboxes hold. Beyond it the client that holds most gives way, its fullest
+//! subscription first. Clients that hold little do not notice.
 //!
-//! A batch that several outboxes point to counts once, and each is charged its share of it. Adding
-//! up costs a look at every outbox, so it is done only when what was pushed since the last time may
-//! have filled the rest: a push costs an addition.
+//! A batch in several outboxes counts once, and each is charged its share. The sum needs a look at every
+//! outbox. So it is taken only when the pushes since the last time may have filled the rest.
 
 use std::collections::{BinaryHeap, HashMap};
 
 use crate::data::ClientKey;
 use crate::live::outbox::{Holding, Sender};
 
-/// A batch with its texts takes so many times its points: a guess until it is looked at.
+/// A batch with its texts takes so many times its points: a guess until it is measured.
 const WRITTEN: usize = 4;
 
 #[derive(Debug)]
 pub struct Pressure {
     limit: usize,
-    /// They hold no more than this.
+    /// The outboxes hold no more than this.
     at_most: usize,
 }
 
@@ -31,8 +30,7 @@ impl Pressure {
         Self { limit, at_most: 0 }
     }
 
-    /// A page was handed to some, whose pushes came to so many bytes. True when it is time to
-    /// [`Self::settle`].
+    /// A page was pushed, which added so many bytes. True when it is time to [`Self::settle`].
     pub fn grew(&mut self, page: usize, pushed: usize) -> bool {
         self.at_most += WRITTEN * page + pushed;
         self.at_most > self.limit
@@ -41,7 +39,7 @@ impl Pressure {
     pub fn settle<'a>(&mut self, outboxes: impl Iterator<Item = (Option<ClientKey>, &'a Sender)>) {
         let outboxes: Vec<_> = outboxes.collect();
         let holdings: Vec<Holding> = outboxes.iter().map(|(_, outbox)| outbox.holding()).collect();
-        // How many hold a page, and what it takes with all that was written of it.
+        // How many outboxes hold a page, and what it takes with all of its texts.
         let mut pages: HashMap<usize, (usize, usize)> = HashMap::new();
         for (page, bytes) in holdings.iter().flat_map(|holding| &holding.pages) {
             let (holders, most) = pages.entry(*page).or_default();
@@ -57,7 +55,7 @@ impl Pressure {
             let share_of = |(page, _): &(usize, usize)| pages[page].1 / pages[page].0;
             holding.own + holding.pages.iter().map(share_of).sum::<usize>()
         };
-        // The program itself is as many clients as it has outboxes.
+        // Each outbox of the program itself counts as a client.
         let mut clients: HashMap<Result<ClientKey, usize>, Client> = HashMap::new();
         for (nth, ((client, _), holding)) in outboxes.iter().zip(&holdings).enumerate() {
             let bytes = share(holding);
@@ -73,7 +71,7 @@ impl Pressure {
             client.outboxes.sort_unstable();
         }
         let mut fullest: BinaryHeap<_> = (0..).zip(&clients).map(|(at, c)| (c.bytes, at)).collect();
-        // Some room, so that the next batch does not do all this again.
+        // Some room, so that the next batch does not settle again.
         let goal = self.limit - self.limit / 8;
         while self.at_most > goal
             && let Some((bytes, at)) = fullest.pop()

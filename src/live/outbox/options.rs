@@ -1,10 +1,10 @@
-//! What a subscriber may have waiting, what becomes of it beyond that, and how an outbox ends.
+//! What a subscriber may have waiting, what happens beyond that, and how an outbox ends.
 
 use std::time::Duration;
 
 use crate::live::fold::Fold;
 
-/// What becomes of a live subscriber whose outbox is full.
+/// What happens to a live subscriber whose outbox is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// It ends with [`End::Overflow`].
@@ -16,13 +16,13 @@ pub enum Overflow {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// The most bytes the outbox may hold beside its newest batch, and again as many that it may
-    /// keep alive by reference.
+    /// The most bytes the outbox may hold besides its newest batch. It may keep as many more alive by
+    /// reference.
     pub limit: usize,
     pub overflow: Overflow,
     /// At most one delivery in this time, with one point of each series.
     pub every: Option<Duration>,
-    /// Which one that is, and while a full outbox is conflated.
+    /// Which point that is, also while a full outbox is conflated.
     pub fold: Fold,
 }
 
@@ -37,7 +37,7 @@ impl Default for Options {
     }
 }
 
-/// Why an outbox gives nothing more.
+/// Why an outbox has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// It was full; what it held was discarded.
@@ -51,7 +51,7 @@ pub enum End {
 /// Bytes that an outbox holds.
 #[derive(Clone, Debug, Default)]
 pub struct Holding {
-    /// No other does.
+    /// Held by this outbox alone.
     pub own: usize,
     /// By page, which others may hold as well.
     pub pages: Vec<(usize, usize)>,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 
 use super::conflated::Conflated;
 use super::options::{End, Holding, Options, Overflow};
-use crate::data::{Positions, Stored, StoredPoint};
+use crate::data::{PartitionId, Positions, Stored, StoredPoint};
 use crate::live::delivery::{Delivery, Page, Selected};
 use crate::telemetry::Counts;
 
@@ -17,14 +17,14 @@ pub struct Queue {
     options: Options,
     entries: VecDeque<Entry>,
     conflated: Option<Box<Conflated>>,
-    /// What comes is conflated.
+    /// New deliveries are conflated.
     folding: bool,
-    /// What lies before these positions the subscriber has from elsewhere; usually nothing.
+    /// The subscriber has everything before these positions from another node; usually empty.
     seen: Positions,
     /// Bytes that this subscriber alone keeps alive, and those it may share with others.
     own_bytes: usize,
     shared_bytes: usize,
-    /// Weak, and still no other page can have its address meanwhile.
+    /// A weak reference is enough: no other page can have its address meanwhile.
     newest_page: Weak<Page>,
     ended: Option<End>,
     counts: Counts,
@@ -53,12 +53,12 @@ impl Queue {
         }
     }
 
-    /// Returns how many bytes more it holds: its own, and the texts that were written meanwhile.
+    /// Returns how many more bytes it holds: its own, and the texts that were written meanwhile.
     pub fn push(&mut self, delivery: Delivery) -> usize {
         let own = self.own_bytes;
         let mut texts = 0;
         let page = Arc::downgrade(&delivery.selected.page);
-        // The parts of one batch are judged together.
+        // The parts of one batch are measured together.
         if !page.ptr_eq(&self.newest_page) {
             self.newest_page = page;
             let before = self.shared_bytes;
@@ -107,7 +107,7 @@ impl Queue {
         self.ended.get_or_insert(why);
     }
 
-    /// What has come so far is treated as what comes from now on.
+    /// Also applies to the deliveries that wait.
     pub fn go_live(&mut self, overflow: Overflow, seen: Positions) -> bool {
         self.options.overflow = overflow;
         self.folding = self.options.every.is_some();
@@ -130,7 +130,7 @@ impl Queue {
         self.counts.discarded += mem::take(&mut self.counts.pending);
     }
 
-    /// What it holds by itself, and of which pages.
+    /// What it holds alone, and of which pages.
     pub fn holding(&self) -> Holding {
         let mut pages: Vec<(usize, usize)> = Vec::new();
         for entry in self.entries.iter().filter(|entry| entry.shared > 0) {
@@ -146,7 +146,7 @@ impl Queue {
         }
     }
 
-    /// Makes do with as little as its policy allows; what it holds by itself then.
+    /// Holds as little as its policy allows, and returns what it still holds alone.
     pub fn give_way(&mut self) -> usize {
         if self.ended.is_none() && !(self.options.overflow == Overflow::Conflate && self.conflate()) {
             self.ended = Some(End::Overflow);
@@ -163,7 +163,7 @@ impl Queue {
         self.counts
     }
 
-    /// How much of its limit is used, 0 to 1; one that overflowed and is conflated is full.
+    /// How much of its limit is used, 0 to 1. One that is conflated because it was full counts as full.
     pub fn fill(&self) -> f64 {
         if self.folding && self.options.every.is_none() {
             return 1.0;
@@ -189,13 +189,9 @@ impl Queue {
             self.counts.sent += seen;
             delivery.selected = selected;
             for range in delivery.ranges.iter() {
-                if self
-                    .seen
-                    .get(&range.partition_id)
-                    .is_some_and(|seen| range.to >= *seen)
-                {
-                    self.seen.remove(&range.partition_id);
-                }
+                let is_ahead =
+                    |id: &PartitionId, seen: &mut i64| *id != range.partition_id || range.to < *seen;
+                self.seen.retain(is_ahead);
             }
         }
         if delivery.selected.is_empty() {
@@ -218,15 +214,12 @@ impl Queue {
         self.entries.push_back(entry);
     }
 
-    /// The texts of a batch are written while it is the newest: by now they are there.
+    /// The texts of a batch are written while it is the newest, so they are there now.
     fn measure_newest(&mut self) {
-        let Some(newest) = self
-            .entries
-            .back()
-            .map(|entry| Arc::clone(&entry.delivery.selected.page))
-        else {
+        let Some(newest) = self.entries.back() else {
             return;
         };
+        let newest = Arc::clone(&newest.delivery.selected.page);
         let mut page = true;
         for entry in self.entries.iter_mut().rev() {
             let selected = &entry.delivery.selected;
@@ -234,19 +227,17 @@ impl Queue {
                 return;
             }
             let (lists, texts) = selected.text_bytes();
-            let kept = if mem::take(&mut page) {
-                newest.weight() + texts
-            } else {
-                0
-            };
-            let shared = references(selected) + lists + kept;
+            let mut shared = references(selected) + lists;
+            if mem::take(&mut page) {
+                shared += newest.weight() + texts;
+            }
             self.shared_bytes = self.shared_bytes - entry.shared + shared;
             entry.shared = shared;
         }
     }
 
-    /// Makes do with the limit. Called before a batch is added, so that one which is larger than
-    /// that reaches a subscriber that keeps up.
+    /// Keeps the limit. Called before a batch is added, so that a larger one reaches a subscriber that
+    /// keeps up.
     fn fit(&mut self) {
         if self.shared_bytes > self.options.limit {
             self.copy_out();
@@ -294,7 +285,7 @@ impl Queue {
         }
     }
 
-    /// False when it does so already.
+    /// False when it was conflating already.
     fn conflate(&mut self) -> bool {
         if mem::replace(&mut self.folding, true) {
             return false;

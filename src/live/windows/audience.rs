@@ -1,5 +1,5 @@
-//! Who wants which windows: subscribers who ask the same are one group, and a question is judged once
-//! for each pair of series and group.
+//! Which subscriber wants which windows. Subscribers with the same question are one group. A question is
+//! judged once for each pair of series and group.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,21 +13,21 @@ pub type GroupId = u64;
 
 /// Pairs of a series and a group that wants it.
 const PAIRS_MAX: usize = 2_000_000;
-/// Windows that may wait for all subscribers, and for one that is never ended for it.
+/// Windows that may wait for all subscribers. One with few waiting windows is not ended for it.
 const WAITING_MAX: usize = 1_000_000;
 const FEW: usize = 1_000;
-/// Series that are remembered as unwanted; beyond that all of them are judged anew.
+/// Series that are remembered as unwanted. With more, all of them are judged again.
 const UNWANTED_MAX: usize = 2_000_000;
 
 #[derive(Debug, Default)]
 pub struct Audience {
-    /// By ids that only grow.
+    /// Ids only grow.
     groups: BTreeMap<GroupId, Group>,
     filed: Groups<GroupId>,
     /// Groups with subscribers that have not begun yet.
     waiting: BTreeSet<GroupId>,
     wanted_by: HashMap<SeriesId, Vec<GroupId>>,
-    /// Series that were seen and that no group below this one wants.
+    /// Series that no group below this one wants.
     unwanted: HashMap<SeriesId, GroupId>,
     pairs: usize,
     next_group: GroupId,
@@ -40,7 +40,7 @@ struct Group {
     /// Postgres has told which series there are.
     matched: bool,
     members: Vec<Sender>,
-    /// From when on each wants the windows that are kept.
+    /// Each with the time from which it wants kept windows.
     waiting: Vec<(Option<Micros>, Sender)>,
 }
 
@@ -48,13 +48,14 @@ struct Group {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wanted {
     No,
-    /// From now on: its windows must be followed.
+    /// For the first time: its windows must be followed.
     New(Matched),
     Already,
 }
 
 impl Audience {
-    /// A new subscriber; the group and the question when the group is new, for [`Self::matched`].
+    /// Adds a subscriber. Returns group and question if the group is new and waits for
+    /// [`Self::matched`].
     pub fn join(
         &mut self,
         scoped: Scoped,
@@ -82,13 +83,13 @@ impl Audience {
         Some((id, scoped))
     }
 
-    /// The series there were at a moment after the group began.
+    /// Takes the series that Postgres had after the group began.
     pub fn matched(&mut self, id: GroupId, series: &[Matched]) {
         if !self.groups.contains_key(&id) {
             return;
         }
         for found in series {
-            // Other groups may not have heard of it yet.
+            // It may be new to other groups too.
             self.wants(found);
         }
         let Some(group) = self.groups.get_mut(&id) else {
@@ -108,7 +109,7 @@ impl Audience {
         }
     }
 
-    /// A series that has points.
+    /// Whether any group wants this series, which has points.
     pub fn wants(&mut self, found: &StoredSeries) -> Wanted {
         let id = found.id;
         if self.wanted_by.contains_key(&id) {
@@ -165,7 +166,7 @@ impl Audience {
         }
     }
 
-    /// While too many windows wait, those for whom most of them do are ended.
+    /// While too many windows wait, ends the subscribers with the most.
     pub fn relieve(&self, waiting: &Waiting) {
         if waiting.get() <= WAITING_MAX {
             return;
@@ -182,7 +183,7 @@ impl Audience {
         }
     }
 
-    /// Begins for those who wait, once all their series have been read.
+    /// Opens the waiting groups whose series have all been read.
     pub fn open(&mut self, windows: &Windows) {
         let (groups, waiting) = (&mut self.groups, &mut self.waiting);
         waiting.retain(|id| {
@@ -211,7 +212,7 @@ impl Audience {
         }
     }
 
-    /// Forgets who has gone; the series that nobody wants any more.
+    /// Forgets subscribers that have gone. Returns the series that nobody wants any more.
     pub fn sweep(&mut self) -> Vec<SeriesId> {
         let mut dropped = Vec::new();
         self.groups.retain(|id, group| {
@@ -251,7 +252,7 @@ impl Group {
         self.members.iter().chain(waiting)
     }
 
-    /// Those who want the same share their first batch.
+    /// Subscribers with the same `since` share their first batch.
     fn open(&mut self, windows: &Windows) {
         self.series.sort_unstable();
         let mut first: HashMap<Option<Micros>, Arc<[Arc<Window>]>> = HashMap::new();

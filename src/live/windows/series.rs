@@ -1,4 +1,4 @@
-//! The windows of one series that are kept at hand: its newest, and a few that were touched last.
+//! The windows of one series that are kept in memory: its newest, and the last ones that were touched.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub struct SeriesWindows {
     kept: Vec<Kept>,
     /// The time of the newest point.
     newest: Option<Micros>,
-    /// Where everything stood when the newest window was first read.
+    /// The positions when the newest window was first read.
     as_of: Option<Arc<Positions>>,
 }
 
@@ -28,10 +28,10 @@ struct Kept {
     changed: bool,
 }
 
-/// What came of a point.
+/// What a point changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Added {
-    /// It was known, or its window had changed before.
+    /// It was known, or its window is marked as changed already.
     Nothing,
     Changed,
     MustRead(Micros),
@@ -53,36 +53,25 @@ impl SeriesWindows {
             return Added::MustRead(start);
         };
         let Some(kept) = self.kept.iter_mut().find(|kept| kept.bucket.ts == start) else {
-            return if self.newest.is_none_or(|newest| newest < start) {
-                let as_of = Arc::clone(read);
-                self.put(
-                    step,
-                    alone(self.series.id, start, point),
-                    point.ts,
-                    &as_of,
-                    evicted,
-                );
-                Added::Changed
-            } else if holds(read, point) {
-                Added::Nothing
-            } else {
-                Added::MustRead(start)
-            };
+            if self.newest.is_some_and(|newest| newest >= start) {
+                return late(read, point, start);
+            }
+            let (bucket, as_of) = (alone(self.series.id, start, point), Arc::clone(read));
+            self.put(step, bucket, point.ts, &as_of, evicted);
+            return Added::Changed;
         };
-        if point.ts > kept.last_ts {
-            kept.extend(point);
-            let first = !std::mem::replace(&mut kept.changed, true);
-            self.newest = self.newest.max(Some(point.ts));
-            return if first { Added::Changed } else { Added::Nothing };
+        if point.ts <= kept.last_ts {
+            return late(&kept.as_of, point, start);
         }
-        if holds(&kept.as_of, point) {
-            Added::Nothing
-        } else {
-            Added::MustRead(start)
+        kept.extend(point);
+        self.newest = self.newest.max(Some(point.ts));
+        match std::mem::replace(&mut kept.changed, true) {
+            true => Added::Nothing,
+            false => Added::Changed,
         }
     }
 
-    /// Keeps a window as it stands now; true when something changed by it.
+    /// Keeps a window as it stands now; true when that changes it.
     pub fn put(
         &mut self,
         step: Step,
@@ -118,7 +107,7 @@ impl SeriesWindows {
         self.kept.retain(|kept| kept.bucket.ts != start);
     }
 
-    /// The newest window as of these positions is kept now, if there was one.
+    /// The newest window was read as of these positions; there may be none.
     pub fn was_read(&mut self, as_of: &Arc<Positions>) {
         self.as_of = Some(Arc::clone(as_of));
     }
@@ -170,7 +159,7 @@ impl SeriesWindows {
 }
 
 impl Kept {
-    /// By a point that is newer than all others.
+    /// Adds a point that is newer than all others.
     fn extend(&mut self, point: &StoredPoint) {
         let bucket = &mut self.bucket;
         bucket.count += 1;
@@ -184,9 +173,12 @@ impl Kept {
     }
 }
 
-fn holds(as_of: &Positions, point: &StoredPoint) -> bool {
-    let upto = as_of.get(&point.partition_id);
-    upto.is_some_and(|upto| point.offset < *upto)
+/// A late point changes its window unless the last read had it already.
+fn late(as_of: &Positions, point: &StoredPoint, start: Micros) -> Added {
+    match as_of.get(&point.partition_id) {
+        Some(upto) if point.offset < *upto => Added::Nothing,
+        _ => Added::MustRead(start),
+    }
 }
 
 fn alone(series_id: SeriesId, start: Micros, point: &StoredPoint) -> Bucket {

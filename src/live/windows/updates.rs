@@ -1,7 +1,7 @@
-//! One subscriber's windows on their way: of each window the newest state, until it is taken.
+//! The windows that wait for one subscriber: of each window only the newest state.
 //!
-//! A subscriber that keeps up gets the very batch that its whole group gets. One that lags holds one
-//! update for each window and counts those that a newer one replaced.
+//! A subscriber that keeps up gets the batch that its whole group shares. One that lags holds one update
+//! for each window and counts those that a newer one replaced.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub enum End {
     GoingAway,
 }
 
-/// Windows, each with its state by now.
+/// Windows, each in its newest state.
 #[derive(Clone, Debug, Default)]
 pub struct Updates {
     pub windows: Arc<[Arc<Window>]>,
@@ -77,13 +77,13 @@ struct Held {
     opened: bool,
     /// The first batch goes out even if it is empty.
     greeted: bool,
-    /// One batch as it came, or else the newest of each window, those that wait longest first.
+    /// One batch as it came, or else the newest state of each window. Those that wait longest come first.
     batch: Option<Arc<[Arc<Window>]>>,
     windows: HashMap<WindowKey, Arc<Window>>,
     order: VecDeque<WindowKey>,
     conflated: u64,
     ended: Option<End>,
-    /// So many of its windows are among all that wait.
+    /// How many of its windows are counted in `Waiting`.
     counted: usize,
 }
 
@@ -109,7 +109,7 @@ pub fn updates(every: Duration, waiting: &Waiting) -> (Sender, Receiver) {
 }
 
 impl Sender {
-    /// Begins with these windows; nothing is taken before.
+    /// Begins with these windows; before, nothing can be taken.
     pub fn open(&self, windows: &Arc<[Arc<Window>]>) {
         self.0.held.lock().opened = true;
         self.push(windows);
@@ -117,20 +117,12 @@ impl Sender {
 
     /// Never waits.
     pub fn push(&self, batch: &Arc<[Arc<Window>]>) {
-        let mut held = self.0.held.lock();
-        if held.ended.is_none() {
-            held.push(batch);
-        }
-        self.0.count(&mut held);
-        drop(held);
+        self.0.change(|held| held.push(batch));
         self.0.changed.notify_one();
     }
 
     pub fn end(&self, why: End) {
-        let mut held = self.0.held.lock();
-        held.end(why);
-        self.0.count(&mut held);
-        drop(held);
+        self.0.change(|held| held.end(why));
         self.0.changed.notify_one();
     }
 
@@ -155,15 +147,12 @@ impl Receiver {
     /// Waits until the first windows are there.
     pub async fn opened(&self) -> Result<(), End> {
         loop {
-            let (opened, ended) = {
-                let held = self.shared.held.lock();
-                (held.opened, held.ended)
-            };
-            match (ended, opened) {
-                (Some(end), _) => return Err(end),
-                (None, true) => return Ok(()),
-                (None, false) => self.shared.changed.notified().await,
+            match &*self.shared.held.lock() {
+                Held { ended: Some(end), .. } => return Err(*end),
+                Held { opened: true, .. } => return Ok(()),
+                _ => {}
             }
+            self.shared.changed.notified().await;
         }
     }
 
@@ -171,7 +160,7 @@ impl Receiver {
     pub async fn next(&mut self) -> Result<Updates, End> {
         sleep_until(self.not_before).await;
         loop {
-            if let Some(taken) = self.shared.take() {
+            if let Some(taken) = self.shared.change(Held::take) {
                 self.not_before = Instant::now() + self.every;
                 return taken;
             }
@@ -181,21 +170,26 @@ impl Receiver {
 
     /// The series whose windows are waiting.
     pub fn series(&self) -> Vec<Matched> {
-        let mut held = self.shared.held.lock();
-        held.unpack();
-        self.shared.count(&mut held);
-        let windows = held.windows.iter();
-        let series: BTreeMap<_, _> = windows.map(|((id, _), window)| (*id, &window.series)).collect();
-        series.into_values().cloned().collect()
+        self.shared.change(|held| {
+            held.unpack();
+            let windows = held.windows.iter();
+            let series: BTreeMap<_, _> = windows.map(|((id, _), window)| (*id, &window.series)).collect();
+            series.into_values().cloned().collect()
+        })
     }
 
-    /// Puts older windows before those that wait. A window that waits stays as it is, and one newer
-    /// than all of its series is left out: those are continued, and come in their turn.
+    /// Puts older windows before those that wait. A window that waits stays as it is. Older ones that are
+    /// newer than all of their series are left out, because they still change and come later.
     pub fn fill(&self, older: Vec<Bucket>) {
-        let mut held = self.shared.held.lock();
-        held.unpack();
+        self.shared.change(|held| held.fill(older));
+    }
+}
+
+impl Held {
+    fn fill(&mut self, older: Vec<Bucket>) {
+        self.unpack();
         let mut newest: HashMap<SeriesId, Arc<Window>> = HashMap::new();
-        for window in held.windows.values() {
+        for window in self.windows.values() {
             let newest = newest
                 .entry(window.series.id)
                 .or_insert_with(|| Arc::clone(window));
@@ -209,7 +203,7 @@ impl Receiver {
                 continue;
             };
             let key = (bucket.series_id, bucket.ts);
-            held.windows.entry(key).or_insert_with(|| {
+            self.windows.entry(key).or_insert_with(|| {
                 Arc::new(Window {
                     series: newest.series.clone(),
                     bucket,
@@ -217,15 +211,15 @@ impl Receiver {
                 })
             });
         }
-        let mut order: Vec<WindowKey> = held.windows.keys().copied().collect();
+        let mut order: Vec<WindowKey> = self.windows.keys().copied().collect();
         order.sort_unstable();
-        held.order = order.into();
-        self.shared.count(&mut held);
+        self.order = order.into();
     }
-}
 
-impl Held {
     fn push(&mut self, batch: &Arc<[Arc<Window>]>) {
+        if self.ended.is_some() {
+            return;
+        }
         if self.batch.is_none() && self.windows.is_empty() && batch.len() <= BATCH_MAX {
             self.batch = (!batch.is_empty()).then(|| Arc::clone(batch));
             return;
@@ -288,15 +282,10 @@ impl Held {
 }
 
 impl Shared {
-    fn take(&self) -> Option<Result<Updates, End>> {
+    /// Changes what is held and counts its windows, once a batch and not for each window.
+    fn change<T>(&self, change: impl FnOnce(&mut Held) -> T) -> T {
         let mut held = self.held.lock();
-        let taken = held.take();
-        self.count(&mut held);
-        taken
-    }
-
-    /// Once a batch, not for each window.
-    fn count(&self, held: &mut Held) {
+        let answer = change(&mut held);
         let waiting = &self.waiting.0;
         let (before, now) = (held.counted, held.windows.len());
         match now >= before {
@@ -304,6 +293,7 @@ impl Shared {
             false => waiting.fetch_sub(before - now, Ordering::Relaxed),
         };
         held.counted = now;
+        answer
     }
 }
 

@@ -1,4 +1,4 @@
-//! A window as it stands.
+//! A window in its present state.
 
 use crate::data::{Bucket, Matched};
 
