@@ -3,8 +3,9 @@
 //! The only file that knows every part. Unset parts of the configuration are replaced here by
 //! embedded defaults: a broker in this process, a private Postgres, latest values in memory.
 
+mod serving;
+
 use std::net::{SocketAddr, TcpListener};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use anyhow::{Context, Result};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use crate::actors::aggregates::{Aggregates, AggregatesHandle};
+use crate::access::Access;
+use crate::actors::aggregates::Aggregates;
 use crate::actors::generation::Pipeline;
 use crate::actors::hub::HubHandle;
 use crate::actors::pausing::Pausing;
@@ -31,7 +33,6 @@ use crate::http::{self, session};
 use crate::sources::{Broker, PollConfig, Producer, reach};
 use crate::store::connect::DatabaseUrl;
 use crate::store::embedded::Embedded;
-use crate::store::read::{ReadLimits, Reader};
 use crate::store::retention::Keep;
 use crate::store::{DeadLetterQuota, WriterConfig};
 use crate::telemetry::{Metrics, Status};
@@ -185,16 +186,17 @@ impl App {
         };
         let (server, http, address) = http::serve(
             listener,
-            http_config(config, open_files),
+            serving::http_config(config, open_files),
             http::Parts {
                 schema: graphql::Api::new(services),
-                per_worker: per_worker(&database, &feeds, &aggregates)?,
+                per_worker: serving::per_worker(&database, &feeds, &aggregates)?,
                 live: session::Settings {
-                    limits: limits(config),
+                    limits: serving::limits(config, FAREWELL),
                     metrics: Arc::clone(&metrics),
                     draining: hub.draining(),
                     on_init: None,
                 },
+                access: Access::open(),
                 metrics,
                 status: Arc::clone(&status),
             },
@@ -345,55 +347,4 @@ fn writer_config(config: &Config) -> WriterConfig {
             .collect(),
         ..WriterConfig::default()
     }
-}
-
-fn http_config(config: &Config, open_files: usize) -> http::HttpConfig {
-    http::HttpConfig {
-        workers: config.http.workers,
-        allowed_hosts: config.http.allowed_hosts.clone(),
-        allowed_origins: config.http.allowed_origins.clone(),
-        max_connections: open_files::connections(open_files, config.http.connections, config.http.workers),
-        connections_per_address: config.http.connections_per_address,
-        memory: config.http.memory_mib << 20,
-        stall_timeout: config.http.stall_timeout,
-        ..http::HttpConfig::default()
-    }
-}
-
-fn limits(config: &Config) -> session::Limits {
-    session::Limits {
-        init: config.http.init_timeout,
-        message: config.http.message_kib << 10,
-        operations: config.http.operations_per_connection,
-        farewell: config.http.drain.min(FAREWELL / 2),
-        ..session::Limits::default()
-    }
-}
-
-/// Connections belong to the runtime that opened them, so each worker has its own.
-fn per_worker(
-    database: &DatabaseUrl,
-    feeds: &Feeds,
-    aggregates: &AggregatesHandle,
-) -> Result<Arc<dyn Fn() -> http::PerWorker + Send + Sync>> {
-    // Checked here: in a worker there is nobody to tell.
-    Reader::new(database.clone(), ReadLimits::default())?;
-    let (database, feeds, aggregates) = (database.clone(), feeds.clone(), aggregates.clone());
-    Ok(Arc::new(move || {
-        let reader = Reader::new(database.clone(), ReadLimits::default()).ok();
-        let for_data = reader.clone();
-        let (for_feeds, aggregates) = (feeds.clone(), aggregates.clone());
-        let data = Rc::new(move |client| {
-            let mut data = async_graphql::Data::default();
-            if let Some(reader) = &for_data {
-                data.insert(reader.for_client(client));
-            }
-            data.insert(client);
-            data.insert(for_feeds.for_client(client));
-            data.insert(aggregates.clone());
-            data
-        });
-        let feeds = Some(feeds.clone());
-        http::PerWorker { data, reader, feeds }
-    }))
 }

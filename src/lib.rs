@@ -22,6 +22,8 @@ pub mod actors;
 pub mod feed;
 pub mod history;
 pub mod archive;
+// Who may use the server.
+pub mod access;
 
 // Floor 3: what a client may ask.
 pub mod graphql;

@@ -192,6 +192,7 @@ fn condition(text: &str) -> Result<Value> {
         MatchOp::NotEqual => "NOT_EQUAL",
         MatchOp::Matches => "MATCHES",
         MatchOp::NotMatches => "NOT_MATCHES",
+        MatchOp::StartsWith => "STARTS_WITH",
     };
     Ok(json!({"name": name, "op": op, "value": value}))
 }

@@ -4,6 +4,7 @@
 
 mod words;
 pub mod time;
+pub mod access;
 pub mod day;
 pub mod series;
 pub mod expression;
@@ -28,6 +29,7 @@ pub mod grid;
 pub mod columns;
 pub mod installation;
 
+pub use access::{Grant, Operation, Streams};
 pub use aggregate::Aggregate;
 pub use batch::{Assigned, Batch, Header, LeaderEpoch, OffsetRange, Point, RawBatch, RawRecord};
 pub use bucket::{Bucket, Step};

@@ -20,8 +20,12 @@ words! {
         /// Retention has dropped what the answer needs. `extensions.earliest` is the first time that can
         /// be asked for, `extensions.archived` says whether the archive has the rest.
         NotAvailableAtThisAge = "NOT_AVAILABLE_AT_THIS_AGE",
-        /// No such stream, dead letter, …
+        /// No such stream, dead letter, … that the client may know of.
         NotFound = "NOT_FOUND",
+        /// There is no valid credential; signing in helps.
+        Unauthenticated = "UNAUTHENTICATED",
+        /// The role of the client does not allow it.
+        Forbidden = "FORBIDDEN",
         /// The cursor cannot be continued without a gap; `extensions.earliestCursor` can.
         ResumeGap = "RESUME_GAP",
         /// The subscriber could not keep up and had `onOverflow: CLOSE`, which is the default.

@@ -5,12 +5,14 @@
 //! forgets the viewer does not compile. Reads of points take [`Matched`] series, which only a
 //! `Scoped` gives out.
 
+mod scope;
 mod selector;
 #[cfg(test)]
 mod tests;
 mod viewer;
 
+pub use scope::Scope;
 pub use selector::{
     BadSelector, Condition, LIVE_REGEX_MAX, LabelMatcher, METRIC_NAME, MatchOp, REGEX_MAX, Selector,
 };
-pub use viewer::{Matched, Scope, Scoped, Viewer};
+pub use viewer::{Matched, Scoped, Viewer};

@@ -65,7 +65,7 @@ where
         checked: Result<Checked, Vec<ServerError>>,
         session: Option<Arc<Data>>,
     ) -> BoxStream<'static, Response> {
-        match checked.and_then(|checked| checked.into_request(&self.types)) {
+        match checked.and_then(|checked| checked.into_request(&self.types, session.as_deref())) {
             Ok(request) => {
                 let responses = Executor::execute_stream(&self.schema, request, session);
                 responses.map(coded).boxed()
@@ -101,7 +101,7 @@ where
     S: SubscriptionType + 'static,
 {
     async fn answer(&self, checked: Result<Checked, Vec<ServerError>>) -> Response {
-        match checked.and_then(|checked| checked.into_request(&self.types)) {
+        match checked.and_then(|checked| checked.into_request(&self.types, None)) {
             // Boxed: the state of a whole query is large.
             Ok(request) => coded(Box::pin(self.schema.execute(request)).await),
             Err(errors) => refused(errors),

@@ -36,6 +36,8 @@ pub enum LabelOp {
     Matches,
     /// `!~`
     NotMatches,
+    /// The value begins so; of the metric with the name `__name__`.
+    StartsWith,
 }
 
 impl SeriesSelector {

@@ -4,12 +4,14 @@ use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use serde_json::json;
 
-use crate::data::Problem;
+use crate::data::{Code, Problem};
 
 /// The codes that the schema itself never gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HttpError {
     BadRequest,
+    Unauthenticated,
+    Forbidden,
     ForbiddenHost,
     ForbiddenOrigin,
     NotFound,
@@ -30,6 +32,8 @@ impl HttpError {
     const fn parts(self) -> (StatusCode, &'static str) {
         match self {
             Self::BadRequest => (StatusCode::BAD_REQUEST, "BAD_REQUEST"),
+            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, Code::Unauthenticated.as_str()),
+            Self::Forbidden => (StatusCode::FORBIDDEN, Code::Forbidden.as_str()),
             Self::ForbiddenHost => (StatusCode::FORBIDDEN, "FORBIDDEN_HOST"),
             Self::ForbiddenOrigin => (StatusCode::FORBIDDEN, "FORBIDDEN_ORIGIN"),
             Self::NotFound => (StatusCode::NOT_FOUND, "NOT_FOUND"),

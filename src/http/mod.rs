@@ -5,6 +5,7 @@
 
 mod accept;
 mod api;
+mod authenticate;
 mod body;
 pub mod connections;
 #[cfg(feature = "dashboard")]
@@ -48,6 +49,7 @@ use self::dashboard as pages;
 #[cfg(not(feature = "dashboard"))]
 use self::home as pages;
 use self::worker::Worker;
+use crate::access::Access;
 use crate::graphql::Operations;
 use crate::telemetry::{Metrics, Status};
 
@@ -101,6 +103,7 @@ pub struct Parts<E> {
     /// Called once in each worker thread, inside its runtime.
     pub per_worker: Arc<dyn Fn() -> PerWorker + Send + Sync>,
     pub live: session::Settings,
+    pub access: Access,
     pub metrics: Arc<Metrics>,
     pub status: Arc<Status>,
 }
@@ -125,6 +128,7 @@ pub fn serve<E: Operations>(
     let all = Connections::new(limits(&config), Arc::clone(&parts.metrics));
     let server = HttpServer::new(move || {
         App::new()
+            .wrap(from_fn(authenticate::check))
             .wrap(from_fn(guard::check))
             .wrap(from_fn(connections::watch))
             .app_data(web::Data::from(Arc::clone(&guard)))
@@ -169,11 +173,13 @@ fn services<E: Operations>(
         body_limit: config.body_limit,
         body_timeout: config.request_timeout,
     });
+    let access = web::Data::new(parts.access.clone());
     let (metrics, status) = (Arc::clone(&parts.metrics), Arc::clone(&parts.status));
     move |app| {
         #[cfg(feature = "stock-websocket")]
         app.route("/stock", web::get().to(bench_websocket::upgrade::<E>));
         app.app_data(worker)
+            .app_data(access)
             .app_data(web::Data::from(metrics))
             .app_data(web::Data::from(status))
             .service(

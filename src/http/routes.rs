@@ -1,30 +1,54 @@
 //! Every path that the server answers, except for the pages. A registered path that is not listed here
 //! is not served. `tests/specs/viewer_matrix.rs` says for each path which series it may show.
 
-pub const PATHS: [&str; 20] = [
-    "/graphql",
-    "/ws",
-    "/stock",
-    "/api/v1/points",
-    "/api/v1/history",
-    "/api/v1/openapi.json",
-    "/prometheus/api/v1/query",
-    "/prometheus/api/v1/query_range",
-    "/prometheus/api/v1/series",
-    "/prometheus/api/v1/labels",
-    "/prometheus/api/v1/label/{name}/values",
-    "/prometheus/api/v1/query_exemplars",
-    "/prometheus/api/v1/metadata",
-    "/prometheus/api/v1/rules",
-    "/prometheus/api/v1/alerts",
-    "/prometheus/api/v1/status/buildinfo",
-    "/livez",
-    "/readyz",
-    "/metrics",
-    "/",
+use crate::data::Operation;
+
+/// Who may use a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody, without a credential.
+    Public,
+    /// Whoever may do this.
+    Needs(Operation),
+    /// Everybody who was let in: what is asked for says what it needs.
+    Asked,
+    /// Everybody, and those who may do this see more.
+    Details(Operation),
+}
+
+use Access::{Asked, Details, Needs, Public};
+use Operation::{Operate, Read};
+
+/// In the form in which they are registered.
+pub const PATHS: [(&str, Access); 20] = [
+    ("/graphql", Asked),
+    ("/ws", Asked),
+    ("/stock", Asked),
+    ("/api/v1/points", Needs(Read)),
+    ("/api/v1/history", Needs(Read)),
+    ("/api/v1/openapi.json", Public),
+    ("/prometheus/api/v1/query", Needs(Read)),
+    ("/prometheus/api/v1/query_range", Needs(Read)),
+    ("/prometheus/api/v1/series", Needs(Read)),
+    ("/prometheus/api/v1/labels", Needs(Read)),
+    ("/prometheus/api/v1/label/{name}/values", Needs(Read)),
+    ("/prometheus/api/v1/query_exemplars", Needs(Read)),
+    ("/prometheus/api/v1/metadata", Needs(Read)),
+    ("/prometheus/api/v1/rules", Needs(Read)),
+    ("/prometheus/api/v1/alerts", Needs(Read)),
+    ("/prometheus/api/v1/status/buildinfo", Needs(Read)),
+    ("/livez", Public),
+    ("/readyz", Details(Operate)),
+    ("/metrics", Needs(Operate)),
+    ("/", Public),
 ];
 
-/// `registered`: the registered path that the request matches, if it is not for the pages.
-pub(super) fn is_served(registered: Option<&str>) -> bool {
-    registered.is_none_or(|path| PATHS.contains(&path))
+/// `registered`: the registered path that the request matches; the pages have none and are public.
+/// `None`: the path is not served.
+pub(super) fn access(registered: Option<&str>) -> Option<Access> {
+    let Some(registered) = registered else {
+        return Some(Public);
+    };
+    let found = PATHS.iter().find(|(path, _)| *path == registered);
+    found.map(|(_, access)| *access)
 }

@@ -11,6 +11,7 @@ use async_graphql::{Context, Data, EmptySubscription, Object, Schema};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::access::Access;
 use crate::graphql::Api;
 
 struct Query;
@@ -91,6 +92,7 @@ impl Running {
                 draining: tokio::sync::watch::channel(false).1,
                 on_init: None,
             },
+            access: Access::open(),
             metrics: Arc::default(),
             status: Arc::clone(&status),
         };

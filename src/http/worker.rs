@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use async_graphql::Data;
 
+use super::authenticate;
 use super::session::LiveConnections;
 use crate::data::{ClientKey, Viewer};
 use crate::feed::Feeds;
@@ -46,6 +47,9 @@ impl<E> Worker<E> {
         let (client, viewer) = who(request);
         let mut data = (self.own.data)(client);
         data.insert(viewer);
+        if let Some(principal) = authenticate::principal(request) {
+            data.insert(principal);
+        }
         data
     }
 
@@ -68,5 +72,5 @@ impl<E> Worker<E> {
 fn who(request: &HttpRequest) -> (ClientKey, Viewer) {
     let peer = request.peer_addr();
     let client = peer.map_or(ClientKey::UNKNOWN, |peer| peer.ip().into());
-    (client, Viewer::everyone())
+    (client, authenticate::viewer(request))
 }

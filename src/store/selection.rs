@@ -143,6 +143,13 @@ impl Conditions {
                 // No value that is stored has a NUL.
                 MatchOp::NotEqual if !storable(value) => continue,
                 MatchOp::NotEqual => format!("{} <> {}", self.value_of(name), self.text(value)),
+                MatchOp::StartsWith => {
+                    format!(
+                        "starts_with({}, {})",
+                        self.value_of(name),
+                        self.storable_text(value)?
+                    )
+                }
                 MatchOp::Matches | MatchOp::NotMatches => {
                     let Some(matching) = values.get(matcher) else {
                         self.open = true;

@@ -29,7 +29,7 @@ const FLOORS: [&[&str]; 6] = [
         "live",
         "formats",
     ],
-    &["actors", "feed", "history", "archive"],
+    &["actors", "feed", "history", "archive", "access"],
     &["graphql"],
     &["http"],
     &[

@@ -17,6 +17,8 @@ pub enum MatchOp {
     NotEqual,
     Matches,
     NotMatches,
+    /// The value begins so. Scopes write it `machines_*`; a text of a matcher cannot say it.
+    StartsWith,
 }
 
 impl MatchOp {
@@ -144,7 +146,7 @@ impl LabelMatcher {
     /// For a regular expression that is none or too costly, or when too many are in use.
     pub fn new(name: String, op: MatchOp, value: String) -> Result<Self, BadSelector> {
         let expression = match op {
-            MatchOp::Equal | MatchOp::NotEqual => None,
+            MatchOp::Equal | MatchOp::NotEqual | MatchOp::StartsWith => None,
             MatchOp::Matches | MatchOp::NotMatches => Some(Expression::shared(&value)),
         };
         let expression = expression.transpose().map_err(|unusable| match unusable {
@@ -169,6 +171,7 @@ impl LabelMatcher {
             MatchOp::NotEqual => value != self.value,
             MatchOp::Matches => by_regex(),
             MatchOp::NotMatches => !by_regex(),
+            MatchOp::StartsWith => value.starts_with(&self.value),
         }
     }
 }

@@ -17,6 +17,7 @@ fn selector() -> impl Strategy<Value = Selector> {
         MatchOp::NotEqual,
         MatchOp::Matches,
         MatchOp::NotMatches,
+        MatchOp::StartsWith,
     ]);
     let name = prop::sample::select(vec!["a", "b", METRIC_NAME]);
     let value = prop::sample::select(vec!["", "x", "xy", "x.*", "m|n", "[yz]+", "m"]);

@@ -1,78 +1,93 @@
-//! Who asks: what a viewer may see, and a question together with it.
+//! Who asks, and a question together with what its viewer may see.
 
+#[cfg(test)]
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::{LabelMatcher, METRIC_NAME, Selector};
-use crate::data::{Series, StoredSeries};
+use super::{LabelMatcher, METRIC_NAME, Scope, Selector};
+use crate::data::{Code, Grant, Operation, Problem, Series, StoredSeries};
 
-/// The series that at least one of these selectors selects. Equal scopes are written alike.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Scope(Vec<Selector>);
-
-impl Scope {
-    pub fn everything() -> Self {
-        Self::any_of([Selector::default()])
-    }
-
-    /// Nothing at all without a selector.
-    pub fn any_of(selectors: impl IntoIterator<Item = Selector>) -> Self {
-        let mut selectors: Vec<_> = selectors.into_iter().collect();
-        // The shortest of all comes first.
-        selectors.sort();
-        selectors.dedup();
-        if selectors.first().is_some_and(Selector::selects_all) {
-            selectors.truncate(1);
-        }
-        Self(selectors)
-    }
-
-    pub fn selectors(&self) -> &[Selector] {
-        &self.0
-    }
-
-    pub fn is_everything(&self) -> bool {
-        self.0.first().is_some_and(Selector::selects_all)
-    }
-
-    fn matches(&self, series: &Series) -> bool {
-        self.0.iter().any(|selector| selector.matches(series))
-    }
-}
-
-/// Somebody who asks.
+/// Somebody who asks, and what they may do.
 #[derive(Clone, Debug)]
 pub struct Viewer {
-    scope: Arc<Scope>,
+    subject: Arc<str>,
+    grant: Arc<Grant>,
 }
 
 impl Viewer {
-    /// Whoever asks over HTTP. There is no access control yet: everyone sees everything.
+    /// Whoever asks over HTTP where no access control is configured.
     pub fn everyone() -> Self {
-        Self::of(Scope::everything())
+        Self::new("everyone", Arc::new(Grant::everything()))
     }
 
     /// The program itself, and whoever runs it on the command line: always sees everything.
     pub fn operator() -> Self {
-        Self::of(Scope::everything())
+        Self::new("operator", Arc::new(Grant::everything()))
     }
 
-    pub fn of(scope: Scope) -> Self {
+    /// Who was not let in.
+    pub fn nobody() -> Self {
+        Self::new("nobody", Arc::new(Grant::nothing()))
+    }
+
+    /// `subject` names one principal for ever, such as `key:x7` or an issuer with its subject.
+    pub fn new(subject: impl Into<Arc<str>>, grant: Arc<Grant>) -> Self {
         Self {
-            scope: Arc::new(scope),
+            subject: subject.into(),
+            grant,
         }
     }
 
+    /// Who reads nothing but these series.
+    #[cfg(test)]
+    pub fn of(scope: Scope) -> Self {
+        let grant = Grant {
+            operations: BTreeSet::from([Operation::Read]),
+            read: Arc::new(scope),
+            ..Grant::nothing()
+        };
+        Self::new("reader", Arc::new(grant))
+    }
+
+    pub fn subject(&self) -> &Arc<str> {
+        &self.subject
+    }
+
+    pub fn grant(&self) -> &Arc<Grant> {
+        &self.grant
+    }
+
     pub fn scope(&self) -> &Scope {
-        &self.scope
+        &self.grant.read
     }
 
     /// The only way to a [`Scoped`].
     pub fn select(&self, selector: Selector) -> Scoped {
         Scoped {
             selector,
-            scope: Arc::clone(&self.scope),
+            scope: Arc::clone(&self.grant.read),
         }
+    }
+
+    /// # Errors
+    /// `FORBIDDEN`: the role does not allow it.
+    pub fn may(&self, operation: Operation) -> Result<(), Problem> {
+        match self.grant.allows(operation) {
+            true => Ok(()),
+            false => Err(Problem::new(
+                Code::Forbidden,
+                format!("your role does not allow this; it needs '{operation}'"),
+            )),
+        }
+    }
+
+    pub fn sees_stream(&self, stream: &str) -> bool {
+        self.grant.streams.contain(stream)
+    }
+
+    pub fn may_write(&self, series: &Series) -> bool {
+        self.grant.write.matches(series)
     }
 }
 

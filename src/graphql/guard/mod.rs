@@ -11,6 +11,7 @@ mod expressions;
 mod fragments;
 pub mod json;
 mod overlaps;
+pub mod permissions;
 mod roots;
 mod scan;
 #[cfg(test)]
@@ -24,7 +25,7 @@ use std::fmt;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
-use async_graphql::{Name, Positioned, Request, ServerError, Value};
+use async_graphql::{Data, Name, Positioned, Request, ServerError, Value};
 
 pub use self::errors::LOSES_DIGITS;
 use self::errors::refused;
@@ -90,10 +91,20 @@ impl Checked {
     }
 
     /// The request as it is executed: without variables, and with a subscription's only field at its root.
+    /// `session`: what came with the connection.
     ///
     /// # Errors
-    /// What the specification refuses before anything is executed, and async-graphql does not.
-    pub fn into_request(mut self, types: &Types) -> Result<Request, Vec<ServerError>> {
+    /// What the viewer may not do, and what the specification refuses before anything is executed and
+    /// async-graphql does not.
+    pub fn into_request(
+        mut self,
+        types: &Types,
+        session: Option<&Data>,
+    ) -> Result<Request, Vec<ServerError>> {
+        let viewer = permissions::viewer(&self.request.data, session);
+        if let Some(operation) = self.operation() {
+            permissions::check(&self.document, operation, types, viewer)?;
+        }
         let name = self.request.operation_name.as_deref();
         let variables = std::mem::take(&mut self.request.variables);
         variables::settle(&mut self.document, name, variables, types)?;

@@ -68,6 +68,9 @@ async fn nobody_is_answered_who_is_no_viewer() {
     for query in ["{ latest(selector: {}) { value } }", "{ metrics { name } }"] {
         let request = Request::new(query).data(world.reader.clone());
         let answer = serde_json::to_value(world.api.execute(request).await).unwrap();
-        assert_eq!(answer["errors"][0]["extensions"]["code"], "INTERNAL", "{answer}");
+        assert_eq!(
+            answer["errors"][0]["extensions"]["code"], "UNAUTHENTICATED",
+            "{answer}"
+        );
     }
 }

@@ -25,7 +25,7 @@ use self::fetch::Fetch;
 pub use self::origin::Origin;
 use self::origin::split_port;
 use super::error::HttpError;
-use super::routes::is_served;
+use super::routes;
 
 /// Whether the process answers, for any host name; it reveals nothing else.
 const LIVENESS: &str = "/livez";
@@ -143,7 +143,8 @@ impl Guard {
         if !is_utf8(request.uri()) {
             return Some(HttpError::BadRequest.respond("a percent-escape in the URL is not UTF-8"));
         }
-        (!is_served(request.match_pattern().as_deref()))
+        routes::access(request.match_pattern().as_deref())
+            .is_none()
             .then(|| HttpError::NotFound.respond("this path is not in the table of paths"))
     }
 

@@ -5,14 +5,14 @@
 
 use actix_http::ws;
 use actix_web::body::MessageBody;
-use actix_web::http::Method;
-use actix_web::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use actix_web::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use actix_web::web::{self, BytesMut};
 use actix_web::{HttpRequest, HttpResponse};
 use async_graphql::Data;
 
 use self::conversation::Conversation;
 use self::dialect::Dialect;
+pub(super) use self::handshake::is_asked;
 use self::input::Input;
 use self::socket::Socket;
 use super::connections::Connection;
@@ -26,6 +26,7 @@ use crate::graphql::Operations;
 mod conversation;
 mod dialect;
 mod frames;
+mod handshake;
 mod input;
 mod socket;
 #[cfg(test)]
@@ -50,13 +51,6 @@ pub async fn plain<E: Operations>(
     }
     let (schema, speech) = (worker.schema.clone(), Speech::Plain(worker.feeds(&request)));
     upgrade(&request, body, speech, schema, Data::default(), &worker.live)
-}
-
-/// The request is for a WebSocket.
-pub fn is_asked(request: &HttpRequest) -> bool {
-    let upgrade = request.headers().get(UPGRADE);
-    let upgrade = upgrade.and_then(|value| value.to_str().ok());
-    request.method() == Method::GET && upgrade.is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
 }
 
 /// Answers the handshake and runs the connection. `data` goes with each of its operations. The caller

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::*;
+use crate::data::Viewer;
 use crate::graphql::Api;
 use crate::graphql::errors::Code;
 use crate::http::connections::{self, Connections};
@@ -100,7 +101,9 @@ impl Server {
             let schema = schema.clone();
             let answer = move |req: HttpRequest, payload: web::Payload| {
                 let (schema, live): (TestSchema, _) = (schema.clone(), live.clone());
-                async move { upgrade(&req, payload, Speech::GraphQl, schema, Data::default(), &live) }
+                let mut data = Data::default();
+                data.insert(Viewer::everyone());
+                async move { upgrade(&req, payload, Speech::GraphQl, schema, data, &live) }
             };
             App::new()
                 .wrap(from_fn(connections::watch))

@@ -47,8 +47,8 @@ fn catalogue() -> impl Strategy<Value = Vec<Series>> {
 }
 
 fn selector() -> impl Strategy<Value = Selector> {
-    use MatchOp::{Equal, Matches, NotEqual, NotMatches};
-    let op = prop::sample::select(vec![Equal, NotEqual, Matches, NotMatches]);
+    use MatchOp::{Equal, Matches, NotEqual, NotMatches, StartsWith};
+    let op = prop::sample::select(vec![Equal, NotEqual, Matches, NotMatches, StartsWith]);
     let name = prop::sample::select(vec!["a", "b", "Größe %", METRIC_NAME, "it's", "none", "nul\0"]);
     let matcher = (name, op, prop::sample::select(&ASKED)).prop_map(|(name, op, value)| {
         // As an expression it stands for itself.

@@ -177,7 +177,7 @@ fn a_variable_counts_as_often_as_it_is_used() {
 
 /// Why a document that is parsed is not executed; empty when it is.
 fn unsettled(checked: Checked, types: &Types) -> String {
-    match checked.into_request(types) {
+    match checked.data(Viewer::everyone()).into_request(types, None) {
         Ok(_) => String::new(),
         Err(errors) => errors[0].message.clone(),
     }
@@ -254,7 +254,9 @@ fn a_cursor_to_go_on_after_is_bounded_like_other_values() {
 fn regular_expressions_are_counted_in_all_of_a_request() {
     let types = Types::of(&crate::graphql::sdl());
     let why = |query: String, variables: Value| {
-        let request = Request::new(query).variables(Variables::from_json(variables));
+        let request = Request::new(query)
+            .data(Viewer::everyone())
+            .variables(Variables::from_json(variables));
         unsettled(Checked::of(request).unwrap(), &types)
     };
     let none = || json!({});
@@ -288,7 +290,10 @@ fn regular_expressions_are_counted_in_all_of_a_request() {
             uses.collect::<String>()
         );
         let variables = Variables::from_json(selector.clone());
-        let request = Request::new(query).operation_name("A").variables(variables);
+        let request = Request::new(query)
+            .data(Viewer::everyone())
+            .operation_name("A")
+            .variables(variables);
         unsettled(Checked::of(request).unwrap(), &types)
     };
     assert_eq!(by_variable(most), "");

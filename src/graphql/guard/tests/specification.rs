@@ -189,6 +189,7 @@ fn what_is_left_out_leaves_the_defaults_of_the_schema() {
     let two = "query A($n: Int) { ...F } query B($n: Int!) { ...F } fragment F on Query { number(of: $n) }";
     let named = |name: &str, variables: Value| {
         let request = Request::new(two)
+            .data(Viewer::everyone())
             .operation_name(name)
             .variables(Variables::from_json(variables));
         let response = api().execute(request).now_or_never().unwrap();
@@ -271,7 +272,7 @@ fn a_subscription_has_one_field_at_its_root() {
         "subscription { ...Nope }",
         "query A { number } subscription B { a: tock b: tock }",
     ] {
-        let mut request = Request::new(query);
+        let mut request = Request::new(query).data(Viewer::everyone());
         request.operation_name = query.starts_with("query").then(|| "A".to_owned());
         let responses = api()
             .execute_stream(request, None)
@@ -364,7 +365,10 @@ fn what_tools_ask_of_the_schema_is_answered_and_not_more() {
     let types = Types::of(&crate::graphql::sdl());
     let check = |query: &str| {
         let checked = Checked::of(Request::new(query)).unwrap();
-        checked.into_request(&types).is_ok()
+        checked
+            .data(Viewer::everyone())
+            .into_request(&types, None)
+            .is_ok()
     };
     let all = include_str!("introspection.graphql");
     let document = Checked::of(Request::new(all)).unwrap().document;

@@ -1,0 +1,69 @@
+//! Somebody who was let in, and why somebody was not.
+
+use std::sync::Arc;
+
+use crate::data::{Code, Micros, Problem, Viewer};
+
+/// How a principal came in; what is looked at again when something changes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Identity {
+    /// There is no access control.
+    Everyone,
+    /// Without a credential, where a role for that is configured.
+    Anonymous,
+    /// An API key by its id.
+    Key(Arc<str>),
+    /// A token of this issuer, for this subject.
+    Token { issuer: Arc<str>, subject: Arc<str> },
+}
+
+/// Somebody who was let in.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    pub viewer: Viewer,
+    pub identity: Identity,
+    /// As people know it: the name of a key, the name in a token.
+    pub name: Arc<str>,
+    pub role: Arc<str>,
+    pub expires: Option<Micros>,
+}
+
+impl Principal {
+    pub fn everyone() -> Self {
+        Self {
+            viewer: Viewer::everyone(),
+            identity: Identity::Everyone,
+            name: "everyone".into(),
+            role: "admin".into(),
+            expires: None,
+        }
+    }
+}
+
+/// Why a credential is refused. The words help whoever has a right to come in, and nobody else: a key
+/// that never was and one with a wrong secret are refused alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    #[error("a credential is needed: an API key or a token")]
+    Missing,
+    #[error("the credential is not valid")]
+    Invalid,
+    #[error("the credential has expired")]
+    Expired,
+    #[error("too many failed attempts; try again later")]
+    TooMany,
+    #[error("credentials cannot be checked at the moment; try again soon")]
+    Unavailable,
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Missing | Denied::Invalid | Denied::Expired => {
+                Self::new(Code::Unauthenticated, denied.to_string())
+            }
+            Denied::TooMany => Self::overloaded(denied.to_string()),
+            Denied::Unavailable => Self::new(Code::Unavailable, denied.to_string()),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The HTTP server's part of the configuration, and what each of its workers gets.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::actors::aggregates::AggregatesHandle;
+use crate::config::Config;
+use crate::feed::Feeds;
+use crate::http::connections::open_files;
+use crate::http::{self, session};
+use crate::store::connect::DatabaseUrl;
+use crate::store::read::{ReadLimits, Reader};
+
+pub(super) fn http_config(config: &Config, open_files: usize) -> http::HttpConfig {
+    http::HttpConfig {
+        workers: config.http.workers,
+        allowed_hosts: config.http.allowed_hosts.clone(),
+        allowed_origins: config.http.allowed_origins.clone(),
+        max_connections: open_files::connections(open_files, config.http.connections, config.http.workers),
+        connections_per_address: config.http.connections_per_address,
+        memory: config.http.memory_mib << 20,
+        stall_timeout: config.http.stall_timeout,
+        ..http::HttpConfig::default()
+    }
+}
+
+pub(super) fn limits(config: &Config, farewell: Duration) -> session::Limits {
+    session::Limits {
+        init: config.http.init_timeout,
+        message: config.http.message_kib << 10,
+        operations: config.http.operations_per_connection,
+        farewell: config.http.drain.min(farewell / 2),
+        ..session::Limits::default()
+    }
+}
+
+/// Connections belong to the runtime that opened them, so each worker has its own.
+pub(super) fn per_worker(
+    database: &DatabaseUrl,
+    feeds: &Feeds,
+    aggregates: &AggregatesHandle,
+) -> Result<Arc<dyn Fn() -> http::PerWorker + Send + Sync>> {
+    // Checked here: in a worker there is nobody to tell.
+    Reader::new(database.clone(), ReadLimits::default())?;
+    let (database, feeds, aggregates) = (database.clone(), feeds.clone(), aggregates.clone());
+    Ok(Arc::new(move || {
+        let reader = Reader::new(database.clone(), ReadLimits::default()).ok();
+        let for_data = reader.clone();
+        let (for_feeds, aggregates) = (feeds.clone(), aggregates.clone());
+        let data = Rc::new(move |client| {
+            let mut data = async_graphql::Data::default();
+            if let Some(reader) = &for_data {
+                data.insert(reader.for_client(client));
+            }
+            data.insert(client);
+            data.insert(for_feeds.for_client(client));
+            data.insert(aggregates.clone());
+            data
+        });
+        let feeds = Some(feeds.clone());
+        http::PerWorker { data, reader, feeds }
+    }))
+}

@@ -1,0 +1,83 @@
+//! What somebody may do: operations, and the series and streams they are allowed on.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Scope;
+
+/// What a role allows. [`Operation::Admin`] contains the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Operation {
+    /// Series, points and what is computed from them; state and dead letters of the role's streams.
+    Read,
+    /// Sending points to the role's streams.
+    Publish,
+    /// Redriving dead letters, resuming streams, metrics of the process.
+    Operate,
+    /// API keys and the audit log.
+    Admin,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Publish => "publish",
+            Self::Operate => "operate",
+            Self::Admin => "admin",
+        })
+    }
+}
+
+/// The streams of a role.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Streams {
+    All,
+    Named(BTreeSet<String>),
+}
+
+impl Streams {
+    pub fn contain(&self, stream: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(names) => names.contains(stream),
+        }
+    }
+}
+
+/// What a principal's role allows, with all that depends on the principal filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Grant {
+    pub operations: BTreeSet<Operation>,
+    pub read: Arc<Scope>,
+    pub write: Arc<Scope>,
+    pub streams: Streams,
+}
+
+impl Grant {
+    pub fn everything() -> Self {
+        Self {
+            operations: BTreeSet::from([Operation::Admin]),
+            read: Arc::new(Scope::everything()),
+            write: Arc::new(Scope::everything()),
+            streams: Streams::All,
+        }
+    }
+
+    pub fn nothing() -> Self {
+        Self {
+            operations: BTreeSet::new(),
+            read: Arc::new(Scope::any_of([])),
+            write: Arc::new(Scope::any_of([])),
+            streams: Streams::Named(BTreeSet::new()),
+        }
+    }
+
+    pub fn allows(&self, operation: Operation) -> bool {
+        self.operations.contains(&operation) || self.operations.contains(&Operation::Admin)
+    }
+}

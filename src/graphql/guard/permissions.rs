@@ -1,0 +1,91 @@
+//! What each field of the roots needs. A field that is not listed needs the most.
+
+use std::any::TypeId;
+
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection};
+use async_graphql::{Data, Positioned, ServerError};
+
+use super::errors::refused;
+use super::types::Types;
+use crate::data::{Code, Operation, Viewer};
+use Operation::{Operate, Publish, Read};
+
+/// In the order of the schema: root, field, and what the viewer must be allowed.
+pub const FIELDS: [(OperationType, &str, Operation); 16] = [
+    (OperationType::Query, "latest", Read),
+    (OperationType::Query, "history", Read),
+    (OperationType::Query, "points", Read),
+    (OperationType::Query, "metrics", Read),
+    (OperationType::Query, "series", Read),
+    (OperationType::Query, "labels", Read),
+    (OperationType::Query, "labelValues", Read),
+    (OperationType::Query, "pipeline", Read),
+    (OperationType::Query, "deadLetters", Read),
+    (OperationType::Query, "deadLetterReasons", Read),
+    (OperationType::Mutation, "publish", Publish),
+    (OperationType::Mutation, "redriveDeadLetters", Operate),
+    (OperationType::Mutation, "resumeStream", Operate),
+    (OperationType::Subscription, "points", Read),
+    (OperationType::Subscription, "aggregates", Read),
+    (OperationType::Subscription, "pipeline", Read),
+];
+
+/// The viewer that came with a request, or with its connection.
+pub fn viewer<'a>(request: &'a Data, session: Option<&'a Data>) -> Option<&'a Viewer> {
+    let of = |data: &'a Data| data.get(&TypeId::of::<Viewer>())?.downcast_ref::<Viewer>();
+    session.and_then(of).or_else(|| of(request))
+}
+
+/// # Errors
+/// The operation has a field that the viewer may not use. Nothing of it is executed then.
+pub(super) fn check(
+    document: &ExecutableDocument,
+    operation: &Positioned<OperationDefinition>,
+    types: &Types,
+    viewer: Option<&Viewer>,
+) -> Result<(), Vec<ServerError>> {
+    let root = operation.node.ty;
+    let Some(viewer) = viewer else {
+        return Err(refused(
+            Code::Unauthenticated,
+            "a credential is needed",
+            operation.pos,
+        ));
+    };
+    let mut sets = vec![&operation.node.selection_set.node];
+    while let Some(set) = sets.pop() {
+        for item in &set.items {
+            match &item.node {
+                Selection::Field(field) => {
+                    let name = field.node.name.node.as_str();
+                    if let Some(needed) = needed(root, name, types) {
+                        viewer
+                            .may(needed)
+                            .map_err(|problem| refused(problem.code, problem.message, item.pos))?;
+                    }
+                }
+                Selection::InlineFragment(inline) => sets.push(&inline.node.selection_set.node),
+                Selection::FragmentSpread(spread) => {
+                    let fragment = document.fragments.get(&spread.node.fragment_name.node);
+                    sets.extend(fragment.map(|fragment| &fragment.node.selection_set.node));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `None`: the schema itself, or a field that it does not have, which validation refuses. A field of the
+/// schema that was forgotten here needs the most.
+fn needed(root: OperationType, field: &str, types: &Types) -> Option<Operation> {
+    let of = match root {
+        OperationType::Query => "Query",
+        OperationType::Mutation => "Mutation",
+        OperationType::Subscription => "Subscription",
+    };
+    if !types.fields(of)?.contains_key(field) {
+        return None;
+    }
+    let listed = FIELDS.iter().find(|(of, name, _)| *of == root && *name == field);
+    Some(listed.map_or(Operation::Admin, |(_, _, needed)| *needed))
+}

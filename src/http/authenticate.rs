@@ -1,0 +1,84 @@
+//! Who asks: the credential of a request becomes a principal before any handler runs.
+
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
+
+use super::error::HttpError;
+use super::routes::{self, Access as Path};
+use super::websocket;
+use crate::access::{Access, Credential, Denied, Principal};
+use crate::data::Viewer;
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Lets through who may use the path. A WebSocket may say who it is later.
+pub(super) async fn check<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let path = routes::access(request.match_pattern().as_deref());
+    match path {
+        None | Some(Path::Public) => return Ok(next.call(request).await?.map_into_boxed_body()),
+        Some(_) => {}
+    }
+    let credential = credential(request.headers());
+    let found = match request.app_data::<web::Data<Access>>() {
+        Some(access) => access.authenticate(credential.as_ref()).await,
+        None => Err(Denied::Unavailable),
+    };
+    let later = websocket::is_asked(request.request()) && credential.is_none();
+    let refused = match (found, path) {
+        (Ok(principal), Some(Path::Needs(operation))) if principal.viewer.may(operation).is_err() => {
+            let why = format!("your role does not allow this; it needs '{operation}'");
+            Some(HttpError::Forbidden.respond(&why))
+        }
+        (Ok(principal), _) => {
+            request.extensions_mut().insert(principal);
+            None
+        }
+        (Err(Denied::Missing), Some(Path::Details(_))) => None,
+        (Err(Denied::Missing), _) if later => None,
+        (Err(denied), _) => Some(deny(denied)),
+    };
+    match refused {
+        Some(response) => Ok(request.into_response(response)),
+        None => Ok(next.call(request).await?.map_into_boxed_body()),
+    }
+}
+
+/// Who asks; `None` where nobody was let in yet.
+pub(super) fn principal(request: &HttpRequest) -> Option<Arc<Principal>> {
+    request.extensions().get::<Arc<Principal>>().cloned()
+}
+
+/// What the principal may see; nothing without one.
+pub(super) fn viewer(request: &HttpRequest) -> Viewer {
+    principal(request).map_or_else(Viewer::nobody, |principal| principal.viewer.clone())
+}
+
+fn credential(headers: &HeaderMap) -> Option<Credential> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        return Some(Credential::of_authorization(value.to_str().unwrap_or_default()));
+    }
+    let key = headers.get(API_KEY)?;
+    Some(Credential::of(key.to_str().unwrap_or_default()))
+}
+
+pub(super) fn deny(denied: Denied) -> HttpResponse {
+    let error = match denied {
+        Denied::Missing | Denied::Invalid | Denied::Expired => HttpError::Unauthenticated,
+        Denied::TooMany => HttpError::OwnShare,
+        Denied::Unavailable => HttpError::Overloaded,
+    };
+    let mut response = error.respond(&denied.to_string());
+    if error == HttpError::Unauthenticated {
+        let challenge = HeaderValue::from_static("Bearer realm=\"streamsync\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
