@@ -3,13 +3,21 @@
 //! Knows nothing of HTTP. `http/authenticate.rs` and the WebSockets bring credentials; everything that
 //! is read, sent or done then asks the principal's [`Viewer`](crate::data::Viewer).
 
+mod claims;
 mod credential;
+pub mod issuer_url;
+pub mod jwks;
 mod principal;
+#[cfg(test)]
+mod testing;
+pub mod tokens;
+mod verified;
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
+pub use claims::Claims;
 pub use credential::Credential;
 pub use principal::{Denied, Identity, Principal};
 
