@@ -41,6 +41,18 @@ pub enum Streams {
 }
 
 impl Streams {
+    pub fn are_all(&self) -> bool {
+        matches!(self, Self::All)
+    }
+
+    /// `None`: all there are.
+    pub fn names(&self) -> Option<Vec<String>> {
+        match self {
+            Self::All => None,
+            Self::Named(names) => Some(names.iter().cloned().collect()),
+        }
+    }
+
     pub fn contain(&self, stream: &str) -> bool {
         match self {
             Self::All => true,

@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::stored::{PartitionId, Range, SeriesId};
@@ -64,6 +65,8 @@ pub fn advanced(mut positions: Positions, ranges: &[Range]) -> Positions {
 pub struct SharedCursor {
     cursor: Cursor,
     text: OnceLock<Arc<str>>,
+    /// The subject and the sealed text that were asked for last: often many follow of one subject.
+    sealed: Mutex<Option<(Arc<str>, Arc<str>)>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -98,7 +101,7 @@ impl SharedCursor {
     pub fn new(cursor: Cursor) -> Arc<Self> {
         Arc::new(Self {
             cursor,
-            text: OnceLock::new(),
+            ..Self::default()
         })
     }
 
@@ -115,6 +118,19 @@ impl SharedCursor {
 
     pub fn text(&self) -> &Arc<str> {
         self.text.get_or_init(|| self.cursor.encode().into())
+    }
+
+    /// The text for one subject; `seal` makes it from that for everyone.
+    pub fn text_for(&self, subject: &Arc<str>, seal: impl FnOnce(&str) -> Arc<str>) -> Arc<str> {
+        let mut last = self.sealed.lock();
+        match &*last {
+            Some((of, text)) if of == subject => Arc::clone(text),
+            _ => {
+                let text = seal(self.text());
+                *last = Some((Arc::clone(subject), Arc::clone(&text)));
+                text
+            }
+        }
     }
 }
 

@@ -23,6 +23,7 @@ pub const TAG: usize = 32;
 pub enum Purpose {
     Batch,
     Latest,
+    Cursor,
 }
 
 impl Installation {

@@ -28,6 +28,7 @@ pub mod aggregate;
 pub mod grid;
 pub mod columns;
 pub mod installation;
+pub mod seal;
 
 pub use access::{Grant, Operation, Streams};
 pub use aggregate::Aggregate;
@@ -44,6 +45,7 @@ pub use grid::Grid;
 pub use installation::Installation;
 pub use problem::{Code, Problem};
 pub use reject::{Reason, Rejected};
+pub use seal::Seal;
 pub use selection::{
     BadSelector, LabelMatcher, METRIC_NAME, MatchOp, Matched, Scope, Scoped, Selector, Viewer,
 };

@@ -1,7 +1,7 @@
 //! Why a feed cannot begin, or ends.
 
 use crate::actors::hub::SubscribeError;
-use crate::data::{BadSelector, Code, Cursor, Problem};
+use crate::data::{BadSelector, Code, Problem};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FeedError {
@@ -15,7 +15,8 @@ pub enum FeedError {
     #[error("every must be 10ms to 1h")]
     Every,
     #[error("points after this cursor are missing here; earliestCursor can be continued")]
-    ResumeGap { earliest: Cursor },
+    /// `earliest`: a cursor in the subscriber's own text.
+    ResumeGap { earliest: String },
     #[error("a backfill may be of at most {limit} series; select fewer, or begin without one")]
     TooManySeries { limit: usize },
     #[error("this subscriber did not keep up; resume with the last cursor")]
@@ -42,7 +43,7 @@ impl From<FeedError> for Problem {
                 return Self::overloaded(why);
             }
             FeedError::ResumeGap { earliest } => {
-                return Self::new(Code::ResumeGap, why).with("earliestCursor", earliest.encode());
+                return Self::new(Code::ResumeGap, why).with("earliestCursor", earliest);
             }
             FeedError::BadInput(_) | FeedError::AfterAndBackfill | FeedError::Every => Code::BadUserInput,
             FeedError::TooManySeries { .. } => Code::TooManyRows,

@@ -263,9 +263,12 @@ impl Replay {
         let horizon = self.asked.feeds.catch_up.horizon().await?;
         match horizon.check(&self.at.positions) {
             Ok(_) => Ok(horizon),
-            Err(gap) => Err(FeedError::ResumeGap {
-                earliest: Cursor::at(gap.earliest),
-            }),
+            Err(gap) => {
+                let earliest = Cursor::at(gap.earliest).encode();
+                Err(FeedError::ResumeGap {
+                    earliest: self.asked.request.seal.close(earliest),
+                })
+            }
         }
     }
 

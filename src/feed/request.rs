@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::catch_up::CatchUp;
 use super::error::FeedError;
 use crate::actors::hub::HubHandle;
-use crate::data::{ClientKey, Cursor, Scoped};
+use crate::data::{ClientKey, Cursor, Scoped, Seal};
 use crate::live::{Fold, Overflow, Shapes};
 use crate::telemetry::Metrics;
 
@@ -39,6 +39,8 @@ pub enum Start {
 #[derive(Clone, Debug)]
 pub struct Request {
     pub scoped: Scoped,
+    /// Of the one who asks.
+    pub seal: Seal,
     pub start: Start,
     /// Conflates to one point of each series in this time.
     pub every: Option<Duration>,

@@ -54,17 +54,20 @@ impl Catalogue {
         #[graphql(desc = "Which series.")] selector: SeriesSelector,
         #[graphql(desc = "1 to 10000, 100 if omitted.")] first: Option<i32>,
         #[graphql(desc = "`endCursor` of the previous page.")] after: Option<String>,
-    ) -> Result<Connection<KeyCursor, Series, EmptyFields, EmptyFields>> {
+    ) -> Result<Connection<String, Series, EmptyFields, EmptyFields>> {
         let scoped = selector.scoped(ctx)?;
         let first = limits::page(first, limits::PAGE_MAX)?;
-        let after = cursor::<KeyCursor>(after)?.map(|c| c.0);
+        let seal = viewer(ctx)?.seal();
+        let after = cursor::<KeyCursor>(seal, after)?.map(|c| c.0);
         check_key(after.as_deref())?;
         let page = reader(ctx)?
             .series(&scoped, after.as_deref(), first)
             .await
             .map_err(read_error)?;
         let cursor = |s: &Matched| OpaqueCursor(s.series.key.to_string());
-        Ok(connection(after.is_some(), page, cursor, |s| Series(s.into())))
+        Ok(connection(seal, after.is_some(), page, cursor, |s| {
+            Series(s.into())
+        }))
     }
 
     /// The label names of the matching series, sorted, with the number of series of each.

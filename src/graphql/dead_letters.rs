@@ -6,7 +6,7 @@ use async_graphql::{Context, Object, Result};
 use super::connection::{connection, cursor};
 use super::errors::read_error;
 use super::limits;
-use super::services::reader;
+use super::services::{reader, viewer};
 use super::types::{DeadLetter, DeadLetterCount};
 use crate::store::read::{self, DeadLetterFilter};
 
@@ -33,9 +33,10 @@ impl DeadLetters {
         include_resolved: Option<bool>,
         #[graphql(desc = "1 to 500, 100 if omitted.")] first: Option<i32>,
         #[graphql(desc = "`endCursor` of the previous page.")] after: Option<String>,
-    ) -> Result<Connection<IdCursor, DeadLetter, EmptyFields, EmptyFields>> {
+    ) -> Result<Connection<String, DeadLetter, EmptyFields, EmptyFields>> {
         let first = limits::page(first, limits::DEAD_LETTERS_MAX)?;
-        let after = cursor::<IdCursor>(after)?.map(|c| c.0);
+        let viewer = viewer(ctx)?;
+        let after = cursor::<IdCursor>(viewer.seal(), after)?.map(|c| c.0);
         let filter = DeadLetterFilter {
             topic,
             stream,
@@ -43,17 +44,24 @@ impl DeadLetters {
             resolved_too: include_resolved.unwrap_or_default(),
         };
         let page = reader(ctx)?
-            .dead_letters(&filter, after, first)
+            .dead_letters(viewer.streams(), &filter, after, first)
             .await
             .map_err(read_error)?;
         let cursor = |letter: &read::DeadLetter| OpaqueCursor(letter.id);
-        Ok(connection(after.is_some(), page, cursor, DeadLetter))
+        Ok(connection(
+            viewer.seal(),
+            after.is_some(),
+            page,
+            cursor,
+            DeadLetter,
+        ))
     }
 
     /// The number of unresolved dead letters by stream, topic and reason, largest first.
     #[graphql(complexity = "limits::WHOLE_ANSWER + child_complexity")]
     async fn dead_letter_reasons(&self, ctx: &Context<'_>) -> Result<Vec<DeadLetterCount>> {
-        let rows = reader(ctx)?.dead_letter_counts().await.map_err(read_error)?;
+        let counts = reader(ctx)?.dead_letter_counts(viewer(ctx)?.streams());
+        let rows = counts.await.map_err(read_error)?;
         Ok(rows.into_iter().map(DeadLetterCount::from).collect())
     }
 }

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use super::errors;
 use super::payload::{Next, Payload, Then, plain};
 use super::shape;
-use crate::data::Problem;
+use crate::data::{Problem, Seal};
 use crate::feed::{Batch, FeedError};
 use crate::live::{Shape, Shapes};
 
@@ -29,13 +29,14 @@ pub struct Slot(Arc<Mutex<Option<Opened>>>);
 
 struct Opened {
     batches: Batches,
+    seal: Seal,
     shape: Shape,
     field: String,
     pos: Pos,
 }
 
 /// Leaves the batches in the request's slot if it has one, else returns them.
-pub fn hand_over(ctx: &Context<'_>, shapes: &Shapes, batches: Batches) -> Option<Batches> {
+pub fn hand_over(ctx: &Context<'_>, shapes: &Shapes, seal: &Seal, batches: Batches) -> Option<Batches> {
     let Some(slot) = ctx.data_opt::<Slot>() else {
         return Some(batches);
     };
@@ -48,6 +49,7 @@ pub fn hand_over(ctx: &Context<'_>, shapes: &Shapes, batches: Batches) -> Option
     let before = format!("{{\"data\":{{\"{field}\":");
     let opened = Opened {
         batches,
+        seal: seal.clone(),
         shape: shapes.shape(&before, selected, "}}"),
         field,
         pos: ctx.item.pos,
@@ -78,16 +80,17 @@ impl Opened {
     fn payloads(self) -> impl Stream<Item = Payload> {
         let Self {
             batches,
+            seal,
             shape,
             field,
             pos,
         } = self;
         batches.map(move |batch| match batch {
             Ok(batch) => {
-                let cursor = batch.cursor.text();
+                let cursor = seal.text(&batch.cursor);
                 Payload::Next(Next {
-                    json: shape.write(cursor, &batch.selected),
-                    cursor: Some(Arc::clone(cursor)),
+                    json: shape.write(&cursor, &batch.selected),
+                    cursor: Some(cursor),
                     then: Then::GoOn,
                 })
             }

@@ -7,12 +7,12 @@ use async_graphql::{Context, ID, Object, Result};
 
 use super::errors::{Code, read_error};
 use super::scalars::Long;
-use super::services::{publish_error, reader, services};
+use super::services::{Services, StreamTarget, publish_error, reader, services, viewer};
 use super::types::{
     PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, ResumeReceipt, SkippedLetter,
 };
 use super::{limits, publish, redrive};
-use crate::data::Micros;
+use crate::data::{Micros, Viewer};
 use crate::sources::producer::Placed;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,20 +29,21 @@ impl Mutation {
         #[graphql(desc = "1 to 10000.")] points: Vec<PointInput>,
     ) -> Result<PublishReceipt> {
         let services = services(ctx)?;
-        let target = services
-            .streams
-            .get(&stream)
-            .ok_or_else(|| Code::NotFound.error(format!("no stream is named '{stream}'")))?;
+        let viewer = viewer(ctx)?;
+        let target = known(services, viewer, &stream)?;
         if services.status.is_paused(&stream) {
             return Err(Code::StreamPaused.error(format!(
                 "stream '{stream}' is paused because too many of its records failed; see `pipeline`; nothing was sent"
             )));
         }
-        let records = publish::records(&stream, target, &points, Micros::now())?;
+        let records = publish::records(&stream, target, &points, Micros::now(), viewer)?;
         // Without Postgres the writer's limit alone holds.
         if let Ok(reader) = reader(ctx) {
             let (series, max) = (publish::series(&records), target.max_series);
-            services.new_series.admit(reader, &stream, series, max).await?;
+            let new_series = services.new_series.admit(reader, &stream, series, max);
+            new_series
+                .await
+                .map_err(|refused| refused.told_to(viewer, &stream))?;
         }
         let places = services.publisher.publish(records).await.map_err(publish_error)?;
         Ok(PublishReceipt {
@@ -61,9 +62,7 @@ impl Mutation {
         #[graphql(desc = "The name of a configured stream.")] stream: String,
     ) -> Result<ResumeReceipt> {
         let services = services(ctx)?;
-        if !services.streams.contains_key(&stream) {
-            return Err(Code::NotFound.error(format!("no stream is named '{stream}'")));
-        }
+        known(services, viewer(ctx)?, &stream)?;
         let was_paused = services.pausing.resume(&stream).await.map_err(|error| {
             tracing::warn!(%error, "cannot resume a stream");
             Code::Unavailable.error("postgres is unavailable; try again in a moment")
@@ -88,7 +87,7 @@ impl Mutation {
         let services = services(ctx)?;
         let wanted: Vec<i64> = ids.iter().copied().collect();
         let letters = reader(ctx)?
-            .dead_letters_by_id(&wanted)
+            .dead_letters_by_id(viewer(ctx)?.streams(), &wanted)
             .await
             .map_err(read_error)?;
         let plan = redrive::plan(&ids, letters, |stream| {
@@ -110,6 +109,13 @@ impl Mutation {
             skipped: skipped.collect(),
         })
     }
+}
+
+/// A stream that the viewer may know of; others are refused in the words for one that is not there.
+fn known<'a>(services: &'a Services, viewer: &Viewer, stream: &str) -> Result<&'a StreamTarget> {
+    let target = services.streams.get(stream);
+    let target = target.filter(|_| viewer.sees_stream(stream));
+    target.ok_or_else(|| Code::NotFound.error(format!("no stream is named '{stream}'")))
 }
 
 fn last_offsets(topic: &str, places: &[Placed]) -> Vec<PublishedOffset> {

@@ -12,6 +12,7 @@ use async_graphql::Error;
 use parking_lot::Mutex;
 
 use super::errors::{Code, overloaded, read_error};
+use crate::data::Viewer;
 use crate::store::read::{ReadError, Reader};
 
 /// New series a minute that all clients of a node may publish.
@@ -23,6 +24,18 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct NewSeries(Arc<Mutex<Minute>>);
+
+/// Why points may not be sent.
+#[derive(Debug)]
+pub enum NotAdmitted {
+    /// The stream would have more than `max` series.
+    TooMany {
+        max: u64,
+        new: usize,
+    },
+    TooFast,
+    Read(ReadError),
+}
 
 /// New series that were let through and may not be in Postgres yet.
 #[derive(Debug, Default)]
@@ -42,7 +55,7 @@ impl NewSeries {
         stream: &str,
         keys: Vec<String>,
         max: u64,
-    ) -> Result<(), Error> {
+    ) -> Result<(), NotAdmitted> {
         let keys: Vec<String> = {
             let mut minute = self.0.lock();
             minute.turn(Instant::now());
@@ -57,20 +70,18 @@ impl NewSeries {
                 return Ok(());
             }
             // A client that overloads the reads does not get around the limit.
-            Err(error) => return Err(read_error(error)),
+            Err(error) => return Err(NotAdmitted::Read(error)),
         };
         if new.is_empty() {
             return Ok(());
         }
         if all > max {
-            return Err(too_many(stream, max, new.len()));
+            return Err(NotAdmitted::TooMany { max, new: new.len() });
         }
         let mut minute = self.0.lock();
         let (count, bytes) = (new.len(), new.iter().map(String::len).sum::<usize>());
         if minute.count + count > PER_MINUTE || minute.bytes + bytes > BYTES_PER_MINUTE {
-            return Err(overloaded(
-                "too many new series are being published; try again in a minute",
-            ));
+            return Err(NotAdmitted::TooFast);
         }
         minute.count += count;
         minute.bytes += bytes;
@@ -119,8 +130,18 @@ impl Minute {
     }
 }
 
-fn too_many(stream: &str, max: u64, new: usize) -> Error {
-    Code::BadUserInput.error(format!(
-        "stream '{stream}' may have {max} series; these points would add {new}; raise max_series to allow them"
-    ))
+impl NotAdmitted {
+    /// How many of its series are new is told only to a viewer who could look that up.
+    pub fn told_to(self, viewer: &Viewer, stream: &str) -> Error {
+        match self {
+            Self::TooMany { max, new } if viewer.scope().is_everything() => Code::BadUserInput.error(format!(
+                "stream '{stream}' may have {max} series; these points would add {new}; raise max_series to allow them"
+            )),
+            Self::TooMany { max, .. } => Code::BadUserInput.error(format!(
+                "stream '{stream}' may have {max} series; these points would add more"
+            )),
+            Self::TooFast => overloaded("too many new series are being published; try again in a minute"),
+            Self::Read(error) => read_error(error),
+        }
+    }
 }

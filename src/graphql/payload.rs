@@ -102,7 +102,7 @@ fn then(response: &Response) -> Then {
     }
 }
 
-fn has_code(response: &Response, code: Code) -> bool {
+pub fn has_code(response: &Response, code: Code) -> bool {
     let code = Value::from(code.as_str());
     response.errors.iter().any(|error| {
         let extensions = error.extensions.as_ref();

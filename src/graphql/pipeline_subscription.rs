@@ -10,10 +10,10 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::errors::Code;
 use super::scalars::Duration;
-use super::services::{Services, feeds, services};
+use super::services::{Services, feeds, services, viewer};
 use super::types::PipelineStatus;
 use crate::actors::hub::HubHandle;
-use crate::data::Problem;
+use crate::data::{Problem, Viewer};
 use crate::feed::FeedError;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +39,7 @@ impl PipelineSubscription {
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let watcher = Watcher {
             services: services(ctx)?.clone(),
+            viewer: viewer(ctx)?.clone(),
             hub: feeds(ctx)?.hub.clone(),
             clock,
         };
@@ -50,6 +51,7 @@ impl PipelineSubscription {
 
 struct Watcher {
     services: Services,
+    viewer: Viewer,
     hub: HubHandle,
     clock: Interval,
 }
@@ -62,7 +64,7 @@ impl Watcher {
             biased;
             // A missing hub also means that the server is about to stop.
             _ = draining.wait_for(|draining| *draining) => Err(Problem::from(FeedError::GOING_AWAY).into()),
-            _ = self.clock.tick() => Ok(PipelineStatus::of(&self.services)),
+            _ = self.clock.tick() => Ok(PipelineStatus::of(&self.services, &self.viewer)),
         }
     }
 }

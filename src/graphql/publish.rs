@@ -11,7 +11,7 @@ use super::limits;
 use super::services::{Record, StreamTarget};
 use super::types::PointInput;
 use crate::data::headers;
-use crate::data::{Header, Micros, Reason, RecordError, Series};
+use crate::data::{Header, Micros, Reason, RecordError, Series, Viewer};
 use crate::transform::Limits;
 
 #[derive(Serialize)]
@@ -24,8 +24,15 @@ struct Json<'a> {
 }
 
 /// # Errors
-/// `BAD_USER_INPUT` with the place of the first point that could not be stored; then none is sent.
-pub fn records(stream: &str, to: &StreamTarget, points: &[PointInput], now: Micros) -> Result<Vec<Record>> {
+/// `BAD_USER_INPUT` with the place of the first point that could not be stored, `FORBIDDEN` with that of
+/// the first whose series the viewer may not write; then none is sent.
+pub fn records(
+    stream: &str,
+    to: &StreamTarget,
+    points: &[PointInput],
+    now: Micros,
+    viewer: &Viewer,
+) -> Result<Vec<Record>> {
     limits::at_most("points", points.len(), limits::PUBLISH_MAX)?;
     if points.is_empty() {
         return Err(Code::BadUserInput.error("no points"));
@@ -35,11 +42,14 @@ pub fn records(stream: &str, to: &StreamTarget, points: &[PointInput], now: Micr
         value: stream.into(),
     };
     let record = |(at, point): (usize, &PointInput)| {
-        let (key, payload) = encode(point, &to.limits, now)
+        let (series, payload) = encode(point, &to.limits, now)
             .map_err(|why| Code::BadUserInput.error(format!("point {at}: {}", why.detail)))?;
+        if !viewer.may_write(&series) {
+            return Err(Code::Forbidden.error(format!("point {at}: your role may not write this series")));
+        }
         Ok(Record {
             topic: to.topic.clone(),
-            key: Some(key),
+            key: Some(series.key.as_bytes().to_vec()),
             payload: Some(payload),
             timestamp: None,
             headers: vec![header.clone()],
@@ -57,12 +67,12 @@ pub fn series(records: &[Record]) -> Vec<String> {
     keys
 }
 
-/// Key and payload, if the pipeline will take them.
+/// Series and payload, if the pipeline will take them.
 fn encode(
     point: &PointInput,
     limits: &Limits,
     now: Micros,
-) -> std::result::Result<(Vec<u8>, Vec<u8>), RecordError> {
+) -> std::result::Result<(Series, Vec<u8>), RecordError> {
     limits.check_name("metric", &point.metric)?;
     limits.check_label_count(point.labels.len())?;
     let mut labels = BTreeMap::new();
@@ -93,7 +103,7 @@ fn encode(
     let payload =
         serde_json::to_vec(&json).map_err(|error| RecordError::new(Reason::NotJson, error.to_string()))?;
     limits.check_size(&payload)?;
-    Ok((series.key.as_bytes().to_vec(), payload))
+    Ok((series, payload))
 }
 
 #[cfg(test)]
@@ -128,8 +138,9 @@ mod tests {
 
     #[test]
     fn a_point_becomes_a_record_that_needs_no_mapping() {
+        let everyone = Viewer::everyone();
         let points = [point(&[("site", "b"), ("device", "a\"x"), ("rack", "")], 21.5)];
-        let records = records("machines", &machines(), &points, Micros(1_000_001)).unwrap();
+        let records = records("machines", &machines(), &points, Micros(1_000_001), &everyone).unwrap();
         let record = &records[0];
         assert_eq!(
             record.key.as_deref(),
@@ -144,17 +155,27 @@ mod tests {
 
     #[test]
     fn one_unusable_point_refuses_all_and_says_which() {
+        let everyone = Viewer::everyone();
         let points = [point(&[], 1.0), point(&[("a", "1"), ("a", "2")], 1.0)];
-        let error = records("s", &machines(), &points, Micros(0)).unwrap_err();
+        let error = records("s", &machines(), &points, Micros(0), &everyone).unwrap_err();
         assert_eq!(error.message, "point 1: label 'a' occurs twice");
-        assert!(records("s", &machines(), &[point(&[], f64::INFINITY)], Micros(0)).is_err());
-        assert!(records("s", &machines(), &[], Micros(0)).is_err());
+        assert!(
+            records(
+                "s",
+                &machines(),
+                &[point(&[], f64::INFINITY)],
+                Micros(0),
+                &everyone
+            )
+            .is_err()
+        );
+        assert!(records("s", &machines(), &[], Micros(0), &everyone).is_err());
         let long = point(&[("a", &"x".repeat(2_000))], 1.0);
-        assert!(records("s", &machines(), &[long], Micros(0)).is_err());
+        assert!(records("s", &machines(), &[long], Micros(0), &everyone).is_err());
         let future = PointInput {
             ts: Some(DateTime(Micros::now())),
             ..point(&[], 1.0)
         };
-        assert!(records("s", &machines(), &[future], Micros(0)).is_err());
+        assert!(records("s", &machines(), &[future], Micros(0), &everyone).is_err());
     }
 }

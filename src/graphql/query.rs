@@ -11,7 +11,7 @@ use super::errors::{Code, read_error};
 use super::limits;
 use super::scalars::{DateTime, Step};
 use super::selector::SeriesSelector;
-use super::services::{Services, reader, services};
+use super::services::{Services, reader, services, viewer};
 use super::types::{Across, Aggregate, Fill, LatestPoint, PipelineStatus, Point, Series, SeriesHistory};
 use crate::cache::Latest;
 use crate::data::{self, Matched, Micros, Problem, SeriesId};
@@ -137,11 +137,12 @@ impl Query {
         #[graphql(desc = "The end of the span, exclusive; now if omitted.")] to: Option<DateTime>,
         #[graphql(desc = "1 to 10000, 100 if omitted.")] first: Option<i32>,
         #[graphql(desc = "`endCursor` of the previous page.")] after: Option<String>,
-    ) -> Result<Connection<PointCursor, Point, EmptyFields, EmptyFields>> {
+    ) -> Result<Connection<String, Point, EmptyFields, EmptyFields>> {
         let scoped = selector.scoped(ctx)?;
         let to = span(from, to)?;
         let first = limits::page(first, limits::PAGE_MAX)?;
-        let after = cursor::<PointCursor>(after)?.map(|c| PointKey {
+        let seal = viewer(ctx)?.seal();
+        let after = cursor::<PointCursor>(seal, after)?.map(|c| PointKey {
             series: c.0.0,
             ts: Micros(c.0.1),
         });
@@ -156,12 +157,12 @@ impl Query {
             ts: DateTime(p.ts),
             value: p.value,
         };
-        Ok(connection(after.is_some(), page, cursor, point))
+        Ok(connection(seal, after.is_some(), page, cursor, point))
     }
 
     /// The state of the pipeline. Also answers while Postgres or Kafka is unavailable.
     async fn pipeline(&self, ctx: &Context<'_>) -> Result<PipelineStatus> {
-        Ok(PipelineStatus::of(services(ctx)?))
+        Ok(PipelineStatus::of(services(ctx)?, viewer(ctx)?))
     }
 }
 

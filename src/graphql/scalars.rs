@@ -1,14 +1,14 @@
 //! The scalars of the schema: `DateTime`, `Duration`, `Step`, `Long` and `Cursor`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration as Span;
 
 use async_graphql::registry::Registry;
 use async_graphql::{InputType, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 
-use crate::data;
-use crate::data::Micros;
 use crate::data::time::parse_span;
+use crate::data::{self, Micros, Seal};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DateTime(pub Micros);
@@ -92,19 +92,22 @@ impl ScalarType for Long {
     }
 }
 
+/// As the client has it; whose it is shows when it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor(pub data::Cursor);
+pub struct Cursor(pub Arc<str>);
 
 /// The position of a subscriber: opaque, from `PointBatch.cursor`, for `after`.
 #[Scalar]
 impl ScalarType for Cursor {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let cursor = data::Cursor::decode(&text(value)?);
-        cursor.map(Self).map_err(InputValueError::custom)
+        let text = text(value)?;
+        let cursor = Seal::without_tag(&text);
+        data::Cursor::decode(cursor).map_err(InputValueError::custom)?;
+        Ok(Self(text.into()))
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.0.encode())
+        Value::String(self.0.to_string())
     }
 }
 

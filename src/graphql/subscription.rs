@@ -4,11 +4,12 @@ use async_graphql::{Context, Enum, Object, Result, Subscription};
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::direct;
+use super::errors::Code;
 use super::scalars::{Cursor, DateTime, Duration, Long};
 use super::selector::SeriesSelector;
-use super::services::feeds;
+use super::services::{feeds, viewer};
 use super::types::Series;
-use crate::data::{self, Problem, StoredPoint, StoredSeries};
+use crate::data::{Problem, Seal, StoredPoint, StoredSeries};
 use crate::feed::{Batch, Request, Start};
 use crate::live::{Fold, Overflow};
 
@@ -64,8 +65,12 @@ impl Subscription {
         #[graphql(default_with = "Some(FoldPolicy::Newest)")] fold: Option<FoldPolicy>,
         #[graphql(default_with = "Some(OverflowPolicy::Close)")] on_overflow: Option<OverflowPolicy>,
     ) -> Result<impl Stream<Item = Result<PointBatch>>> {
-        let after = after.map(|Cursor(cursor)| cursor);
+        let seal = viewer(ctx)?.seal().clone();
+        let after = after.map(|Cursor(text)| seal.read(&text)).transpose();
+        let after =
+            after.map_err(|why| Code::BadUserInput.error(format!("Failed to parse \"Cursor\": {why}")))?;
         let request = Request {
+            seal: seal.clone(),
             start: Start::of(after, backfill.map(|Duration(span)| span)).map_err(Problem::from)?,
             scoped: selector.scoped_live(ctx)?,
             every: every.map(|Duration(span)| span),
@@ -74,22 +79,29 @@ impl Subscription {
         };
         let feeds = feeds(ctx)?;
         let batches = feeds.open(request).await.map_err(Problem::from)?;
-        Ok(match direct::hand_over(ctx, &feeds.shapes, batches.boxed()) {
-            Some(batches) => batches
-                .map(|batch| Ok(PointBatch(batch.map_err(Problem::from)?)))
-                .boxed(),
-            None => stream::empty().boxed(),
-        })
+        Ok(
+            match direct::hand_over(ctx, &feeds.shapes, &seal, batches.boxed()) {
+                Some(batches) => batches
+                    .map(move |batch| Ok(PointBatch::new(batch.map_err(Problem::from)?, &seal)))
+                    .boxed(),
+                None => stream::empty().boxed(),
+            },
+        )
     }
 }
 
 /// Points that were committed, and where the subscriber stands after them.
 #[derive(Clone, Debug)]
-pub struct PointBatch(Batch);
+pub struct PointBatch {
+    batch: Batch,
+    seal: Seal,
+}
 
-impl From<Batch> for PointBatch {
-    fn from(batch: Batch) -> Self {
-        Self(batch)
+impl PointBatch {
+    /// `seal`: of the one who gets it.
+    pub fn new(batch: Batch, seal: &Seal) -> Self {
+        let seal = seal.clone();
+        Self { batch, seal }
     }
 }
 
@@ -97,11 +109,11 @@ impl From<Batch> for PointBatch {
 impl PointBatch {
     /// For `after`: continues right after this batch.
     async fn cursor(&self) -> Cursor {
-        Cursor(data::Cursor::clone(&self.0.cursor))
+        Cursor(self.seal.text(&self.batch.cursor))
     }
 
     async fn points(&self) -> Vec<LivePoint> {
-        let selected = &self.0.selected;
+        let selected = &self.batch.selected;
         let live = |(nth, point): (usize, &StoredPoint)| LivePoint {
             series: selected.series(point).clone(),
             point: *point,
@@ -112,7 +124,7 @@ impl PointBatch {
 
     /// How many other points these represent: the sum of their `folded`.
     async fn conflated(&self) -> Long {
-        Long(self.0.selected.conflated.cast_signed())
+        Long(self.batch.selected.conflated.cast_signed())
     }
 }
 

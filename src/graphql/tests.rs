@@ -26,6 +26,7 @@ mod catalogue;
 mod changes;
 mod history;
 mod pipeline;
+mod streams;
 mod viewer;
 
 const PAUSE: std::time::Duration = std::time::Duration::from_secs(900);

@@ -6,15 +6,17 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{Error, HttpMessage, HttpRequest, web};
 
-use super::error::HttpError;
 use super::routes::{self, Access as Path};
-use super::websocket;
+use super::{refusal, websocket};
 use crate::access::{Access, Credential, Denied, Principal};
 use crate::data::Viewer;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// The headers by which somebody says who they are.
+const CREDENTIALS: &str = "Authorization, Cookie, X-API-Key";
 
 /// Lets through who may use the path. A WebSocket may say who it is later.
 pub(super) async fn check<B: MessageBody + 'static>(
@@ -32,10 +34,13 @@ pub(super) async fn check<B: MessageBody + 'static>(
         None => Err(Denied::Unavailable),
     };
     let later = websocket::is_asked(request.request()) && credential.is_none();
+    let controlled = request
+        .app_data::<web::Data<Access>>()
+        .is_none_or(|access| access.is_controlled());
     let refused = match (found, path) {
         (Ok(principal), Some(Path::Needs(operation))) if principal.viewer.may(operation).is_err() => {
             let why = format!("your role does not allow this; it needs '{operation}'");
-            Some(HttpError::Forbidden.respond(&why))
+            Some(refusal::forbidden(request.request(), &why))
         }
         (Ok(principal), _) => {
             request.extensions_mut().insert(principal);
@@ -43,12 +48,24 @@ pub(super) async fn check<B: MessageBody + 'static>(
         }
         (Err(Denied::Missing), Some(Path::Details(_))) => None,
         (Err(Denied::Missing), _) if later => None,
-        (Err(denied), _) => Some(deny(denied)),
+        (Err(denied), _) => Some(refusal::denied(request.request(), denied)),
     };
-    match refused {
-        Some(response) => Ok(request.into_response(response)),
-        None => Ok(next.call(request).await?.map_into_boxed_body()),
+    let mut response = match refused {
+        Some(response) => request.into_response(response),
+        None => next.call(request).await?.map_into_boxed_body(),
+    };
+    if controlled {
+        vary_by_credential(response.headers_mut());
     }
+    Ok(response)
+}
+
+/// No cache gives the answer to somebody else.
+fn vary_by_credential(headers: &mut HeaderMap) {
+    let own = headers.get(header::VARY).and_then(|value| value.to_str().ok());
+    let all = own.map(|own| format!("{own}, {CREDENTIALS}"));
+    let all = all.and_then(|all| HeaderValue::from_str(&all).ok());
+    headers.insert(header::VARY, all.unwrap_or(HeaderValue::from_static(CREDENTIALS)));
 }
 
 /// Who asks; `None` where nobody was let in yet.
@@ -67,18 +84,4 @@ fn credential(headers: &HeaderMap) -> Option<Credential> {
     }
     let key = headers.get(API_KEY)?;
     Some(Credential::of(key.to_str().unwrap_or_default()))
-}
-
-pub(super) fn deny(denied: Denied) -> HttpResponse {
-    let error = match denied {
-        Denied::Missing | Denied::Invalid | Denied::Expired => HttpError::Unauthenticated,
-        Denied::TooMany => HttpError::OwnShare,
-        Denied::Unavailable => HttpError::Overloaded,
-    };
-    let mut response = error.respond(&denied.to_string());
-    if error == HttpError::Unauthenticated {
-        let challenge = HeaderValue::from_static("Bearer realm=\"streamsync\"");
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-    }
-    response
 }

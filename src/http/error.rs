@@ -49,6 +49,10 @@ impl HttpError {
         }
     }
 
+    pub fn status(self) -> StatusCode {
+        self.parts().0
+    }
+
     pub fn respond(self, message: &str) -> HttpResponse {
         self.respond_as("application/json; charset=utf-8", message)
     }

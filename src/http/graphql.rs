@@ -16,8 +16,9 @@ use super::connections::{Connection, of_json};
 use super::error::HttpError;
 use super::websocket::{self, Speech};
 use super::worker::Worker;
-use super::{body, request, resume, streamed};
-use crate::graphql::payload::never_executed;
+use super::{body, refusal, request, resume, streamed};
+use crate::graphql::errors::Code;
+use crate::graphql::payload::{has_code, never_executed};
 use crate::graphql::{Checked, Operations};
 
 pub(super) async fn post<E: Operations>(
@@ -109,12 +110,18 @@ fn respond(http: &HttpRequest, media: Media, response: Response) -> HttpResponse
     if never_executed(&response) {
         let status = match media {
             Media::Json => StatusCode::OK,
+            Media::GraphQl if has_code(&response, Code::Unauthenticated) => StatusCode::UNAUTHORIZED,
+            Media::GraphQl if has_code(&response, Code::Forbidden) => StatusCode::FORBIDDEN,
             Media::GraphQl => StatusCode::BAD_REQUEST,
         };
         // Without `data`, which would claim that execution began.
-        return HttpResponse::build(status)
+        let mut answer = HttpResponse::build(status)
             .content_type(media.content_type())
             .json(json!({ "errors": response.errors, "extensions": response.extensions }));
+        if status == StatusCode::UNAUTHORIZED {
+            refusal::challenge(&mut answer);
+        }
+        return answer;
     }
     let answer = GraphQLResponse::from(response).respond_to(http);
     let mut answer = answer.map_into_boxed_body();

@@ -1,8 +1,10 @@
 //! For orchestrators and Prometheus: `/livez`, `/readyz`, `/metrics`.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
+use super::authenticate;
+use crate::data::Operation;
 use crate::telemetry::{Metrics, Status};
 
 /// Only says that the process answers.
@@ -12,8 +14,8 @@ pub(super) async fn livez() -> HttpResponse {
         .body("ok\n")
 }
 
-/// 200 if everything that is needed works, else 503 and sentences that say what is missing.
-pub(super) async fn readyz(status: web::Data<Status>) -> HttpResponse {
+/// 200 if everything that is needed works, else 503; who may operate is told in sentences what is missing.
+pub(super) async fn readyz(request: HttpRequest, status: web::Data<Status>) -> HttpResponse {
     let snapshot = status.snapshot();
     let missing = snapshot.missing();
     let mut response = if missing.is_empty() {
@@ -21,6 +23,9 @@ pub(super) async fn readyz(status: web::Data<Status>) -> HttpResponse {
     } else {
         HttpResponse::ServiceUnavailable()
     };
+    if authenticate::viewer(&request).may(Operation::Operate).is_err() {
+        return response.json(json!({ "ready": missing.is_empty() }));
+    }
     response.json(json!({
         "ready": missing.is_empty(),
         "missing": missing,

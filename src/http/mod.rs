@@ -17,12 +17,14 @@ mod health;
 mod home;
 mod prometheus;
 mod error;
+mod refusal;
 mod request;
 mod resume;
 pub mod routes;
 pub mod session;
 #[cfg(feature = "stock-websocket")]
 mod bench_websocket;
+mod still_allowed;
 mod streamed;
 mod etag;
 #[cfg(test)]

@@ -61,6 +61,22 @@ struct Kept {
     dead_letters: u64,
 }
 
+impl Sample {
+    /// Of a second of which nothing else is told.
+    pub fn of_lag(at: Micros, lag: i64) -> Self {
+        Self {
+            at,
+            flow: Flow::default(),
+            dead_letters: 0,
+            lag,
+            subscribers: 0,
+            credits_held: 0,
+            latency: None,
+            outboxes: 0.0,
+        }
+    }
+}
+
 impl Samples {
     pub fn new(metrics: Arc<Metrics>, status: Arc<Status>) -> Self {
         Self {
@@ -125,14 +141,9 @@ impl Samples {
     fn at_rest(&self, at: Micros) -> Sample {
         let now = self.status.snapshot();
         Sample {
-            at,
-            flow: Flow::default(),
-            dead_letters: 0,
-            lag: now.lag(),
             subscribers: self.metrics.subscribers.get(),
             credits_held: now.budget().0,
-            latency: None,
-            outboxes: 0.0,
+            ..Sample::of_lag(at, now.lag())
         }
     }
 

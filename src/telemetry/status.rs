@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::data::{Credits, Micros};
+use crate::data::{Credits, Micros, Streams};
 
 /// The state of a part that has not reported yet.
 const STARTING: &str = "starting";
+
+/// The state of a shared part for those who may not know more.
+const UNAVAILABLE: &str = "unavailable";
 
 /// Shared by all parts; every method takes the lock for a few instructions.
 #[derive(Debug, Default)]
@@ -92,6 +95,28 @@ impl Snapshot {
         let bytes = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let credits = self.credits.as_ref();
         credits.map_or((0, 0), |credits| (bytes(credits.held()), bytes(credits.total())))
+    }
+
+    /// What whoever knows of these streams may know: of all other streams nothing, and of what they
+    /// share only whether it is well.
+    pub fn seen_with(mut self, streams: &Streams) -> Self {
+        if streams.are_all() {
+            return self;
+        }
+        self.streams.retain(|name, _| streams.contain(name));
+        self.partitions
+            .retain(|_, status| streams.contain(&status.stream));
+        let troubles = self.needs.values_mut().flatten();
+        for why in troubles.chain(self.degraded.values_mut()) {
+            UNAVAILABLE.clone_into(why);
+        }
+        self.credits = None;
+        self.maintenance = None;
+        self
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.missing().is_empty()
     }
 
     /// Why the node is not ready, as sentences; empty when it is ready.

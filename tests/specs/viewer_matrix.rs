@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use streamsync::http::routes::PATHS;
+use streamsync::data::Operation::{self, Operate, Read};
+use streamsync::graphql::guard::permissions;
+use streamsync::http::routes::{Access, PATHS};
 
 /// Whose data a way gives out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,13 +17,15 @@ enum Gives {
     Series,
     /// GraphQL: what the root fields give.
     Fields,
-    /// Streams, topics and dead letters, whole: no viewer has a scope of these yet.
+    /// Streams, topics and dead letters: those of the viewer's role (`Streams`).
     Streams,
+    /// What the process is and does, over all series and streams: for who may operate, or nothing.
+    Operations,
     /// Nothing of what is stored.
     Nothing,
 }
 
-use Gives::{Fields, Nothing, Series, Streams};
+use Gives::{Fields, Nothing, Operations, Series, Streams};
 
 const ROUTES: [(&str, Gives); 20] = [
     ("/graphql", Fields),
@@ -42,9 +46,8 @@ const ROUTES: [(&str, Gives); 20] = [
     ("/prometheus/api/v1/alerts", Nothing),
     ("/prometheus/api/v1/status/buildinfo", Nothing),
     ("/livez", Nothing),
-    // Names of streams and topics.
-    ("/readyz", Streams),
-    ("/metrics", Streams),
+    ("/readyz", Operations),
+    ("/metrics", Operations),
     ("/", Nothing),
 ];
 
@@ -59,7 +62,7 @@ const FIELDS: [(&str, Gives); 16] = [
     ("Query.pipeline", Streams),
     ("Query.deadLetters", Streams),
     ("Query.deadLetterReasons", Streams),
-    // It tells a series that is new from one that is there.
+    // Only of series that the role may write does it tell one that is new from one that is there.
     ("Mutation.publish", Streams),
     ("Mutation.redriveDeadLetters", Streams),
     ("Mutation.resumeStream", Streams),
@@ -68,20 +71,9 @@ const FIELDS: [(&str, Gives); 16] = [
     ("Subscription.pipeline", Streams),
 ];
 
-/// Reads that give out nothing of single series, so they take no `Scoped` and no `Matched`.
-const UNSCOPED_READS: [&str; 11] = [
-    "dead_letters",
-    "dead_letter_counts",
-    "dead_letters_by_id",
-    "unknown_series",
-    "stream_series",
-    "ingest_offsets",
-    "gaps",
-    "levels",
-    "horizons",
-    "progress",
-    "version",
-];
+/// Reads that give out nothing of single series or streams, so they take neither `Scoped`, `Matched` nor
+/// `Streams`. The first two serve `publish`.
+const UNSCOPED_READS: [&str; 5] = ["unknown_series", "stream_series", "levels", "progress", "version"];
 
 /// Where everybody's scope is made, and where the program asks for itself.
 const MADE_IN: [(&str, &[&str]); 3] = [
@@ -169,6 +161,38 @@ fn every_root_field_is_listed_with_what_it_gives_out() {
 }
 
 #[test]
+fn a_path_needs_what_it_gives_out() {
+    for (path, access) in PATHS {
+        let gives = ROUTES.iter().find(|(listed, _)| *listed == path);
+        let expected = match gives.expect("listed").1 {
+            // What is asked for says what it needs.
+            Fields => access == Access::Asked,
+            Series if path == "/ws" => access == Access::Asked,
+            Series => access == Access::Needs(Read),
+            Operations => [Access::Needs(Operate), Access::Details(Operate)].contains(&access),
+            Streams => false,
+            // Prometheus' empty answers are for its clients.
+            Nothing => [Access::Public, Access::Needs(Read)].contains(&access),
+        };
+        assert!(expected, "{path}: {access:?}");
+    }
+}
+
+#[test]
+fn every_root_field_says_what_it_needs() {
+    let there: BTreeSet<String> = root_fields(&read("schema.graphql")).into_keys().collect();
+    let needs = permissions::FIELDS.iter();
+    let needs: BTreeMap<String, Operation> = needs
+        .map(|(root, field, needed)| (format!("{root:?}.{field}"), *needed))
+        .collect();
+    assert_eq!(needs.keys().cloned().collect::<BTreeSet<_>>(), there);
+    for (field, needed) in needs {
+        let is_change = field.starts_with("Mutation.");
+        assert!(!is_change || needed != Read, "{field}: {needed:?}");
+    }
+}
+
+#[test]
 fn a_field_that_gives_out_series_has_a_selector() {
     let fields = root_fields(&read("schema.graphql"));
     for (field, gives) in FIELDS {
@@ -189,7 +213,8 @@ fn every_read_of_the_store_says_for_whom_it_is() {
         for method in text.split("pub async fn ").skip(1) {
             let signature = method.split('{').next().unwrap_or_default();
             let name = signature.split('(').next().unwrap_or_default();
-            if !signature.contains("&Scoped") && !signature.contains("[Matched]") {
+            let scopes = ["&Scoped", "[Matched]", "&Streams"];
+            if !scopes.iter().any(|scope| signature.contains(scope)) {
                 unscoped.insert(name.to_owned());
             }
         }

@@ -6,13 +6,14 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::{LabelMatcher, METRIC_NAME, Scope, Selector};
-use crate::data::{Code, Grant, Operation, Problem, Series, StoredSeries};
+use crate::data::{Code, Grant, Installation, Operation, Problem, Seal, Series, StoredSeries, Streams};
 
 /// Somebody who asks, and what they may do.
 #[derive(Clone, Debug)]
 pub struct Viewer {
     subject: Arc<str>,
     grant: Arc<Grant>,
+    seal: Seal,
 }
 
 impl Viewer {
@@ -36,6 +37,15 @@ impl Viewer {
         Self {
             subject: subject.into(),
             grant,
+            seal: Seal::default(),
+        }
+    }
+
+    /// The same, with cursors that are useless to others and cannot be made up.
+    pub fn with_sealed_cursors(self, key: Arc<Installation>) -> Self {
+        Self {
+            seal: Seal::of(key, Arc::clone(&self.subject)),
+            ..self
         }
     }
 
@@ -56,6 +66,10 @@ impl Viewer {
 
     pub fn grant(&self) -> &Arc<Grant> {
         &self.grant
+    }
+
+    pub fn seal(&self) -> &Seal {
+        &self.seal
     }
 
     pub fn scope(&self) -> &Scope {
@@ -80,6 +94,11 @@ impl Viewer {
                 format!("your role does not allow this; it needs '{operation}'"),
             )),
         }
+    }
+
+    /// Whose dead letters and state the viewer may see, and to which it may send.
+    pub fn streams(&self) -> &Streams {
+        &self.grant.streams
     }
 
     pub fn sees_stream(&self, stream: &str) -> bool {

@@ -107,7 +107,7 @@ impl Viewer {
                     let FeedError::ResumeGap { earliest } = error else {
                         panic!("{error:?}");
                     };
-                    self.cursor = earliest;
+                    self.cursor = Cursor::decode(&earliest).unwrap();
                 }
             }
         }

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use crate::actors::hub::HubHandle;
 use crate::cache::LatestCache;
 use crate::data::stored::Range;
-use crate::data::{Cursor, Micros, Selector, Series, Stored, StoredPoint, StoredSeries, Viewer};
+use crate::data::{Cursor, Micros, Seal, Selector, Series, Stored, StoredPoint, StoredSeries, Viewer};
 use crate::feed::*;
 use crate::live::index::Limits;
 use crate::live::{Fold, Overflow};
@@ -155,6 +155,7 @@ impl World {
         let feeds = Feeds::new(hub, catch_up, 1 << 20, &self.metrics);
         let request = Request {
             scoped: Viewer::everyone().select(Selector::new(metric, Vec::new())),
+            seal: Seal::default(),
             start,
             every: None,
             fold: Fold::Newest,

@@ -29,9 +29,9 @@ impl Subscriptions {
     async fn points(&self, ctx: &Context<'_>) -> impl Stream<Item = async_graphql::Result<PointBatch>> {
         let end = Err(FeedError::SlowClient);
         let batches: Vec<_> = self.0.iter().cloned().map(Ok).chain([end]).collect();
-        match hand_over(ctx, &self.1, stream::iter(batches).boxed()) {
+        match hand_over(ctx, &self.1, &Seal::default(), stream::iter(batches).boxed()) {
             Some(batches) => batches
-                .map(|batch| Ok(PointBatch::from(batch.map_err(Problem::from)?)))
+                .map(|batch| Ok(PointBatch::new(batch.map_err(Problem::from)?, &Seal::default())))
                 .boxed(),
             None => stream::empty().boxed(),
         }

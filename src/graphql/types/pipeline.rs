@@ -7,17 +7,18 @@ use super::samples::Sample;
 use super::settings::StreamSettings;
 use super::stages::Stage;
 use super::storage::Storage;
-use crate::data::Micros;
 use crate::data::reject::Reason;
+use crate::data::{Micros, Viewer};
 use crate::graphql::errors::read_error;
 use crate::graphql::limits;
 use crate::graphql::scalars::{DateTime, Long};
-use crate::graphql::services::{Services, reader, services};
-use crate::telemetry::Metrics;
+use crate::graphql::services::{Services, reader, services, viewer};
 use crate::telemetry::metrics::owned;
 use crate::telemetry::status::{Snapshot, StreamState};
+use crate::telemetry::{self, Metrics};
 
-/// This node's pipeline; `offsets` and `gaps` are those of all nodes, from Postgres.
+/// This node's pipeline; `offsets` and `gaps` are those of all nodes, from Postgres. Who may see only
+/// some streams gets those alone; what is counted over all streams is then 0, empty or null.
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(complex)]
 pub struct PipelineStatus {
@@ -129,13 +130,17 @@ impl PipelineStatus {
     /// One per second of the last five minutes, oldest first.
     #[graphql(complexity = "limits::SAMPLES * child_complexity")]
     async fn samples(&self, ctx: &Context<'_>) -> Result<Vec<Sample>> {
+        if !viewer(ctx)?.streams().are_all() {
+            return Ok(Vec::new());
+        }
         let samples = services(ctx)?.samples.all();
         Ok(samples.into_iter().map(Sample::from).collect())
     }
 
     /// Null, with an error, while Postgres is unavailable.
     async fn offsets(&self, ctx: &Context<'_>) -> Result<Option<Vec<IngestOffset>>> {
-        let rows = reader(ctx)?.ingest_offsets().await.map_err(read_error)?;
+        let rows = reader(ctx)?.ingest_offsets(viewer(ctx)?.streams());
+        let rows = rows.await.map_err(read_error)?;
         let rows = rows.into_iter().map(|row| IngestOffset {
             stream: row.stream,
             topic: row.topic,
@@ -148,7 +153,8 @@ impl PipelineStatus {
 
     /// The newest hundred, newest first. Null, with an error, while Postgres is unavailable.
     async fn gaps(&self, ctx: &Context<'_>) -> Result<Option<Vec<Gap>>> {
-        let rows = reader(ctx)?.gaps().await.map_err(read_error)?;
+        let rows = reader(ctx)?.gaps(viewer(ctx)?.streams());
+        let rows = rows.await.map_err(read_error)?;
         let rows = rows.into_iter().map(|row| Gap {
             topic: row.topic,
             partition: row.partition,
@@ -162,46 +168,57 @@ impl PipelineStatus {
 
     /// Null, with an error, while Postgres is unavailable.
     async fn storage(&self, ctx: &Context<'_>) -> Result<Option<Storage>> {
-        let last = services(ctx)?.status.snapshot().maintenance;
-        let storage = Storage::read(reader(ctx)?, last).await.map_err(read_error)?;
-        Ok(Some(storage))
+        let streams = viewer(ctx)?.streams();
+        let last = services(ctx)?.status.snapshot().seen_with(streams).maintenance;
+        let storage = Storage::read(reader(ctx)?, streams, last).await;
+        Ok(Some(storage.map_err(read_error)?))
     }
 }
 
 impl PipelineStatus {
-    pub fn of(services: &Services) -> Self {
-        let now = services.status.snapshot();
-        let metrics = &services.metrics;
-        let missing = now.missing();
+    pub fn of(services: &Services, viewer: &Viewer) -> Self {
+        let whole = services.status.snapshot();
+        let state = state(&whole);
+        let ready = whole.is_ready();
+        let streams = viewer.streams();
+        let (now, metrics) = (whole.seen_with(streams), &services.metrics);
+        let of_all = streams.are_all();
         let (held, total) = now.budget();
         Self {
             at: DateTime(Micros::now()),
-            state: state(&now, &missing),
-            ready: missing.is_empty(),
-            missing,
+            state,
+            ready,
+            missing: now.missing(),
             degraded: now.degraded.iter().map(|(n, w)| format!("{n}: {w}")).collect(),
             generation: long(now.generation),
             partitions: partitions(&now),
             streams: services
                 .settings
                 .iter()
+                .filter(|(name, _)| streams.contain(name))
                 .map(|(name, settings)| stream(name, settings, &now, metrics))
                 .collect(),
-            stages: Stage::all(services, &now),
+            stages: match of_all {
+                true => Stage::all(services, &now),
+                false => Vec::new(),
+            },
             credits: Credits {
                 held: Long(held),
                 total: Long(total),
             },
-            subscribers: Long(metrics.subscribers.get()),
-            now: services.samples.last().into(),
+            subscribers: Long(if of_all { metrics.subscribers.get() } else { 0 }),
+            now: match of_all {
+                true => services.samples.last().into(),
+                false => telemetry::Sample::of_lag(Micros::now(), now.lag()).into(),
+            },
         }
     }
 }
 
-fn state(now: &Snapshot, missing: &[String]) -> PipelineState {
+fn state(now: &Snapshot) -> PipelineState {
     if now.stopping {
         PipelineState::Stopping
-    } else if !missing.is_empty() {
+    } else if !now.is_ready() {
         PipelineState::NotReady
     } else if !now.degraded.is_empty() {
         PipelineState::Degraded

@@ -2,7 +2,7 @@
 
 use async_graphql::{Enum, SimpleObject};
 
-use crate::data::Micros;
+use crate::data::{Micros, Streams};
 use crate::graphql::scalars::{DateTime, Long};
 use crate::store::read::{ReadError, Reader};
 use crate::telemetry::status::{Maintained, MaintenanceRun};
@@ -75,9 +75,17 @@ pub enum MaintenanceOutcome {
 }
 
 impl Storage {
-    pub async fn read(reader: &Reader, last: Option<MaintenanceRun>) -> Result<Self, ReadError> {
-        let levels = reader.levels(Micros::now()).await?.into_iter();
-        let horizons = reader.horizons().await?.into_iter();
+    pub async fn read(
+        reader: &Reader,
+        of: &Streams,
+        last: Option<MaintenanceRun>,
+    ) -> Result<Self, ReadError> {
+        let levels = match of.are_all() {
+            true => reader.levels(Micros::now()).await?,
+            false => Vec::new(),
+        };
+        let levels = levels.into_iter();
+        let horizons = reader.horizons(of).await?.into_iter();
         let progress = reader.progress().await?;
         Ok(Self {
             levels: levels
@@ -99,8 +107,8 @@ impl Storage {
                 })
                 .collect(),
             rollup_edge: DateTime(progress.edge),
-            pending_invalidations: Long(progress.pending),
-            oldest_pending: progress.oldest_pending.map(DateTime),
+            pending_invalidations: Long(if of.are_all() { progress.pending } else { 0 }),
+            oldest_pending: progress.oldest_pending.filter(|_| of.are_all()).map(DateTime),
             archived_days: Long(progress.archived_days),
             newest_archived_day: progress.newest_archived.map(DateTime),
             maintenance: last.map(Maintenance::from),

@@ -17,6 +17,7 @@ use crate::http::api::memory::{self, Blocks};
 use crate::http::connections::Connection;
 use crate::http::error::HttpError;
 use crate::http::etag;
+use crate::http::still_allowed::StillAllowed;
 use crate::http::worker::Worker;
 use crate::store::read::{ReadError, Reader};
 use crate::telemetry::Status;
@@ -38,6 +39,8 @@ enum Broken {
     Read(#[from] HistoryError),
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    #[error("the client is no longer allowed to have it")]
+    NoLongerAllowed,
 }
 
 /// The worker's reader for the client, and its viewer; unless Postgres is still starting.
@@ -100,7 +103,21 @@ pub(super) async fn respond(
         true => memory::in_parts(pages.boxed_local()),
         false => pages.boxed_local(),
     };
-    Ok(response.streaming(bytes(blocks, encoder)))
+    let bytes = while_allowed(StillAllowed::of(request), bytes(blocks, encoder));
+    Ok(response.streaming(bytes))
+}
+
+/// A long answer ends, and not as if it were complete, when its client is let out.
+fn while_allowed(
+    mut allowed: Option<StillAllowed>,
+    bytes: impl Stream<Item = Result<Bytes, Broken>>,
+) -> impl Stream<Item = Result<Bytes, Broken>> {
+    bytes.map(
+        move |chunk| match allowed.as_mut().is_none_or(StillAllowed::check) {
+            true => chunk,
+            false => Err(Broken::NoLongerAllowed),
+        },
+    )
 }
 
 fn bytes(blocks: Blocks, encoder: Box<dyn Encode>) -> impl Stream<Item = Result<Bytes, Broken>> {

@@ -26,6 +26,7 @@ use self::connection::Busy;
 pub(super) use self::connection::{Connection, DOORWAY};
 pub use self::connection::{Connections, Limits};
 pub(super) use self::limiter::{ClientPermit, Full};
+use super::guard::AnswerHeaders;
 
 /// About how many bytes a parsed JSON value takes.
 const VALUE: usize = 100;
@@ -51,7 +52,8 @@ pub(super) async fn watch(
     let Some(connection) = Connection::of(request.request()) else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
-    if let Some(answer) = connection.refusal() {
+    if let Some(mut answer) = connection.refusal() {
+        AnswerHeaders::of(request.request()).put(answer.headers_mut());
         return Ok(request.into_response(answer));
     }
     let busy = Busy::with(Rc::clone(&connection));
@@ -59,7 +61,9 @@ pub(super) async fn watch(
     if let BodySize::Sized(bytes) = response.response().body().size()
         && let Err(full) = connection.hold(usize::try_from(bytes).unwrap_or(usize::MAX))
     {
-        response = response.into_response(full.http_error().respond(full.why()));
+        let mut answer = full.http_error().respond(full.why());
+        AnswerHeaders::of(response.request()).put(answer.headers_mut());
+        response = response.into_response(answer);
     }
     Ok(response.map_body(|_, body| BoxBody::new(Paced::new(body, busy))))
 }

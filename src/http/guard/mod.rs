@@ -18,7 +18,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, Uri};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse, web};
+use actix_web::{Error, HttpRequest, HttpResponse, web};
 use percent_encoding::percent_decode_str;
 
 use self::fetch::Fetch;
@@ -45,8 +45,8 @@ const API: [&str; 7] = [
 const VARY: &str = "Origin, Sec-Fetch-Site, Sec-Fetch-Mode, Sec-Fetch-Dest";
 
 /// The headers that known pages may send, besides those that need no leave.
-const HEADERS: &str = "content-type, accept, last-event-id, if-none-match, apollo-require-preflight, \
-                       x-apollo-operation-name, graphql-require-preflight";
+const HEADERS: &str = "content-type, accept, authorization, x-api-key, x-csrf-token, last-event-id, if-none-match, \
+                       apollo-require-preflight, x-apollo-operation-name, graphql-require-preflight";
 
 const ASKS_PRIVATE: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE: HeaderName = HeaderName::from_static("access-control-allow-private-network");
@@ -194,34 +194,52 @@ pub(super) async fn check(
     let Some(guard) = request.app_data::<web::Data<Guard>>().cloned() else {
         return Err(actix_web::error::ErrorInternalServerError("no guard"));
     };
-    let known = text(request.headers(), &header::ORIGIN)
-        .filter(|origin| guard.knows(origin))
-        .and_then(|origin| HeaderValue::from_str(origin).ok());
+    let headers = AnswerHeaders::of(request.request());
     let early = guard.refusal(&request).or_else(|| guard.preflight(&request));
     let mut response = match early {
         Some(answer) => request.into_response(answer),
         None => next.call(request).await?.map_into_boxed_body(),
     };
-    let headers = response.headers_mut();
-    set_default(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set_default(headers, header::CACHE_CONTROL, "no-store");
-    set_default(headers, header::X_FRAME_OPTIONS, "DENY");
-    set_default(headers, header::REFERRER_POLICY, "no-referrer");
-    set_default(headers, RESOURCE_POLICY, "same-origin");
-    set_default(
-        headers,
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; frame-ancestors 'none'",
-    );
-    let vary = match text(headers, &header::VARY) {
-        Some(own) => HeaderValue::from_str(&format!("{own}, {VARY}")).ok(),
-        None => None,
-    };
-    headers.insert(header::VARY, vary.unwrap_or(HeaderValue::from_static(VARY)));
-    if let Some(origin) = known {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    }
+    headers.put(response.headers_mut());
     Ok(response)
+}
+
+/// The headers that every answer has, also one that is given before the guard is asked.
+pub(super) struct AnswerHeaders {
+    /// The origin of a known page.
+    known: Option<HeaderValue>,
+}
+
+impl AnswerHeaders {
+    pub fn of(request: &HttpRequest) -> Self {
+        let guard = request.app_data::<web::Data<Guard>>();
+        let origin = text(request.headers(), &header::ORIGIN);
+        let known = origin.filter(|origin| guard.is_some_and(|guard| guard.knows(origin)));
+        Self {
+            known: known.and_then(|origin| HeaderValue::from_str(origin).ok()),
+        }
+    }
+
+    pub fn put(self, headers: &mut HeaderMap) {
+        set_default(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        set_default(headers, header::CACHE_CONTROL, "no-store");
+        set_default(headers, header::X_FRAME_OPTIONS, "DENY");
+        set_default(headers, header::REFERRER_POLICY, "no-referrer");
+        set_default(headers, RESOURCE_POLICY, "same-origin");
+        set_default(
+            headers,
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        );
+        let vary = match text(headers, &header::VARY) {
+            Some(own) => HeaderValue::from_str(&format!("{own}, {VARY}")).ok(),
+            None => None,
+        };
+        headers.insert(header::VARY, vary.unwrap_or(HeaderValue::from_static(VARY)));
+        if let Some(origin) = self.known {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        }
+    }
 }
 
 fn set_default(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {

@@ -11,12 +11,13 @@ use crate::data::Problem;
 use crate::history::promql::{Labels, PromqlError, Sample, Sampled};
 use crate::http::body::BodyError;
 use crate::http::connections::Full;
+use crate::http::error::HttpError;
 use crate::store::read::ReadError;
 
 /// What went wrong, with Prometheus' `errorType`.
 #[derive(Debug, thiserror::Error)]
 #[error("{kind}: {why}")]
-pub(super) struct Failure {
+pub(in crate::http) struct Failure {
     status: StatusCode,
     kind: &'static str,
     why: String,
@@ -153,6 +154,20 @@ impl Failure {
             kind,
             why: why.into(),
             retry: false,
+        }
+    }
+
+    /// Of a request that is not let in.
+    pub fn refused(error: HttpError, why: &str) -> Self {
+        let kind = match error {
+            HttpError::Unauthenticated => "unauthorized",
+            HttpError::Forbidden => "forbidden",
+            _ => "unavailable",
+        };
+        let retry = matches!(error, HttpError::Overloaded | HttpError::OwnShare);
+        Self {
+            retry,
+            ..Self::new(error.status(), kind, why)
         }
     }
 

@@ -3,7 +3,7 @@
 //! Parameters, answers and errors have Prometheus' own shapes. `history::promql` parses and evaluates
 //! expressions.
 
-mod answer;
+pub(super) mod answer;
 mod metadata;
 mod params;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use diesel::sql_types::Jsonb;
 use serde_json::Value;
 
 use super::{Page, ReadError, Reader, one_more};
-use crate::data::{Class, Header, Micros};
+use crate::data::{Class, Header, Micros, Streams};
 use crate::store::schema::dead_letters;
 use crate::store::selection::storable;
 
@@ -69,9 +69,10 @@ impl DeadLetter {
 }
 
 impl Reader {
-    /// Newest first, from the letter after `after` on.
+    /// Newest first, from the letter after `after` on. `of`: the streams that the viewer may know of.
     pub async fn dead_letters(
         &self,
+        of: &Streams,
         filter: &DeadLetterFilter,
         after: Option<i64>,
         first: usize,
@@ -85,6 +86,9 @@ impl Reader {
             .order(dead_letters::id.desc())
             .limit(one_more(first))
             .into_boxed();
+        if let Some(names) = of.names() {
+            query = query.filter(dead_letters::stream.eq_any(names));
+        }
         if let Some(topic) = &filter.topic {
             query = query.filter(dead_letters::topic.eq(topic.clone()));
         }
@@ -107,9 +111,9 @@ impl Reader {
     ///
     /// # Errors
     /// `TooManyRows` beyond the row limit.
-    pub async fn dead_letter_counts(&self) -> Result<Vec<DeadLetterCount>, ReadError> {
+    pub async fn dead_letter_counts(&self, of: &Streams) -> Result<Vec<DeadLetterCount>, ReadError> {
         use diesel::dsl::{count_star, max};
-        let query = dead_letters::table
+        let mut query = dead_letters::table
             .filter(dead_letters::resolved_at.is_null())
             .group_by((dead_letters::stream, dead_letters::topic, dead_letters::reason))
             .select((
@@ -125,17 +129,25 @@ impl Reader {
                 dead_letters::topic,
                 dead_letters::reason,
             ))
-            .limit(self.one_too_many());
+            .limit(self.one_too_many())
+            .into_boxed();
+        if let Some(names) = of.names() {
+            query = query.filter(dead_letters::stream.eq_any(names));
+        }
         let rows = self.load_as(Class::Heavy, query).await?;
         self.whole(rows)
     }
 
-    /// The letters with these ids that exist, by id.
-    pub async fn dead_letters_by_id(&self, ids: &[i64]) -> Result<Vec<DeadLetter>, ReadError> {
-        let query = dead_letters::table
+    /// The letters with these ids that exist in these streams, by id.
+    pub async fn dead_letters_by_id(&self, of: &Streams, ids: &[i64]) -> Result<Vec<DeadLetter>, ReadError> {
+        let mut query = dead_letters::table
             .filter(dead_letters::id.eq_any(ids.to_vec()))
             .select(DeadLetter::as_select())
-            .order(dead_letters::id);
+            .order(dead_letters::id)
+            .into_boxed();
+        if let Some(names) = of.names() {
+            query = query.filter(dead_letters::stream.eq_any(names));
+        }
         self.load(query).await
     }
 }

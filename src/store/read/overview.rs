@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::{ReadError, Reader};
-use crate::data::{Micros, PartitionId};
+use crate::data::{Micros, PartitionId, Streams};
 use crate::store::schema::{gaps, ingest_offsets};
 
 /// The newest gaps that are shown.
@@ -33,8 +33,8 @@ pub struct Gap {
 }
 
 impl Reader {
-    /// By topic and partition.
-    pub async fn ingest_offsets(&self) -> Result<Vec<IngestOffset>, ReadError> {
+    /// By topic and partition. `of`: the streams that the viewer may know of.
+    pub async fn ingest_offsets(&self, of: &Streams) -> Result<Vec<IngestOffset>, ReadError> {
         use ingest_offsets as io;
         let query = io::table
             .distinct_on((io::topic, io::partition))
@@ -47,13 +47,16 @@ impl Reader {
                 io::epoch,
                 io::next_offset,
             ));
-        self.load(query).await
+        let mut rows: Vec<IngestOffset> = self.load(query).await?;
+        // Not in the statement: a topic may have been another stream's in an earlier epoch.
+        rows.retain(|row| of.contain(&row.stream));
+        Ok(rows)
     }
 
     /// The newest hundred, newest first.
-    pub async fn gaps(&self) -> Result<Vec<Gap>, ReadError> {
+    pub async fn gaps(&self, of: &Streams) -> Result<Vec<Gap>, ReadError> {
         use ingest_offsets as io;
-        let query = gaps::table
+        let mut query = gaps::table
             .inner_join(io::table.on(io::partition_id.eq(gaps::partition_id)))
             .order(gaps::id.desc())
             .limit(GAPS)
@@ -64,7 +67,11 @@ impl Reader {
                 gaps::from_offset,
                 gaps::to_offset,
                 gaps::noticed_at,
-            ));
+            ))
+            .into_boxed();
+        if let Some(names) = of.names() {
+            query = query.filter(io::stream.eq_any(names));
+        }
         self.load(query).await
     }
 }

@@ -5,11 +5,12 @@ use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 
 use super::{ReadError, Reader};
-use crate::data::{Class, Micros};
+use crate::data::{Class, Micros, Streams};
 use crate::store::level::Level;
 use crate::store::partitions::BOUNDS;
 
 const HORIZONS: &str = "select stream, level, floor from horizons
+    where $1 is null or stream = any($1)
     order by stream, array_position(array['raw', '1m', '1h', '1d'], level)";
 
 const PROGRESS: &str = "select r.edge, i.pending, i.oldest_pending, a.archived_days, a.newest_archived
@@ -90,9 +91,10 @@ impl Reader {
             .collect())
     }
 
-    /// By stream, finest level first.
-    pub async fn horizons(&self) -> Result<Vec<StreamHorizon>, ReadError> {
-        self.load(diesel::sql_query(HORIZONS)).await
+    /// By stream, finest level first. `of`: the streams that the viewer may know of.
+    pub async fn horizons(&self, of: &Streams) -> Result<Vec<StreamHorizon>, ReadError> {
+        let query = diesel::sql_query(HORIZONS).bind::<Nullable<Array<Text>>, _>(of.names());
+        self.load(query).await
     }
 
     pub async fn progress(&self) -> Result<Progress, ReadError> {

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, Timestamptz};
 
 use super::{ReadError, Reader};
-use crate::data::{Bucket, Matched, Micros, Positions, SeriesId, Step, Sum};
+use crate::data::{Bucket, Matched, Micros, Positions, SeriesId, Step, Streams, Sum};
 use crate::store::micros::to_pg;
 
 // Large values have a scaled sum of their own, since a sum that overflows would fail the statement for
@@ -35,7 +35,7 @@ impl Reader {
         windows: &[(Matched, Micros)],
     ) -> Result<(Positions, Vec<(Bucket, Micros)>), ReadError> {
         // Read first: what is committed in between may be in the windows, but nobody relies on it.
-        let offsets = self.ingest_offsets().await?;
+        let offsets = self.ingest_offsets(&Streams::All).await?;
         let offsets = offsets.into_iter().map(|o| (o.partition_id, o.next_offset));
         let newest = self.latest(newest_of).await?;
         let newest = newest.into_iter().map(|p| (p.series_id, step.bucket(p.ts)));

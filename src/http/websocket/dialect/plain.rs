@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::frames;
 use super::messages::ServerMessage;
 use crate::actors::hub::SubscribeError;
-use crate::data::{Code, Problem, Viewer};
+use crate::data::{Code, Problem, Seal, Viewer};
 use crate::feed::{Feed, FeedError, Feeds};
 use crate::graphql::{Next, Payload, Then};
 use crate::http::session::Limits;
@@ -47,10 +47,13 @@ pub fn payloads(id: &str, asked: Subscribe, feeds: Option<(Feeds, Viewer)>) -> B
     let id = id.to_owned();
     let opening = async move {
         match open(&id, asked, feeds).await {
-            Ok((feed, shape)) => {
+            Ok((feed, shape, seal)) => {
                 let subscribed = json!({ "type": "subscribed", "id": id }).to_string();
                 let points = feed.map(move |batch| match batch {
-                    Ok(batch) => message(shape.write(batch.cursor.text(), &batch.selected), Then::GoOn),
+                    Ok(batch) => {
+                        let cursor = seal.text(&batch.cursor);
+                        message(shape.write(&cursor, &batch.selected), Then::GoOn)
+                    }
                     Err(error) => failed(&id, error),
                 });
                 stream::iter([message(subscribed.into(), Then::GoOn)])
@@ -67,10 +70,11 @@ async fn open(
     id: &str,
     asked: Subscribe,
     feeds: Option<(Feeds, Viewer)>,
-) -> Result<(Feed, Shape), FeedError> {
+) -> Result<(Feed, Shape, Seal), FeedError> {
     let (feeds, viewer) = feeds.ok_or(SubscribeError::Unavailable)?;
     let shape = feeds.shapes.shape("", points(id), "");
-    Ok((feeds.open(asked.into_request(&viewer)?).await?, shape))
+    let feed = feeds.open(asked.into_request(&viewer)?).await?;
+    Ok((feed, shape, viewer.seal().clone()))
 }
 
 /// The fields of a message with points.
@@ -199,8 +203,8 @@ mod tests {
 
     #[test]
     fn an_error_becomes_one_with_what_its_code_carries() {
-        let earliest = Cursor::at(Positions::from([(1, 5)]));
-        let told = earliest.encode();
+        let earliest = Cursor::at(Positions::from([(1, 5)])).encode();
+        let told = earliest.clone();
         let (text, then) = sent(failed("1", FeedError::ResumeGap { earliest }));
         let error: Value = serde_json::from_str(&text).unwrap();
         let expected = json!({

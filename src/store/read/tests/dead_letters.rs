@@ -27,7 +27,11 @@ async fn pages_show_each_open_letter_once_newest_first() {
     let ids = async |filter: DeadLetterFilter, first| {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
-            let page = world.reader.dead_letters(&filter, after, first).await.unwrap();
+            let page = world
+                .reader
+                .dead_letters(&Streams::All, &filter, after, first)
+                .await
+                .unwrap();
             seen.extend(page.rows.iter().map(|letter| letter.id));
             after = seen.last().copied();
             if !page.more {
@@ -72,7 +76,11 @@ async fn letters_are_found_by_stream_and_reason_and_counted_by_both_most_first()
             reason: reason.map(str::to_owned),
             ..DeadLetterFilter::default()
         };
-        let page = world.reader.dead_letters(&filter, None, 100).await.unwrap();
+        let page = world
+            .reader
+            .dead_letters(&Streams::All, &filter, None, 100)
+            .await
+            .unwrap();
         page.rows.iter().map(|letter| letter.id).collect()
     };
     assert_eq!(ids(Some("s"), Some("too_old")).await, [15, 12]);
@@ -80,7 +88,7 @@ async fn letters_are_found_by_stream_and_reason_and_counted_by_both_most_first()
     assert_eq!(ids(None, Some("too_old")).await, [15, 14, 13, 12, 11, 10]);
     assert!(ids(Some("nul\0"), None).await.is_empty());
 
-    let counts = world.reader.dead_letter_counts().await.unwrap();
+    let counts = world.reader.dead_letter_counts(&Streams::All).await.unwrap();
     let seen: Vec<_> = counts
         .iter()
         .map(|c| format!("{} {} {} {}", c.stream, c.topic, c.reason, c.count))
@@ -127,7 +135,11 @@ async fn pages_and_counts_of_many_letters_come_from_indexes() {
 #[tokio::test]
 async fn a_letter_carries_what_a_redrive_needs() {
     let world = world_with_dead_letters().await;
-    let letters = world.reader.dead_letters_by_id(&[3, 1, 77]).await.unwrap();
+    let letters = world
+        .reader
+        .dead_letters_by_id(&Streams::All, &[3, 1, 77])
+        .await
+        .unwrap();
     assert_eq!(letters.iter().map(|l| l.id).collect::<Vec<_>>(), [1, 3]);
     let letter = &letters[0];
     assert_eq!(letter.payload.as_deref(), Some(&b"{"[..]));

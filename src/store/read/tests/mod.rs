@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{MetricFilter, ReadError, ReadLimits, Reader};
-use crate::data::{LabelMatcher, MatchOp, Matched, Micros, Scoped, Selector, Series, SeriesId, Viewer};
+use crate::data::{
+    LabelMatcher, MatchOp, Matched, Micros, Scoped, Selector, Series, SeriesId, Streams, Viewer,
+};
 use crate::store::testing::Database;
 
 /// A database with two time partitions, one before and one from 1970-01-02 on.
@@ -213,13 +215,13 @@ async fn the_overview_shows_each_partition_in_its_newest_epoch_and_the_gaps() {
              insert into gaps (partition_id, from_offset, to_offset) values (2, 0, 5);",
         )
         .await;
-    let offsets = world.reader.ingest_offsets().await.unwrap();
+    let offsets = world.reader.ingest_offsets(&Streams::All).await.unwrap();
     let seen: Vec<_> = offsets
         .iter()
         .map(|o| (o.partition, o.epoch, o.next_offset))
         .collect();
     assert_eq!(seen, [(0, 2, 7), (1, 1, 3)]);
-    let gaps = world.reader.gaps().await.unwrap();
+    let gaps = world.reader.gaps(&Streams::All).await.unwrap();
     let seen: Vec<_> = gaps
         .iter()
         .map(|g| (g.topic.as_str(), g.epoch, g.from, g.to))

@@ -57,7 +57,7 @@ async fn progress_and_horizons_are_read_as_they_are_written() {
         (progress.archived_days, progress.newest_archived),
         (2, Some(Micros(DAY)))
     );
-    let horizons = reader.horizons().await.unwrap().into_iter();
+    let horizons = reader.horizons(&Streams::All).await.unwrap().into_iter();
     let horizons: Vec<_> = horizons.map(|h| (h.stream, h.level, h.floor.0 / DAY)).collect();
     let horizon = |stream: &str, level: &str, day| (stream.to_owned(), level.to_owned(), day);
     assert_eq!(

@@ -150,8 +150,10 @@ fn short(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::data::{LabelMatcher, Selector, Viewer};
+    use crate::data::{Cursor, Grant, Installation, LabelMatcher, Selector, Viewer};
 
     fn refused(text: &str) -> (Option<String>, String) {
         match parse(text) {
@@ -210,6 +212,35 @@ mod tests {
             assert_eq!(
                 asked.into_request(&Viewer::everyone()).unwrap_err().to_string(),
                 why
+            );
+        }
+    }
+
+    #[test]
+    fn a_cursor_of_somebody_else_is_refused_as_one_that_is_none() {
+        let key = Installation::new("id".to_owned(), &[1; 32]).unwrap();
+        let key = Arc::new(key);
+        let viewer = |subject: &str| {
+            let grant = Arc::new(Grant::everything());
+            Viewer::new(subject, grant).with_sealed_cursors(Arc::clone(&key))
+        };
+        let (a, b) = (viewer("key:a"), viewer("key:b"));
+        let after = a.seal().close(Cursor::default().encode());
+        let request = |viewer: &Viewer| {
+            let text = format!(r#"{{"type":"subscribe","id":"1","after":"{after}"}}"#);
+            match parse(&text) {
+                Ok(ClientMessage::Subscribe {
+                    asked: Asked::Points(asked),
+                    ..
+                }) => asked.into_request(viewer),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(request(&a).is_ok());
+        for other in [b, Viewer::everyone()] {
+            assert_eq!(
+                request(&other).unwrap_err().to_string(),
+                r#"Failed to parse "Cursor": not a cursor of this server"#
             );
         }
     }

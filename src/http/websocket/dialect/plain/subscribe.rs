@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use crate::data::selection::{Condition, LIVE_REGEX_MAX};
 use crate::data::time::parse_span;
-use crate::data::{Cursor, Selector, Viewer};
+use crate::data::{Selector, Viewer};
 use crate::feed::{FeedError, Request, Start};
 use crate::live::{Fold, Overflow};
 
@@ -24,7 +24,11 @@ impl Subscribe {
     /// # Errors
     /// A text is not valid.
     pub fn into_request(self, viewer: &Viewer) -> Result<Request, FeedError> {
-        let after = self.after.as_deref().map(Cursor::decode).transpose();
+        let after = self
+            .after
+            .as_deref()
+            .map(|text| viewer.seal().read(text))
+            .transpose();
         let after = after.map_err(|why| unusable("Cursor", &why))?;
         let span = |text: Option<String>| text.as_deref().map(parse_span).transpose();
         let span = |text| span(text).map_err(|why| unusable("Duration", &why));
@@ -32,6 +36,7 @@ impl Subscribe {
         Ok(Request {
             start: Start::of(after, backfill)?,
             scoped: viewer.select(Selector::checked(self.metric, self.labels, LIVE_REGEX_MAX)?),
+            seal: viewer.seal().clone(),
             every,
             fold: self.fold,
             overflow: self.overflow,
