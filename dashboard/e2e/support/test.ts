@@ -13,6 +13,8 @@ interface Visit extends BrowserContextOptions {
   outage?: boolean;
   /** The page is not there: the browser says so too. */
   missing?: boolean;
+  /** The server refuses something: the browser says so too. */
+  refused?: boolean;
 }
 
 /** Far beyond what a loaded machine needs. */
@@ -29,13 +31,17 @@ export const test = base.extend<{ visit(path: string, options?: Visit): Promise<
   visit: async ({ task }, use) => {
     const pages: Page[] = [];
     const problems: string[] = [];
-    await use(async (path, { url = site.url, outage = false, missing = false, ...options } = {}) => {
+    await use(async (path, { url = site.url, outage = false, missing = false, refused = false, ...options } = {}) => {
       const context = await browser.newContext({ baseURL: url, viewport: { width: 1280, height: 800 }, ...options });
       context.setDefaultTimeout(PATIENCE_MS);
       const page = await context.newPage();
       pages.push(page);
       watch(page, new URL(url).origin, (problem) => {
-        const isExpected = (outage && OUTAGE.test(problem)) || (missing && NOT_FOUND.test(problem));
+        const isExpected =
+          (outage && OUTAGE.test(problem)) ||
+          (missing && NOT_FOUND.test(problem)) ||
+          NO_SESSIONS.test(problem) ||
+          (refused && REFUSAL.test(problem));
         if (!isExpected) problems.push(problem);
       });
       await page.goto(path);
@@ -53,6 +59,9 @@ const outlineOf = async (page: Page) => `${page.url()}\n${await page.locator('bo
 /** How Chromium reports on the console that a server does not answer. */
 const OUTAGE = /net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)|503|WebSocket/;
 
+/** A server without access control need not know of sessions. */
+const NO_SESSIONS = /status of 404 .*\/auth\/session/;
+const REFUSAL = /status of 40[13]|WebSocket/;
 const NOT_FOUND = /status of 404 .*\/there-is-no-such-page/;
 
 function watch(page: Page, origin: string, report: (problem: string) => void) {

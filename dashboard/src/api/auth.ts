@@ -1,42 +1,189 @@
 /**
- * The bearer token of whoever guards the server, such as a reverse proxy. It is kept for this tab
- * alone and sent with every request, and on the WebSocket as a connection parameter, since browsers
- * cannot set headers there.
+ * The door through which everything asks the server. Requests and sockets wait here until the server has
+ * said whether somebody has to sign in, and while somebody has to; then they go on.
+ *
+ * The browser keeps the session in a cookie that scripts cannot read. A bearer token is only for what
+ * stands before a server without access control, such as a proxy; it is kept for this tab.
  */
+import {
+  type Answer,
+  csrfHeader,
+  endSession,
+  may,
+  OPEN,
+  type Operation,
+  readSession,
+  type Session,
+  seesStreams,
+  signedIn,
+  signInWithKey,
+} from './session';
 import { store, useStore } from './store';
 
-const KEY = 'streamsync.token';
+const TOKEN = 'streamsync.token';
 
-const token = store<string | null>(typeof window === 'undefined' ? null : sessionStorage.getItem(KEY));
-/** True once the server has answered that it wants to know who asks. */
-const refused = store(false);
+export interface Door {
+  /** Not known before the first answer. */
+  session: Session | undefined;
+  /** Something before the server asks for a bearer token. */
+  guarded: boolean;
+  /** Who was signed in no longer is, without having signed out. */
+  ended: boolean;
+  /** Somebody was let in, and what that one looks at is still there. */
+  entered: boolean;
+  /** Somebody who is in may sign in as somebody else. */
+  wanted: boolean;
+  /** Changes with who was let in, and with what that one may do. */
+  identity: string;
+}
 
-export const authorization = (): Record<string, string> => {
-  const value = token.get();
-  return value ? { authorization: `Bearer ${value}` } : {};
+/** In place of a first answer that did not come: requests say themselves what is wrong. */
+const GUESS: Session = { ...OPEN };
+
+const AT_FIRST: Door = {
+  session: undefined,
+  guarded: false,
+  ended: false,
+  entered: false,
+  wanted: false,
+  identity: identityOf(OPEN),
 };
 
-export const wasRefused = (): void => refused.set(true);
+const door = store(AT_FIRST);
+let token = typeof window === 'undefined' ? null : sessionStorage.getItem(TOKEN);
 
-export function signIn(value: string): void {
-  sessionStorage.setItem(KEY, value);
-  token.set(value);
-  refused.set(false);
+function identityOf({ principal }: Session): string {
+  return JSON.stringify(principal, (key, value) => (key === 'expires' ? undefined : value));
 }
 
-export function signOut(): void {
-  sessionStorage.removeItem(KEY);
-  token.set(null);
+/** The session of who may come in. */
+function admitted({ session, guarded, ended }: Door): Session | undefined {
+  if (!session || guarded || ended) return undefined;
+  return !session.controlled || session.anonymous || session.principal ? session : undefined;
 }
 
-export function useAuth() {
-  return {
-    signedIn: useStore(token, null) !== null,
-    refused: useStore(refused, false),
-    signIn,
-    signOut,
-  };
+function update(change: Partial<Door>): void {
+  const next = { ...door.get(), ...change };
+  const session = admitted(next);
+  door.set(session ? { ...next, entered: true, identity: identityOf(session) } : next);
 }
 
-/** Called whenever another token is to be used. */
-export const onTokenChange = token.subscribe;
+function learn(answer: Answer): void {
+  const { session: before, ended } = door.get();
+  if (answer === 'guarded') {
+    update({ session: before ?? OPEN, guarded: true });
+  } else if (answer === 'unknown') {
+    update({ session: before ?? GUESS });
+  } else {
+    const isNew = before === GUESS || JSON.stringify(answer) !== JSON.stringify(before);
+    const isOut = answer.controlled && !signedIn(answer);
+    update({ session: isNew ? answer : before, ended: isOut && (ended || signedIn(before) !== null) });
+  }
+}
+
+let asking: Promise<void> | undefined;
+
+/** Asks the server who this is. */
+export function refresh(): Promise<void> {
+  asking ??= readSession(authorization())
+    .then(learn)
+    .finally(() => {
+      asking = undefined;
+    });
+  return asking;
+}
+
+/** Waits until somebody may come in. */
+export async function entrance(signal?: AbortSignal): Promise<Session> {
+  signal?.throwIfAborted();
+  const session = admitted(door.get());
+  if (session === GUESS) void refresh();
+  if (session) return session;
+  return new Promise((resolve, reject) => {
+    const leave = door.subscribe(() => {
+      const found = admitted(door.get());
+      if (!found) return;
+      leave();
+      resolve(found);
+    });
+    const giveUp = () => {
+      leave();
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', giveUp, { once: true });
+  });
+}
+
+/** After a refusal: whether the same one is let in again, by another session than was `asked` with. */
+export async function letInAgain(asked: Session, signal?: AbortSignal): Promise<boolean> {
+  const { identity } = door.get();
+  await refresh();
+  if (admitted(door.get()) === asked) {
+    // The server says that all is well: it has no access control, or the session is not enough.
+    if (asked.controlled) {
+      update({ wanted: true });
+      return false;
+    }
+    update({ guarded: true });
+  }
+  await entrance(signal);
+  return asked === GUESS || door.get().identity === identity;
+}
+
+/** What requests say of who asks, beside the cookie. */
+export const authorization = (): Record<string, string> => (token ? { authorization: `Bearer ${token}` } : {});
+
+/** What requests that may change something say too. */
+export const csrf = (): Record<string, string> => csrfHeader(door.get().session);
+
+/** Why it failed, if it did. */
+export async function signIn(key: string): Promise<string | undefined> {
+  const attempt = await signInWithKey(key, csrf());
+  if ('problem' in attempt) return attempt.problem;
+  update({ session: attempt.session, ended: false, wanted: false });
+  return undefined;
+}
+
+/** As `signIn`, for what stands before the server. */
+export async function presentToken(value: string): Promise<string | undefined> {
+  token = value;
+  sessionStorage.setItem(TOKEN, value);
+  const answer = await readSession(authorization());
+  if (answer === 'guarded') return 'The token is not accepted.';
+  update({ session: answer === 'unknown' ? GUESS : { ...answer }, guarded: false });
+  return undefined;
+}
+
+/** Whether it is done. What was shown is gone then. */
+export async function signOut(): Promise<boolean> {
+  if (!(await endSession(csrf()))) return false;
+  door.set({ ...AT_FIRST, identity: 'out' });
+  await refresh();
+  return true;
+}
+
+/** Opens or closes the dialog for those who are in. */
+export const wantSignIn = (wanted: boolean): void => update({ wanted });
+
+/** Goes on without being signed in any more, on servers with a role for guests. */
+export const goOnAsGuest = (): void => update({ ended: false });
+
+/** Called whenever another one is let in, or the same one who may do other things. */
+export function onIdentityChange(listener: () => void): () => void {
+  let { identity } = door.get();
+  return door.subscribe(() => {
+    if (door.get().identity === identity) return;
+    identity = door.get().identity;
+    listener();
+  });
+}
+
+/** `locked`: nothing goes on before somebody has signed in. */
+export function useDoor(): Door & { locked: boolean } {
+  const state = useStore(door, AT_FIRST);
+  return { ...state, locked: state.session !== undefined && !admitted(state) };
+}
+
+/** Whether who looks may do this; false before the server has said so. */
+export const useMay = (operation: Operation): boolean => may(useDoor().session, operation);
+export const useSeesStreams = (): boolean => seesStreams(useDoor().session);

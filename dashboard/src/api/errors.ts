@@ -1,9 +1,12 @@
 /** What a GraphQL answer says of an error; `code` is one of those in the API's documentation. */
 export interface GraphQLProblem {
   message: string;
+  locations?: readonly { line: number; column: number }[];
   path?: readonly (string | number)[];
   extensions?: { code?: string; [name: string]: unknown };
 }
+
+export const isForbidden = (problem: GraphQLProblem): boolean => problem.extensions?.code === 'FORBIDDEN';
 
 /** A question that was not answered. */
 export class ApiError extends Error {
@@ -27,4 +30,11 @@ export class ApiError extends Error {
   get passes(): boolean {
     return ['NETWORK', 'UNAVAILABLE', 'QUERY_TIMEOUT', 'HTTP_502', 'HTTP_503', 'HTTP_504'].includes(this.code);
   }
+}
+
+/** What to tell of it. */
+export function inWords({ code, message }: ApiError): string {
+  if (code !== 'FORBIDDEN') return message;
+  const told = /\byour role\b/i.test(message) ? message : `your role does not allow this: ${message}`;
+  return `${told.charAt(0).toUpperCase()}${told.slice(1)}${/[.!?]$/.test(told) ? '' : '.'}`;
 }

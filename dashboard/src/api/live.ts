@@ -2,10 +2,11 @@
 import { type Client, createClient } from 'graphql-ws';
 import { useEffect, useRef, useState } from 'react';
 import { resumable } from 'streamsync-resume';
-import { authorization, onTokenChange, wasRefused } from './auth';
+import { authorization, entrance, letInAgain, onIdentityChange, refresh } from './auth';
 import { websocketUrl } from './endpoint';
-import { ApiError, type GraphQLProblem } from './errors';
+import { ApiError, type GraphQLProblem, isForbidden } from './errors';
 import type { TypedDocumentString } from './generated/graphql';
+import { OPEN } from './session';
 import { store, useStore } from './store';
 
 /** `idle`: nothing is subscribed to. */
@@ -23,13 +24,21 @@ const PONG_MS = 5_000;
 
 let shared: Client | undefined;
 let params: Record<string, unknown> = {};
+/** With which session the connection was last opened. */
+let openedWith = OPEN;
 
 function client(): Client {
   if (shared) return shared;
   let wasLive = false;
   let silence: ReturnType<typeof setTimeout> | undefined;
+  // Browsers do not tell that a server refused to open a WebSocket, so it is asked.
+  let asking = Promise.resolve();
   const created = createClient({
-    url: () => websocketUrl('/graphql'),
+    async url() {
+      await asking;
+      openedWith = await entrance();
+      return websocketUrl('/graphql');
+    },
     connectionParams: () => ({ ...authorization(), ...params }),
     keepAlive: PING_MS,
     retryAttempts: Number.POSITIVE_INFINITY,
@@ -49,14 +58,14 @@ function client(): Client {
       },
       closed: (event) => {
         clearTimeout(silence);
-        if (isRefusal(event)) wasRefused();
         const left = (event as CloseEvent).code === 1000;
         wasLive &&= !left;
         connection.set(left ? 'idle' : 'reconnecting');
+        if (!left) asking = refresh();
       },
     },
   });
-  onTokenChange(() => created.terminate());
+  onIdentityChange(() => created.terminate());
   shared = created;
   return created;
 }
@@ -70,8 +79,35 @@ export function socket(wanted: Record<string, unknown>): Client {
   return client();
 }
 
+/** The connection was closed because of who asks. */
 const isRefusal = (problem: unknown): boolean => [UNAUTHORIZED, FORBIDDEN].includes((problem as CloseEvent)?.code);
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** The client, whose subscriptions outlive their session: they go on once the same one has signed in again. */
+export function patient<C extends Pick<Client, 'subscribe'>>(client: C): C {
+  const subscribe: Client['subscribe'] = (payload, sink) => {
+    let left = false;
+    let stop = () => {};
+    const open = () => {
+      stop = client.subscribe(payload, {
+        ...sink,
+        async error(problem) {
+          if (!isRefusal(problem)) return sink.error(problem);
+          const again = await letInAgain(openedWith);
+          if (left) return;
+          if (again) open();
+          else sink.error(problem);
+        },
+      });
+    };
+    open();
+    return () => {
+      left = true;
+      stop();
+    };
+  };
+  return { ...client, subscribe };
+}
 
 export interface Sink<Result> {
   next(data: Result): void;
@@ -94,20 +130,25 @@ export function subscribe<Result, Variables>(
     sink.gap?.();
     return earliest;
   };
+  const fail = (problem: unknown) => {
+    // The role is another one by now.
+    if (Array.isArray(problem) && problem.some(isForbidden)) void refresh();
+    sink.error(asError(problem));
+  };
   const payload = { query: document.toString(), variables: variables as Record<string, unknown> };
-  return resumable(client(), { onGap }).subscribe(payload, {
+  return resumable(patient(client()), { onGap }).subscribe(payload, {
     next({ data, errors }) {
       if (data) sink.next(data as Result);
-      else if (errors) sink.error(ApiError.of(errors as GraphQLProblem[]));
+      else if (errors) fail(errors);
     },
-    error: (problem) => sink.error(asError(problem)),
+    error: fail,
     complete() {},
   });
 }
 
 export function asError(problem: unknown): ApiError {
   if (Array.isArray(problem)) return ApiError.of(problem as GraphQLProblem[]);
-  if (isRefusal(problem)) return new ApiError('The server wants to know who asks.', 'UNAUTHORIZED');
+  if (isRefusal(problem)) return new ApiError('The server wants to know who asks.', 'UNAUTHENTICATED');
   return new ApiError('The connection broke and could not be made again.', 'NETWORK');
 }
 
@@ -123,7 +164,6 @@ export function useSubscription<Result, Variables>(
   listener.current = onData;
   const asked = JSON.stringify(variables);
   const again = () => setAttempt((before) => before + 1);
-  useEffect(() => onTokenChange(() => setAttempt((before) => before + 1)), []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt is another subscription
   useEffect(() => {
     setLatest({});

@@ -1,9 +1,9 @@
 /** Queries and mutations over HTTP. */
 import { keepPreviousData, QueryClient, type UseQueryOptions, useQuery } from '@tanstack/react-query';
-import { authorization, onTokenChange, wasRefused } from './auth';
-import { httpUrl } from './endpoint';
-import { ApiError, type GraphQLProblem } from './errors';
+import { onIdentityChange, refresh } from './auth';
+import { ApiError, type GraphQLProblem, isForbidden } from './errors';
 import type { TypedDocumentString } from './generated/graphql';
+import { send } from './http';
 
 export type { TypedDocumentString };
 
@@ -15,20 +15,17 @@ export interface Answer {
 
 /** Throws only where no answer came, or one that is no GraphQL. */
 export async function post(body: object, headers: Record<string, string>, signal?: AbortSignal): Promise<Answer> {
-  const response = await fetch(httpUrl('/graphql'), {
+  const response = await send('/graphql', {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
     body: JSON.stringify(body),
-    signal: signal ?? null,
-  }).catch((error: Error) => {
-    if (error.name === 'AbortError') throw error;
-    throw new ApiError('The server does not answer.', 'NETWORK');
+    signal,
   });
-  if (response.status === 401) wasRefused();
   const answer = await response.json().catch(() => undefined);
   if (!answer?.data && !answer?.errors) {
     throw new ApiError(`The server answered ${response.status}.`, `HTTP_${response.status}`);
   }
+  if (response.ok && answer.errors?.some(isForbidden)) void refresh();
   return answer;
 }
 
@@ -37,7 +34,7 @@ export async function request<Result, Variables>(
   variables: Variables,
   signal?: AbortSignal,
 ): Promise<Result> {
-  const { data, errors = [] } = await post({ query: document.toString(), variables }, authorization(), signal);
+  const { data, errors = [] } = await post({ query: document.toString(), variables }, {}, signal);
   // A field that is null because of its error beside others that are not: what came is of use.
   if (!data) throw ApiError.of(errors);
   return data as Result;
@@ -68,6 +65,7 @@ export function createQueryClient(): QueryClient {
       },
     },
   });
-  onTokenChange(() => void client.invalidateQueries());
+  // What one saw is not for another.
+  onIdentityChange(() => client.clear());
   return client;
 }

@@ -1,10 +1,10 @@
 import type { Metadata, Viewport } from 'next';
 import type { ReactNode } from 'react';
 import { ConnectionBanner } from '@/ui/connection';
+import { Door } from '@/ui/door';
 import { Footer } from '@/ui/footer';
 import { Header } from '@/ui/header';
 import { Providers } from '@/ui/providers';
-import { SignIn } from '@/ui/sign-in';
 import { applyThemeBeforePaint } from '@/ui/theme';
 import './globals.css';
 
@@ -29,9 +29,8 @@ export default function Layout({ children }: { children: ReactNode }) {
           </a>
           <Header />
           <ConnectionBanner />
-          <SignIn />
           <main id="main" className="mx-auto w-full max-w-screen-2xl grow px-3 py-4 sm:px-6">
-            {children}
+            <Door>{children}</Door>
           </main>
           <Footer />
         </Providers>

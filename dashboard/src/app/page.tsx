@@ -1,5 +1,10 @@
 import { Home } from '@/home/home';
+import { Allowed } from '@/ui/allowed';
 
 export default function Page() {
-  return <Home />;
+  return (
+    <Allowed>
+      <Home />
+    </Allowed>
+  );
 }

@@ -4,12 +4,12 @@ import { type DragEvent, type KeyboardEvent, type ReactNode, useEffect, useState
 import { ApiError } from '@/api/errors';
 import { useStore } from '@/api/store';
 import { Button } from '@/ui/button';
+import { Menu } from '@/ui/menu';
 import { Trouble } from '@/ui/states';
 import { type Panel, titleOf } from './dashboard';
 import { downloadCsv } from './download';
 import { exposePanel } from './expose';
 import { Legend } from './legend';
-import { Menu } from './menu';
 import { PanelChart } from './panel-chart';
 import { PanelController } from './panel-controller';
 import { PanelEditor } from './panel-editor';

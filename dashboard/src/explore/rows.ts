@@ -1,7 +1,6 @@
 /** Points and buckets in bulk, over the plain HTTP interface: a tenth of what GraphQL's texts weigh. */
-import { authorization, wasRefused } from '@/api/auth';
-import { httpUrl } from '@/api/endpoint';
 import { ApiError, type GraphQLProblem } from '@/api/errors';
+import { send } from '@/api/http';
 import { formatMoment, formatSpan } from './moment';
 import type { History } from './picture';
 import type { Plan } from './plan';
@@ -49,14 +48,8 @@ interface Answer {
 }
 
 export async function ask(path: string, signal?: AbortSignal): Promise<Response> {
-  const response = await fetch(httpUrl(path), { headers: authorization(), signal: signal ?? null }).catch(
-    (error: Error) => {
-      if (error.name === 'AbortError') throw error;
-      throw new ApiError('The server does not answer.', 'NETWORK');
-    },
-  );
+  const response = await send(path, { signal });
   if (response.ok) return response;
-  if (response.status === 401) wasRefused();
   const answer: { errors?: GraphQLProblem[] } | undefined = await response.json().catch(() => undefined);
   if (answer?.errors) throw ApiError.of(answer.errors);
   throw new ApiError(`The server answered ${response.status}.`, `HTTP_${response.status}`);

@@ -4,7 +4,7 @@ import { type FormEvent, useState } from 'react';
 import { useStore } from '@/api/store';
 import { Button } from '@/ui/button';
 import { TextField } from '@/ui/fields';
-import { Menu } from './menu';
+import { Menu } from '@/ui/menu';
 import { keepSaved, renamedSaved, type Saved, savedStore, withoutSaved, withSaved } from './saved';
 
 interface Props {

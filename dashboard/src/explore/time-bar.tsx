@@ -5,7 +5,7 @@ import { useStore } from '@/api/store';
 import { Button } from '@/ui/button';
 import { Select, TextField } from '@/ui/fields';
 import { time } from '@/ui/format';
-import { Menu } from './menu';
+import { Menu } from '@/ui/menu';
 import { formatSpan, parseSpan } from './moment';
 import { SPANS, type View } from './view';
 import type { Views } from './views';

@@ -1,6 +1,7 @@
 'use client';
 
 import { useState } from 'react';
+import { useMay } from '@/api/auth';
 import { useApi } from '@/api/query';
 import { Copyable } from '@/ui/copyable';
 import { Select } from '@/ui/fields';
@@ -10,6 +11,13 @@ import { CONFIGURATION, kcat, publish, type StreamToFeed } from './examples';
 
 /** In place of values, while there are none. */
 export function FirstSteps() {
+  if (useMay('publish')) return <HowToBegin />;
+  return (
+    <Empty title="Nothing has come yet">Series that your role may read show here as soon as they have a point.</Empty>
+  );
+}
+
+function HowToBegin() {
   const { data, error, refetch } = useApi(StreamsToFeed, {});
   if (error) return <Trouble error={error} onRetry={() => void refetch()} />;
   if (!data) return <Loading label="The streams are on their way" className="h-96" />;

@@ -1,5 +1,4 @@
 import { useEffect, useState } from 'react';
-import { onTokenChange } from '@/api/auth';
 import { subscribe } from '@/api/live';
 import { request } from '@/api/query';
 import { PipelineHistory, PipelineLive } from './documents';
@@ -15,7 +14,6 @@ export function usePipeline(): Known & { again(): void } {
   const [known, setKnown] = useState<Known>({ samples: [] });
   const [attempt, setAttempt] = useState(0);
   const again = () => setAttempt((before) => before + 1);
-  useEffect(() => onTokenChange(() => setAttempt((before) => before + 1)), []);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt is another start
   useEffect(() => {
     setKnown({ samples: [] });

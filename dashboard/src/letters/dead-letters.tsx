@@ -1,6 +1,7 @@
 'use client';
 
 import { useState } from 'react';
+import { useMay } from '@/api/auth';
 import { Button } from '@/ui/button';
 import { Empty, Loading, Trouble } from '@/ui/states';
 import { sayArrived } from './arrivals';
@@ -21,6 +22,7 @@ export function DeadLetters() {
   const fresh = useArrivals(filter, isPlaceholderData ? undefined : letters);
   const refresh = useRefresh();
   const redrive = useRedrive(refresh);
+  const mayRedrive = useMay('operate');
   const [asked, ask] = useState<Target | null>(null);
 
   const counts = reasons?.deadLetterReasons ?? [];
@@ -50,7 +52,7 @@ export function DeadLetters() {
           everything={{ filter: { ...filter, resolved: false }, waiting: waiting(filter, counts) }}
           isStale={isPlaceholderData}
           more={hasNextPage ? { isLoading: isFetchingNextPage, load: () => void fetchNextPage() } : null}
-          onRedrive={ask}
+          onRedrive={mayRedrive ? ask : null}
         />
       )}
       {letters?.length === 0 &&

@@ -11,7 +11,8 @@ interface Props {
   everything: Extract<Target, { waiting: number }>;
   isStale: boolean;
   more: { isLoading: boolean; load(): void } | null;
-  onRedrive(target: Target): void;
+  /** Null for those who may not. */
+  onRedrive: ((target: Target) => void) | null;
 }
 
 export function LetterList({ letters, everything, isStale, more, onRedrive }: Props) {
@@ -30,28 +31,30 @@ export function LetterList({ letters, everything, isStale, more, onRedrive }: Pr
 
   return (
     <section aria-label="Letters" aria-busy={isStale} className={isStale ? 'opacity-60' : ''}>
-      <div className="mb-2 flex flex-wrap items-center gap-x-3 gap-y-2">
-        <label className="flex min-h-8 items-center gap-2 px-3">
-          <input
-            type="checkbox"
-            disabled={sendable.length === 0}
-            checked={sendable.length > 0 && chosen.length === sendable.length}
-            onChange={(event) =>
-              select(
-                sendable.map(({ id }) => id),
-                event.target.checked,
-              )
-            }
-          />
-          Select those shown
-        </label>
-        <Button disabled={chosen.length === 0} onClick={() => onRedrive({ letters: chosen })}>
-          Redrive selected ({count(chosen.length)})
-        </Button>
-        <Button disabled={everything.waiting === 0} onClick={() => onRedrive(everything)}>
-          Redrive all waiting ({count(everything.waiting)})
-        </Button>
-      </div>
+      {onRedrive && (
+        <div className="mb-2 flex flex-wrap items-center gap-x-3 gap-y-2">
+          <label className="flex min-h-8 items-center gap-2 px-3">
+            <input
+              type="checkbox"
+              disabled={sendable.length === 0}
+              checked={sendable.length > 0 && chosen.length === sendable.length}
+              onChange={(event) =>
+                select(
+                  sendable.map(({ id }) => id),
+                  event.target.checked,
+                )
+              }
+            />
+            Select those shown
+          </label>
+          <Button disabled={chosen.length === 0} onClick={() => onRedrive({ letters: chosen })}>
+            Redrive selected ({count(chosen.length)})
+          </Button>
+          <Button disabled={everything.waiting === 0} onClick={() => onRedrive(everything)}>
+            Redrive all waiting ({count(everything.waiting)})
+          </Button>
+        </div>
+      )}
       <ul className="overflow-hidden rounded-lg border border-line bg-card">
         {letters.map((letter) => (
           <LetterRow
@@ -60,8 +63,8 @@ export function LetterList({ letters, everything, isStale, more, onRedrive }: Pr
             isOpen={open === letter.id}
             isSelected={selected.has(letter.id) && canRedrive(letter)}
             onToggle={() => setOpen(open === letter.id ? null : letter.id)}
-            onSelect={(isSelected) => select([letter.id], isSelected)}
-            onRedrive={() => onRedrive({ letters: [letter] })}
+            onSelect={onRedrive && ((isSelected) => select([letter.id], isSelected))}
+            onRedrive={onRedrive && (() => onRedrive({ letters: [letter] }))}
           />
         ))}
       </ul>

@@ -13,8 +13,9 @@ interface Props {
   isOpen: boolean;
   isSelected: boolean;
   onToggle(): void;
-  onSelect(selected: boolean): void;
-  onRedrive(): void;
+  /** Null, as the other, for those who may not redrive. */
+  onSelect: ((selected: boolean) => void) | null;
+  onRedrive: (() => void) | null;
 }
 
 export function LetterRow({ letter, isOpen, isSelected, onToggle, onSelect, onRedrive }: Props) {
@@ -24,21 +25,23 @@ export function LetterRow({ letter, isOpen, isSelected, onToggle, onSelect, onRe
   return (
     <li data-letter={letter.id} className="border-line border-b last:border-b-0">
       <div className="flex items-start gap-1 hover:bg-raised">
-        <label className="flex min-h-10 items-center px-3 py-2">
-          <span className="sr-only">Select letter {letter.id}</span>
-          <input
-            type="checkbox"
-            checked={isSelected}
-            disabled={!sendable}
-            onChange={(event) => onSelect(event.target.checked)}
-          />
-        </label>
+        {onSelect && (
+          <label className="flex min-h-10 items-center px-3 py-2">
+            <span className="sr-only">Select letter {letter.id}</span>
+            <input
+              type="checkbox"
+              checked={isSelected}
+              disabled={!sendable}
+              onChange={(event) => onSelect(event.target.checked)}
+            />
+          </label>
+        )}
         <button
           type="button"
           aria-expanded={isOpen}
           aria-controls={detail}
           onClick={onToggle}
-          className="grid min-w-0 grow grid-cols-[minmax(0,1fr)] gap-x-4 gap-y-0.5 py-2 pr-3 text-left md:grid-cols-[12rem_minmax(0,1fr)_auto]"
+          className={`grid min-w-0 grow grid-cols-[minmax(0,1fr)] gap-x-4 gap-y-0.5 py-2 pr-3 text-left md:grid-cols-[12rem_minmax(0,1fr)_auto] ${onSelect ? '' : 'pl-3'}`}
         >
           <span className="flex flex-wrap items-center gap-2 font-medium">
             {title}

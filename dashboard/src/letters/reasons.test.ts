@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { explain } from './reasons';
 
 const source = readFileSync(new URL('../../../src/data/reject.rs', import.meta.url), 'utf8');
-const codes = [...source.matchAll(/^ {4}\w+ = "(\w+)",$/gm)].map(([, code]) => code as string);
+const codes = [...source.matchAll(/^ +\w+ = "(\w+)",$/gm)].map(([, code]) => code as string);
 
 describe('reasons', () => {
   it('are explained, each that the server gives', () => {

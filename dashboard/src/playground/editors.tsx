@@ -4,12 +4,14 @@ import { DOC_EXPLORER_PLUGIN, DocExplorerStore } from '@graphiql/plugin-doc-expl
 import { HISTORY_PLUGIN, HistoryStore } from '@graphiql/plugin-history';
 import { GraphiQLProvider } from '@graphiql/react';
 import { GraphiQLInterface } from 'graphiql';
-import { useEffect, useState } from 'react';
-import { authorization, onTokenChange } from '@/api/auth';
+import { useState } from 'react';
+import { authorization } from '@/api/auth';
+import { useStore } from '@/api/store';
 import { useEditorColours } from './editor-colours';
 import { EXAMPLES } from './examples';
 import { ExamplesMenu } from './examples-menu';
 import { createFetcher } from './fetcher';
+import { refusal } from './refusal';
 import { useShownTheme } from './theme';
 import './workers';
 // Not `graphiql/style.css`: it carries Monaco's styles, which come with Monaco, and two families of fonts.
@@ -30,15 +32,18 @@ function headersAtFirst(): string | undefined {
   return Object.keys(known).length > 0 ? JSON.stringify(known, null, 2) : undefined;
 }
 
-/** Another one after each sign-in, with which GraphiQL asks for the schema again. */
-function useFetcher() {
-  const [fetcher, renew] = useState(createFetcher);
-  useEffect(() => onTokenChange(() => renew(createFetcher)), []);
-  return fetcher;
+/** What of the last operation one may not do. */
+function Refusal() {
+  const text = useStore(refusal);
+  return (
+    <p role="alert" className="mb-2 text-bad empty:hidden">
+      {text && `■ ${text}`}
+    </p>
+  );
 }
 
 export default function Editors() {
-  const fetcher = useFetcher();
+  const [fetcher] = useState(createFetcher);
   const theme = useShownTheme();
   useEditorColours();
   const [persistHeaders] = useState(headersMayPersist);
@@ -55,6 +60,7 @@ export default function Editors() {
       <HistoryStore>
         <DocExplorerStore>
           <ExamplesMenu />
+          <Refusal />
           <div className="playground">
             <GraphiQLInterface forcedTheme={theme} defaultEditorToolsVisibility showPersistHeadersSettings />
           </div>

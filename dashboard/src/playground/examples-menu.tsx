@@ -1,4 +1,6 @@
 import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
+import { useDoor } from '@/api/auth';
+import { may } from '@/api/session';
 import { Button } from '@/ui/button';
 import { EXAMPLES, type Example, variablesOf } from './examples';
 
@@ -20,11 +22,12 @@ function useOpenExample(): (example: Example) => void {
 
 export function ExamplesMenu() {
   const open = useOpenExample();
+  const { session } = useDoor();
   const ready = useGraphiQL((state) => Boolean(state.queryEditor && state.variableEditor));
   return (
     <nav aria-label="Example operations" className="mb-2 overflow-x-auto py-1">
       <ul className="flex gap-1.5">
-        {EXAMPLES.map((example) => (
+        {EXAMPLES.filter(({ needs }) => !needs || may(session, needs)).map((example) => (
           <li key={example.title}>
             <Button disabled={!ready} onClick={() => open(example)} className="whitespace-nowrap">
               {example.title}

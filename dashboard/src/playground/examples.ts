@@ -1,7 +1,11 @@
+import type { Operation } from '@/api/session';
+
 /** Operations to start from. Each runs as it is on the demo. */
 export interface Example {
   title: string;
   query: string;
+  /** What one must be allowed, if more than to read. */
+  needs?: Operation;
   /** Of the moment at which the example is opened. */
   variables?(now: Date): Record<string, unknown>;
 }
@@ -172,6 +176,7 @@ query DeadLetters {
   },
   {
     title: 'Publish',
+    needs: 'publish',
     query: `# Sends points through Kafka; a moment later they are history and live.
 mutation Publish($points: [PointInput!]!) {
   publish(stream: "demo", points: $points) {
@@ -198,6 +203,7 @@ mutation Publish($points: [PointInput!]!) {
   },
   {
     title: 'Redrive',
+    needs: 'operate',
     query: `# Sends dead letters through Kafka again. Take their ids from the example "Dead letters".
 mutation Redrive($ids: [ID!]!) {
   redriveDeadLetters(ids: $ids) {

@@ -1,10 +1,10 @@
 /** How GraphiQL reaches the server: HTTP, and for subscriptions the WebSocket that all pages share. */
 import type { Fetcher, FetcherParams, Observable, SyncExecutionResult } from '@graphiql/toolkit';
 import { type DocumentNode, type ExecutionResult, parse } from 'graphql';
-import { authorization } from '@/api/auth';
-import { ApiError } from '@/api/errors';
+import { ApiError, type GraphQLProblem } from '@/api/errors';
 import { asError, socket } from '@/api/live';
 import { type Answer, post } from '@/api/query';
+import { refusal, refusalOf } from './refusal';
 
 /** What the headers editor holds, with names as HTTP compares them. */
 export function headersOf(written: Record<string, unknown> = {}): Record<string, string> {
@@ -26,7 +26,9 @@ const resultOf = (answer: Answer) => answer as unknown as ExecutionResult;
 
 async function ask(params: FetcherParams, headers: Record<string, string>): Promise<SyncExecutionResult> {
   try {
-    return resultOf(await post(params, { ...authorization(), ...headers }));
+    const answer = await post(params, headers);
+    refusal.set(refusalOf(params.query, answer.errors));
+    return resultOf(answer);
   } catch (error) {
     if (error instanceof ApiError) return resultOf(troubleOf(error));
     throw error;
@@ -40,6 +42,7 @@ function listen({ query, variables, operationName }: FetcherParams, headers: Rec
       const unsubscribe = socket(headers).subscribe(payload, {
         next: (result) => sink.next(result as ExecutionResult),
         error(problem) {
+          if (Array.isArray(problem)) refusal.set(refusalOf(query, problem as GraphQLProblem[]));
           sink.next(Array.isArray(problem) ? { errors: problem } : resultOf(troubleOf(asError(problem))));
           sink.complete();
         },
@@ -69,6 +72,7 @@ export function nameIn(document: DocumentNode | undefined, operationName?: strin
 }
 
 export const createFetcher = (): Fetcher => (params, options) => {
+  refusal.set(null);
   const headers = headersOf(options?.headers);
   const document = documentOf(params.query);
   const operationName = nameIn(document, params.operationName);

@@ -2,6 +2,7 @@
 
 import Link from 'next/link';
 import { usePathname } from 'next/navigation';
+import { Account } from './account';
 import { ConnectionPill } from './connection';
 import { ThemeChoice } from './theme-choice';
 
@@ -23,7 +24,7 @@ export function Header() {
   const Start = to('/');
   return (
     <header className="border-line border-b bg-card">
-      <div className="mx-auto flex max-w-screen-2xl flex-wrap items-center gap-x-6 gap-y-2 px-3 py-2 sm:px-6">
+      <div className="mx-auto flex max-w-screen-2xl flex-wrap items-center gap-x-3 gap-y-2 sm:gap-x-6 px-3 py-2 sm:px-6">
         <Start href="/" className="font-semibold text-base">
           StreamSync
         </Start>
@@ -42,9 +43,10 @@ export function Header() {
             );
           })}
         </nav>
-        <div className="ml-auto flex items-center gap-3">
+        <div className="ml-auto flex items-center gap-2 sm:gap-3">
           <ConnectionPill />
           <ThemeChoice />
+          <Account />
         </div>
       </div>
     </header>

@@ -1,6 +1,6 @@
 /** What a page shows instead of its content. */
 import type { ReactNode } from 'react';
-import type { ApiError } from '@/api/errors';
+import { type ApiError, inWords } from '@/api/errors';
 import { Button } from './button';
 
 export function Empty({ title, children }: { title: string; children?: ReactNode }) {
@@ -25,7 +25,7 @@ export function Trouble({ error, onRetry }: { error: ApiError; onRetry?: () => v
   return (
     <div role="alert" className="flex flex-wrap items-center gap-3 rounded-lg border border-bad bg-card px-4 py-3">
       <p className="mr-auto">
-        <span className="text-bad">■</span> {error.message} <code className="text-muted">{error.code}</code>
+        <span className="text-bad">■</span> {inWords(error)} <code className="text-muted">{error.code}</code>
       </p>
       {onRetry && <Button onClick={onRetry}>Try again</Button>}
     </div>

@@ -1,14 +1,17 @@
 import type { Metadata } from 'next';
 import { Suspense } from 'react';
 import { Explore } from '@/explore/explore';
+import { Allowed } from '@/ui/allowed';
 import { Loading } from '@/ui/states';
 
 export const metadata: Metadata = { title: 'Explore' };
 
 export default function Page() {
   return (
-    <Suspense fallback={<Loading label="The dashboard is loading" className="h-96" />}>
-      <Explore />
-    </Suspense>
+    <Allowed>
+      <Suspense fallback={<Loading label="The dashboard is loading" className="h-96" />}>
+        <Explore />
+      </Suspense>
+    </Allowed>
   );
 }

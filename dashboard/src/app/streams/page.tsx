@@ -1,8 +1,13 @@
 import type { Metadata } from 'next';
 import { Streams } from '@/streams/streams';
+import { Allowed } from '@/ui/allowed';
 
 export const metadata: Metadata = { title: 'Streams' };
 
 export default function Page() {
-  return <Streams />;
+  return (
+    <Allowed streams>
+      <Streams />
+    </Allowed>
+  );
 }

@@ -1,0 +1,25 @@
+'use client';
+
+import type { ReactNode } from 'react';
+import { useDoor } from '@/api/auth';
+import { may, seesStreams } from '@/api/session';
+import { Empty } from './states';
+
+/** A page for those who may read; `streams`: and who may know of some stream. */
+export function Allowed({ streams = false, children }: { streams?: boolean; children: ReactNode }) {
+  const { session } = useDoor();
+  // Not known yet: what the page asks for waits as well.
+  if (!session) return children;
+  const role = session.principal ? `The role ‘${session.principal.role}’` : 'Your role';
+  if (!may(session, 'read')) {
+    return <Empty title="This page is not for your role">{role} may not read what is stored.</Empty>;
+  }
+  if (streams && !seesStreams(session)) {
+    return (
+      <Empty title="No stream is for your role">
+        {role} may read series, but not how they come in. Who runs the server can add streams to it.
+      </Empty>
+    );
+  }
+  return children;
+}
