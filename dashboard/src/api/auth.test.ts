@@ -143,7 +143,7 @@ test('what one asked for is not sent for another', async () => {
   session = NOBODY;
   keys = { ss_other: { ...SIGNED_IN, principal: { ...READER, subject: 'key:other' } } };
   const changed = vi.fn();
-  auth.onIdentityChange(changed);
+  auth.onTurn(changed);
   const redrive = watch(http.send('/graphql', { method: 'POST', body: '{}' }));
   await turns();
   await auth.signIn('ss_other');
@@ -156,7 +156,7 @@ test('a session that has ended and begins again is the same one', async () => {
   session = SIGNED_IN;
   await auth.refresh();
   const changed = vi.fn();
-  auth.onIdentityChange(changed);
+  auth.onTurn(changed);
   session = NOBODY;
   await auth.refresh();
   await auth.signIn('ss_good');
@@ -167,7 +167,7 @@ test('another role is another one', async () => {
   session = SIGNED_IN;
   await auth.refresh();
   const changed = vi.fn();
-  auth.onIdentityChange(changed);
+  auth.onTurn(changed);
   session = { ...SIGNED_IN, principal: { ...READER, operations: ['read', 'operate'] } };
   await auth.refresh();
   expect(changed).toHaveBeenCalledOnce();
@@ -196,6 +196,29 @@ test('where there is no access control, a refusal comes from what stands before 
   expect(await auth.presentToken('t')).toBeUndefined();
   await turns();
   expect(points.value?.status).toBe(200);
+});
+
+test('what was sent with a session that another tab has replaced is sent again with the new one', async () => {
+  session = SIGNED_IN;
+  await auth.refresh();
+  session = { ...SIGNED_IN, csrf: 'c2' };
+  vi.stubGlobal('fetch', async (path: string, init?: RequestInit) => {
+    const { headers = {} } = init ?? {};
+    const isForged = init?.method === 'POST' && (headers as Record<string, string>)['x-csrf-token'] !== 'c2';
+    return isForged ? json(403) : answer(path, init);
+  });
+  expect((await http.send('/graphql', { method: 'POST', body: '{}' })).status).toBe(200);
+});
+
+test('what the role forbids is not sent twice', async () => {
+  session = SIGNED_IN;
+  await auth.refresh();
+  const forbidden = vi.fn(async () => json(403));
+  vi.stubGlobal('fetch', async (path: string, init?: RequestInit) =>
+    path === '/graphql' ? forbidden() : answer(path, init),
+  );
+  expect((await http.send('/graphql', { method: 'POST', body: '{}' })).status).toBe(403);
+  expect(forbidden).toHaveBeenCalledOnce();
 });
 
 test('guests are let in, and are not taken for who was signed in', async () => {

@@ -33,8 +33,10 @@ export interface Door {
   entered: boolean;
   /** Somebody who is in may sign in as somebody else. */
   wanted: boolean;
-  /** Changes with who was let in, and with what that one may do. */
+  /** Who was let in last, and what that one may do. */
   identity: string;
+  /** Counts those who were let in one after the other. */
+  turn: number;
 }
 
 /** In place of a first answer that did not come: requests say themselves what is wrong. */
@@ -46,7 +48,8 @@ const AT_FIRST: Door = {
   ended: false,
   entered: false,
   wanted: false,
-  identity: identityOf(OPEN),
+  identity: '',
+  turn: 0,
 };
 
 const door = store(AT_FIRST);
@@ -65,7 +68,10 @@ function admitted({ session, guarded, ended }: Door): Session | undefined {
 function update(change: Partial<Door>): void {
   const next = { ...door.get(), ...change };
   const session = admitted(next);
-  door.set(session ? { ...next, entered: true, identity: identityOf(session) } : next);
+  const identity = session ? identityOf(session) : next.identity;
+  const isAnother = next.entered && identity !== next.identity;
+  const entered = next.entered || session !== undefined;
+  door.set({ ...next, entered, identity, turn: isAnother ? next.turn + 1 : next.turn });
 }
 
 function learn(answer: Answer): void {
@@ -116,7 +122,7 @@ export async function entrance(signal?: AbortSignal): Promise<Session> {
 
 /** After a refusal: whether the same one is let in again, by another session than was `asked` with. */
 export async function letInAgain(asked: Session, signal?: AbortSignal): Promise<boolean> {
-  const { identity } = door.get();
+  const { turn } = door.get();
   await refresh();
   if (admitted(door.get()) === asked) {
     // The server says that all is well: it has no access control, or the session is not enough.
@@ -127,7 +133,15 @@ export async function letInAgain(asked: Session, signal?: AbortSignal): Promise<
     update({ guarded: true });
   }
   await entrance(signal);
-  return asked === GUESS || door.get().identity === identity;
+  return asked === GUESS || door.get().turn === turn;
+}
+
+/** After another refusal: whether the same one has another session than `asked`, as after a sign-in in another tab. */
+export async function hasAnotherSession(asked: Session): Promise<boolean> {
+  const { turn } = door.get();
+  await refresh();
+  const session = admitted(door.get());
+  return session !== undefined && session.csrf !== asked.csrf && door.get().turn === turn;
 }
 
 /** What requests say of who asks, beside the cookie. */
@@ -156,8 +170,12 @@ export async function presentToken(value: string): Promise<string | undefined> {
 
 /** Whether it is done. What was shown is gone then. */
 export async function signOut(): Promise<boolean> {
-  if (!(await endSession(csrf()))) return false;
-  door.set({ ...AT_FIRST, identity: 'out' });
+  if (!(await endSession(csrf()))) {
+    // In another tab, this browser may have got another session.
+    await refresh();
+    if (!(await endSession(csrf()))) return false;
+  }
+  door.set({ ...AT_FIRST, turn: door.get().turn + 1 });
   await refresh();
   return true;
 }
@@ -169,11 +187,11 @@ export const wantSignIn = (wanted: boolean): void => update({ wanted });
 export const goOnAsGuest = (): void => update({ ended: false });
 
 /** Called whenever another one is let in, or the same one who may do other things. */
-export function onIdentityChange(listener: () => void): () => void {
-  let { identity } = door.get();
+export function onTurn(listener: () => void): () => void {
+  let { turn } = door.get();
   return door.subscribe(() => {
-    if (door.get().identity === identity) return;
-    identity = door.get().identity;
+    if (door.get().turn === turn) return;
+    turn = door.get().turn;
     listener();
   });
 }

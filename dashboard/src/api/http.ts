@@ -1,5 +1,5 @@
 /** Requests, sent by whoever is signed in. */
-import { authorization, csrf, entrance, letInAgain, refresh } from './auth';
+import { authorization, csrf, entrance, hasAnotherSession, letInAgain } from './auth';
 import { httpUrl } from './endpoint';
 import { ApiError } from './errors';
 
@@ -11,7 +11,8 @@ interface Request {
 }
 
 /** Waits for the sign-in where one is needed, and throws only where no answer came. */
-export async function send(path: string, { method = 'GET', headers, body, signal }: Request): Promise<Response> {
+export async function send(path: string, request: Request): Promise<Response> {
+  const { method = 'GET', headers, body, signal } = request;
   const session = await entrance(signal);
   const response = await fetch(httpUrl(path), {
     method,
@@ -22,12 +23,11 @@ export async function send(path: string, { method = 'GET', headers, body, signal
     if (error.name === 'AbortError') throw error;
     throw new ApiError('The server does not answer.', 'NETWORK');
   });
-  // The role may be another one by now.
-  if (response.status === 403) void refresh();
-  // What was refused for want of a session has not been done. Whoever brings another credential knows of it.
-  const isOurs = !headers?.authorization && !headers?.['x-api-key'];
-  if (response.status === 401 && isOurs && (await letInAgain(session, signal))) {
-    return send(path, { method, ...(headers ? { headers } : {}), ...(body ? { body } : {}), signal });
-  }
-  return response;
+  // Whoever brings another credential knows of it.
+  if (headers?.authorization || headers?.['x-api-key']) return response;
+  // What was refused for want of a session has not been done.
+  const once =
+    (response.status === 401 && (await letInAgain(session, signal))) ||
+    (response.status === 403 && (await hasAnotherSession(session)));
+  return once ? send(path, request) : response;
 }

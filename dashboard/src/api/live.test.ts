@@ -2,7 +2,7 @@ import type { Sink } from 'graphql-ws';
 import { beforeEach, expect, test, vi } from 'vitest';
 
 const again = vi.hoisted(() => vi.fn<() => Promise<boolean>>());
-vi.mock('./auth', () => ({ letInAgain: again, onIdentityChange: vi.fn() }));
+vi.mock('./auth', () => ({ letInAgain: again, onTurn: vi.fn() }));
 vi.mock('streamsync-resume', () => ({ resumable: vi.fn() }));
 const { patient } = await import('./live');
 

@@ -2,7 +2,7 @@
 import { type Client, createClient } from 'graphql-ws';
 import { useEffect, useRef, useState } from 'react';
 import { resumable } from 'streamsync-resume';
-import { authorization, entrance, letInAgain, onIdentityChange, refresh } from './auth';
+import { authorization, entrance, letInAgain, onTurn, refresh } from './auth';
 import { websocketUrl } from './endpoint';
 import { ApiError, type GraphQLProblem, isForbidden } from './errors';
 import type { TypedDocumentString } from './generated/graphql';
@@ -65,7 +65,7 @@ function client(): Client {
       },
     },
   });
-  onIdentityChange(() => created.terminate());
+  onTurn(() => created.terminate());
   shared = created;
   return created;
 }

@@ -1,6 +1,6 @@
 /** Queries and mutations over HTTP. */
 import { keepPreviousData, QueryClient, type UseQueryOptions, useQuery } from '@tanstack/react-query';
-import { onIdentityChange, refresh } from './auth';
+import { onTurn, refresh } from './auth';
 import { ApiError, type GraphQLProblem, isForbidden } from './errors';
 import type { TypedDocumentString } from './generated/graphql';
 import { send } from './http';
@@ -66,6 +66,6 @@ export function createQueryClient(): QueryClient {
     },
   });
   // What one saw is not for another.
-  onIdentityChange(() => client.clear());
+  onTurn(() => client.clear());
   return client;
 }

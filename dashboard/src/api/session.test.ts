@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { loginUrl, may, OPEN, type Principal, type Session, seesStreams, signedIn } from './session';
+import { expect, test, vi } from 'vitest';
+import { loginFrom, may, OPEN, type Principal, returnToPlace, type Session, seesStreams, signedIn } from './session';
 
 const as = (principal: Partial<Principal>): Session => ({
   controlled: true,
@@ -41,7 +41,31 @@ test('a guest has not signed in', () => {
 });
 
 test('the provider leads back to where one was', () => {
-  expect(loginUrl('/explore?metric=cpu&label=a%3Db')).toBe(
+  expect(loginFrom({ pathname: '/explore', search: '?metric=cpu&label=a%3Db' })).toBe(
     '/auth/login?return=%2Fexplore%3Fmetric%3Dcpu%26label%3Da%253Db',
   );
+});
+
+test('an address that is too long to be led back to is kept meanwhile', () => {
+  const kept = new Map<string, string>();
+  const sessionStorage = {
+    getItem: (key: string) => kept.get(key) ?? null,
+    setItem: (key: string, value: string) => kept.set(key, value),
+    removeItem: (key: string) => kept.delete(key),
+  };
+  vi.stubGlobal('sessionStorage', sessionStorage);
+  const search = `?d=1.${'x'.repeat(2_000)}`;
+  expect(loginFrom({ pathname: '/explore', search })).toBe('/auth/login?return=%2Fexplore');
+  const comeTo = (pathname: string) => {
+    const replaceState = vi.fn();
+    new Function('sessionStorage', 'location', 'history', returnToPlace)(
+      sessionStorage,
+      { pathname },
+      { replaceState },
+    );
+    return replaceState.mock.calls;
+  };
+  expect(comeTo('/explore')).toEqual([[null, '', `/explore${search}`]]);
+  expect(comeTo('/explore')).toEqual([]);
+  vi.unstubAllGlobals();
 });

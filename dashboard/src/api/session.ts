@@ -43,7 +43,10 @@ export function may(session: Session | undefined, operation: Operation): boolean
 }
 
 export const seesStreams = (session: Session | undefined): boolean =>
-  !session?.principal || session.principal.streams.length > 0 || session.principal.operations.includes('admin');
+  !session?.controlled ||
+  !session.principal ||
+  session.principal.streams.length > 0 ||
+  session.principal.operations.includes('admin');
 
 /** The session; `guarded`: something before the server refuses; `unknown`: there was no answer. */
 export type Answer = Session | 'guarded' | 'unknown';
@@ -81,8 +84,19 @@ export async function endSession(csrf: Record<string, string>): Promise<boolean>
   return response !== undefined && (response.ok || response.status === 401);
 }
 
-/** Where a provider is signed in with; it leads back to this address. */
-export const loginUrl = (back: string): string => httpUrl(`/auth/login?return=${encodeURIComponent(back)}`);
+/** The server leads back to addresses of this length. Those of whole dashboards are longer. */
+const BACK_MAX = 1_000;
+const PLACE = 'streamsync.place';
+
+/** Where to sign in with a provider. It leads back to this place, whose address is kept here if it is too long. */
+export function loginFrom({ pathname, search }: Pick<Location, 'pathname' | 'search'>): string {
+  const isLong = pathname.length + search.length > BACK_MAX;
+  if (isLong) sessionStorage.setItem(PLACE, pathname + search);
+  return httpUrl(`/auth/login?return=${encodeURIComponent(isLong ? pathname : pathname + search)}`);
+}
+
+/** Runs in the head, before anything reads the address. */
+export const returnToPlace = `{const p=sessionStorage.getItem('${PLACE}');sessionStorage.removeItem('${PLACE}');if(p&&p.startsWith(location.pathname+'?'))history.replaceState(null,'',p)}`;
 
 export const csrfHeader = (session: Session | undefined): Record<string, string> =>
   session?.csrf ? { 'x-csrf-token': session.csrf } : {};

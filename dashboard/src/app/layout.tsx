@@ -1,5 +1,6 @@
 import type { Metadata, Viewport } from 'next';
 import type { ReactNode } from 'react';
+import { returnToPlace } from '@/api/session';
 import { ConnectionBanner } from '@/ui/connection';
 import { Door } from '@/ui/door';
 import { Footer } from '@/ui/footer';
@@ -20,7 +21,7 @@ export default function Layout({ children }: { children: ReactNode }) {
     <html lang="en" suppressHydrationWarning>
       <head>
         {/* biome-ignore lint/security/noDangerouslySetInnerHtml: our own script, allowed by its hash */}
-        <script dangerouslySetInnerHTML={{ __html: applyThemeBeforePaint }} />
+        <script dangerouslySetInnerHTML={{ __html: applyThemeBeforePaint + returnToPlace }} />
       </head>
       <body className="flex min-h-dvh flex-col">
         <Providers>

@@ -9,7 +9,7 @@ if (typeof window !== 'undefined') void refresh();
 
 /** The page, for who may come in. Another one gets a page of their own, with nothing of who was here before. */
 export function Door({ children }: { children: ReactNode }) {
-  const { locked, entered, identity } = useDoor();
+  const { locked, entered, turn } = useDoor();
   useEffect(() => {
     // Somebody else may have signed in in another tab.
     const look = () => document.visibilityState === 'visible' && void refresh();
@@ -19,7 +19,7 @@ export function Door({ children }: { children: ReactNode }) {
   if (locked && !entered) return <SignInPage />;
   return (
     <>
-      <Fragment key={identity}>{children}</Fragment>
+      <Fragment key={turn}>{children}</Fragment>
       <SignInDialog />
     </>
   );

@@ -2,13 +2,11 @@
 
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { goOnAsGuest, presentToken, signIn, useDoor, wantSignIn } from '@/api/auth';
-import { loginUrl } from '@/api/session';
+import { loginFrom } from '@/api/session';
 import { Button } from './button';
 import { TextField } from './fields';
 
 const TITLE = 'sign-in-title';
-const LINK =
-  'inline-flex min-h-8 w-full items-center justify-center rounded border border-control bg-card px-2.5 hover:bg-raised';
 
 /** In place of a page, before anybody was let in. */
 export function SignInPage() {
@@ -63,9 +61,9 @@ function SignIn({ level: Heading }: { level: 'h1' | 'h2' }) {
       )}
       {session?.oidc && !guarded && (
         <p className="mt-4 border-line border-t pt-4">
-          <a href={loginUrl(window.location.pathname + window.location.search)} className={LINK}>
+          <Button className="w-full" onClick={() => window.location.assign(loginFrom(window.location))}>
             Sign in with your organisation
-          </a>
+          </Button>
         </p>
       )}
       {ended && session?.anonymous && (
