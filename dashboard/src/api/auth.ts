@@ -14,7 +14,7 @@ import {
   type Operation,
   readSession,
   type Session,
-  seesStreams,
+  seesAllStreams,
   signedIn,
   signInWithKey,
 } from './session';
@@ -204,4 +204,4 @@ export function useDoor(): Door & { locked: boolean } {
 
 /** Whether who looks may do this; false before the server has said so. */
 export const useMay = (operation: Operation): boolean => may(useDoor().session, operation);
-export const useSeesStreams = (): boolean => seesStreams(useDoor().session);
+export const useSeesAllStreams = (): boolean => seesAllStreams(useDoor().session);

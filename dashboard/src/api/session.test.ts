@@ -1,5 +1,15 @@
 import { expect, test, vi } from 'vitest';
-import { loginFrom, may, OPEN, type Principal, returnToPlace, type Session, seesStreams, signedIn } from './session';
+import {
+  loginFrom,
+  may,
+  OPEN,
+  type Principal,
+  returnToPlace,
+  type Session,
+  seesAllStreams,
+  seesStreams,
+  signedIn,
+} from './session';
 
 const as = (principal: Partial<Principal>): Session => ({
   controlled: true,
@@ -32,7 +42,9 @@ test('a role may do what it lists, and admin everything', () => {
 });
 
 test('streams are for roles that name some', () => {
-  expect([as({}), as({ streams: ['*'] }), as({ operations: ['admin'] })].map(seesStreams)).toEqual([false, true, true]);
+  const roles = [as({}), as({ streams: ['a'] }), as({ streams: ['*'] }), as({ operations: ['admin'] })];
+  expect(roles.map(seesStreams)).toEqual([false, true, true, true]);
+  expect(roles.map(seesAllStreams)).toEqual([false, false, true, true]);
 });
 
 test('a guest has not signed in', () => {

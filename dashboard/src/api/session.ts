@@ -48,6 +48,12 @@ export const seesStreams = (session: Session | undefined): boolean =>
   session.principal.streams.length > 0 ||
   session.principal.operations.includes('admin');
 
+export const seesAllStreams = (session: Session | undefined): boolean =>
+  !session?.controlled ||
+  !session.principal ||
+  session.principal.streams.includes('*') ||
+  session.principal.operations.includes('admin');
+
 /** The session; `guarded`: something before the server refuses; `unknown`: there was no answer. */
 export type Answer = Session | 'guarded' | 'unknown';
 
