@@ -77,6 +77,7 @@ impl App {
         // Bound first: a taken port should not cost the start of a Postgres.
         let listener = TcpListener::bind(config.http.listen)
             .with_context(|| format!("cannot listen on {}", config.http.listen))?;
+        let operations = serving::operations_listener(config)?;
         let metrics = Arc::new(Metrics::default());
         let status = Arc::new(Status::default());
         for need in ["postgres", "kafka", "pipeline"] {
@@ -197,11 +198,15 @@ impl App {
                     on_init: None,
                 },
                 access: Access::open(),
-                metrics,
+                metrics: Arc::clone(&metrics),
                 status: Arc::clone(&status),
             },
         )?;
         actix::spawn(server);
+        if let Some(listener) = operations {
+            let hosts = &config.http.allowed_hosts;
+            actix::spawn(http::serve_operations(listener, hosts, &metrics, &status)?);
+        }
         Ok(Self {
             address,
             broker,

@@ -1,10 +1,11 @@
 //! The HTTP server's part of the configuration, and what each of its workers gets.
 
+use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::actors::aggregates::AggregatesHandle;
 use crate::config::Config;
@@ -13,6 +14,13 @@ use crate::http::connections::open_files;
 use crate::http::{self, session};
 use crate::store::connect::DatabaseUrl;
 use crate::store::read::{ReadLimits, Reader};
+
+/// Where probes and metrics are answered without a credential, if that is configured.
+pub(super) fn operations_listener(config: &Config) -> Result<Option<TcpListener>> {
+    let address = config.http.operations_listen;
+    let bound = address.map(|at| TcpListener::bind(at).with_context(|| format!("cannot listen on {at}")));
+    bound.transpose()
+}
 
 pub(super) fn http_config(config: &Config, open_files: usize) -> http::HttpConfig {
     http::HttpConfig {

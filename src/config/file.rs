@@ -53,6 +53,9 @@ pub struct RedisConfig {
 pub struct HttpConfig {
     #[serde(deserialize_with = "listen")]
     pub listen: SocketAddr,
+    /// Where `/livez`, `/readyz` and `/metrics` are answered to whoever reaches it, without a credential.
+    #[serde(deserialize_with = "another_listen")]
+    pub operations_listen: Option<SocketAddr>,
     pub workers: usize,
     /// Needed to listen beyond loopback, as there is no authentication yet.
     pub allow_anonymous: bool,
@@ -161,6 +164,7 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            operations_listen: None,
             workers: 2,
             allow_anonymous: false,
             allowed_hosts: Vec::new(),
@@ -256,8 +260,21 @@ fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::E
     socket_address(&String::deserialize(deserializer)?).map_err(Error::custom)
 }
 
+fn another_listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    listen(deserializer).map(Some)
+}
+
 impl HttpConfig {
     pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+        if let Some(address) = self.operations_listen
+            && !address.ip().is_loopback()
+            && !self.allow_anonymous
+        {
+            mistakes.push(format!(
+                "http.operations_listen: {address} can be reached from other machines and asks for no credential; \
+                 add --allow-anonymous if the network in front of it keeps strangers out"
+            ));
+        }
         if !self.listen.ip().is_loopback() && !self.allow_anonymous {
             mistakes.push(format!(
                 "http.listen: {} can be reached from other machines and there is no authentication; \

@@ -25,7 +25,7 @@ pub mod aggregates;
 pub mod pipeline_subscription;
 mod schema;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use guard::Checked;
 pub use new_series::NewSeries;

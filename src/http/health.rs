@@ -7,15 +7,21 @@ use super::authenticate;
 use crate::data::Operation;
 use crate::telemetry::{Metrics, Status};
 
+pub(super) fn routes(app: &mut web::ServiceConfig) {
+    app.route("/livez", web::get().to(livez))
+        .route("/readyz", web::get().to(readyz))
+        .route("/metrics", web::get().to(metrics));
+}
+
 /// Only says that the process answers.
-pub(super) async fn livez() -> HttpResponse {
+async fn livez() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .body("ok\n")
 }
 
 /// 200 if everything that is needed works, else 503; who may operate is told in sentences what is missing.
-pub(super) async fn readyz(request: HttpRequest, status: web::Data<Status>) -> HttpResponse {
+async fn readyz(request: HttpRequest, status: web::Data<Status>) -> HttpResponse {
     let snapshot = status.snapshot();
     let missing = snapshot.missing();
     let mut response = if missing.is_empty() {
@@ -33,7 +39,7 @@ pub(super) async fn readyz(request: HttpRequest, status: web::Data<Status>) -> H
     }))
 }
 
-pub(super) async fn metrics(metrics: web::Data<Metrics>) -> HttpResponse {
+async fn metrics(metrics: web::Data<Metrics>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
         .body(metrics.text())

@@ -15,6 +15,7 @@ pub mod guard;
 mod health;
 #[cfg(any(test, not(feature = "dashboard")))]
 mod home;
+mod operations;
 mod prometheus;
 mod error;
 mod refusal;
@@ -43,6 +44,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 
 pub use guard::Guard;
+pub use operations::serve_operations;
 pub use worker::{PerWorker, RequestData};
 
 use self::connections::Connections;
@@ -193,9 +195,7 @@ fn services<E: Operations>(
             .configure(api::routes::<E>)
             .route("/ws", web::get().to(websocket::plain::<E>))
             .service(prometheus::routes::<E>())
-            .route("/livez", web::get().to(health::livez))
-            .route("/readyz", web::get().to(health::readyz))
-            .route("/metrics", web::get().to(health::metrics))
+            .configure(health::routes)
             .configure(pages::routes);
     }
 }

@@ -14,6 +14,8 @@ use super::*;
 use crate::access::Access;
 use crate::graphql::Api;
 
+mod scopes;
+
 struct Query;
 struct Mutation;
 
@@ -36,6 +38,15 @@ impl Query {
 impl Mutation {
     async fn write(&self) -> bool {
         true
+    }
+}
+
+fn settings() -> session::Settings {
+    session::Settings {
+        limits: session::Limits::default(),
+        metrics: Arc::default(),
+        draining: tokio::sync::watch::channel(false).1,
+        on_init: None,
     }
 }
 
@@ -86,12 +97,7 @@ impl Running {
                 reader: None,
                 feeds: None,
             }),
-            live: session::Settings {
-                limits: session::Limits::default(),
-                metrics: Arc::default(),
-                draining: tokio::sync::watch::channel(false).1,
-                on_init: None,
-            },
+            live: settings(),
             access: Access::open(),
             metrics: Arc::default(),
             status: Arc::clone(&status),
@@ -355,4 +361,28 @@ async fn programs_are_told_where_the_api_is() {
         assert!(answer.text.contains("/graphql"));
     }
     server.stop().await;
+}
+
+#[actix_web::test]
+async fn probes_and_metrics_have_a_listener_of_their_own_that_answers_nothing_else() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let status = Arc::<Status>::default();
+    status.expect("postgres");
+    rt::spawn(serve_operations(listener, &[], &Arc::default(), &status).unwrap());
+    let get = async |path: &str, host: &str| {
+        let request = awc::Client::new().get(format!("{url}{path}"));
+        let mut answer = request.insert_header((header::HOST, host)).send().await.unwrap();
+        (
+            answer.status(),
+            String::from_utf8(answer.body().await.unwrap().to_vec()).unwrap(),
+        )
+    };
+    let (ready, details) = get("/readyz", "localhost").await;
+    assert_eq!(ready, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(details.contains("postgres: starting"), "{details}");
+    assert_eq!(get("/livez", "localhost").await.0, StatusCode::OK);
+    assert!(get("/metrics", "localhost").await.1.contains("streamsync_"));
+    assert_eq!(get("/graphql", "localhost").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(get("/metrics", "evil.example").await.0, StatusCode::FORBIDDEN);
 }
