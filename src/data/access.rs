@@ -45,6 +45,14 @@ impl Streams {
         matches!(self, Self::All)
     }
 
+    pub fn contain_all(&self, others: &Self) -> bool {
+        match (self, others) {
+            (Self::All, _) => true,
+            (Self::Named(names), Self::Named(others)) => others.is_subset(names),
+            (Self::Named(_), Self::All) => false,
+        }
+    }
+
     /// `None`: all there are.
     pub fn names(&self) -> Option<Vec<String>> {
         match self {

@@ -47,7 +47,7 @@ pub use problem::{Code, Problem};
 pub use reject::{Reason, Rejected};
 pub use seal::Seal;
 pub use selection::{
-    BadSelector, LabelMatcher, METRIC_NAME, MatchOp, Matched, Scope, Scoped, Selector, Viewer,
+    BadSelector, LabelMatcher, METRIC_NAME, MatchOp, Matched, Scope, Scoped, Selector, Usage, Viewer,
 };
 pub use series::Series;
 pub use shares::{Class, Overloaded, Shares};

@@ -5,14 +5,19 @@
 //! forgets the viewer does not compile. Reads of points take [`Matched`] series, which only a
 //! `Scoped` gives out.
 
+mod containment;
 mod scope;
+mod scoped;
 mod selector;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod viewer;
 
 pub use scope::Scope;
+pub use scoped::{Matched, Scoped};
 pub use selector::{
     BadSelector, Condition, LIVE_REGEX_MAX, LabelMatcher, METRIC_NAME, MatchOp, REGEX_MAX, Selector,
 };
-pub use viewer::{Matched, Scoped, Viewer};
+pub use usage::Usage;
+pub use viewer::Viewer;

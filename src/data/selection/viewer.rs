@@ -1,12 +1,12 @@
-//! Who asks, and a question together with what its viewer may see.
+//! Who asks.
 
 #[cfg(test)]
 use std::collections::BTreeSet;
-use std::ops::Deref;
 use std::sync::Arc;
 
-use super::{LabelMatcher, METRIC_NAME, Scope, Selector};
-use crate::data::{Code, Grant, Installation, Operation, Problem, Seal, Series, StoredSeries, Streams};
+use super::usage::Usage;
+use super::{Scope, Scoped, Selector};
+use crate::data::{Code, Grant, Installation, Operation, Problem, Seal, Series, Streams};
 
 /// Somebody who asks, and what they may do.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct Viewer {
     subject: Arc<str>,
     grant: Arc<Grant>,
     seal: Seal,
+    /// Of a viewer who [`Viewer::may_change`].
+    usage: Option<Arc<Usage>>,
 }
 
 impl Viewer {
@@ -38,6 +40,7 @@ impl Viewer {
             subject: subject.into(),
             grant,
             seal: Seal::default(),
+            usage: None,
         }
     }
 
@@ -60,34 +63,55 @@ impl Viewer {
         Self::new("reader", Arc::new(grant))
     }
 
+    /// The same for one operation that goes on for long: what it uses is noted, and its grant can change
+    /// while it runs.
+    #[must_use]
+    pub fn may_change(&self) -> (Self, Arc<Usage>) {
+        let usage = Arc::new(Usage::new(self.grant()));
+        let viewer = Self {
+            usage: Some(Arc::clone(&usage)),
+            ..self.clone()
+        };
+        (viewer, usage)
+    }
+
     pub fn subject(&self) -> &Arc<str> {
         &self.subject
     }
 
-    pub fn grant(&self) -> &Arc<Grant> {
-        &self.grant
+    /// What is allowed at this moment.
+    pub fn grant(&self) -> Arc<Grant> {
+        match &self.usage {
+            Some(usage) => usage.grant(),
+            None => Arc::clone(&self.grant),
+        }
     }
 
     pub fn seal(&self) -> &Seal {
         &self.seal
     }
 
-    pub fn scope(&self) -> &Scope {
-        &self.grant.read
+    pub fn scope(&self) -> Arc<Scope> {
+        Arc::clone(self.select(Selector::default()).shared_scope())
     }
 
     /// The only way to a [`Scoped`].
     pub fn select(&self, selector: Selector) -> Scoped {
-        Scoped {
-            selector,
-            scope: Arc::clone(&self.grant.read),
+        let scoped = |grant: &Grant| Scoped::new(selector, Arc::clone(&grant.read));
+        match &self.usage {
+            Some(usage) => usage.select(scoped),
+            None => scoped(&self.grant),
         }
     }
 
     /// # Errors
     /// `FORBIDDEN`: the role does not allow it.
     pub fn may(&self, operation: Operation) -> Result<(), Problem> {
-        match self.grant.allows(operation) {
+        let allowed = match &self.usage {
+            Some(usage) => usage.allows(operation),
+            None => self.grant.allows(operation),
+        };
+        match allowed {
             true => Ok(()),
             false => Err(Problem::new(
                 Code::Forbidden,
@@ -97,99 +121,24 @@ impl Viewer {
     }
 
     /// Whose dead letters and state the viewer may see, and to which it may send.
-    pub fn streams(&self) -> &Streams {
-        &self.grant.streams
+    pub fn streams(&self) -> Streams {
+        match &self.usage {
+            Some(usage) => usage.streams(),
+            None => self.grant.streams.clone(),
+        }
     }
 
     pub fn sees_stream(&self, stream: &str) -> bool {
-        self.grant.streams.contain(stream)
+        match &self.usage {
+            Some(usage) => usage.sees_stream(stream),
+            None => self.grant.streams.contain(stream),
+        }
     }
 
     pub fn may_write(&self, series: &Series) -> bool {
-        self.grant.write.matches(series)
-    }
-}
-
-/// A selector and the scope of the viewer who asks: selects the series that both select.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Scoped {
-    selector: Selector,
-    scope: Arc<Scope>,
-}
-
-impl Scoped {
-    pub fn selector(&self) -> &Selector {
-        &self.selector
-    }
-
-    pub fn scope(&self) -> &Scope {
-        &self.scope
-    }
-
-    pub fn matches(&self, series: &Series) -> bool {
-        self.selector.matches(series) && self.scope.matches(series)
-    }
-
-    /// The series, if the viewer asked for it and may see it.
-    pub fn pick(&self, found: StoredSeries) -> Option<Matched> {
-        self.matches(&found.series).then_some(Matched(found))
-    }
-
-    pub fn selects_all(&self) -> bool {
-        self.selector.selects_all() && self.scope.is_everything()
-    }
-
-    /// What every selected series has: its metric as [`METRIC_NAME`], and labels.
-    pub fn demands(&self) -> impl Iterator<Item = (&str, &str)> {
-        // What all of several selectors demand is not looked for.
-        let scope = match self.scope.selectors() {
-            [only] => Some(only),
-            _ => None,
-        };
-        let scope = scope.into_iter().flat_map(Selector::demands);
-        self.selector.demands().chain(scope)
-    }
-
-    /// The metric that every selected series has, if there is one.
-    pub fn metric(&self) -> Option<&str> {
-        let mut demands = self.demands();
-        demands.find_map(|(name, value)| (name == METRIC_NAME).then_some(value))
-    }
-
-    /// The regular expressions: those of the question, then those of the scope.
-    pub fn expressions(&self) -> impl Iterator<Item = &LabelMatcher> {
-        let scope = self.scope.selectors().iter();
-        let all = std::iter::once(&self.selector).chain(scope);
-        all.flat_map(Selector::expressions)
-    }
-}
-
-/// A series that a viewer asked for and may see.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Matched(StoredSeries);
-
-impl Deref for Matched {
-    type Target = StoredSeries;
-
-    fn deref(&self) -> &StoredSeries {
-        &self.0
-    }
-}
-
-impl From<Matched> for StoredSeries {
-    fn from(matched: Matched) -> Self {
-        matched.0
-    }
-}
-
-#[cfg(test)]
-impl Matched {
-    /// For tests of what comes after the choice of series.
-    pub fn of_ids(ids: impl IntoIterator<Item = crate::data::SeriesId>) -> Vec<Self> {
-        let series = |id| StoredSeries {
-            id,
-            series: Arc::new(Series::new(format!("m{id}"), Vec::<(&str, &str)>::new())),
-        };
-        ids.into_iter().map(|id| Self(series(id))).collect()
+        match &self.usage {
+            Some(usage) => usage.may_write(series),
+            None => self.grant.write.matches(series),
+        }
     }
 }

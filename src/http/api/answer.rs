@@ -70,7 +70,7 @@ pub(super) async fn respond(
     blocks: Blocks,
 ) -> Result<HttpResponse> {
     let version = reader.version(shape.from, shape.to).await?;
-    let tag = version.map(|version| tag(request, shape.format, viewer.scope(), &version));
+    let tag = version.map(|version| tag(request, shape.format, &viewer.scope(), &version));
     let mut response = HttpResponse::Ok();
     // A cached answer is checked each time, since a correction may come at any moment.
     match &tag {
