@@ -195,7 +195,6 @@ impl App {
                     limits: serving::limits(config, FAREWELL),
                     metrics: Arc::clone(&metrics),
                     draining: hub.draining(),
-                    on_init: None,
                 },
                 access: Access::open(),
                 metrics: Arc::clone(&metrics),

@@ -44,7 +44,7 @@ impl DeadLetters {
             resolved_too: include_resolved.unwrap_or_default(),
         };
         let page = reader(ctx)?
-            .dead_letters(viewer.streams(), &filter, after, first)
+            .dead_letters(&viewer.streams(), &filter, after, first)
             .await
             .map_err(read_error)?;
         let cursor = |letter: &read::DeadLetter| OpaqueCursor(letter.id);
@@ -60,7 +60,8 @@ impl DeadLetters {
     /// The number of unresolved dead letters by stream, topic and reason, largest first.
     #[graphql(complexity = "limits::WHOLE_ANSWER + child_complexity")]
     async fn dead_letter_reasons(&self, ctx: &Context<'_>) -> Result<Vec<DeadLetterCount>> {
-        let counts = reader(ctx)?.dead_letter_counts(viewer(ctx)?.streams());
+        let streams = viewer(ctx)?.streams();
+        let counts = reader(ctx)?.dead_letter_counts(&streams);
         let rows = counts.await.map_err(read_error)?;
         Ok(rows.into_iter().map(DeadLetterCount::from).collect())
     }

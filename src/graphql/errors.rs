@@ -43,6 +43,21 @@ pub fn of_request(why: impl Into<String>, code: &str) -> ServerError {
     error
 }
 
+/// The end of an operation that its viewer's role does not allow any longer. `cursor`: how far it came.
+pub fn forbidden(cursor: Option<&str>) -> ServerError {
+    let why = "your role does not allow this operation any longer";
+    ended(Problem::new(Code::Forbidden, why), cursor)
+}
+
+/// The end of an operation that could have gone on, from outside. `cursor`: how far it came.
+pub fn ended(problem: Problem, cursor: Option<&str>) -> ServerError {
+    let mut error = of_request(problem.message, problem.code.as_str());
+    if let (Some(extensions), Some(cursor)) = (&mut error.extensions, cursor) {
+        extensions.set("cursor", cursor);
+    }
+    error
+}
+
 /// Gives a code to the errors that async-graphql raised by itself: with a path they are about an
 /// argument, without one about the whole document. (An extension could do the same, but would cost
 /// every field of every row.) Only the first errors of a document that was not executed are

@@ -87,7 +87,7 @@ impl Mutation {
         let services = services(ctx)?;
         let wanted: Vec<i64> = ids.iter().copied().collect();
         let letters = reader(ctx)?
-            .dead_letters_by_id(viewer(ctx)?.streams(), &wanted)
+            .dead_letters_by_id(&viewer(ctx)?.streams(), &wanted)
             .await
             .map_err(read_error)?;
         let plan = redrive::plan(&ids, letters, |stream| {

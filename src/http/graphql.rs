@@ -3,6 +3,8 @@
 //! Requests come as POST bodies of JSON or, except for mutations, as GET parameters. The response
 //! has the media type the client asked for and the status that belongs to it.
 
+use std::time::Duration;
+
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
@@ -14,9 +16,10 @@ use serde_json::json;
 use super::accept::{Accepted, Choice, Media};
 use super::connections::{Connection, of_json};
 use super::error::HttpError;
+use super::streamed::Asker;
 use super::websocket::{self, Speech};
 use super::worker::Worker;
-use super::{body, refusal, request, resume, streamed};
+use super::{authenticate, body, refusal, request, resume, streamed};
 use crate::graphql::errors::Code;
 use crate::graphql::payload::{has_code, never_executed};
 use crate::graphql::{Checked, Operations};
@@ -56,8 +59,9 @@ pub(super) async fn get<E: Operations>(
     worker: web::Data<Worker<E>>,
 ) -> HttpResponse {
     if websocket::is_asked(&request) {
-        let (schema, data) = (worker.schema.clone(), worker.data(&request));
-        return websocket::upgrade(&request, body, Speech::GraphQl, schema, data, &worker.live);
+        let (schema, data) = (worker.schema.clone(), worker.session_data(&request));
+        let who = authenticate::principal(&request);
+        return websocket::upgrade(&request, body, Speech::GraphQl, schema, data, who, &worker.live);
     }
     let accepted = Accepted::of(request.headers());
     if accepted.choice(true).is_none() {
@@ -100,8 +104,14 @@ async fn execute<E: Operations>(
             {
                 checked = Err(vec![error]);
             }
+            // The client of a stream cannot send another credential.
+            let standing = worker
+                .live
+                .standing(authenticate::principal(http), Duration::ZERO);
+            let (viewer, usage) = standing.viewer();
+            let checked = checked.map(|checked| checked.data(viewer));
             let payloads = worker.schema.payloads(checked, None);
-            streamed::respond(http, form, &worker.live, payloads)
+            streamed::respond(http, form, &worker.live, Asker { standing, usage }, payloads)
         }
     }
 }

@@ -173,7 +173,7 @@ fn services<E: Operations>(
     let worker = web::Data::new(Worker {
         schema: parts.schema.clone(),
         own: (parts.per_worker)(),
-        live: session::LiveConnections::new(parts.live.clone()),
+        live: session::LiveConnections::new(parts.live.clone(), Arc::new(parts.access.clone())),
         body_limit: config.body_limit,
         body_timeout: config.request_timeout,
     });

@@ -46,7 +46,6 @@ fn settings() -> session::Settings {
         limits: session::Limits::default(),
         metrics: Arc::default(),
         draining: tokio::sync::watch::channel(false).1,
-        on_init: None,
     }
 }
 

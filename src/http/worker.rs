@@ -42,7 +42,13 @@ pub(super) struct Worker<E> {
 }
 
 impl<E> Worker<E> {
-    /// The data of GraphQL operations that come with this request.
+    /// The data of GraphQL operations that come over the connection of this request. Who asks is added
+    /// to each.
+    pub fn session_data(&self, request: &HttpRequest) -> Data {
+        (self.own.data)(who(request).0)
+    }
+
+    /// The data of the GraphQL operation that comes with this request.
     pub fn data(&self, request: &HttpRequest) -> Data {
         let (client, viewer) = who(request);
         let mut data = (self.own.data)(client);
@@ -60,11 +66,10 @@ impl<E> Worker<E> {
         Some((reader.for_client(client), viewer))
     }
 
-    /// Live points, for the client of this request, and what it may see.
-    pub fn feeds(&self, request: &HttpRequest) -> Option<(Feeds, Viewer)> {
-        let (client, viewer) = who(request);
+    /// Live points, for the client of this request.
+    pub fn feeds(&self, request: &HttpRequest) -> Option<Feeds> {
         let feeds = self.own.feeds.as_ref()?;
-        Some((feeds.for_client(client), viewer))
+        Some(feeds.for_client(who(request).0))
     }
 }
 

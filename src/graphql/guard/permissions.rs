@@ -30,10 +30,10 @@ pub const FIELDS: [(OperationType, &str, Operation); 16] = [
     (OperationType::Subscription, "pipeline", Read),
 ];
 
-/// The viewer that came with a request, or with its connection.
+/// The viewer of a request, or else of its connection.
 pub fn viewer<'a>(request: &'a Data, session: Option<&'a Data>) -> Option<&'a Viewer> {
     let of = |data: &'a Data| data.get(&TypeId::of::<Viewer>())?.downcast_ref::<Viewer>();
-    session.and_then(of).or_else(|| of(request))
+    of(request).or_else(|| session.and_then(of))
 }
 
 /// # Errors

@@ -139,7 +139,8 @@ impl PipelineStatus {
 
     /// Null, with an error, while Postgres is unavailable.
     async fn offsets(&self, ctx: &Context<'_>) -> Result<Option<Vec<IngestOffset>>> {
-        let rows = reader(ctx)?.ingest_offsets(viewer(ctx)?.streams());
+        let streams = viewer(ctx)?.streams();
+        let rows = reader(ctx)?.ingest_offsets(&streams);
         let rows = rows.await.map_err(read_error)?;
         let rows = rows.into_iter().map(|row| IngestOffset {
             stream: row.stream,
@@ -153,7 +154,8 @@ impl PipelineStatus {
 
     /// The newest hundred, newest first. Null, with an error, while Postgres is unavailable.
     async fn gaps(&self, ctx: &Context<'_>) -> Result<Option<Vec<Gap>>> {
-        let rows = reader(ctx)?.gaps(viewer(ctx)?.streams());
+        let streams = viewer(ctx)?.streams();
+        let rows = reader(ctx)?.gaps(&streams);
         let rows = rows.await.map_err(read_error)?;
         let rows = rows.into_iter().map(|row| Gap {
             topic: row.topic,
@@ -169,8 +171,8 @@ impl PipelineStatus {
     /// Null, with an error, while Postgres is unavailable.
     async fn storage(&self, ctx: &Context<'_>) -> Result<Option<Storage>> {
         let streams = viewer(ctx)?.streams();
-        let last = services(ctx)?.status.snapshot().seen_with(streams).maintenance;
-        let storage = Storage::read(reader(ctx)?, streams, last).await;
+        let last = services(ctx)?.status.snapshot().seen_with(&streams).maintenance;
+        let storage = Storage::read(reader(ctx)?, &streams, last).await;
         Ok(Some(storage.map_err(read_error)?))
     }
 }
@@ -181,7 +183,7 @@ impl PipelineStatus {
         let state = state(&whole);
         let ready = whole.is_ready();
         let streams = viewer.streams();
-        let (now, metrics) = (whole.seen_with(streams), &services.metrics);
+        let (now, metrics) = (whole.seen_with(&streams), &services.metrics);
         let of_all = streams.are_all();
         let (held, total) = now.budget();
         Self {

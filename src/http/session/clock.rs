@@ -9,19 +9,23 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 
-use super::{Due, Limits, Session, Shared};
+use super::{Due, Gate, Limits, Session, Settings, Shared};
 use crate::http::connections;
 
 /// Ticks are a fraction of the shortest limit, in these bounds.
 const TICK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
+/// Changes of access that follow each other faster are looked at together.
+const LOOK: Duration = Duration::from_millis(50);
 
 pub struct Clock(Rc<Inner>);
 
 struct Inner {
     limits: Limits,
     draining: watch::Receiver<bool>,
+    /// Counts the changes of access.
+    changes: watch::Receiver<u64>,
     connections: RefCell<Vec<Connection>>,
     runs: Cell<bool>,
 }
@@ -33,10 +37,11 @@ struct Connection {
 }
 
 impl Clock {
-    pub fn new(limits: Limits, draining: watch::Receiver<bool>) -> Self {
+    pub fn new(settings: &Settings, gate: &dyn Gate) -> Self {
         Self(Rc::new(Inner {
-            limits,
-            draining,
+            limits: settings.limits,
+            draining: settings.draining.clone(),
+            changes: gate.changes(),
             connections: RefCell::default(),
             runs: Cell::new(false),
         }))
@@ -52,6 +57,8 @@ impl Clock {
             let idle_at = now + self.0.limits.close;
             connection.with_session(|session| session.drain(now, idle_at));
         }
+        // What changed since the request was let in. Later changes find the connection in the list.
+        connection.with_session(|session| _ = session.access_changed(Instant::now()));
         self.0.connections.borrow_mut().push(connection);
         if !self.0.runs.replace(true) {
             actix_web::rt::spawn(Inner::run(Rc::clone(&self.0)));
@@ -67,11 +74,26 @@ impl Inner {
         let shortest = shortest.min(limits.complete).min(limits.close).min(limits.drain);
         let tick = (shortest / 4).clamp(TICK.0, TICK.1);
         let mut draining = self.draining.clone();
-        // The sender may be gone, as in tests.
-        let mut may_drain = true;
+        let mut changes = self.changes.clone();
+        // The senders may be gone, as in tests.
+        let (mut may_drain, mut may_change) = (true, true);
+        let mut next = Instant::now() + tick;
+        let mut look_at = Instant::now();
         while self.runs.get() {
+            let changed = async {
+                sleep_until(look_at).await;
+                changes.changed().await
+            };
             tokio::select! {
-                () = sleep(tick) => self.tick(),
+                () = sleep_until(next) => {
+                    self.each(|session, now| session.on_time(now));
+                    next = Instant::now() + tick;
+                }
+                changed = changed, if may_change => {
+                    may_change = changed.is_ok();
+                    self.each(|session, now| session.access_changed(now));
+                    look_at = Instant::now() + LOOK;
+                }
                 drains = draining.wait_for(|drains| *drains), if may_drain => {
                     may_drain = false;
                     let drains = drains.is_ok();
@@ -83,14 +105,14 @@ impl Inner {
         }
     }
 
-    fn tick(&self) {
+    fn each(&self, look: impl Fn(&mut dyn Session, Instant) -> Due) {
         let now = Instant::now();
         let mut connections = self.connections.borrow_mut();
         connections.retain(|connection| {
             let Some(shared) = connection.shared.upgrade() else {
                 return false;
             };
-            let due = shared.session.borrow_mut().on_time(now);
+            let due = look(&mut *shared.session.borrow_mut(), now);
             match due {
                 Due::Nothing => {}
                 Due::Write => shared.waker.wake(),

@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::web::BytesMut;
-use async_graphql::Data;
 use futures_util::task::AtomicWaker;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -19,12 +18,18 @@ use crate::telemetry::Metrics;
 
 mod body;
 mod clock;
+mod gate;
 mod heartbeat;
 mod live_connections;
 pub(super) mod operations;
+mod standing;
+#[cfg(test)]
+pub(super) mod testing;
 
+pub use gate::{Found, Gate};
 pub use heartbeat::Heartbeat;
 pub(super) use live_connections::LiveConnections;
+pub use standing::{Look, Refused, Standing};
 
 /// Messages are gathered into one write up to about this many bytes.
 pub const CHUNK: usize = 16 * 1024;
@@ -35,6 +40,9 @@ pub trait Session: 'static {
     fn poll_write(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) -> Poll<()>;
 
     fn on_time(&mut self, now: Instant) -> Due;
+
+    /// Keys, roles or sessions have changed: looks again who uses the connection.
+    fn access_changed(&mut self, now: Instant) -> Due;
 
     /// The server drains: at `idle_at` a session without operations ends.
     fn drain(&mut self, now: Instant, idle_at: Instant);
@@ -58,23 +66,20 @@ pub enum Due {
     Cut,
 }
 
-/// Checks the payload of `connection_init`, and may add to the data of the connection. `Err` closes
-/// with 4403 and this reason.
-pub type OnInit = Arc<dyn Fn(&serde_json::Value, &mut Data) -> Result<(), String> + Send + Sync>;
-
 #[derive(Clone)]
 pub struct Settings {
     pub limits: Limits,
     pub metrics: Arc<Metrics>,
     /// Turns true when the server drains: connections end once their operations have.
     pub draining: watch::Receiver<bool>,
-    pub on_init: Option<OnInit>,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// From the handshake to `connection_init`; then 4408.
+    /// From the handshake to `connection_init`; then 4408. Also for what is found out about a credential.
     pub init: Duration,
+    /// For a new credential after the one before has expired; then 4401.
+    pub grace: Duration,
     /// How often the server sends a sign of life.
     pub beat: Duration,
     /// Without any frame from the peer, or without the socket taking anything, for this long.
@@ -96,6 +101,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             init: Duration::from_secs(10),
+            grace: Duration::from_secs(30),
             beat: Duration::from_secs(12),
             dead_after: Duration::from_secs(30),
             complete: Duration::from_secs(10),

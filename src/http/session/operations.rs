@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use futures_util::task::AtomicWaker;
 
+use crate::data::Usage;
 use crate::graphql::Payload;
 use crate::http::connections::ClientPermit;
 
@@ -23,6 +24,10 @@ pub struct Operation {
     pub id: Box<str>,
     /// Goes before each of its payloads.
     pub opening: Box<[u8]>,
+    /// Where it is told of another grant of its viewer.
+    pub usage: Option<Arc<Usage>>,
+    /// The cursor of its last payload.
+    pub cursor: Option<Arc<str>>,
     payloads: BoxStream<'static, Payload>,
     bell: Arc<Bell>,
     /// Rings the bell; made once.
@@ -62,11 +67,19 @@ impl Running {
         &self.list[at]
     }
 
+    /// The operation has sent what ends at this cursor.
+    pub fn sent(&mut self, at: usize, cursor: Option<Arc<str>>) {
+        if cursor.is_some() {
+            self.list[at].cursor = cursor;
+        }
+    }
+
     pub fn start(
         &mut self,
         id: &str,
         opening: Vec<u8>,
         payloads: BoxStream<'static, Payload>,
+        usage: Option<Arc<Usage>>,
         held: Option<ClientPermit>,
     ) {
         let bell = Arc::new(Bell {
@@ -80,6 +93,8 @@ impl Running {
         self.list.push(Operation {
             id: id.into(),
             opening: opening.into(),
+            usage,
+            cursor: None,
             payloads,
             waker: Waker::from(Arc::clone(&bell)),
             bell,

@@ -9,6 +9,7 @@ mod sse;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -19,7 +20,9 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use tokio::time::Instant;
 
-use super::session::{CHUNK, Due, Heartbeat, Limits, LiveConnections, Session};
+use super::session::{CHUNK, Due, Heartbeat, Limits, LiveConnections, Look, Session, Standing};
+use crate::data::{Micros, Usage};
+use crate::graphql::errors::{ended, forbidden};
 use crate::graphql::{Next, Payload, Then};
 
 /// Tells proxies not to hold events back.
@@ -37,10 +40,11 @@ pub(super) fn respond(
     http: &HttpRequest,
     form: Form,
     live: &LiveConnections,
+    asker: Asker,
     payloads: BoxStream<'static, Payload>,
 ) -> HttpResponse {
     let words = form.words();
-    let answer = Answer::new(words, payloads, live.settings.limits);
+    let answer = Answer::new(words, payloads, asker, live.settings.limits);
     let body = live.body(http, words.transport, answer);
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, HeaderValue::from_static(words.content_type)))
@@ -48,10 +52,21 @@ pub(super) fn respond(
         .body(body)
 }
 
+/// Who asked, and what tells the operation of changes.
+pub(super) struct Asker {
+    pub standing: Standing,
+    pub usage: Option<Arc<Usage>>,
+}
+
 struct Answer {
     words: &'static Words,
     /// `None` once everything is written.
     payloads: Option<BoxStream<'static, Payload>>,
+    asker: Asker,
+    /// The cursor of the last payload.
+    cursor: Option<Arc<str>>,
+    /// Why it ends, when it is no longer allowed.
+    denied: Option<ServerError>,
     greeted: bool,
     heartbeat: Heartbeat,
     limits: Limits,
@@ -60,10 +75,18 @@ struct Answer {
 }
 
 impl Answer {
-    fn new(words: &'static Words, payloads: BoxStream<'static, Payload>, limits: Limits) -> Self {
+    fn new(
+        words: &'static Words,
+        payloads: BoxStream<'static, Payload>,
+        asker: Asker,
+        limits: Limits,
+    ) -> Self {
         Self {
             words,
             payloads: Some(payloads),
+            asker,
+            cursor: None,
+            denied: None,
             greeted: false,
             heartbeat: Heartbeat::new(&limits),
             limits,
@@ -83,6 +106,7 @@ impl Answer {
             }
             Some(Payload::Next(next)) => {
                 (self.words.next)(&next, out);
+                self.cursor = next.cursor.or_else(|| self.cursor.take());
                 next.then
             }
         };
@@ -91,12 +115,37 @@ impl Answer {
             self.payloads = None;
         }
     }
+
+    /// Nothing more is sent but why.
+    fn deny(&mut self, error: ServerError, now: Instant) -> Due {
+        if self.payloads.take().is_none() {
+            return Due::Nothing;
+        }
+        self.denied = Some(error);
+        self.heartbeat.wait(now);
+        Due::Write
+    }
+
+    fn saw(&mut self, look: Look, now: Instant) -> Due {
+        let grant = self.asker.standing.principal().map(|who| who.viewer.grant());
+        let usage = self.asker.usage.as_ref();
+        match look {
+            Look::Changed if !usage.zip(grant).is_none_or(|(usage, grant)| usage.change(&grant)) => {
+                self.deny(forbidden(self.cursor.as_deref()), now)
+            }
+            Look::Same | Look::Changed => Due::Nothing,
+            Look::Out(denied) => self.deny(ended(denied.into(), self.cursor.as_deref()), now),
+        }
+    }
 }
 
 impl Session for Answer {
     fn poll_write(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) -> Poll<()> {
         if !std::mem::replace(&mut self.greeted, true) {
             (self.words.greet)(out);
+        }
+        if let Some(error) = self.denied.take() {
+            (self.words.denied)(&error, out);
         }
         if self.heartbeat.pulled() && self.payloads.is_some() {
             (self.words.beat)(out);
@@ -121,10 +170,16 @@ impl Session for Answer {
             self.payloads = None;
             return Due::Write;
         }
-        match self.heartbeat.is_waiting() {
-            true => Due::Write,
-            false => Due::Nothing,
+        let look = self.asker.standing.on_time(Micros::now());
+        match self.saw(look, now) {
+            Due::Nothing if self.heartbeat.is_waiting() => Due::Write,
+            due => due,
         }
+    }
+
+    fn access_changed(&mut self, now: Instant) -> Due {
+        let look = self.asker.standing.look(Micros::now());
+        self.saw(look, now)
     }
 
     /// The operation also learns of it, and ends.
@@ -147,6 +202,8 @@ struct Words {
     beat: fn(&mut BytesMut),
     next: fn(&Next, &mut BytesMut),
     refused: fn(&[ServerError], &mut BytesMut),
+    /// The operation is no longer allowed.
+    denied: fn(&ServerError, &mut BytesMut),
     /// The operation is over.
     complete: fn(&mut BytesMut),
     /// Only the response is over.
@@ -163,6 +220,7 @@ impl Form {
                 beat: sse::beat,
                 next: sse::next,
                 refused: sse::refused,
+                denied: sse::denied,
                 complete: sse::complete,
                 leave: |_| {},
             },
@@ -173,6 +231,7 @@ impl Form {
                 beat: multipart::beat,
                 next: multipart::next,
                 refused: multipart::refused,
+                denied: multipart::denied,
                 complete: multipart::end,
                 leave: multipart::end,
             },

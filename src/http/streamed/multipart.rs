@@ -51,6 +51,12 @@ pub fn refused(errors: &[ServerError], out: &mut BytesMut) {
     part(&json!({ "payload": { "errors": errors } }), out);
 }
 
+/// An error of the transport, and the end.
+pub fn denied(error: &ServerError, out: &mut BytesMut) {
+    part(&json!({ "payload": null, "errors": [error] }), out);
+    end(out);
+}
+
 /// Makes the last boundary the final one.
 pub fn end(out: &mut BytesMut) {
     out.put_slice(b"--\r\n");

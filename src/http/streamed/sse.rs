@@ -40,6 +40,11 @@ pub fn refused(errors: &[ServerError], out: &mut BytesMut) {
     out.put_slice(END);
 }
 
+pub fn denied(error: &ServerError, out: &mut BytesMut) {
+    refused(std::slice::from_ref(error), out);
+    complete(out);
+}
+
 /// It has data, though empty: browsers drop events without.
 pub fn complete(out: &mut BytesMut) {
     out.put_slice(b"event: complete\ndata:\n\n");

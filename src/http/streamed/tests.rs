@@ -10,8 +10,11 @@ use futures_util::stream;
 use tokio::sync::watch;
 
 use super::*;
+use crate::access::{Denied, Principal};
+use crate::data::Selector;
 use crate::http::connections::{self, Connections};
-use crate::http::session::Settings;
+use crate::http::session::testing::{Doorman, named, with_role};
+use crate::http::session::{Found, Settings};
 use crate::live::Json;
 use crate::telemetry::Metrics;
 
@@ -31,6 +34,16 @@ fn flood() -> BoxStream<'static, Payload> {
 
 /// A client that has asked for a stream of this form, and the server's metrics.
 async fn client(form: Form, payloads: fn() -> BoxStream<'static, Payload>) -> (TcpStream, Arc<Metrics>) {
+    let (socket, metrics, _) = asked_by(None, form, payloads).await;
+    (socket, metrics)
+}
+
+/// The same for this principal, whose operation has read the metric `m`.
+async fn asked_by(
+    who: Option<Arc<Principal>>,
+    form: Form,
+    payloads: fn() -> BoxStream<'static, Payload>,
+) -> (TcpStream, Arc<Metrics>, Doorman) {
     let metrics = Arc::new(Metrics::default());
     let settings = Settings {
         limits: Limits {
@@ -40,14 +53,21 @@ async fn client(form: Form, payloads: fn() -> BoxStream<'static, Payload>) -> (T
         },
         metrics: Arc::clone(&metrics),
         draining: watch::channel(false).1,
-        on_init: None,
     };
+    let doorman = Doorman::default();
+    let at_the_door = doorman.clone();
     let connections = Connections::new(connections::Limits::default(), Arc::clone(&metrics));
     let server = HttpServer::new(move || {
-        let live = Rc::new(LiveConnections::new(settings.clone()));
+        let live = Rc::new(LiveConnections::new(settings.clone(), at_the_door.gate()));
+        let who = who.clone();
         let answer = move |request: HttpRequest| {
-            let live = Rc::clone(&live);
-            async move { respond(&request, form, &live, payloads()) }
+            let (live, who) = (Rc::clone(&live), who.clone());
+            async move {
+                let standing = live.standing(who, Duration::ZERO);
+                let (viewer, usage) = standing.viewer();
+                viewer.select(Selector::new(Some("m".to_owned()), Vec::new()));
+                respond(&request, form, &live, Asker { standing, usage }, payloads())
+            }
         };
         App::new().route("/", web::get().to(answer))
     })
@@ -62,7 +82,7 @@ async fn client(form: Form, payloads: fn() -> BoxStream<'static, Payload>) -> (T
     socket.writable().await.unwrap();
     let request = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
     assert_eq!(socket.try_write(request).unwrap(), request.len());
-    (socket, metrics)
+    (socket, metrics, doorman)
 }
 
 /// `None` at the end of the connection, in whatever way it ended.
@@ -113,4 +133,40 @@ async fn who_does_not_read_its_stream_is_cut_off() {
         // What lay in the socket's buffers, then the end.
         while read(&socket).await.is_some() {}
     }
+}
+
+#[actix_web::test]
+async fn who_is_let_go_is_told_and_gets_no_more() {
+    let narrow = || Ok(with_role("a", &["n"]));
+    for (form, end) in [
+        (Form::Sse, "event: complete\ndata:\n\n"),
+        (Form::Multipart, "--graphql--\r\n"),
+    ] {
+        let words: [(Found, _); 4] = [
+            (Err(Denied::Invalid), "UNAUTHENTICATED"),
+            (Err(Denied::Unavailable), "UNAVAILABLE"),
+            (narrow(), "FORBIDDEN"),
+            (Ok(expired("a")), "UNAUTHENTICATED"),
+        ];
+        for (found, code) in words {
+            let (socket, _, doorman) = asked_by(Some(named("a")), form, || stream::pending().boxed()).await;
+            read(&socket).await.expect("an open stream");
+            doorman.says("a", found);
+            let mut heard = String::new();
+            while let Some(bytes) = read(&socket).await {
+                heard += std::str::from_utf8(&bytes).unwrap();
+                if heard.contains(end) {
+                    break;
+                }
+            }
+            assert!(heard.contains(code) && heard.contains(end), "{heard}");
+        }
+    }
+}
+
+fn expired(name: &str) -> Arc<Principal> {
+    Arc::new(Principal {
+        expires: Some(Micros::now()),
+        ..(*named(name)).clone()
+    })
 }

@@ -12,34 +12,36 @@ use async_graphql::Data;
 use bytes::BytesMut;
 use tokio::time::Instant;
 
+use super::asking::Asking;
 use super::dialect::{Asked, ClientMessage, Dialect, ServerMessage, Wrong, plain};
 use super::frames;
-use crate::data::Viewer;
 use crate::feed::Feeds;
 use crate::graphql::errors::{Code, of_request};
 use crate::graphql::{Checked, Operations, Payload, Then};
 use crate::http::connections::{Connection, of_json};
 use crate::http::session::operations::{Event, Running};
-use crate::http::session::{CHUNK, Settings};
+use crate::http::session::{CHUNK, Settings, Standing};
 
 pub struct Conversation<E> {
     executor: E,
     /// For the plain dialect.
-    feeds: Option<(Feeds, Viewer)>,
-    dialect: Dialect,
-    settings: Rc<Settings>,
+    feeds: Option<Feeds>,
+    pub(super) dialect: Dialect,
+    pub(super) settings: Rc<Settings>,
     /// Its operations take memory of this connection's share; `None` in tests without a server.
     connection: Option<Rc<Connection>>,
-    data: Readiness,
-    running: Running,
+    /// What came with the connection; who asks is added to each operation.
+    data: Arc<Data>,
+    pub(super) standing: Standing,
+    /// The next messages wait for the answer.
+    pub(super) asking: Option<Asking>,
+    /// `connection_init` has come, and was not refused.
+    pub(super) acknowledged: bool,
+    /// Operations may run that are no longer allowed.
+    pub(super) grant_changed: bool,
+    pub(super) running: Running,
     going_away: bool,
     ending: Ending,
-}
-
-enum Readiness {
-    /// `connection_init` has not come yet.
-    Waiting(Data),
-    Ready(Arc<Data>),
 }
 
 #[derive(Clone, Copy)]
@@ -54,9 +56,10 @@ enum Ending {
 impl<E: Operations> Conversation<E> {
     pub fn new(
         executor: E,
-        feeds: Option<(Feeds, Viewer)>,
+        feeds: Option<Feeds>,
         dialect: Dialect,
         data: Data,
+        standing: Standing,
         settings: Rc<Settings>,
         connection: Option<Rc<Connection>>,
     ) -> Self {
@@ -66,10 +69,11 @@ impl<E: Operations> Conversation<E> {
             dialect,
             settings,
             connection,
-            data: match dialect.needs_init() {
-                true => Readiness::Waiting(data),
-                false => Readiness::Ready(Arc::new(data)),
-            },
+            data: Arc::new(data),
+            standing,
+            asking: None,
+            acknowledged: !dialect.needs_init(),
+            grant_changed: false,
             running: Running::default(),
             going_away: false,
             ending: Ending::No,
@@ -83,7 +87,8 @@ impl<E: Operations> Conversation<E> {
     pub fn receive(&mut self, text: &str, out: &mut BytesMut) {
         match self.dialect.parse(text) {
             Ok(ClientMessage::Init(payload)) => self.init(&payload, out),
-            Ok(ClientMessage::Ping(payload)) => self.say(&ServerMessage::Pong(payload.as_ref()), out),
+            Ok(ClientMessage::Auth(credential)) => self.ask(credential, false),
+            Ok(ClientMessage::Ping(payload)) => self.ping_received(payload.as_ref(), out),
             Ok(ClientMessage::Pong) => {}
             Ok(ClientMessage::Subscribe { id, asked }) => {
                 self.subscribe(&id, asked, of_json(text.as_bytes()), out);
@@ -103,6 +108,7 @@ impl<E: Operations> Conversation<E> {
 
     /// Writes the payloads of the operations, up to about [`CHUNK`].
     pub fn poll_write(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) {
+        self.judge(out);
         while self.is_open() && out.len() < CHUNK {
             let Poll::Ready(event) = self.running.poll_next(cx) else {
                 break;
@@ -121,8 +127,9 @@ impl<E: Operations> Conversation<E> {
         }
     }
 
+    /// Somebody may use it.
     pub fn is_ready(&self) -> bool {
-        matches!(self.data, Readiness::Ready(_))
+        self.acknowledged && self.standing.principal().is_some()
     }
 
     pub fn is_idle(&self) -> bool {
@@ -182,32 +189,16 @@ impl<E: Operations> Conversation<E> {
     /// Drops all operations; nothing more is sent.
     pub fn end(&mut self) {
         self.running.clear();
+        self.asking = None;
         let since = self.ending_since().unwrap_or_else(Instant::now);
         self.ending = Ending::Closed(since);
     }
 
-    fn init(&mut self, payload: &serde_json::Value, out: &mut BytesMut) {
-        let Readiness::Waiting(data) = &mut self.data else {
-            return self.close(4429, "Too many initialisation requests", out);
-        };
-        let mut data = std::mem::take(data);
-        if let Some(on_init) = &self.settings.on_init
-            && let Err(why) = on_init(payload, &mut data)
-        {
-            self.say(&ServerMessage::InitRefused(&why), out);
-            return self.close(4403, &why, out);
-        }
-        self.data = Readiness::Ready(Arc::new(data));
-        self.say(&ServerMessage::Ack, out);
-        self.say(&ServerMessage::KeepAlive, out);
-    }
-
     /// `bytes`: the memory of the request.
     fn subscribe(&mut self, id: &str, asked: Asked, bytes: usize, out: &mut BytesMut) {
-        let data = match &self.data {
-            Readiness::Ready(data) => Arc::clone(data),
-            Readiness::Waiting(_) => return self.close(4401, "Unauthorized", out),
-        };
+        if !self.is_ready() {
+            return self.close(4401, "Unauthorized", out);
+        }
         if let Some(at) = self.running.find(id) {
             match self.dialect {
                 Dialect::TransportWs => {
@@ -231,12 +222,19 @@ impl<E: Operations> Conversation<E> {
                 return self.say(&ServerMessage::Error(id, &[error]), out);
             }
         };
+        let (viewer, usage) = self.standing.viewer();
         let payloads = match asked {
-            Asked::GraphQl(request) => self.executor.payloads(Checked::of(*request), Some(data)),
-            Asked::Points(points) => plain::payloads(id, *points, self.feeds.clone()),
+            Asked::GraphQl(request) => {
+                let mut checked = Checked::of(*request).map(|checked| checked.data(viewer));
+                if let Some(principal) = self.standing.principal() {
+                    checked = checked.map(|checked| checked.data(Arc::clone(principal)));
+                }
+                self.executor.payloads(checked, Some(Arc::clone(&self.data)))
+            }
+            Asked::Points(points) => plain::payloads(id, *points, self.feeds.clone(), viewer),
         };
         let opening = self.dialect.opening(id);
-        self.running.start(id, opening, payloads, held);
+        self.running.start(id, opening, payloads, usage, held);
     }
 
     fn happened(&mut self, Event { at, payload }: Event, out: &mut BytesMut) {
@@ -252,6 +250,7 @@ impl<E: Operations> Conversation<E> {
             Some(Payload::Next(next)) => {
                 let operation = self.running.get(at);
                 self.dialect.next(operation, &next.json, out);
+                self.running.sent(at, next.cursor);
                 // Without `complete`: clients would take that for the end, and not reconnect.
                 if matches!(next.then, Then::End | Then::GoAway) {
                     self.running.stop(at);
@@ -265,7 +264,7 @@ impl<E: Operations> Conversation<E> {
         }
     }
 
-    fn say(&self, message: &ServerMessage<'_>, out: &mut BytesMut) {
+    pub(super) fn say(&self, message: &ServerMessage<'_>, out: &mut BytesMut) {
         if let Some(text) = self.dialect.write(message) {
             frames::text(out, &text);
         }

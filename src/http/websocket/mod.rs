@@ -3,6 +3,8 @@
 //! `dialect` reads and writes the messages, `conversation` acts on them, `input` and `frames` have the
 //! bytes, and `socket` joins them.
 
+use std::sync::Arc;
+
 use actix_http::ws;
 use actix_web::body::MessageBody;
 use actix_web::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
@@ -15,16 +17,20 @@ use self::dialect::Dialect;
 pub(super) use self::handshake::is_asked;
 use self::input::Input;
 use self::socket::Socket;
+use super::authenticate;
 use super::connections::Connection;
 use super::error::HttpError;
 use super::session::LiveConnections;
 use super::worker::Worker;
-use crate::data::Viewer;
+use crate::access::Principal;
 use crate::feed::Feeds;
 use crate::graphql::Operations;
 
+mod asking;
 mod conversation;
+mod credential;
 mod dialect;
+mod entry;
 mod frames;
 mod handshake;
 mod input;
@@ -37,7 +43,7 @@ mod tests;
 pub enum Speech {
     /// A sub-protocol that the client offers; without a known one it closes with 4406.
     GraphQl,
-    Plain(Option<(Feeds, Viewer)>),
+    Plain(Option<Feeds>),
 }
 
 /// `/ws`, for clients without GraphQL.
@@ -50,17 +56,19 @@ pub async fn plain<E: Operations>(
         return HttpError::UpgradeRequired.respond("this is a WebSocket endpoint; see docs/websocket.md");
     }
     let (schema, speech) = (worker.schema.clone(), Speech::Plain(worker.feeds(&request)));
-    upgrade(&request, body, speech, schema, Data::default(), &worker.live)
+    let who = authenticate::principal(&request);
+    upgrade(&request, body, speech, schema, Data::default(), who, &worker.live)
 }
 
-/// Answers the handshake and runs the connection. `data` goes with each of its operations. The caller
-/// has checked Origin and Host.
+/// Answers the handshake and runs the connection. `data` goes with each of its operations, `who` was let
+/// in with the request. The caller has checked Origin and Host.
 pub fn upgrade<E: Operations>(
     request: &HttpRequest,
     payload: web::Payload,
     speech: Speech,
     executor: E,
     data: Data,
+    who: Option<Arc<Principal>>,
     live: &LiveConnections,
 ) -> HttpResponse {
     let mut response = match ws::handshake(request.head()) {
@@ -80,7 +88,16 @@ pub fn upgrade<E: Operations>(
     let limits = settings.limits;
     let spoken = dialect.unwrap_or(Dialect::TransportWs);
     let connection = Connection::of(request);
-    let mut conversation = Conversation::new(executor, feeds, spoken, data, settings, connection.clone());
+    let standing = live.standing(who, limits.grace);
+    let mut conversation = Conversation::new(
+        executor,
+        feeds,
+        spoken,
+        data,
+        standing,
+        settings,
+        connection.clone(),
+    );
     let mut greeting = BytesMut::new();
     match dialect {
         Some(_) => conversation.greet(&mut greeting),

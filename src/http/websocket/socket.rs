@@ -50,7 +50,7 @@ impl<E: Operations> Socket<E> {
 
     fn read(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) {
         self.awaits_more = false;
-        while out.len() < CHUNK && !self.peer_done {
+        while out.len() < CHUNK && !self.peer_done && !self.conversation.is_asking() {
             let Poll::Ready(incoming) = self.input.poll_next(cx) else {
                 self.awaits_more = true;
                 return;
@@ -65,6 +65,13 @@ impl<E: Operations> Socket<E> {
                 incoming if self.conversation.is_open() => self.heard(incoming, out),
                 _ => {}
             }
+        }
+    }
+
+    fn due(&self) -> Due {
+        match self.heartbeat.is_waiting() || self.conversation.has_news() {
+            true => Due::Write,
+            false => Due::Nothing,
         }
     }
 
@@ -95,6 +102,9 @@ impl<E: Operations> Session for Socket<E> {
             self.conversation.ping(out);
         }
         self.read(cx, out);
+        while self.conversation.poll_answer(cx, out) {
+            self.read(cx, out);
+        }
         self.conversation.poll_write(cx, out);
         match self.peer_done {
             true => Poll::Ready(()),
@@ -111,8 +121,7 @@ impl<E: Operations> Session for Socket<E> {
             return Due::Cut;
         }
         if !self.conversation.is_ready() && now >= self.opened + limits.init {
-            self.conversation
-                .close_soon(4408, "Connection initialisation timeout", now);
+            self.conversation.init_is_over(now);
         }
         let late = |began| now >= began + limits.complete;
         if self.awaits_more && self.input.began().is_some_and(late) {
@@ -124,10 +133,13 @@ impl<E: Operations> Session for Socket<E> {
         {
             self.conversation.close_soon(1001, "Going away", now);
         }
-        if self.heartbeat.is_waiting() || self.conversation.is_closing() {
-            return Due::Write;
-        }
-        Due::Nothing
+        self.conversation.on_time(now);
+        self.due()
+    }
+
+    fn access_changed(&mut self, now: Instant) -> Due {
+        self.conversation.access_changed(now);
+        self.due()
     }
 
     fn drain(&mut self, now: Instant, idle_at: Instant) {

@@ -8,19 +8,21 @@ use actix_http::ws::{CloseCode, Frame, Message, ProtocolError};
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
-use async_graphql::{EmptyMutation, Object, Schema, Subscription};
+use async_graphql::{Context, EmptyMutation, Object, Schema, Subscription};
 use futures_util::{Sink, SinkExt, Stream, StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::*;
-use crate::data::Viewer;
+use crate::data::{Selector, Viewer};
 use crate::graphql::Api;
 use crate::graphql::errors::Code;
 use crate::http::connections::{self, Connections};
+use crate::http::session::testing::{Doorman, named};
 use crate::http::session::{Limits, LiveConnections, Settings};
 use crate::telemetry::Metrics;
 
+mod entry;
 mod unfinished;
 
 struct Query;
@@ -42,6 +44,16 @@ impl Subscriptions {
 
     async fn forever(&self) -> impl Stream<Item = i32> {
         stream::iter([1]).chain(stream::pending())
+    }
+
+    /// A number every few milliseconds, for whoever may read the metric.
+    async fn points(&self, ctx: &Context<'_>, metric: String) -> impl Stream<Item = i32> {
+        let viewer = ctx.data::<Viewer>().unwrap();
+        viewer.select(Selector::new(Some(metric), Vec::new()));
+        stream::iter(0..).then(|n| async move {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            n
+        })
     }
 
     async fn flood(&self) -> impl Stream<Item = String> {
@@ -73,6 +85,7 @@ struct Server {
     handle: ServerHandle,
     metrics: Arc<Metrics>,
     draining: watch::Sender<bool>,
+    doorman: Doorman,
 }
 
 impl Server {
@@ -87,27 +100,27 @@ impl Server {
             limits,
             metrics: Arc::clone(&metrics),
             draining: draining.subscribe(),
-            on_init: Some(Arc::new(|payload, _| {
-                if payload.get("token") == Some(&json!("wrong")) {
-                    return Err("Forbidden".to_owned());
-                }
-                Ok(())
-            })),
         };
         let schema = Api::of(Schema::new(Query, EmptyMutation, Subscriptions));
+        let doorman = Doorman::default();
+        let at_the_door = doorman.clone();
         let connections = Connections::new(memory, Arc::clone(&metrics));
         let server = HttpServer::new(move || {
-            let live = Rc::new(LiveConnections::new(settings.clone()));
+            let live = Rc::new(LiveConnections::new(settings.clone(), at_the_door.gate()));
             let schema = schema.clone();
             let answer = move |req: HttpRequest, payload: web::Payload| {
                 let (schema, live): (TestSchema, _) = (schema.clone(), live.clone());
-                let mut data = Data::default();
-                data.insert(Viewer::everyone());
-                async move { upgrade(&req, payload, Speech::GraphQl, schema, data, &live) }
+                let speech = match req.path() {
+                    "/ws" => Speech::Plain(None),
+                    _ => Speech::GraphQl,
+                };
+                let name = req.headers().get("name").and_then(|name| name.to_str().ok());
+                let who = name.map(named);
+                async move { upgrade(&req, payload, speech, schema, Data::default(), who, &live) }
             };
             App::new()
                 .wrap(from_fn(connections::watch))
-                .route("/", web::get().to(answer))
+                .default_service(web::get().to(answer))
         })
         .on_connect(connections::on_connect(&connections))
         .workers(1)
@@ -124,12 +137,24 @@ impl Server {
             handle,
             metrics,
             draining,
+            doorman,
         }
     }
 
+    /// For whom the request already let in.
     async fn connect(&self, protocol: &str) -> Client {
+        self.connect_as(Some("a"), protocol).await
+    }
+
+    async fn connect_as(&self, name: Option<&str>, protocol: &str) -> Client {
         let client = awc::Client::new();
-        let request = client.ws(&self.url).protocols([protocol]);
+        let mut request = match protocol {
+            "plain" => client.ws(format!("{}ws", self.url)),
+            _ => client.ws(&self.url).protocols([protocol]),
+        };
+        if let Some(name) = name {
+            request = request.header("name", name);
+        }
         Box::new(request.connect().await.unwrap().1)
     }
 
@@ -196,7 +221,7 @@ async fn each_breach_of_the_protocol_has_its_close_code() {
         (4401, vec![forever.clone()]),
         (
             4403,
-            vec![json!({"type": "connection_init", "payload": {"token": "wrong"}})],
+            vec![json!({"type": "connection_init", "payload": {"token": "nobody"}})],
         ),
         (4408, vec![]),
         (4409, vec![init.clone(), forever.clone(), forever]),

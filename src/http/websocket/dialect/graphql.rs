@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::frames;
 use super::messages::{Asked, ClientMessage, ServerMessage, Wrong};
+use crate::data::Micros;
 use crate::graphql::guard;
 use crate::http::request;
 use crate::live::Json;
@@ -56,7 +57,24 @@ pub fn parse_legacy(text: &str) -> Result<ClientMessage, Wrong> {
 
 pub fn write_transport(message: &ServerMessage<'_>) -> Option<String> {
     match *message {
-        ServerMessage::Ack => text::<()>("connection_ack", None, None),
+        ServerMessage::Admitted {
+            begins: true,
+            expires,
+        } => text("connection_ack", None, until(expires)),
+        ServerMessage::Admitted {
+            begins: false,
+            expires,
+        } => {
+            let mut payload = json!({ "auth": "ok" });
+            if let Some(expires) = expires {
+                payload["expires"] = expires.to_string().into();
+            }
+            text("pong", None, Some(payload))
+        }
+        ServerMessage::Refused { begins: false, why } => {
+            let payload = json!({ "auth": "refused", "message": why });
+            text("pong", None, Some(payload))
+        }
         ServerMessage::Pong(payload) => text("pong", None, payload),
         ServerMessage::Error(id, errors) => text("error", Some(id), Some(errors)),
         ServerMessage::Complete(id) => text::<()>("complete", Some(id), None),
@@ -67,8 +85,8 @@ pub fn write_transport(message: &ServerMessage<'_>) -> Option<String> {
 pub fn write_legacy(message: &ServerMessage<'_>) -> Option<String> {
     let error = |why: &str| Some(json!({ "message": why }));
     match *message {
-        ServerMessage::Ack => text::<()>("connection_ack", None, None),
-        ServerMessage::InitRefused(why) => text("connection_error", None, error(why)),
+        ServerMessage::Admitted { expires, .. } => text("connection_ack", None, until(expires)),
+        ServerMessage::Refused { why, .. } => text("connection_error", None, error(why)),
         ServerMessage::KeepAlive => text::<()>("ka", None, None),
         // The older protocol has room for one error.
         ServerMessage::Error(id, errors) => text("error", Some(id), errors.first()),
@@ -134,6 +152,11 @@ fn object(payload: Option<Value>) -> Result<Option<Value>, &'static str> {
         None | Some(Value::Object(_)) => Ok(payload),
         Some(_) => Err("Message payload must be an object"),
     }
+}
+
+/// When the credential expires, if it does.
+fn until(expires: Option<Micros>) -> Option<Value> {
+    expires.map(|expires| json!({ "expires": expires.to_string() }))
 }
 
 fn text<P: Serialize>(kind: &'static str, id: Option<&str>, payload: Option<P>) -> Option<String> {

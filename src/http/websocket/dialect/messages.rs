@@ -4,15 +4,24 @@ use async_graphql::{Request, ServerError};
 use serde_json::Value;
 
 use super::plain::Subscribe;
+use crate::access::Credential;
+use crate::data::Micros;
 use crate::http::session::Limits;
 
 #[derive(Debug)]
 pub enum ClientMessage {
     Init(Value),
+    /// Says who it is, or brings a new credential.
+    Auth(Credential),
     Ping(Option<Value>),
     Pong,
-    Subscribe { id: String, asked: Asked },
-    Complete { id: String },
+    Subscribe {
+        id: String,
+        asked: Asked,
+    },
+    Complete {
+        id: String,
+    },
     Terminate,
 }
 
@@ -37,9 +46,16 @@ pub enum Wrong {
 pub enum ServerMessage<'a> {
     /// The connection is open.
     Hello(&'a Limits),
-    Ack,
-    /// `connection_init` was refused.
-    InitRefused(&'a str),
+    /// A credential was taken, at the beginning or later.
+    Admitted {
+        begins: bool,
+        expires: Option<Micros>,
+    },
+    /// It was not.
+    Refused {
+        begins: bool,
+        why: &'a str,
+    },
     Pong(Option<&'a Value>),
     KeepAlive,
     /// An operation never began.

@@ -1,6 +1,6 @@
 //! Plain JSON for clients without GraphQL, as docs/websocket.md describes it.
 
-use async_graphql::{ErrorExtensionValues, ServerError};
+use async_graphql::ServerError;
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::frames;
 use super::messages::ServerMessage;
 use crate::actors::hub::SubscribeError;
-use crate::data::{Code, Problem, Seal, Viewer};
+use crate::data::{Code, Operation, Problem, Viewer};
 use crate::feed::{Feed, FeedError, Feeds};
 use crate::graphql::{Next, Payload, Then};
 use crate::http::session::Limits;
@@ -37,22 +37,39 @@ pub fn write(message: &ServerMessage<'_>) -> Option<String> {
         }
         ServerMessage::Unknown(id) => error(Some(id), "NOT_FOUND", "no subscription has this id"),
         ServerMessage::Wrong(id, why) => error(id, "BAD_MESSAGE", why),
-        ServerMessage::Ack | ServerMessage::InitRefused(_) | ServerMessage::KeepAlive => return None,
+        ServerMessage::Admitted { expires, .. } => {
+            let mut told = json!({ "type": "authenticated" });
+            if let Some(expires) = expires {
+                told["expires"] = expires.to_string().into();
+            }
+            told
+        }
+        ServerMessage::Refused { why, .. } => error(None, Code::Unauthenticated.as_str(), why),
+        ServerMessage::KeepAlive => return None,
     };
     Some(message.to_string())
 }
 
 /// The messages of a subscription as they are sent.
-pub fn payloads(id: &str, asked: Subscribe, feeds: Option<(Feeds, Viewer)>) -> BoxStream<'static, Payload> {
+pub fn payloads(
+    id: &str,
+    asked: Subscribe,
+    feeds: Option<Feeds>,
+    viewer: Viewer,
+) -> BoxStream<'static, Payload> {
     let id = id.to_owned();
     let opening = async move {
-        match open(&id, asked, feeds).await {
-            Ok((feed, shape, seal)) => {
+        match open(&id, asked, feeds, &viewer).await {
+            Ok((feed, shape)) => {
                 let subscribed = json!({ "type": "subscribed", "id": id }).to_string();
                 let points = feed.map(move |batch| match batch {
                     Ok(batch) => {
-                        let cursor = seal.text(&batch.cursor);
-                        message(shape.write(&cursor, &batch.selected), Then::GoOn)
+                        let cursor = viewer.seal().text(&batch.cursor);
+                        Payload::Next(Next {
+                            json: shape.write(&cursor, &batch.selected),
+                            cursor: Some(cursor),
+                            then: Then::GoOn,
+                        })
                     }
                     Err(error) => failed(&id, error),
                 });
@@ -69,12 +86,13 @@ pub fn payloads(id: &str, asked: Subscribe, feeds: Option<(Feeds, Viewer)>) -> B
 async fn open(
     id: &str,
     asked: Subscribe,
-    feeds: Option<(Feeds, Viewer)>,
-) -> Result<(Feed, Shape, Seal), FeedError> {
-    let (feeds, viewer) = feeds.ok_or(SubscribeError::Unavailable)?;
+    feeds: Option<Feeds>,
+    viewer: &Viewer,
+) -> Result<(Feed, Shape), Problem> {
+    viewer.may(Operation::Read)?;
+    let feeds = feeds.ok_or(FeedError::from(SubscribeError::Unavailable))?;
     let shape = feeds.shapes.shape("", points(id), "");
-    let feed = feeds.open(asked.into_request(&viewer)?).await?;
-    Ok((feed, shape, viewer.seal().clone()))
+    Ok((feeds.open(asked.into_request(viewer)?).await?, shape))
 }
 
 /// The fields of a message with points.
@@ -109,7 +127,7 @@ fn message(json: Json, then: Then) -> Payload {
     })
 }
 
-fn failed(id: &str, why: FeedError) -> Payload {
+fn failed(id: &str, why: impl Into<Problem>) -> Payload {
     let Problem {
         code,
         message: why,
@@ -127,16 +145,20 @@ fn failed(id: &str, why: FeedError) -> Payload {
     message(told.to_string().into(), then)
 }
 
-/// An error before the subscription began.
+/// An error that is not the subscription's own: before it began, or when it is no longer allowed.
 fn refused(id: &str, errors: &[ServerError]) -> Value {
     let first = errors.first();
     let extensions = first.and_then(|first| first.extensions.as_ref());
-    let code = extensions.and_then(|extensions: &ErrorExtensionValues| extensions.get("code"));
-    let code = match code {
-        Some(async_graphql::Value::String(code)) => code,
-        _ => Code::Internal.as_str(),
+    let extension = |name| match extensions.and_then(|extensions| extensions.get(name)) {
+        Some(async_graphql::Value::String(text)) => Some(text.as_str()),
+        _ => None,
     };
-    error(Some(id), code, first.map_or("", |first| &first.message))
+    let code = extension("code").unwrap_or(Code::Internal.as_str());
+    let mut told = error(Some(id), code, first.map_or("", |first| &first.message));
+    if let Some(cursor) = extension("cursor") {
+        told["cursor"] = cursor.into();
+    }
+    told
 }
 
 fn hello(limits: &Limits) -> Value {

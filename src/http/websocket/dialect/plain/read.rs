@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::super::messages::{Asked, ClientMessage, Wrong};
 use super::subscribe::Subscribe;
+use crate::access::Credential;
 use crate::data::MatchOp;
 use crate::data::selection::Condition;
 use crate::graphql::guard;
@@ -40,6 +41,10 @@ fn message(members: &mut Members) -> Result<ClientMessage, String> {
             ClientMessage::Subscribe { id, asked }
         }
         "unsubscribe" => ClientMessage::Complete { id: members.id()? },
+        "auth" => {
+            let token = members.text("token")?.ok_or("'token' is missing")?;
+            ClientMessage::Auth(Credential::of(&token))
+        }
         "ping" => ClientMessage::Ping(members.0.remove("payload")),
         "pong" => {
             members.0.remove("payload");

@@ -1,0 +1,43 @@
+//! Who decides who may use a live connection.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use tokio::sync::watch;
+
+use crate::access::{Access, Credential, Denied, Principal};
+
+/// What is found out about a credential.
+pub type Found = Result<Arc<Principal>, Denied>;
+
+/// [`Access`] but for tests.
+pub trait Gate: Send + Sync {
+    fn authenticate(&self, credential: Credential) -> LocalBoxFuture<'static, Found>;
+
+    fn renew(&self, principal: &Arc<Principal>) -> Found;
+
+    fn changes(&self) -> watch::Receiver<u64>;
+
+    /// False where everyone may do everything, for ever.
+    fn is_controlled(&self) -> bool;
+}
+
+impl Gate for Access {
+    fn authenticate(&self, credential: Credential) -> LocalBoxFuture<'static, Found> {
+        let access = self.clone();
+        async move { access.authenticate(Some(&credential)).await }.boxed_local()
+    }
+
+    fn renew(&self, principal: &Arc<Principal>) -> Found {
+        Self::renew(self, principal)
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        Self::changes(self)
+    }
+
+    fn is_controlled(&self) -> bool {
+        Self::is_controlled(self)
+    }
+}
