@@ -14,6 +14,8 @@
  * @property {string[]} [instead] variables that the cursor replaces; `backfill` when left out
  * @property {(data: any) => string | undefined} [cursor] finds the cursor in the data of a message;
  *   that of its only field when left out
+ * @property {ReturnType<typeof import('./authorization.js').authorization>} [authorization] subscribes
+ *   again, with a new token, after the server has refused the one before
  * @property {(earliest: string) => string | void} [onGap] what came right after the last cursor is
  *   gone. Return the cursor to go on from, such as `earliest`; without one the subscription ends
  *   with the error `RESUME_GAP`.
@@ -31,7 +33,7 @@ export function resumable(client, options) {
   const subscribe = (payload, sink, ...rest) => {
     const place = placeOf(payload.variables, options);
     const open = (inner) => client.subscribe({ ...payload, variables: place.variables }, inner, ...rest);
-    return follow(place, open, sink);
+    return follow(place, open, sink, options?.authorization);
   };
   return { ...client, subscribe, iterate: (payload) => iterate(subscribe, payload) };
 }
@@ -54,7 +56,7 @@ export function resumeLink(options) {
       opened = true;
       return () => subscription.unsubscribe();
     };
-    return new source.constructor((sink) => follow(place, open, sink));
+    return new source.constructor((sink) => follow(place, open, sink, options?.authorization));
   };
 }
 
@@ -81,28 +83,50 @@ function placeOf(given, options) {
   };
 }
 
-/** Runs the subscription that `open` opens, and another one behind each gap. */
-function follow(place, open, sink) {
-  let close;
+/** Runs the subscription that `open` opens, and another one behind each gap and after each refusal. */
+function follow(place, open, sink, authorization) {
+  let close = () => {};
   let crossing = false;
+  let refused = false;
+  let refusals = 0;
   let closed = false;
+  let timer;
   const start = () => {
     crossing = false;
+    refused = false;
     if (!closed) close = open(inner);
   };
+  /** False when it is not to be tried again. */
+  const tryAgain = () => {
+    const wait = authorization.wait(refusals++);
+    if (wait !== undefined) timer = setTimeout(start, wait);
+    return wait !== undefined;
+  };
+  const isRefusal = (error) => Boolean(authorization?.isRefusal(error));
   const inner = {
     next(message) {
       crossing ||= place.crosses(message.errors);
-      if (crossing || isFarewell(message)) return;
+      refused = message.errors && isRefusal(message) ? message : refused;
+      if (crossing || refused || isFarewell(message)) return;
+      refusals = 0;
       place.moveOn(message);
       sink.next(message);
     },
-    error: (error) => (place.crosses(error?.errors ?? [error].flat()) ? start() : sink.error(error)),
-    complete: () => (crossing ? start() : sink.complete()),
+    error(error) {
+      if (place.crosses(error?.errors ?? [error].flat())) start();
+      else if (!isRefusal(error) || !tryAgain()) sink.error(error);
+    },
+    complete() {
+      if (crossing) return start();
+      if (refused && tryAgain()) return;
+      if (refused) sink.next(refused);
+      sink.complete();
+    },
   };
   start();
   return () => {
     closed = true;
+    clearTimeout(timer);
     close();
   };
 }

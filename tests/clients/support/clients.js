@@ -28,9 +28,11 @@ export const websocketClient = ({ websocket }, options) =>
     ...options,
   });
 
-export const sseClient = ({ graphql }) => createSseClient({ url: graphql, retryAttempts: Infinity, retry: soon });
+export const sseClient = ({ graphql }, options) =>
+  createSseClient({ url: graphql, retryAttempts: Infinity, retry: soon, ...options });
 
-export const legacyClient = ({ websocket }) => new SubscriptionClient(websocket, { reconnect: true, minTimeout: 10_000 }, WebSocket);
+export const legacyClient = ({ websocket }, options) =>
+  new SubscriptionClient(websocket, { reconnect: true, minTimeout: 10_000, ...options }, WebSocket);
 
 export const apolloClient = (...links) => new ApolloClient({ link: ApolloLink.from(links), cache: new InMemoryCache() });
 
