@@ -4,10 +4,14 @@
 //! is read, sent or done then asks the principal's [`Viewer`](crate::data::Viewer).
 
 mod claims;
+pub mod config;
 mod credential;
 pub mod issuer_url;
 pub mod jwks;
+mod pattern;
 mod principal;
+mod roles;
+mod template;
 #[cfg(test)]
 mod testing;
 pub mod tokens;
@@ -20,6 +24,8 @@ use tokio::sync::watch;
 pub use claims::Claims;
 pub use credential::Credential;
 pub use principal::{Denied, Identity, Principal};
+pub use roles::{Roles, SELECTORS_MAX};
+pub use template::Template;
 
 use crate::data::Viewer;
 

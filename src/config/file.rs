@@ -57,7 +57,7 @@ pub struct HttpConfig {
     #[serde(deserialize_with = "another_listen")]
     pub operations_listen: Option<SocketAddr>,
     pub workers: usize,
-    /// Needed to listen beyond loopback, as there is no authentication yet.
+    /// Needed to listen beyond loopback without `[auth]`.
     pub allow_anonymous: bool,
     /// Host names of this server, in addition to loopback names.
     pub allowed_hosts: Vec<String>,
@@ -265,7 +265,7 @@ fn another_listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
 }
 
 impl HttpConfig {
-    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+    pub(super) fn check(&self, controlled: bool, mistakes: &mut Vec<String>) {
         if let Some(address) = self.operations_listen
             && !address.ip().is_loopback()
             && !self.allow_anonymous
@@ -275,9 +275,9 @@ impl HttpConfig {
                  add --allow-anonymous if the network in front of it keeps strangers out"
             ));
         }
-        if !self.listen.ip().is_loopback() && !self.allow_anonymous {
+        if !controlled && !self.listen.ip().is_loopback() && !self.allow_anonymous {
             mistakes.push(format!(
-                "http.listen: {} can be reached from other machines and there is no authentication; \
+                "http.listen: {} can be reached from other machines and there is no [auth]; \
                  add --allow-anonymous if the network in front of it keeps strangers out",
                 self.listen
             ));

@@ -7,6 +7,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::words::{is_secret, shorten};
 
+/// Sections of which there may be several, `[[stream]]`; they are numbered from 1.
+const LISTS: [&str; 2] = ["stream", "auth.issuer"];
+
 /// What is wrong with a setting, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
@@ -146,20 +149,20 @@ impl Locations {
         for (key, value) in table {
             let dot = if path.is_empty() { "" } else { "." };
             let path = format!("{path}{dot}{}", key.get_ref());
-            if let (DeValue::Array(streams), "stream") = (value.get_ref(), &*path) {
-                for (at, stream) in (1..).zip(streams) {
-                    let path = format!("stream #{at}");
-                    self.add(text, &path, stream.span(), 0..0);
-                    let DeValue::Table(table) = stream.get_ref() else {
-                        self.streams.push(None);
-                        continue;
-                    };
-                    let name = table.get("name").and_then(|name| match name.get_ref() {
-                        DeValue::String(name) => Some(name.to_string()),
+            if let (DeValue::Array(sections), true) = (value.get_ref(), LISTS.contains(&&*path)) {
+                for (at, section) in (1..).zip(sections) {
+                    let table = match section.get_ref() {
+                        DeValue::Table(table) => Some(table),
                         _ => None,
-                    });
-                    self.streams.push(name.filter(|name| !name.is_empty()));
-                    self.add_table(text, &path, table);
+                    };
+                    if path == "stream" {
+                        self.streams.push(table.and_then(name));
+                    }
+                    let path = format!("{path} #{at}");
+                    self.add(text, &path, section.span(), 0..0);
+                    if let Some(table) = table {
+                        self.add_table(text, &path, table);
+                    }
                 }
                 continue;
             }
@@ -180,6 +183,13 @@ impl Locations {
             value: value.map(shorten),
         };
         self.settings.insert(path.to_owned(), location);
+    }
+}
+
+fn name(table: &DeTable<'_>) -> Option<String> {
+    match table.get("name")?.get_ref() {
+        DeValue::String(name) => Some(name.to_string()).filter(|name| !name.is_empty()),
+        _ => None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every mistake is collected and explained; nothing starts with a configuration that has one.
 
 mod archive;
+mod auth;
 mod file;
 mod locations;
 mod mapping;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Deserialize;
 
+use crate::access::config::AuthConfig;
 use crate::live::index::{ByClient, Limits};
 
 pub use archive::ArchiveConfig;
@@ -86,6 +88,8 @@ pub struct Config {
     pub pipeline: PipelineConfig,
     pub rollups: RollupsConfig,
     pub archive: ArchiveConfig,
+    /// Unset: whoever reaches the server may do everything.
+    pub auth: Option<AuthConfig>,
     #[serde(rename = "stream")]
     pub streams: Vec<StreamConfig>,
 }
@@ -171,6 +175,7 @@ impl Config {
             pipeline: file.section("pipeline"),
             rollups: file.section("rollups"),
             archive: file.section("archive"),
+            auth: auth::read(&mut file),
             streams: file.sections("stream"),
             ..Self::default()
         };
@@ -232,10 +237,13 @@ impl Config {
         self.kafka.check(mistakes);
         self.postgres.check(mistakes);
         self.redis.check(mistakes);
-        self.http.check(mistakes);
+        self.http.check(self.auth.is_some(), mistakes);
         self.pipeline.check(mistakes);
         self.rollups.check(mistakes);
         self.archive.check(mistakes);
+        if let Some(auth) = &self.auth {
+            auth::check(auth, self, mistakes);
+        }
         streams::check(&self.streams, mistakes);
     }
 }

@@ -165,3 +165,13 @@ fn it_listens_beyond_loopback_only_when_told_so() {
         assert!(may(address, false).unwrap_err().contains("--allow-anonymous"));
     }
 }
+
+#[test]
+fn with_roles_it_listens_beyond_loopback_without_being_told() {
+    let over = Overrides {
+        listen: Some("0.0.0.0:80".parse().unwrap()),
+        ..Overrides::default()
+    };
+    assert!(Config::from_text("[auth]", &over).is_ok());
+    assert_eq!(Config::from_text("", &Overrides::default()).unwrap().auth, None);
+}

@@ -3,6 +3,8 @@
 //! Each key is tried alone first: one that cannot be read is reported with its line and left out,
 //! and what remains makes the value.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 use toml::{Deserializer, Spanned};
@@ -13,6 +15,8 @@ use super::words;
 /// A document, taken apart section by section.
 pub struct Document<'t, 'm> {
     text: &'t str,
+    /// Where its settings are: empty, or `auth.`.
+    path: String,
     table: Spanned<DeTable<'t>>,
     mistakes: &'m mut Vec<Mistake>,
 }
@@ -29,6 +33,7 @@ impl<'t, 'm> Document<'t, 'm> {
         let locations = Locations::of(text, table.get_ref());
         let document = Self {
             text,
+            path: String::new(),
             table,
             mistakes,
         };
@@ -38,7 +43,35 @@ impl<'t, 'm> Document<'t, 'm> {
     /// What `[name]` holds.
     pub fn section<T: DeserializeOwned + Default>(&mut self, name: &str) -> T {
         let section = self.table.get_mut().remove(name);
-        section.map_or_else(T::default, |section| self.read(name, section))
+        let path = self.at(name);
+        section.map_or_else(T::default, |section| self.read(&path, section))
+    }
+
+    /// What is within `[name]`, to be taken apart as well; `None` where it is not set.
+    pub fn within(&mut self, name: &str) -> Option<Document<'t, '_>> {
+        let section = self.table.get_mut().remove(name)?;
+        let (path, span) = (self.at(name), section.span());
+        let DeValue::Table(table) = section.into_inner() else {
+            self.no_table(&path, span.start);
+            return None;
+        };
+        Some(Document {
+            text: self.text,
+            path: format!("{path}."),
+            table: Spanned::new(span, table),
+            mistakes: self.mistakes,
+        })
+    }
+
+    /// What each `[name]` holds, whatever the names are.
+    pub fn named<T: DeserializeOwned + Default>(mut self) -> BTreeMap<String, T> {
+        let names = self.table.get_ref().keys().map(|name| name.get_ref().to_string());
+        let names: Vec<String> = names.collect();
+        let sections = names.into_iter().map(|name| {
+            let section = self.section(&name);
+            (name, section)
+        });
+        sections.collect()
     }
 
     /// What each `[[name]]` holds.
@@ -47,6 +80,7 @@ impl<'t, 'm> Document<'t, 'm> {
             return Vec::new();
         };
         let start = sections.span().start;
+        let name = self.at(name);
         let DeValue::Array(sections) = sections.into_inner() else {
             let why = format!("{name}: write [[{name}]] with two brackets");
             self.mistakes.push(Mistake::at(line_of(self.text, start), why));
@@ -62,15 +96,23 @@ impl<'t, 'm> Document<'t, 'm> {
     pub fn rest<T: DeserializeOwned + Default>(mut self) -> T {
         let span = self.table.span();
         let rest = std::mem::take(self.table.get_mut());
-        self.read("", Spanned::new(span, DeValue::Table(rest)))
+        let path = self.path.trim_end_matches('.').to_owned();
+        self.read(&path, Spanned::new(span, DeValue::Table(rest)))
+    }
+
+    fn at(&self, name: &str) -> String {
+        format!("{}{name}", self.path)
+    }
+
+    fn no_table(&mut self, path: &str, at: usize) {
+        let why = format!("{path}: must be a table, as [{path}]");
+        self.mistakes.push(Mistake::at(line_of(self.text, at), why));
     }
 
     fn read<T: DeserializeOwned + Default>(&mut self, path: &str, value: Spanned<DeValue<'t>>) -> T {
         let span = value.span();
         let DeValue::Table(table) = value.into_inner() else {
-            let line = line_of(self.text, span.start);
-            self.mistakes
-                .push(Mistake::at(line, format!("{path}: must be a table, as [{path}]")));
+            self.no_table(path, span.start);
             return T::default();
         };
         let mut good = DeTable::new();

@@ -2,9 +2,15 @@
 
 /// What must not be repeated even where it is wrong.
 pub(super) fn is_secret(path: &str) -> bool {
-    ["kafka.properties", "postgres.url", "redis.url", "archive.url"]
-        .iter()
-        .any(|secret| path.starts_with(secret))
+    [
+        "kafka.properties",
+        "postgres.url",
+        "redis.url",
+        "archive.url",
+        "auth.sign_in.client_secret",
+    ]
+    .iter()
+    .any(|secret| path.starts_with(secret))
 }
 
 pub(super) fn shorten(text: &str) -> String {

@@ -249,3 +249,37 @@ fn no_mistake_repeats_a_secret() {
     );
     assert!(!said.contains("hush"), "{said}");
 }
+
+#[test]
+fn every_mistake_in_roles_is_told_with_its_place() {
+    assert_told(
+        r#"[auth]
+anonymous = "nobody"
+grace = "2h"
+colour = "red"
+[auth.roles.berlin]
+operations = ["read", "fly"]
+[auth.roles.paris]
+operations = ["read"]
+read = ["machines_*{site='paris'}", "sum(m)"]
+streams = ["machines", "weather"]
+[[auth.issuer]]
+issuer = 7
+[auth.sign_in]
+client_secret = 7
+[[stream]]
+name = "machines"
+"#,
+        &[
+            "line 2: auth.anonymous: there is no role 'nobody'",
+            "line 3: auth.grace: must be at most 1h, found \"2h\"",
+            "line 4: auth.colour: unknown setting; known here: anonymous, grace, roles",
+            "line 6: auth.roles.berlin.operations: must be one of read, publish, operate, admin, found \"fly\"",
+            "line 9: auth.roles.paris.read: 'sum(m)' is no series selector",
+            "line 10: auth.roles.paris.streams: there is no stream 'weather'",
+            "line 12: auth.issuer #1.issuer: must be a text in quotes, found 7",
+            "line 14: auth.sign_in.client_secret: must be a text in quotes",
+        ],
+    );
+    assert!(!told("[auth.sign_in]\nclient_secret = 12345").contains("12345"));
+}
