@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Config;
+use super::streams::StreamConfig;
 use super::text::Document;
 use crate::access::Roles;
 use crate::access::config::AuthConfig;
@@ -28,7 +28,7 @@ pub(super) fn read(file: &mut Document<'_, '_>) -> Option<AuthConfig> {
     })
 }
 
-pub(super) fn check(auth: &AuthConfig, all: &Config, mistakes: &mut Vec<String>) {
+pub(super) fn check(auth: &AuthConfig, streams: &[StreamConfig], mistakes: &mut Vec<String>) {
     if auth.grace > GRACE_MAX {
         mistakes.push("auth.grace: must be at most 1h".to_owned());
     }
@@ -36,10 +36,10 @@ pub(super) fn check(auth: &AuthConfig, all: &Config, mistakes: &mut Vec<String>)
         mistakes.extend(wrong);
     }
     // The demo brings a stream that the file does not have.
-    if all.streams.is_empty() {
+    if streams.is_empty() {
         return;
     }
-    let known = |name: &str| name == "*" || all.streams.iter().any(|stream| stream.name == name);
+    let known = |name: &str| name == "*" || streams.iter().any(|stream| stream.name == name);
     for (role, config) in &auth.roles {
         for name in config.streams.iter().filter(|name| !known(name)) {
             mistakes.push(format!("auth.roles.{role}.streams: there is no stream '{name}'"));

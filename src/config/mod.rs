@@ -242,7 +242,7 @@ impl Config {
         self.rollups.check(mistakes);
         self.archive.check(mistakes);
         if let Some(auth) = &self.auth {
-            auth::check(auth, self, mistakes);
+            auth::check(auth, &self.streams, mistakes);
         }
         streams::check(&self.streams, mistakes);
     }

@@ -1,3 +1,5 @@
+//! Roles as the configuration has them, and what they come to.
+
 use proptest::prelude::*;
 use serde_json::json;
 
