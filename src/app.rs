@@ -3,6 +3,7 @@
 //! The only file that knows every part. Unset parts of the configuration are replaced here by
 //! embedded defaults: a broker in this process, a private Postgres, latest values in memory.
 
+mod reload;
 mod serving;
 
 use std::net::{SocketAddr, TcpListener};
@@ -24,7 +25,7 @@ use crate::actors::sampler;
 use crate::actors::supervisor::{Stop, Supervisor};
 use crate::archive::{Schedule, Target};
 use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
-use crate::config::{Config, StreamConfig};
+use crate::config::{Config, Overrides, StreamConfig};
 use crate::embedded_kafka::{self, Announcement};
 use crate::feed::{CatchUp, Feeds};
 use crate::graphql::{self, services};
@@ -60,6 +61,7 @@ pub struct App {
     pub database: DatabaseUrl,
     pub producer: Arc<Producer>,
     pub status: Arc<Status>,
+    access: Access,
     supervisor: Addr<Supervisor>,
     hub: HubHandle,
     http: ServerHandle,
@@ -169,9 +171,11 @@ impl App {
         };
         let supervisor = Supervisor::new(Arc::new(pipeline), to_fatal).start();
 
+        let access = serving::access(config, &database, &status)?;
         let archiver = archiver(config, &database, &metrics)?;
         let settings = |s: &StreamConfig| (s.name.clone(), s.settings(broker.is_embedded()));
         let services = services::Services {
+            access: access.clone(),
             status: Arc::clone(&status),
             metrics: Arc::clone(&metrics),
             samples: sampler::start(&metrics, &status),
@@ -196,7 +200,7 @@ impl App {
                     metrics: Arc::clone(&metrics),
                     draining: hub.draining(),
                 },
-                access: Access::open(),
+                access: access.clone(),
                 metrics: Arc::clone(&metrics),
                 status: Arc::clone(&status),
             },
@@ -213,6 +217,7 @@ impl App {
             database,
             producer,
             status,
+            access,
             supervisor,
             hub,
             http,
@@ -221,6 +226,14 @@ impl App {
             fatal,
             drain: config.http.drain,
         })
+    }
+
+    /// From now on SIGHUP reads the roles again, where there are any.
+    pub fn reload_on_hangup(&self, overrides: &Overrides) -> Result<()> {
+        if self.access.is_controlled() {
+            reload::on_hangup(self.access.clone(), overrides.clone())?;
+        }
+        Ok(())
     }
 
     /// Ends when the pipeline cannot go on, with the reason.

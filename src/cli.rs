@@ -54,6 +54,8 @@ enum Command {
     Rewind(offline::RewindArgs),
     /// Delete series with all their points
     DeleteSeries(offline::DeleteArgs),
+    /// Make, list, revoke and rotate API keys
+    Keys(offline::keys::KeysArgs),
     /// Archive days that are due, or a range of days
     Archive(offline::archive::ArchiveArgs),
     /// Restore days from the archive
@@ -75,8 +77,8 @@ impl Cli {
             Ok::<_, anyhow::Error>(config)
         };
         match &self.command {
-            Command::Serve => in_system(serve(load()?)),
-            Command::Demo(args) => in_system(run_demo(load()?, args.pace)),
+            Command::Serve => in_system(serve(load()?, &self.overrides)),
+            Command::Demo(args) => in_system(run_demo(load()?, &self.overrides, args.pace)),
             Command::Check => check(&load()?),
             Command::Migrate => in_system(offline::migrate(&load()?)),
             Command::Schema => {
@@ -89,6 +91,7 @@ impl Cli {
             Command::Resume(args) => in_system(terminal::resume(args)),
             Command::Produce(args) => in_system(offline::produce(load()?, args)),
             Command::Rewind(args) => in_system(offline::rewind(load()?, args)),
+            Command::Keys(args) => in_system(offline::keys::keys(&load()?, args)),
             Command::Archive(args) => in_system(offline::archive::archive(&load()?, args)),
             Command::Restore(args) => in_system(offline::archive::restore(&load()?, args)),
             Command::DeleteSeries(args) => in_system(offline::delete_series(&load()?, args)),
@@ -106,20 +109,22 @@ fn in_system<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     actix::System::new().block_on(work)
 }
 
-async fn serve(config: Config) -> Result<()> {
+async fn serve(config: Config, overrides: &Overrides) -> Result<()> {
     if config.streams.is_empty() {
         bail!(
             "no [[stream]] is configured: write a streamsync.toml (see streamsync.example.toml), or try `streamsync demo`"
         );
     }
     let app = App::start(&config).await?;
+    app.reload_on_hangup(overrides)?;
     tracing::info!(address = %app.address, kafka = app.broker.bootstrap_servers(), "serving");
     until_stopped(app).await
 }
 
-async fn run_demo(config: Config, pace: Duration) -> Result<()> {
+async fn run_demo(config: Config, overrides: &Overrides, pace: Duration) -> Result<()> {
     let config = demo::configure(config);
     let app = App::start(&config).await?;
+    app.reload_on_hangup(overrides)?;
     demo::greet(&app);
     let replay = actix::spawn(demo::replay(app.producer.clone(), pace));
     let ended = until_stopped(app).await;
@@ -182,6 +187,10 @@ fn check(config: &Config) -> Result<()> {
     println!("  latest    {latest}");
     println!("  listen    {}", config.http.listen);
     println!("  archive   {}", config.archive.url.as_deref().unwrap_or("none"));
+    match &config.auth {
+        Some(auth) => println!("  access    {} roles", auth.roles.len()),
+        None => println!("  access    everybody may do everything"),
+    }
     if config.streams.is_empty() {
         println!("  stream    none: `demo` brings its own, `serve` needs at least one [[stream]]");
     }

@@ -20,6 +20,7 @@ use crate::store::{PATIENCE, admin, migrate};
 use crate::telemetry::Status;
 
 pub mod archive;
+pub mod keys;
 
 /// A broker that is just starting is waited for.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);

@@ -5,10 +5,10 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::keys::PREFIX;
+
 /// No text of a credential is longer than this.
 const TEXT_MAX: usize = 8_192;
-
-const KEY_PREFIX: &str = "ss_";
 
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credential {
@@ -28,7 +28,7 @@ impl Credential {
         match text.trim() {
             "" => Self::Malformed,
             text if text.len() > TEXT_MAX => Self::Malformed,
-            text if text.starts_with(KEY_PREFIX) => Self::Key(text.to_owned()),
+            text if text.starts_with(PREFIX) => Self::Key(text.to_owned()),
             text => Self::Token(text.to_owned()),
         }
     }

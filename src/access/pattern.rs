@@ -186,6 +186,21 @@ mod tests {
     }
 
     #[test]
+    fn a_selector_is_shown_as_it_was_written() {
+        for text in [
+            "*",
+            "machines_*",
+            "machines",
+            r#"{__name__="a.b"}"#,
+            r#"*{site="b"}"#,
+            r#"machines_*{a!="\\d",site=~"b|c"}"#,
+            r#"m{a="\"x\"",b!~"é.*"}"#,
+        ] {
+            assert_eq!(Pattern::parse(text).unwrap().fixed.to_string(), text);
+        }
+    }
+
+    #[test]
     fn the_metric_can_be_a_claim_too() {
         let pattern = Pattern::parse(r#"{__name__="{{ claims.metric }}"}"#).unwrap();
         let found = pattern.selectors(&claims(json!({"metric": "m"})), 16);

@@ -11,8 +11,8 @@ pub enum Identity {
     Everyone,
     /// Without a credential, where a role for that is configured.
     Anonymous,
-    /// An API key by its id.
-    Key(Arc<str>),
+    /// An API key by its id; the version counts its secrets.
+    Key { id: Arc<str>, version: i32 },
     /// A token of this issuer, for this subject.
     Token { issuer: Arc<str>, subject: Arc<str> },
 }

@@ -5,8 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
+use crate::access::Access;
 use crate::actors::aggregates::AggregatesHandle;
 use crate::config::Config;
 use crate::feed::Feeds;
@@ -14,6 +15,7 @@ use crate::http::connections::open_files;
 use crate::http::{self, session};
 use crate::store::connect::DatabaseUrl;
 use crate::store::read::{ReadLimits, Reader};
+use crate::telemetry::Status;
 
 /// Where probes and metrics are answered without a credential, if that is configured.
 pub(super) fn operations_listener(config: &Config) -> Result<Option<TcpListener>> {
@@ -43,6 +45,17 @@ pub(super) fn limits(config: &Config, farewell: Duration) -> session::Limits {
         farewell: config.http.drain.min(farewell / 2),
         ..session::Limits::default()
     }
+}
+
+/// Follows keys as long as the program runs, where there are roles.
+pub(super) fn access(config: &Config, database: &DatabaseUrl, status: &Arc<Status>) -> Result<Access> {
+    let Some(auth) = &config.auth else {
+        return Ok(Access::open());
+    };
+    let access = Access::controlled(auth, database.clone());
+    let access = access.map_err(|mistakes| anyhow!(mistakes.join("; ")))?;
+    actix::spawn(access.clone().follow(Arc::clone(status)));
+    Ok(access)
 }
 
 /// Connections belong to the runtime that opened them, so each worker has its own.

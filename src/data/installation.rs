@@ -21,9 +21,11 @@ pub const TAG: usize = 32;
 /// What a message is for. A tag for one purpose is not valid for another.
 #[derive(Clone, Copy, Debug)]
 pub enum Purpose {
-    Batch,
-    Latest,
-    Cursor,
+    Batch = 0,
+    Latest = 1,
+    Cursor = 2,
+    /// What is stored of keys is made for this number.
+    ApiKey = 3,
 }
 
 impl Installation {

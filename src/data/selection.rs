@@ -9,6 +9,7 @@ mod containment;
 mod scope;
 mod scoped;
 mod selector;
+mod text;
 #[cfg(test)]
 mod tests;
 mod usage;

@@ -21,7 +21,8 @@ pub mod payload;
 mod shape;
 mod direct;
 pub mod subscription;
-pub mod aggregates;
+pub mod access;
+mod aggregates;
 pub mod pipeline_subscription;
 mod schema;
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::sources::producer::Placed;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mutation;
 
-#[Object]
+#[Object(name = "StreamsMutation")]
 impl Mutation {
     /// Sends points to the stream's Kafka topic, one record each, and waits for Kafka.
     #[graphql(complexity = "limits::MUTATION + child_complexity")]

@@ -9,6 +9,7 @@ use async_graphql::{
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 
+use super::access::{KeyChanges, Principals};
 use super::aggregates::Aggregates;
 use super::catalogue::Catalogue;
 use super::dead_letters::DeadLetters;
@@ -24,11 +25,15 @@ use super::query::Query;
 use super::services::Services;
 use super::subscription::Subscription;
 
-pub type Schema = async_graphql::Schema<Queries, Mutation, Subscriptions>;
+pub type Schema = async_graphql::Schema<Queries, Mutations, Subscriptions>;
 
 #[derive(Clone, Copy, Debug, Default, MergedObject)]
 #[graphql(name = "Query")]
-pub struct Queries(Query, Catalogue, DeadLetters);
+pub struct Queries(Query, Catalogue, DeadLetters, Principals);
+
+#[derive(Clone, Copy, Debug, Default, MergedObject)]
+#[graphql(name = "Mutation")]
+pub struct Mutations(Mutation, KeyChanges);
 
 #[derive(Clone, Copy, Debug, Default, MergedSubscription)]
 #[graphql(name = "Subscription")]
@@ -37,7 +42,7 @@ pub struct Subscriptions(Subscription, Aggregates, PipelineSubscription);
 /// The schema of a running server, for any transport. Each request brings its worker's `Reader`
 /// and, for subscriptions, its `Feeds` (`request.data(reader)`); every error it
 /// answers with has a code. Nothing is executed that the guard has not checked.
-pub struct Api<Q = Queries, M = Mutation, S = Subscriptions> {
+pub struct Api<Q = Queries, M = Mutations, S = Subscriptions> {
     schema: async_graphql::Schema<Q, M, S>,
     types: Arc<Types>,
 }
@@ -141,8 +146,8 @@ pub fn sdl() -> String {
     builder().finish().sdl_with_options(sorted)
 }
 
-fn builder() -> SchemaBuilder<Queries, Mutation, Subscriptions> {
-    async_graphql::Schema::build(Queries::default(), Mutation, Subscriptions::default())
+fn builder() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
+    async_graphql::Schema::build(Queries::default(), Mutations::default(), Subscriptions::default())
         .limit_depth(limits::DEPTH)
         .limit_complexity(limits::COMPLEXITY)
         .limit_directives(limits::DIRECTIVES)

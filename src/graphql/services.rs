@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use super::errors::Code;
 use super::new_series::NewSeries;
 use super::types::StreamSettings;
+use crate::access::Access;
 use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
 use crate::data::{Header, Micros, Viewer};
@@ -25,6 +26,7 @@ use crate::transform::Limits;
 /// Shared by all requests.
 #[derive(Clone)]
 pub struct Services {
+    pub access: Access,
     pub status: Arc<Status>,
     pub metrics: Arc<Metrics>,
     pub samples: Arc<Samples>,

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::new_series::NewSeries;
 use super::services::{NotPublished, Publisher, Record, Services, StreamTarget};
 use super::{Api, sdl};
+use crate::access::Access;
 use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
 use crate::config::StreamConfig;
@@ -81,6 +82,7 @@ fn services_with(publisher: Arc<Recorder>, url: &DatabaseUrl) -> Services {
         ..StreamConfig::default()
     };
     Services {
+        access: Access::open(),
         samples: Arc::new(Samples::new(Arc::clone(&metrics), Arc::clone(&status))),
         status: Arc::clone(&status),
         metrics,

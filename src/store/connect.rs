@@ -13,6 +13,7 @@ use tokio_postgres::{Client, Config};
 
 use super::error::ConnectError;
 
+pub mod listen;
 mod tls;
 
 use tls::Tls;

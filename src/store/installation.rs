@@ -1,5 +1,7 @@
 //! The identity of this installation: created with its tables, equal for all nodes that share them.
 
+use tokio_postgres::Client;
+
 use super::connect::{DatabaseUrl, connect_to_work};
 use super::error::WriteError;
 use crate::data::Installation;
@@ -8,6 +10,12 @@ use crate::data::Installation;
 /// `Fatal` when the row was deleted or changed to what is no key.
 pub async fn installation(url: &DatabaseUrl) -> Result<Installation, WriteError> {
     let client = connect_to_work(url).await?;
+    installation_of(&client).await
+}
+
+/// # Errors
+/// `Fatal` when the row was deleted or changed to what is no key.
+pub async fn installation_of(client: &Client) -> Result<Installation, WriteError> {
     let row = client
         .query_opt("select id::text, secret from installation", &[])
         .await?;

@@ -14,6 +14,7 @@ pub mod tail;
 pub mod ledger;
 pub mod pauses;
 pub mod write;
+pub mod access;
 pub mod admin;
 pub mod rollups;
 pub mod maintain;

@@ -10,6 +10,7 @@ mod support;
 mod access;
 mod aggregates;
 mod architecture;
+mod api_keys;
 mod archive;
 mod bad_input;
 mod cache;

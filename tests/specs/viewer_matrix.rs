@@ -21,11 +21,13 @@ enum Gives {
     Streams,
     /// What the process is and does, over all series and streams: for who may operate, or nothing.
     Operations,
+    /// API keys, to administrators.
+    Keys,
     /// Nothing of what is stored.
     Nothing,
 }
 
-use Gives::{Fields, Nothing, Operations, Series, Streams};
+use Gives::{Fields, Keys, Nothing, Operations, Series, Streams};
 
 const ROUTES: [(&str, Gives); 20] = [
     ("/graphql", Fields),
@@ -51,7 +53,7 @@ const ROUTES: [(&str, Gives); 20] = [
     ("/", Nothing),
 ];
 
-const FIELDS: [(&str, Gives); 16] = [
+const FIELDS: [(&str, Gives); 21] = [
     ("Query.latest", Series),
     ("Query.history", Series),
     ("Query.points", Series),
@@ -62,6 +64,11 @@ const FIELDS: [(&str, Gives); 16] = [
     ("Query.pipeline", Streams),
     ("Query.deadLetters", Streams),
     ("Query.deadLetterReasons", Streams),
+    ("Query.me", Nothing),
+    ("Query.apiKeys", Keys),
+    ("Mutation.createApiKey", Keys),
+    ("Mutation.revokeApiKey", Keys),
+    ("Mutation.rotateApiKey", Keys),
     // Only of series that the role may write does it tell one that is new from one that is there.
     ("Mutation.publish", Streams),
     ("Mutation.redriveDeadLetters", Streams),

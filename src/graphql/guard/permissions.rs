@@ -8,10 +8,10 @@ use async_graphql::{Data, Positioned, ServerError};
 use super::errors::refused;
 use super::types::Types;
 use crate::data::{Code, Operation, Viewer};
-use Operation::{Operate, Publish, Read};
+use Operation::{Admin, Operate, Publish, Read};
 
 /// In the order of the schema: root, field, and what the viewer must be allowed.
-pub const FIELDS: [(OperationType, &str, Operation); 16] = [
+pub const FIELDS: [(OperationType, &str, Operation); 20] = [
     (OperationType::Query, "latest", Read),
     (OperationType::Query, "history", Read),
     (OperationType::Query, "points", Read),
@@ -22,13 +22,20 @@ pub const FIELDS: [(OperationType, &str, Operation); 16] = [
     (OperationType::Query, "pipeline", Read),
     (OperationType::Query, "deadLetters", Read),
     (OperationType::Query, "deadLetterReasons", Read),
+    (OperationType::Query, "apiKeys", Admin),
     (OperationType::Mutation, "publish", Publish),
     (OperationType::Mutation, "redriveDeadLetters", Operate),
     (OperationType::Mutation, "resumeStream", Operate),
+    (OperationType::Mutation, "createApiKey", Admin),
+    (OperationType::Mutation, "revokeApiKey", Admin),
+    (OperationType::Mutation, "rotateApiKey", Admin),
     (OperationType::Subscription, "points", Read),
     (OperationType::Subscription, "aggregates", Read),
     (OperationType::Subscription, "pipeline", Read),
 ];
+
+/// What everybody may ask who was let in.
+const ANYBODY: [(OperationType, &str); 1] = [(OperationType::Query, "me")];
 
 /// The viewer of a request, or else of its connection.
 pub fn viewer<'a>(request: &'a Data, session: Option<&'a Data>) -> Option<&'a Viewer> {
@@ -75,7 +82,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// `None`: the schema itself, or a field that it does not have, which validation refuses. A field of the
+/// `None`: what everybody may ask, the schema itself, or a field that it does not have, which validation refuses. A field of the
 /// schema that was forgotten here needs the most.
 fn needed(root: OperationType, field: &str, types: &Types) -> Option<Operation> {
     let of = match root {
@@ -83,7 +90,7 @@ fn needed(root: OperationType, field: &str, types: &Types) -> Option<Operation> 
         OperationType::Mutation => "Mutation",
         OperationType::Subscription => "Subscription",
     };
-    if !types.fields(of)?.contains_key(field) {
+    if !types.fields(of)?.contains_key(field) || ANYBODY.contains(&(root, field)) {
         return None;
     }
     let listed = FIELDS.iter().find(|(of, name, _)| *of == root && *name == field);

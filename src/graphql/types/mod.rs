@@ -1,5 +1,6 @@
 //! The types of answers, one file for each part of the schema.
 
+mod access;
 mod series;
 mod history;
 mod dead_letters;
@@ -10,6 +11,7 @@ mod settings;
 mod stages;
 mod storage;
 
+pub use access::{ApiKey, Me, NewApiKey};
 pub use dead_letters::{DeadLetter, DeadLetterCount};
 pub use history::{Across, Aggregate, Fill, SeriesHistory};
 pub use pipeline::PipelineStatus;

@@ -206,10 +206,19 @@ impl Plan {
     }
 
     async fn run(&self, planned: &str) -> StreamSync {
-        let file = self.file();
+        // The configuration has been read when the node serves.
+        self.run_from(&self.file(), planned).await
+    }
+
+    /// A node that is configured by this file, which it may read again.
+    pub async fn launch_from(&self, file: &Path) -> StreamSync {
+        self.run_from(file, "").await
+    }
+
+    async fn run_from(&self, file: &Path, planned: &str) -> StreamSync {
         let mut child = command()
             .args(["serve", "--listen", "127.0.0.1:0", "--config"])
-            .arg(&file)
+            .arg(file)
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .env("FAILPOINTS", planned)
             .stdout(Stdio::null())
@@ -230,8 +239,6 @@ impl Plan {
             Some(format!("http://{}", at.split_whitespace().next()?))
         })
         .await;
-        // The configuration has been read by now.
-        drop(file);
         node
     }
 

@@ -1,0 +1,1 @@
+drop table auth_epoch, api_keys;

@@ -1,0 +1,272 @@
+//! What Postgres knows of keys, in memory: nothing is asked of it when somebody comes in.
+//!
+//! Each change raises the epoch, which every node looks at each second, and sooner when it is told. A
+//! node that has not seen the epoch for a while cannot know who was let go, and lets nobody in.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::Client;
+
+use super::keys::ApiKey;
+use super::principal::Denied;
+use crate::data::installation::TAG;
+use crate::data::{Installation, Micros};
+use crate::store::WriteError;
+use crate::store::access::keys::{self, StoredKey, UsableKey};
+use crate::store::access::{connect_to_follow, epoch};
+use crate::store::connect::DatabaseUrl;
+use crate::store::installation::installation_of;
+use crate::telemetry::Status;
+
+/// As `/readyz` names it.
+const NEED: &str = "access";
+const AWAY: &str = "postgres has been away for too long to know which API keys are in use";
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Beyond it a node that has heard nothing of Postgres lets nobody in.
+pub const STALE_AFTER: Duration = Duration::from_secs(30);
+const LOOK_AT_AGE_EVERY: Duration = Duration::from_millis(100);
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Also without another epoch: somebody may have changed a row by hand.
+const READ_EVERY: Duration = Duration::from_secs(60);
+/// How often the last uses of keys are written.
+const WRITE_USE_EVERY: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub struct Snapshot {
+    stale_after: Duration,
+    known: RwLock<Arc<Known>>,
+    /// When the last look at Postgres began that confirmed what is known.
+    confirmed: watch::Sender<Option<Instant>>,
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    epoch: i64,
+    read: Option<Instant>,
+    installation: Option<Arc<Installation>>,
+    keys: HashMap<Arc<str>, Arc<KnownKey>>,
+}
+
+/// A key that lets somebody in.
+#[derive(Debug)]
+pub struct KnownKey {
+    pub id: Arc<str>,
+    pub subject: Arc<str>,
+    pub name: Arc<str>,
+    pub key: StoredKey,
+    hash: [u8; TAG],
+    /// 0: not since this node knows it.
+    used: AtomicI64,
+}
+
+impl Snapshot {
+    pub fn new(stale_after: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            stale_after,
+            known: RwLock::default(),
+            confirmed: watch::Sender::new(None),
+            wake: Notify::new(),
+        })
+    }
+
+    /// Whose key it is. One that never was takes the same way as one with a wrong secret.
+    ///
+    /// # Errors
+    /// It lets nobody in, or that cannot be known.
+    pub fn holder(&self, key: &ApiKey, now: Micros) -> Result<Arc<KnownKey>, Denied> {
+        let known = self.fresh()?;
+        let installation = known.installation.as_ref().ok_or(Denied::Unavailable)?;
+        let found = known.keys.get(key.id());
+        let hash = found.map_or(&[0; TAG], |found| &found.hash);
+        let is_right = key.has_hash(installation, hash);
+        let found = found.filter(|found| is_right && !found.is_expired(now));
+        let found = found.ok_or(Denied::Invalid)?;
+        found.used.store(now.0, Ordering::Relaxed);
+        Ok(Arc::clone(found))
+    }
+
+    /// The key, if it still lets somebody in.
+    ///
+    /// # Errors
+    /// It lets nobody in, or that cannot be known.
+    pub fn still(&self, id: &str, now: Micros) -> Result<Arc<KnownKey>, Denied> {
+        let found = self.fresh()?.keys.get(id).cloned();
+        found.filter(|key| !key.is_expired(now)).ok_or(Denied::Invalid)
+    }
+
+    /// Counts the changes of keys that this node has seen. Part of what an answer depends on.
+    pub fn epoch(&self) -> i64 {
+        self.known.read().epoch
+    }
+
+    /// This installation, once it is known.
+    pub fn installation(&self) -> Option<Arc<Installation>> {
+        self.known.read().installation.clone()
+    }
+
+    fn fresh(&self) -> Result<Arc<Known>, Denied> {
+        match self.is_fresh() {
+            true => Ok(Arc::clone(&self.known.read())),
+            false => Err(Denied::Unavailable),
+        }
+    }
+
+    fn is_fresh(&self) -> bool {
+        let confirmed = *self.confirmed.borrow();
+        confirmed.is_some_and(|at| at.elapsed() < self.stale_after)
+    }
+
+    /// Returns when everything that was changed before the call is known here, or after a while.
+    pub async fn catch_up(&self) {
+        let asked = Instant::now();
+        let mut confirmed = self.confirmed.subscribe();
+        self.wake.notify_one();
+        let caught_up = confirmed.wait_for(|at| at.is_some_and(|at| at >= asked));
+        let _ = timeout(ANSWER_WITHIN, caught_up).await;
+    }
+
+    /// Follows Postgres for as long as the program runs. Calls `changed` after each change, and when
+    /// what is known becomes too old or is confirmed again.
+    pub async fn follow(self: Arc<Self>, database: DatabaseUrl, status: Arc<Status>, changed: impl Fn()) {
+        status.expect(NEED);
+        tokio::join!(self.look(&database, &changed), self.age(&status, &changed));
+    }
+
+    async fn age(&self, status: &Status, changed: &impl Fn()) {
+        let mut fresh = false;
+        loop {
+            if self.is_fresh() != fresh {
+                fresh = !fresh;
+                match fresh {
+                    true => status.well(NEED),
+                    false => status.trouble(NEED, AWAY),
+                }
+                changed();
+            }
+            sleep(LOOK_AT_AGE_EVERY).await;
+        }
+    }
+
+    async fn look(self: &Arc<Self>, database: &DatabaseUrl, changed: &impl Fn()) {
+        let mut session = None;
+        let mut written = Instant::now();
+        loop {
+            let begun = Instant::now();
+            match timeout(ANSWER_WITHIN, self.round(&mut session, database)).await {
+                Ok(Ok(is_new)) => {
+                    if is_new {
+                        changed();
+                    }
+                    self.confirmed.send_replace(Some(begun));
+                }
+                failed => {
+                    tracing::debug!(?failed, "cannot read API keys");
+                    session = None;
+                }
+            }
+            if let Some(client) = &session
+                && written.elapsed() >= WRITE_USE_EVERY
+            {
+                written = Instant::now();
+                let _ = timeout(ANSWER_WITHIN, self.write_use(client)).await;
+            }
+            tokio::select! {
+                () = sleep(LOOK_EVERY) => {}
+                () = self.wake.notified(), if session.is_some() => {}
+            }
+        }
+    }
+
+    /// True when something is known now that was not before.
+    async fn round(
+        self: &Arc<Self>,
+        session: &mut Option<Client>,
+        database: &DatabaseUrl,
+    ) -> Result<bool, WriteError> {
+        let client = match session {
+            Some(client) => client,
+            none => {
+                let wake = Arc::clone(self);
+                none.insert(connect_to_follow(database, move || wake.wake.notify_one()).await?)
+            }
+        };
+        let now = epoch(client).await?;
+        let known = Arc::clone(&self.known.read());
+        let is_old = known.read.is_none_or(|read| read.elapsed() >= READ_EVERY);
+        if now == known.epoch && !is_old {
+            return Ok(false);
+        }
+        // Read after the epoch: it may have changes of the next one too, which are read again then.
+        let read = Instant::now();
+        let installation = installation_of(client).await?;
+        let keys = keys::usable(client).await?;
+        let is_new = now != known.epoch || known.read.is_none() || !known.has_all(&keys);
+        let known = Known {
+            epoch: now,
+            read: Some(read),
+            installation: Some(Arc::new(installation)),
+            keys: keys.into_iter().map(|key| known.again(key)).collect(),
+        };
+        *self.known.write() = Arc::new(known);
+        Ok(is_new)
+    }
+
+    async fn write_use(&self, client: &Client) -> Result<(), WriteError> {
+        let known = Arc::clone(&self.known.read());
+        let used = known.keys.values().filter_map(|key| {
+            let used = Micros(key.used.load(Ordering::Relaxed));
+            (used.0 > 0).then_some((&*key.id, used))
+        });
+        let (ids, times): (Vec<&str>, Vec<Micros>) = used.unzip();
+        match ids.is_empty() {
+            true => Ok(()),
+            false => keys::used(client, &ids, &times).await,
+        }
+    }
+}
+
+impl Known {
+    fn has_all(&self, keys: &[UsableKey]) -> bool {
+        let is_same = |usable: &UsableKey| {
+            let known = self.keys.get(&*usable.key.id);
+            known.is_some_and(|known| {
+                let StoredKey { version, expires, .. } = known.key;
+                let same = (version, expires) == (usable.key.version, usable.key.expires);
+                same && known.hash == usable.hash && known.key.role == usable.key.role
+            })
+        };
+        keys.len() == self.keys.len() && keys.iter().all(is_same)
+    }
+
+    /// The key as it is now, with what this node knows of its use.
+    fn again(&self, UsableKey { hash, key }: UsableKey) -> (Arc<str>, Arc<KnownKey>) {
+        let before = self.keys.get(&*key.id);
+        let used = before.map_or(0, |before| before.used.load(Ordering::Relaxed));
+        let id: Arc<str> = key.id.as_str().into();
+        let known = KnownKey {
+            id: Arc::clone(&id),
+            subject: format!("key:{id}").into(),
+            name: key.name.as_str().into(),
+            key,
+            hash,
+            used: AtomicI64::new(used),
+        };
+        (id, Arc::new(known))
+    }
+}
+
+impl KnownKey {
+    fn is_expired(&self, now: Micros) -> bool {
+        self.key.expires.is_some_and(|expires| expires <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests;

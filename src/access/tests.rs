@@ -1,0 +1,213 @@
+//! Keys over a real Postgres, with two nodes.
+
+use std::time::Duration;
+
+use super::*;
+use crate::data::Operation;
+use crate::store::testing::Database;
+
+const ROLES: &str = r#"
+[roles.admin]
+operations = ["admin"]
+[roles.reader]
+operations = ["read"]
+read = ['m*{site="a"}']
+[roles.tenant]
+operations = ["read"]
+read = ['m{tenant="{{ claims.tenant }}"}']
+"#;
+
+struct World {
+    db: Database,
+    here: Access,
+    elsewhere: Access,
+}
+
+fn config(text: &str) -> AuthConfig {
+    toml::from_str(text).unwrap()
+}
+
+impl World {
+    async fn new() -> Self {
+        let db = Database::create().await;
+        let node = || {
+            let access = Access::controlled(&config(ROLES), db.url.clone()).unwrap();
+            tokio::spawn(access.clone().follow(Arc::default()));
+            access
+        };
+        let (here, elsewhere) = (node(), node());
+        for node in [&here, &elsewhere] {
+            // That it knows something, and that this is fresh.
+            node.changes().wait_for(|count| *count == 2).await.unwrap();
+        }
+        Self { db, here, elsewhere }
+    }
+
+    async fn create(&self, name: &str, role: &str) -> (StoredKey, Credential) {
+        let wanted = Wanted {
+            name: name.to_owned(),
+            role: role.to_owned(),
+            expires: None,
+        };
+        let (stored, key) = self.here.create_key(&wanted, "operator").await.unwrap();
+        (stored, Credential::of(key.text()))
+    }
+}
+
+async fn within_a_second<T>(what: impl AsyncFn() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(found) = what().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    // Twice, for loaded machines.
+    tokio::time::timeout(Duration::from_secs(2), asking)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_key_lets_its_holder_in_with_its_role_and_nobody_else() {
+    let world = World::new().await;
+    let (stored, key) = world.create("grafana", "reader").await;
+    let principal = world.here.authenticate(Some(&key)).await.unwrap();
+    assert_eq!(&**principal.viewer.subject(), &format!("key:{}", stored.id));
+    assert_eq!((&*principal.name, &*principal.role), ("grafana", "reader"));
+    assert!(principal.viewer.may(Operation::Read).is_ok());
+    assert!(principal.viewer.may(Operation::Publish).is_err());
+    let Credential::Key(text) = &key else {
+        unreachable!()
+    };
+    let last = if text.ends_with('0') { "1" } else { "0" };
+    let wrong = format!("{}{last}", &text[..text.len() - 1]);
+    let unknown = ApiKey::random().unwrap();
+    for refused in [
+        wrong.as_str(),
+        unknown.text(),
+        "ss_a_b",
+        "a.b.c",
+        &text.replace("ss_", ""),
+        &text.to_uppercase(),
+    ] {
+        let refused = world.here.authenticate(Some(&Credential::of(refused))).await;
+        assert_eq!(refused.unwrap_err(), Denied::Invalid);
+    }
+    assert_eq!(world.here.authenticate(None).await.unwrap_err(), Denied::Missing);
+}
+
+#[tokio::test]
+async fn a_change_holds_on_every_node_within_a_second_for_who_is_there_too() {
+    let world = World::new().await;
+    let (stored, key) = world.create("one", "reader").await;
+    let there = within_a_second(async || world.elsewhere.authenticate(Some(&key)).await.ok()).await;
+    let mut changes = world.elsewhere.changes();
+    changes.mark_unchanged();
+    let (_, new) = world.here.rotate_key(&stored.id).await.unwrap();
+    assert_eq!(
+        world.here.authenticate(Some(&key)).await.unwrap_err(),
+        Denied::Invalid
+    );
+    let let_out = async {
+        loop {
+            changes.changed().await.unwrap();
+            if let Err(denied) = world.elsewhere.renew(&there) {
+                return denied;
+            }
+        }
+    };
+    let denied = tokio::time::timeout(Duration::from_secs(2), let_out).await;
+    assert_eq!(denied.unwrap(), Denied::Invalid);
+    let new = Credential::of(new.text());
+    let there = world.elsewhere.authenticate(Some(&new)).await.unwrap();
+    world.here.revoke_key(&stored.id).await.unwrap();
+    within_a_second(async || world.elsewhere.renew(&there).err()).await;
+    assert_eq!(
+        world.elsewhere.authenticate(Some(&new)).await.unwrap_err(),
+        Denied::Invalid
+    );
+    assert!(matches!(
+        world.here.rotate_key(&stored.id).await,
+        Err(KeyError::Unknown)
+    ));
+}
+
+#[tokio::test]
+async fn roles_that_change_change_who_is_there_and_bad_ones_change_nothing() {
+    let world = World::new().await;
+    let (_, key) = world.create("one", "reader").await;
+    let before = world.here.authenticate(Some(&key)).await.unwrap();
+    let mut changes = world.here.changes();
+    assert!(world.here.reload(&config("[roles.reader]")).is_err());
+    assert!(!changes.has_changed().unwrap());
+    let other = ROLES.replace(
+        "[\"read\"]\nread = ['m*{site=\"a\"}']",
+        "[\"publish\"]\nwrite = ['m']",
+    );
+    world.here.reload(&config(&other)).unwrap();
+    assert!(changes.has_changed().unwrap());
+    changes.mark_unchanged();
+    let after = world.here.renew(&before).unwrap();
+    assert!(after.viewer.may(Operation::Read).is_err() && after.viewer.may(Operation::Publish).is_ok());
+    assert_eq!(after.viewer.subject(), before.viewer.subject());
+    world
+        .here
+        .reload(&config(
+            "anonymous = \"a\"\n[roles.a]\noperations = [\"operate\"]",
+        ))
+        .unwrap();
+    assert_eq!(world.here.renew(&before).unwrap_err(), Denied::Invalid);
+    let anonymous = world.here.authenticate(None).await.unwrap();
+    assert_eq!(
+        (&**anonymous.viewer.subject(), &*anonymous.role),
+        ("anonymous", "a")
+    );
+    world.here.reload(&config("")).unwrap();
+    assert_eq!(world.here.renew(&anonymous).unwrap_err(), Denied::Missing);
+}
+
+#[tokio::test]
+async fn a_key_has_a_name_of_its_own_and_a_role_that_a_key_can_have() {
+    let world = World::new().await;
+    world.create("one", "reader").await;
+    let soon = Micros::now().plus(Duration::from_millis(300));
+    for (name, role, expires, why) in [
+        ("one", "reader", None, "another key has this name"),
+        ("", "reader", None, "a name has 1 to 100"),
+        ("a\nb", "reader", None, "a name has 1 to 100"),
+        ("two", "nobody", None, "there is no role 'nobody'"),
+        ("two", "tenant", None, "role 'tenant' needs claims"),
+        ("two", "reader", Some(Micros(0)), "the expiry is in the past"),
+        ("two", "reader", Some(soon), ""),
+    ] {
+        let wanted = Wanted {
+            name: name.to_owned(),
+            role: role.to_owned(),
+            expires,
+        };
+        match world.here.create_key(&wanted, "operator").await {
+            Err(error) => assert!(error.to_string().starts_with(why) && !why.is_empty(), "{error}"),
+            Ok((_, key)) => {
+                assert_eq!(why, "");
+                let key = Credential::of(key.text());
+                within_a_second(async || world.here.authenticate(Some(&key)).await.err()).await;
+            }
+        }
+    }
+    assert_eq!(world.here.keys().await.unwrap().len(), 2);
+    assert!(matches!(Access::open().keys().await, Err(KeyError::Open)));
+}
+
+#[tokio::test]
+async fn what_was_changed_by_hand_is_heard_with_the_next_epoch() {
+    let world = World::new().await;
+    let (_, key) = world.create("one", "reader").await;
+    let there = world.here.authenticate(Some(&key)).await.unwrap();
+    world
+        .db
+        .run("delete from api_keys; update auth_epoch set epoch = epoch + 1")
+        .await;
+    within_a_second(async || world.here.renew(&there).err()).await;
+}

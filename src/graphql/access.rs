@@ -1,0 +1,74 @@
+//! Who asks, and the API keys of an administrator.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object, Result};
+
+use super::errors::Code;
+use super::limits;
+use super::scalars::DateTime;
+use super::services::{services, viewer};
+use super::types::{ApiKey, Me, NewApiKey};
+use crate::access::Principal;
+use crate::access::key_changes::Wanted;
+use crate::data::Problem;
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Principals;
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeyChanges;
+
+#[Object]
+impl Principals {
+    /// Who asks, and what they may do.
+    async fn me(&self, ctx: &Context<'_>) -> Result<Me> {
+        let principal = ctx.data::<Arc<Principal>>();
+        let principal =
+            principal.map_err(|_| Code::Internal.error("the request came without a principal"))?;
+        Ok(Me::from(&**principal))
+    }
+
+    /// All API keys, also those that were revoked or have expired.
+    #[graphql(complexity = "limits::WHOLE_ANSWER + child_complexity")]
+    async fn api_keys(&self, ctx: &Context<'_>) -> Result<Vec<ApiKey>> {
+        let keys = services(ctx)?.access.keys().await.map_err(Problem::from)?;
+        Ok(keys.into_iter().map(ApiKey::from).collect())
+    }
+}
+
+#[Object]
+impl KeyChanges {
+    /// Makes an API key. Its secret cannot be shown again.
+    #[graphql(complexity = "limits::MUTATION + child_complexity")]
+    async fn create_api_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What people know it by; no other key in use has it.")] name: String,
+        #[graphql(desc = "A role of the configuration.")] role: String,
+        #[graphql(desc = "When it ends; never if omitted.")] expires: Option<DateTime>,
+    ) -> Result<NewApiKey> {
+        let wanted = Wanted {
+            name,
+            role,
+            expires: expires.map(|time| time.0),
+        };
+        let actor = viewer(ctx)?.subject();
+        let made = services(ctx)?.access.create_key(&wanted, actor).await;
+        Ok(made.map_err(Problem::from)?.into())
+    }
+
+    /// Lets the holder of an API key out, on every node within a second.
+    #[graphql(complexity = "limits::MUTATION + child_complexity")]
+    async fn revoke_api_key(&self, ctx: &Context<'_>, id: ID) -> Result<ApiKey> {
+        let revoked = services(ctx)?.access.revoke_key(&id).await;
+        Ok(revoked.map_err(Problem::from)?.into())
+    }
+
+    /// Gives an API key another secret, which cannot be shown again. The old one ends at once.
+    #[graphql(complexity = "limits::MUTATION + child_complexity")]
+    async fn rotate_api_key(&self, ctx: &Context<'_>, id: ID) -> Result<NewApiKey> {
+        let rotated = services(ctx)?.access.rotate_key(&id).await;
+        Ok(rotated.map_err(Problem::from)?.into())
+    }
+}

@@ -1,0 +1,265 @@
+//! API keys and roles: who is let in, what they may do, and when that changes.
+
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use awc::http::StatusCode;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::support::kafka::labelled_point;
+use crate::support::streamsync::Plan;
+use crate::support::{StreamSync, command, eventually, seconds_ago};
+
+const ROLES: &str = r#"
+[auth.roles.admin]
+operations = ["admin"]
+[auth.roles.berlin]
+operations = ["read"]
+read = ['m_*{site="berlin"}']
+[auth.roles.guest]
+operations = ["read"]
+read = ["weather"]
+"#;
+
+/// What everybody is told whose credential is not valid.
+const INVALID: &str = "the credential is not valid";
+
+struct World {
+    plan: Plan,
+    /// The configuration of all nodes.
+    file: tempfile::TempPath,
+    admin: String,
+}
+
+impl World {
+    async fn new() -> Self {
+        let plan = StreamSync::plan().await.settings(ROLES);
+        plan.topics().await;
+        let file = plan.file();
+        let mut world = Self {
+            plan,
+            file,
+            admin: String::new(),
+        };
+        world.admin = world.key("boss", "admin", &[]);
+        world
+    }
+
+    fn keys(&self, arguments: &[&str]) -> Output {
+        let mut command = command();
+        command
+            .arg("keys")
+            .args(arguments)
+            .arg("--config")
+            .arg(&self.file);
+        command.output().expect("the command runs")
+    }
+
+    /// A new key, as it is shown once.
+    fn key(&self, name: &str, role: &str, more: &[&str]) -> String {
+        let made = self.keys(&[&["create", name, "--role", role], more].concat());
+        assert!(made.status.success(), "{made:?}");
+        String::from_utf8(made.stdout).expect("a text").trim().to_owned()
+    }
+
+    async fn node(&self) -> StreamSync {
+        let node = self.plan.launch_from(&self.file).await;
+        node.ready().await;
+        node
+    }
+
+    /// Other roles, read by these nodes.
+    fn reload(&self, roles: &str, nodes: &[&StreamSync]) {
+        let text = std::fs::read_to_string(&self.file).expect("the configuration");
+        let rest = text.split_once("\n[kafka]").expect("what follows the roles").1;
+        std::fs::write(&self.file, format!("{roles}\n[kafka]{rest}")).expect("the configuration is written");
+        for node in nodes {
+            node.signal(rustix::process::Signal::HUP);
+        }
+    }
+}
+
+/// Status and body of a question, with one header.
+async fn ask(node: &StreamSync, header: (&str, &str), query: &str) -> (StatusCode, Value) {
+    let request = awc::Client::default().post(format!("{}/graphql", node.url));
+    let request = match header {
+        ("", _) => request,
+        header => request.insert_header(header),
+    };
+    let mut response = request
+        .send_json(&json!({"query": query}))
+        .await
+        .expect("an answer");
+    let body = response.json().await.unwrap_or_default();
+    (response.status(), body)
+}
+
+async fn ask_with(node: &StreamSync, key: &str, query: &str) -> (StatusCode, Value) {
+    ask(node, ("x-api-key", key), query).await
+}
+
+const ME: &str = "{ me { subject name role operations read write streams expires } }";
+
+fn id(key: &str) -> &str {
+    key.split('_').nth(1).expect("an id")
+}
+
+#[actix_web::test]
+async fn a_key_lets_in_by_each_header_and_what_is_no_key_is_refused_in_the_same_words() {
+    let world = World::new().await;
+    let key = world.key("panel", "berlin", &["--expires", "30d"]);
+    let soon = world.key("soon", "berlin", &["--expires", "1s"]);
+    let revoked = world.key("gone", "berlin", &[]);
+    assert!(world.keys(&["revoke", "gone"]).status.success());
+    let node = world.node().await;
+    world
+        .plan
+        .send_and_read(&[
+            labelled_point("m_a", &[("site", "berlin")], seconds_ago(5), 1.0),
+            labelled_point("m_b", &[("site", "paris")], seconds_ago(5), 1.0),
+        ])
+        .await;
+
+    let bearer = format!("Bearer {key}");
+    let basic = format!("Basic {}", STANDARD.encode(format!("grafana:{key}")));
+    for header in [
+        ("authorization", &*bearer),
+        ("authorization", &basic),
+        ("x-api-key", &key),
+    ] {
+        let (status, answer) = ask(&node, header, "{ metrics { name } }").await;
+        assert_eq!(status, 200);
+        assert_eq!(answer["data"]["metrics"], json!([{"name": "m_a"}]), "{answer}");
+    }
+    let (_, answer) = ask_with(&node, &key, ME).await;
+    let me = &answer["data"]["me"];
+    assert_eq!(me["subject"], format!("key:{}", id(&key)));
+    assert_eq!((&me["name"], &me["role"]), (&json!("panel"), &json!("berlin")));
+    assert_eq!(me["operations"], json!(["READ"]));
+    assert_eq!(me["read"], json!([r#"m_*{site="berlin"}"#]));
+    assert!(me["expires"].is_string() && me["write"] == json!([]) && me["streams"] == json!([]));
+    let (_, answer) = ask_with(&node, &key, "{ apiKeys { id } }").await;
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN", "{answer}");
+
+    let last = if key.ends_with('0') { "1" } else { "0" };
+    let wrong = format!("{}{last}", &key[..key.len() - 1]);
+    let unknown = key.replace(id(&key), "0123456789ab");
+    let mut words = Vec::new();
+    for refused in [&*wrong, &unknown, &soon, &revoked, "ss_a_b", "a.b.c", "x"] {
+        let refused = async || Some(ask_with(&node, refused, ME).await).filter(|(status, _)| *status == 401);
+        words.push(eventually("it is refused", refused).await.1);
+    }
+    words.dedup();
+    assert_eq!(words.len(), 1, "{words:?}");
+    assert!(words[0].to_string().contains(INVALID), "{words:?}");
+    let (status, _) = ask(&node, ("", ""), ME).await;
+    assert_eq!(status, 401);
+
+    let listed = String::from_utf8(world.keys(&["list"]).stdout).expect("a text");
+    for (name, state) in [("panel", "in use"), ("soon", "expired"), ("gone", "revoked")] {
+        let line = listed.lines().find(|line| line.contains(name));
+        assert!(line.is_some_and(|line| line.contains(state)), "{listed}");
+    }
+    for secret in [&key, &soon, &revoked, &wrong, &world.admin] {
+        let secret = secret.rsplit('_').next().expect("a secret");
+        assert!(!node.log().contains(secret) && !listed.contains(secret));
+    }
+}
+
+#[actix_web::test]
+async fn what_is_changed_holds_on_every_node_within_a_second() {
+    let world = World::new().await;
+    let (one, other) = (world.node().await, world.node().await);
+    let create = r#"mutation { createApiKey(name: "new", role: "berlin") { secret key { id createdBy } } }"#;
+    let (_, made) = ask_with(&one, &world.admin, create).await;
+    let made = &made["data"]["createApiKey"];
+    let key = made["secret"].as_str().expect("a key").to_owned();
+    assert_eq!(made["key"]["createdBy"], format!("key:{}", id(&world.admin)));
+    // At once where it was made.
+    assert_eq!(ask_with(&one, &key, ME).await.0, 200);
+    let becomes = async |key: &str, status: u16, query: &str| {
+        let since = Instant::now();
+        eventually("the other node knows", async || {
+            (ask_with(&other, key, query).await.0 == status).then_some(())
+        })
+        .await;
+        assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    };
+    becomes(&key, 200, ME).await;
+
+    let rotate = format!(r#"mutation {{ rotateApiKey(id: "{}") {{ secret }} }}"#, id(&key));
+    let (_, rotated) = ask_with(&one, &world.admin, &rotate).await;
+    let new = rotated["data"]["rotateApiKey"]["secret"]
+        .as_str()
+        .expect("a key")
+        .to_owned();
+    assert_eq!(ask_with(&one, &key, ME).await.0, 401);
+    becomes(&key, 401, ME).await;
+    becomes(&new, 200, ME).await;
+
+    assert!(world.keys(&["revoke", id(&new)]).status.success());
+    becomes(&new, 401, ME).await;
+    let revoke = format!(r#"mutation {{ revokeApiKey(id: "{}") {{ id }} }}"#, id(&new));
+    let (_, answer) = ask_with(&one, &world.admin, &revoke).await;
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "NOT_FOUND", "{answer}");
+}
+
+#[actix_web::test]
+async fn roles_are_read_again_at_a_hangup_and_bad_ones_replace_nothing() {
+    let world = World::new().await;
+    let key = world.key("panel", "berlin", &[]);
+    let node = world.node().await;
+    assert_eq!(ask(&node, ("", ""), ME).await.0, 401);
+    let other = ROLES.replace("berlin\"}", "paris\"}");
+    world.reload(&format!("[auth]\nanonymous = \"guest\"\n{other}"), &[&node]);
+    let guest = eventually("a guest is let in", async || {
+        let (status, answer) = ask(&node, ("", ""), ME).await;
+        (status == 200).then_some(answer)
+    })
+    .await;
+    let guest = &guest["data"]["me"];
+    assert_eq!(
+        (&guest["subject"], &guest["read"]),
+        (&json!("anonymous"), &json!(["weather"]))
+    );
+    let (_, answer) = ask_with(&node, &key, ME).await;
+    assert_eq!(answer["data"]["me"]["read"], json!([r#"m_*{site="paris"}"#]));
+
+    world.reload("[auth]\nanonymous = \"nobody\"", &[&node]);
+    eventually("it says why", async || {
+        node.log().contains("there is no role 'nobody'").then_some(())
+    })
+    .await;
+    assert_eq!(ask(&node, ("", ""), ME).await.0, 200);
+    assert_eq!(ask_with(&node, &key, ME).await.0, 200);
+}
+
+#[actix_web::test]
+async fn roles_that_are_wrong_are_told_before_anything_starts() {
+    let plan = StreamSync::plan().await;
+    let plan = plan.settings("[auth.roles.r]\noperations = [\"read\"]\nread = [\"sum(m)\"]");
+    let file = plan.file();
+    let checked = command()
+        .arg("check")
+        .arg("--config")
+        .arg(&file)
+        .output()
+        .expect("the command runs");
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert!(
+        !checked.status.success()
+            && said.contains("line 3: auth.roles.r.read: 'sum(m)' is no series selector"),
+        "{said}"
+    );
+    let world = World::new().await;
+    for (arguments, why) in [
+        (["create", "x", "--role", "nobody"], "there is no role 'nobody'"),
+        (["create", "boss", "--role", "admin"], "another key has this name"),
+    ] {
+        let refused = world.keys(&arguments);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains(why), "{said}");
+    }
+}
