@@ -35,7 +35,7 @@ pub const FIELDS: [(OperationType, &str, Operation); 20] = [
 ];
 
 /// What everybody may ask who was let in.
-const ANYBODY: [(OperationType, &str); 1] = [(OperationType::Query, "me")];
+pub const ANYBODY: [(OperationType, &str); 1] = [(OperationType::Query, "me")];
 
 /// The viewer of a request, or else of its connection.
 pub fn viewer<'a>(request: &'a Data, session: Option<&'a Data>) -> Option<&'a Viewer> {
