@@ -108,7 +108,10 @@ pub fn with_role(name: &str, metrics: &[&str]) -> Arc<Principal> {
 fn granted(name: &str, grant: Grant) -> Arc<Principal> {
     Arc::new(Principal {
         viewer: Viewer::new(format!("key:{name}"), Arc::new(grant)),
-        identity: Identity::Key(name.into()),
+        identity: Identity::Key {
+            id: name.into(),
+            version: 1,
+        },
         name: name.into(),
         role: "reader".into(),
         expires: None,
