@@ -10,6 +10,7 @@ import { RetryLink } from '@apollo/client/link/retry';
 import { Client as Urql, fetchExchange, subscriptionExchange } from '@urql/core';
 import WebSocket from 'ws';
 
+import { authorization } from '../../../clients/js/resume/authorization.js';
 import { resumable, resumeLink } from '../../../clients/js/resume/index.js';
 import { legacyClient, websocketClient } from '../support/clients.js';
 import { adapted, snippets } from '../support/documented.js';
@@ -24,6 +25,7 @@ const FOUND = new Error('it has been seen');
 /** What a snippet is known by, and how it is run: its text, the server, and what takes the points. */
 const KNOWN = [
   [/from 'graphql-ws'/, module],
+  [/authorization\(async/, authorized],
   [/^subscriptionExchange\(/, urql],
   [/^ApolloLink\.from\(/, apollo],
   [/client\.request\(payload\)/, legacy],
@@ -80,6 +82,16 @@ function urql(text, server, see) {
   const client = new Urql({ url: server.graphql, preferGetMethod: false, exchanges: [exchange, fetchExchange] });
   const { unsubscribe } = client.subscription(POINTS, variables).subscribe(({ data }) => data?.points.points.forEach(({ value }) => see(value)));
   return () => (unsubscribe(), socket.dispose());
+}
+
+function authorized(text, server, see) {
+  const fetch = async () => ({ text: async () => 'a token' });
+  const createClient = (options) => websocketClient(server, options);
+  const names = { authorization, resumable, createClient, fetch, url: server.websocket };
+  const client = compiled(`${text}\nreturn client;`, names);
+  const next = ({ data }) => data.points.points.forEach(({ value }) => see(value));
+  client.subscribe({ query: POINTS, variables }, { next, error: see, complete() {} });
+  return () => client.dispose();
 }
 
 function apollo(text, server, see) {
