@@ -40,6 +40,7 @@ pub(super) fn http_config(config: &Config, open_files: usize) -> http::HttpConfi
 pub(super) fn limits(config: &Config, farewell: Duration) -> session::Limits {
     session::Limits {
         init: config.http.init_timeout,
+        grace: config.auth.as_ref().map_or(Duration::ZERO, |auth| auth.grace),
         message: config.http.message_kib << 10,
         operations: config.http.operations_per_connection,
         farewell: config.http.drain.min(farewell / 2),

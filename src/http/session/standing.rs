@@ -105,6 +105,10 @@ impl Standing {
                     false => Look::Same,
                 }
             }
+            // An API key that has expired is not known any longer.
+            Err(Denied::Invalid) if principal.expires.is_some_and(|at| now >= at) => {
+                Look::Out(Denied::Expired)
+            }
             Err(denied) => Look::Out(denied),
         }
     }
@@ -172,6 +176,9 @@ mod tests {
         ] {
             assert_eq!(standing.on_time(at(second)), look, "{second}");
         }
+        gate.says("a", Err(Denied::Invalid));
+        let mut key = Standing::new(gate.gate(), Some(expiring("a", 100)), GRACE);
+        assert_eq!(key.on_time(at(100)), Look::Out(Denied::Expired));
         // As well when only the gate knows that it has expired.
         let mut standing = Standing::new(gate.gate(), Some(named("a")), GRACE);
         gate.says("a", Err(Denied::Expired));
