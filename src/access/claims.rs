@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::data::Micros;
 
 /// What a token says, after its signature and its times were checked.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Claims {
     pub issuer: Arc<str>,
     /// `sub`.

@@ -5,14 +5,20 @@
 
 mod claims;
 pub mod config;
+mod control;
 mod credential;
 pub mod issuer_url;
+mod issuers;
 pub mod jwks;
 pub mod key_changes;
 pub mod keys;
+mod known_session;
+pub mod oidc;
 mod pattern;
 mod principal;
 mod roles;
+mod session_id;
+mod sessions;
 mod snapshot;
 mod template;
 #[cfg(test)]
@@ -29,18 +35,25 @@ use tokio::sync::{Semaphore, watch};
 
 pub use claims::Claims;
 pub use credential::Credential;
+pub use issuers::Issuers;
 pub use principal::{Denied, Identity, Principal};
 pub use roles::{Roles, SELECTORS_MAX};
+pub use session_id::SessionId;
 pub use template::Template;
 
-use crate::data::{Grant, Micros, Viewer};
+use crate::data::{Micros, Viewer};
 use crate::store::access::keys::StoredKey;
+use crate::store::access::sessions::SignedIn;
 use crate::store::connect::DatabaseUrl;
 use crate::telemetry::Status;
 use config::AuthConfig;
+use control::Control;
 use key_changes::{KeyError, Wanted};
 use keys::ApiKey;
-use snapshot::{KnownKey, STALE_AFTER, Snapshot};
+use snapshot::{STALE_AFTER, Snapshot};
+
+/// So many may sign in or out at a time: each has a connection to Postgres.
+const SIGNING_IN: usize = 4;
 
 /// Decides who somebody is. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -55,15 +68,6 @@ struct Inner {
     changes: watch::Sender<u64>,
 }
 
-#[derive(Debug)]
-struct Control {
-    database: DatabaseUrl,
-    roles: RwLock<Arc<Roles>>,
-    known: Arc<Snapshot>,
-    /// One administrator at a time has a connection.
-    changing: Semaphore,
-}
-
 impl Access {
     /// No access control: everyone may do everything.
     pub fn open() -> Self {
@@ -75,11 +79,15 @@ impl Access {
     /// # Errors
     /// All that is wrong with the configuration.
     pub fn controlled(config: &AuthConfig, database: DatabaseUrl) -> Result<Self, Vec<String>> {
+        let roles = Roles::of(config)?;
+        let issuers = Issuers::of(config, &roles)?;
         Ok(Self::with(Some(Control {
             database,
-            roles: RwLock::new(Arc::new(Roles::of(config)?)),
+            roles: RwLock::new(Arc::new(roles)),
+            issuers: RwLock::new(Arc::new(issuers)),
             known: Snapshot::new(STALE_AFTER),
             changing: Semaphore::new(1),
+            signing_in: Semaphore::new(SIGNING_IN),
         })))
     }
 
@@ -91,23 +99,26 @@ impl Access {
         }))
     }
 
-    /// Follows what Postgres knows of keys, for as long as the program runs.
+    /// Follows what Postgres knows of keys and sessions, and the issuers' keys, for as long as the program runs.
     pub async fn follow(self, status: Arc<Status>) {
         if let Some(control) = &self.0.control {
             let known = Arc::clone(&control.known);
             let database = control.database.clone();
-            known.follow(database, status, || self.changed()).await;
+            let following = known.follow(database, status, || self.changed());
+            tokio::join!(following, control.follow_issuers());
         }
     }
 
-    /// Other roles, for whoever comes in and for who is there.
+    /// Other roles and issuers, for whoever comes in and for who is there.
     ///
     /// # Errors
     /// All that is wrong with them; those before stay then.
     pub fn reload(&self, config: &AuthConfig) -> Result<(), Vec<String>> {
         if let Some(control) = &self.0.control {
             let roles = Arc::new(Roles::of(config)?);
+            let issuers = Arc::new(Issuers::of(config, &roles)?);
             *control.roles.write() = roles;
+            *control.issuers.write() = issuers;
             self.changed();
         }
         Ok(())
@@ -132,9 +143,15 @@ impl Access {
                 let key = ApiKey::parse(text).ok_or(Denied::Invalid)?;
                 control.of_key(&*control.known.holder(&key, Micros::now())?)
             }
-            Some(Credential::Token(_) | Credential::Session(_) | Credential::Malformed) => {
-                Err(Denied::Invalid)
+            Some(Credential::Token(text)) => {
+                let issuers = control.issuers();
+                control.of_claims(&issuers.tokens.verify(text).await?)
             }
+            Some(Credential::Session(text)) => {
+                let id = SessionId::parse(text).ok_or(Denied::Invalid)?;
+                control.of_session(&id.hash())
+            }
+            Some(Credential::Malformed) => Err(Denied::Invalid),
         }
     }
 
@@ -155,7 +172,12 @@ impl Access {
                     false => Err(Denied::Invalid),
                 }
             }
-            Identity::Everyone | Identity::Token { .. } => Err(Denied::Invalid),
+            Identity::Token(claims) => match claims.expires > Micros::now() {
+                true => control.of_claims(claims),
+                false => Err(Denied::Expired),
+            },
+            Identity::Session(hash) => control.of_session(hash),
+            Identity::Everyone => Err(Denied::Invalid),
         }
     }
 
@@ -212,6 +234,56 @@ impl Access {
         Ok(rotated)
     }
 
+    /// Begins a browser's session with a key or a token. It ends with them.
+    ///
+    /// # Errors
+    /// The credential lets nobody in, or Postgres is away.
+    pub async fn sign_in(&self, credential: &Credential) -> Result<(Arc<Principal>, SessionId), Denied> {
+        let control = self.0.control.as_ref().ok_or(Denied::Invalid)?;
+        let principal = self.authenticate(Some(credential)).await?;
+        let by = principal.identity.signs_in().ok_or(Denied::Invalid)?;
+        control.begin(&principal, by).await
+    }
+
+    /// The same for somebody of whom an issuer has told us these claims.
+    ///
+    /// # Errors
+    /// The claims give no role, or Postgres is away.
+    pub async fn sign_in_with(&self, claims: Claims) -> Result<(Arc<Principal>, SessionId), Denied> {
+        let control = self.0.control.as_ref().ok_or(Denied::Invalid)?;
+        let claims = Arc::new(claims);
+        let principal = control.of_claims(&claims)?;
+        control
+            .begin(&principal, SignedIn::Token(claims.all.clone()))
+            .await
+    }
+
+    /// Ends a session, on every node and for what is open.
+    ///
+    /// # Errors
+    /// Postgres is away: the session goes on.
+    pub async fn sign_out(&self, session: &SessionId) -> Result<(), Denied> {
+        let control = self.0.control.as_ref().ok_or(Denied::Invalid)?;
+        if control.known.session(&session.hash(), Micros::now()) == Err(Denied::Invalid) {
+            return Ok(());
+        }
+        let _turn = control.signing_in.acquire().await;
+        sessions::end(&control.database, session).await?;
+        control.known.catch_up().await;
+        Ok(())
+    }
+
+    /// The issuers of the configuration.
+    pub fn issuers(&self) -> Option<Arc<Issuers>> {
+        self.0.control.as_ref().map(Control::issuers)
+    }
+
+    /// Whether requests without a credential are let in.
+    pub fn lets_anonymous_in(&self) -> bool {
+        let control = self.0.control.as_ref();
+        control.is_none_or(|control| control.roles.read().anonymous().is_some())
+    }
+
     fn control(&self) -> Result<&Control, KeyError> {
         self.0.control.as_ref().ok_or(KeyError::Open)
     }
@@ -219,46 +291,5 @@ impl Access {
     /// The principal of a server without access control, for tests.
     pub fn everyone(&self) -> &Viewer {
         &self.0.everyone.viewer
-    }
-}
-
-impl Control {
-    fn anonymous(&self) -> Result<Arc<Principal>, Denied> {
-        let roles = Arc::clone(&self.roles.read());
-        let role = roles.anonymous().ok_or(Denied::Missing)?;
-        let grant = roles.fixed(role).ok_or(Denied::Missing)?;
-        Ok(Arc::new(Principal {
-            viewer: self.viewer("anonymous", grant)?,
-            identity: Identity::Anonymous,
-            name: "anonymous".into(),
-            role: Arc::clone(role),
-            expires: None,
-        }))
-    }
-
-    /// A key whose role is gone, or has become one that needs claims, lets nobody in.
-    fn of_key(&self, known: &KnownKey) -> Result<Arc<Principal>, Denied> {
-        let (role, grant) = self.role(&known.key.role).ok_or(Denied::Invalid)?;
-        Ok(Arc::new(Principal {
-            viewer: self.viewer(Arc::clone(&known.subject), grant)?,
-            identity: Identity::Key {
-                id: Arc::clone(&known.id),
-                version: known.key.version,
-            },
-            name: Arc::clone(&known.name),
-            role,
-            expires: known.key.expires,
-        }))
-    }
-
-    /// Nobody is let in before it is known by what cursors are sealed.
-    fn viewer(&self, subject: impl Into<Arc<str>>, grant: Arc<Grant>) -> Result<Viewer, Denied> {
-        let installation = self.known.installation().ok_or(Denied::Unavailable)?;
-        Ok(Viewer::new(subject, grant).with_sealed_cursors(installation))
-    }
-
-    fn role(&self, name: &str) -> Option<(Arc<str>, Arc<Grant>)> {
-        let roles = self.roles.read();
-        Some((Arc::clone(roles.named(name)?), roles.fixed(name)?))
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::claims::Claims;
 use crate::data::{Code, Micros, Problem, Viewer};
+use crate::store::access::sessions::SignedIn;
 
 /// How a principal came in; what is looked at again when something changes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -13,8 +15,24 @@ pub enum Identity {
     Anonymous,
     /// An API key by its id; the version counts its secrets.
     Key { id: Arc<str>, version: i32 },
-    /// A token of this issuer, for this subject.
-    Token { issuer: Arc<str>, subject: Arc<str> },
+    /// A token that says this.
+    Token(Arc<Claims>),
+    /// A browser's session, by its hash.
+    Session([u8; 32]),
+}
+
+impl Identity {
+    /// What a session begins with; `None` for who cannot begin one.
+    pub fn signs_in(&self) -> Option<SignedIn> {
+        match self {
+            Self::Key { id, version } => Some(SignedIn::Key {
+                id: id.to_string(),
+                version: *version,
+            }),
+            Self::Token(claims) => Some(SignedIn::Token(claims.all.clone())),
+            Self::Session(_) | Self::Anonymous | Self::Everyone => None,
+        }
+    }
 }
 
 /// Somebody who was let in.

@@ -14,12 +14,13 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Client;
 
 use super::keys::ApiKey;
+use super::known_session::KnownSession;
 use super::principal::Denied;
 use crate::data::installation::TAG;
 use crate::data::{Installation, Micros};
 use crate::store::WriteError;
 use crate::store::access::keys::{self, StoredKey, UsableKey};
-use crate::store::access::{connect_to_follow, epoch};
+use crate::store::access::{connect_to_follow, epoch, sessions};
 use crate::store::connect::DatabaseUrl;
 use crate::store::installation::installation_of;
 use crate::telemetry::Status;
@@ -52,6 +53,7 @@ struct Known {
     read: Option<Instant>,
     installation: Option<Arc<Installation>>,
     keys: HashMap<Arc<str>, Arc<KnownKey>>,
+    sessions: HashMap<[u8; 32], KnownSession>,
 }
 
 /// A key that lets somebody in.
@@ -99,6 +101,19 @@ impl Snapshot {
     pub fn still(&self, id: &str, now: Micros) -> Result<Arc<KnownKey>, Denied> {
         let found = self.fresh()?.keys.get(id).cloned();
         found.filter(|key| !key.is_expired(now)).ok_or(Denied::Invalid)
+    }
+
+    /// The session with this hash, if it goes on.
+    ///
+    /// # Errors
+    /// It has ended, or that cannot be known.
+    pub fn session(&self, hash: &[u8; 32], now: Micros) -> Result<KnownSession, Denied> {
+        let found = self.fresh()?.sessions.get(hash).cloned();
+        let session = found.ok_or(Denied::Invalid)?;
+        match session.expires > now {
+            true => Ok(session),
+            false => Err(Denied::Expired),
+        }
     }
 
     /// Counts the changes of keys that this node has seen. Part of what an answer depends on.
@@ -207,12 +222,17 @@ impl Snapshot {
         let read = Instant::now();
         let installation = installation_of(client).await?;
         let keys = keys::usable(client).await?;
-        let is_new = now != known.epoch || known.read.is_none() || !known.has_all(&keys);
+        let sessions = sessions::all(client).await?.into_iter();
+        let sessions = sessions.filter_map(|stored| Some((stored.hash, KnownSession::of(stored)?)));
+        let sessions: HashMap<_, _> = sessions.collect();
+        let is_same = known.has_all(&keys) && known.sessions == sessions;
+        let is_new = now != known.epoch || known.read.is_none() || !is_same;
         let known = Known {
             epoch: now,
             read: Some(read),
             installation: Some(Arc::new(installation)),
             keys: keys.into_iter().map(|key| known.again(key)).collect(),
+            sessions,
         };
         *self.known.write() = Arc::new(known);
         Ok(is_new)

@@ -72,6 +72,13 @@ impl Template {
         Some(text)
     }
 
+    /// The text with each of the values that its claims have, at most a hundred.
+    pub fn fill_all(&self, claims: &Map<String, Value>) -> Vec<String> {
+        const MOST: usize = 100;
+        let ways = ways(&self.claims().collect(), claims, MOST);
+        ways.iter().filter_map(|way| self.fill(way)).collect()
+    }
+
     /// The text, where every claim has exactly one value.
     pub fn fill_one(&self, claims: &Map<String, Value>) -> Option<String> {
         let mut values = Values::new();

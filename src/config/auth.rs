@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::streams::StreamConfig;
 use super::text::Document;
-use crate::access::Roles;
 use crate::access::config::AuthConfig;
+use crate::access::{Issuers, Roles};
 
 const GRACE_MAX: Duration = Duration::from_secs(3_600);
 
@@ -32,8 +32,9 @@ pub(super) fn check(auth: &AuthConfig, streams: &[StreamConfig], mistakes: &mut 
     if auth.grace > GRACE_MAX {
         mistakes.push("auth.grace: must be at most 1h".to_owned());
     }
-    if let Err(wrong) = Roles::of(auth) {
-        mistakes.extend(wrong);
+    match Roles::of(auth) {
+        Ok(roles) => mistakes.extend(Issuers::of(auth, &roles).err().unwrap_or_default()),
+        Err(wrong) => mistakes.extend(wrong),
     }
     // The demo brings a stream that the file does not have.
     if streams.is_empty() {

@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, web};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
+use super::cookies::Cookie;
 use super::routes::{self, Access as Path};
 use super::{refusal, websocket};
-use crate::access::{Access, Credential, Denied, Principal};
+use crate::access::{Access, Credential, Denied, Principal, SessionId};
 use crate::data::Viewer;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 
 /// The headers by which somebody says who they are.
 const CREDENTIALS: &str = "Authorization, Cookie, X-API-Key";
@@ -29,6 +32,12 @@ pub(super) async fn check<B: MessageBody + 'static>(
         Some(_) => {}
     }
     let credential = credential(request.headers());
+    if let Some(Credential::Session(session)) = &credential
+        && !is_by_own_page(request.request(), session)
+    {
+        let response = forged(request.request());
+        return Ok(request.into_response(response));
+    }
     let found = match request.app_data::<web::Data<Access>>() {
         Some(access) => access.authenticate(credential.as_ref()).await,
         None => Err(Denied::Unavailable),
@@ -78,10 +87,34 @@ pub(super) fn viewer(request: &HttpRequest) -> Viewer {
     principal(request).map_or_else(Viewer::nobody, |principal| principal.viewer.clone())
 }
 
-fn credential(headers: &HeaderMap) -> Option<Credential> {
+/// A browser sends the cookie whoever makes it ask. Who changes anything shows the session's CSRF
+/// token, and who opens a WebSocket an origin, which the guard has found to be known.
+fn is_by_own_page(request: &HttpRequest, session: &str) -> bool {
+    let headers = request.headers();
+    if websocket::is_asked(request) {
+        return headers.contains_key(header::ORIGIN);
+    }
+    matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+        || SessionId::parse(session).is_some_and(|session| has_csrf_token(headers, &session))
+}
+
+pub(super) fn has_csrf_token(headers: &HeaderMap, session: &SessionId) -> bool {
+    let token = headers.get(CSRF_TOKEN).and_then(|value| value.to_str().ok());
+    token.is_some_and(|token| session.has_csrf_token(token))
+}
+
+pub(super) fn forged(request: &HttpRequest) -> HttpResponse {
+    let why = "with the session cookie, send the csrf of /auth/session as X-CSRF-Token";
+    refusal::forbidden(request, why)
+}
+
+pub(super) fn credential(headers: &HeaderMap) -> Option<Credential> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         return Some(Credential::of_authorization(value.to_str().unwrap_or_default()));
     }
-    let key = headers.get(API_KEY)?;
-    Some(Credential::of(key.to_str().unwrap_or_default()))
+    if let Some(key) = headers.get(API_KEY) {
+        return Some(Credential::of(key.to_str().unwrap_or_default()));
+    }
+    let session = Cookie::Session.read(headers)?;
+    Some(Credential::Session(session.to_owned()))
 }

@@ -141,7 +141,7 @@ fn respond(http: &HttpRequest, media: Media, response: Response) -> HttpResponse
 }
 
 /// `application/json`, in UTF-8 if it says.
-fn is_json(request: &HttpRequest) -> bool {
+pub(super) fn is_json(request: &HttpRequest) -> bool {
     let Some(text) = request.headers().get(CONTENT_TYPE) else {
         return false;
     };

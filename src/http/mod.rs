@@ -8,6 +8,7 @@ mod api;
 mod authenticate;
 mod body;
 pub mod connections;
+mod cookies;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 pub mod graphql;
@@ -23,6 +24,7 @@ mod request;
 mod resume;
 pub mod routes;
 pub mod session;
+mod sign_in;
 #[cfg(feature = "stock-websocket")]
 mod bench_websocket;
 mod still_allowed;
@@ -194,6 +196,7 @@ fn services<E: Operations>(
             )
             .configure(api::routes::<E>)
             .route("/ws", web::get().to(websocket::plain::<E>))
+            .configure(sign_in::routes)
             .service(prometheus::routes::<E>())
             .configure(health::routes)
             .configure(pages::routes);

@@ -20,7 +20,7 @@ use Access::{Asked, Details, Needs, Public};
 use Operation::{Operate, Read};
 
 /// In the form in which they are registered.
-pub const PATHS: [(&str, Access); 20] = [
+pub const PATHS: [(&str, Access); 24] = [
     ("/graphql", Asked),
     ("/ws", Asked),
     ("/stock", Asked),
@@ -37,6 +37,11 @@ pub const PATHS: [(&str, Access); 20] = [
     ("/prometheus/api/v1/rules", Needs(Read)),
     ("/prometheus/api/v1/alerts", Needs(Read)),
     ("/prometheus/api/v1/status/buildinfo", Needs(Read)),
+    // Who is not signed in signs in here.
+    ("/auth/session", Public),
+    ("/auth/login", Public),
+    ("/auth/callback", Public),
+    ("/auth/logout", Public),
     ("/livez", Public),
     ("/readyz", Details(Operate)),
     ("/metrics", Needs(Operate)),

@@ -53,6 +53,7 @@ mod schema;
 mod search;
 mod sharing;
 mod shutdown;
+mod sign_in;
 mod slow;
 mod viewer_matrix;
 mod went_back;

@@ -29,7 +29,7 @@ enum Gives {
 
 use Gives::{Fields, Keys, Nothing, Operations, Series, Streams};
 
-const ROUTES: [(&str, Gives); 20] = [
+const ROUTES: [(&str, Gives); 24] = [
     ("/graphql", Fields),
     ("/ws", Series),
     // In builds for the benchmark alone.
@@ -47,6 +47,10 @@ const ROUTES: [(&str, Gives); 20] = [
     ("/prometheus/api/v1/rules", Nothing),
     ("/prometheus/api/v1/alerts", Nothing),
     ("/prometheus/api/v1/status/buildinfo", Nothing),
+    ("/auth/session", Nothing),
+    ("/auth/login", Nothing),
+    ("/auth/callback", Nothing),
+    ("/auth/logout", Nothing),
     ("/livez", Nothing),
     ("/readyz", Operations),
     ("/metrics", Operations),

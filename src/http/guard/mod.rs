@@ -31,7 +31,11 @@ use super::routes;
 const LIVENESS: &str = "/livez";
 
 /// What is no page. Below those that end in a slash everything is none.
-const API: [&str; 7] = [
+// Not the callback: issuers send browsers there.
+const API: [&str; 10] = [
+    "/auth/session",
+    "/auth/login",
+    "/auth/logout",
     "/graphql",
     "/ws",
     "/stock",
@@ -264,6 +268,11 @@ fn is_page(path: &str) -> bool {
 fn is_utf8(uri: &Uri) -> bool {
     let decodes = |text: &str| percent_decode_str(text).decode_utf8().is_ok();
     decodes(uri.path()) && uri.query().is_none_or(decodes)
+}
+
+/// A `Host` by which only browsers of this machine address us.
+pub(super) fn is_loopback_host(host: &str) -> bool {
+    is_loopback(without_port(&host.to_ascii_lowercase()))
 }
 
 fn without_port(host: &str) -> &str {

@@ -7,6 +7,7 @@ use super::connect::{DatabaseUrl, connect_to_work};
 use super::error::WriteError;
 
 pub mod keys;
+pub mod sessions;
 
 /// The channel on which every change is told to all nodes.
 const CHANGED: &str = "streamsync_auth";

@@ -29,10 +29,13 @@ export class Server {
    * @param {string} [plan.brokers] of a Kafka that outlives the server; else it embeds its own
    * @param {string} [plan.topic]
    * @param {string} [plan.streams] further ones, as in the file of settings
+   * @param {string} [plan.settings] whole sections of that file
+   * @param {number} [plan.port] instead of any that is free
    */
-  static async start({ brokers, topic = unique('points'), streams = '' } = {}) {
+  static async start({ brokers, topic = unique('points'), streams = '', settings = '', port = 0 } = {}) {
     const server = new Server();
     server.topic = topic;
+    server.port = port;
     server.#dir = mkdtempSync(join(tmpdir(), 'streamsync-clients-'));
     // Run as root, the private Postgres is another user's.
     chmodSync(server.#dir, 0o755);
@@ -42,7 +45,7 @@ export class Server {
     writeFileSync(
       server.config,
       `[kafka]\n${kafka}group_id = "${unique('clients')}"\nsession_timeout = "${session}"\n` +
-        `[http]\ndrain = "1s"\n[[stream]]\nname = "${STREAM}"\ntopic = "${topic}"\npartitions = 2\n${streams}`,
+        `[http]\ndrain = "1s"\n[[stream]]\nname = "${STREAM}"\ntopic = "${topic}"\npartitions = 2\n${streams}${settings}`,
     );
     await server.startAgain();
     return server;

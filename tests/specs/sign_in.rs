@@ -1,0 +1,273 @@
+//! Tokens of an issuer, and browsers that are signed in: who is let in, and what a foreign page cannot
+//! have a browser do.
+
+use std::path::Path;
+
+use awc::ClientResponse;
+use awc::http::StatusCode;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use openssl::pkey::{PKey, Private};
+use serde_json::{Value, json};
+
+use crate::support::streamsync::Plan;
+use crate::support::{StreamSync, command, eventually};
+use streamsync::data::Micros;
+
+const ISSUER: &str = "https://id.example.org/realms/main";
+
+const ROLES: &str = r#"
+[auth.roles.admin]
+operations = ["admin"]
+[auth.roles.site]
+operations = ["read"]
+read = ['m{site="{{ claims.site }}"}']
+"#;
+
+struct World {
+    plan: Plan,
+    file: tempfile::TempPath,
+    signing: PKey<Private>,
+    _keys: tempfile::TempPath,
+}
+
+impl World {
+    async fn new() -> Self {
+        let signing = PKey::generate_ed25519().expect("a key");
+        let x = text(&signing.raw_public_key().expect("its public half"));
+        let keys = tempfile::NamedTempFile::new().expect("a file").into_temp_path();
+        let set = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x }] });
+        std::fs::write(&keys, set.to_string()).expect("the keys are written");
+        let issuer = format!(
+            "[[auth.issuer]]\nissuer = {ISSUER:?}\naudience = \"streamsync\"\nalgorithms = [\"EdDSA\"]\n\
+             jwks = {:?}\nrole = \"{{{{ claims.role }}}}\"\n",
+            keys.display().to_string()
+        );
+        let plan = StreamSync::plan().await.settings(ROLES).settings(&issuer);
+        plan.topics().await;
+        Self {
+            file: plan.file(),
+            plan,
+            signing,
+            _keys: keys,
+        }
+    }
+
+    async fn node(&self) -> StreamSync {
+        let node = self.plan.launch_from(&self.file).await;
+        node.ready().await;
+        node
+    }
+
+    fn token(&self, claims: Value) -> String {
+        let mut all = json!({
+            "iss": ISSUER, "aud": "streamsync", "sub": "ada", "exp": Micros::now().0 / 1_000_000 + 300,
+        });
+        for (name, value) in claims.as_object().expect("claims") {
+            all[name] = value.clone();
+        }
+        let header = Header {
+            kid: Some("k".to_owned()),
+            ..Header::new(Algorithm::EdDSA)
+        };
+        let key = self.signing.private_key_to_pkcs8().expect("a key");
+        jsonwebtoken::encode(&header, &all, &EncodingKey::from_ed_der(&key)).expect("a token")
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A new API key.
+fn key(file: &Path, role: &str) -> String {
+    let mut create = command();
+    create
+        .args(["keys", "create", "one", "--role", role, "--config"])
+        .arg(file);
+    let made = create.output().expect("the command runs");
+    assert!(made.status.success(), "{made:?}");
+    String::from_utf8(made.stdout).expect("a text").trim().to_owned()
+}
+
+fn request(node: &StreamSync, method: &str, path: &str, headers: &[(&str, &str)]) -> awc::ClientRequest {
+    let method = method.parse().expect("a method");
+    let request = awc::Client::default().request(method, format!("{}{path}", node.url));
+    let add =
+        |request: awc::ClientRequest, (name, value): &(&str, &str)| request.insert_header((*name, *value));
+    headers.iter().fold(request, add)
+}
+
+async fn json_of<S>(mut response: ClientResponse<S>) -> (StatusCode, Value)
+where
+    S: futures_util::Stream<Item = Result<bytes::Bytes, awc::error::PayloadError>> + Unpin,
+{
+    let body = response.json().await.unwrap_or_default();
+    (response.status(), body)
+}
+
+async fn get(node: &StreamSync, path: &str, headers: &[(&str, &str)]) -> (StatusCode, Value) {
+    json_of(
+        request(node, "GET", path, headers)
+            .send()
+            .await
+            .expect("an answer"),
+    )
+    .await
+}
+
+async fn ask(node: &StreamSync, headers: &[(&str, &str)], query: &str) -> (StatusCode, Value) {
+    let request = request(node, "POST", "/graphql", headers);
+    json_of(
+        request
+            .send_json(&json!({ "query": query }))
+            .await
+            .expect("an answer"),
+    )
+    .await
+}
+
+const ME: &str = "{ me { subject name role operations read } }";
+
+#[actix_web::test]
+async fn a_token_has_the_role_and_the_series_that_its_claims_say() {
+    let world = World::new().await;
+    let node = world.node().await;
+    let bearer = |claims: Value| format!("Bearer {}", world.token(claims));
+    let berlin = bearer(json!({ "role": "site", "site": "berlin\"}" }));
+    let (status, answer) = ask(&node, &[("authorization", &berlin)], ME).await;
+    assert_eq!(status, 200, "{answer}");
+    let me = &answer["data"]["me"];
+    assert_eq!(me["subject"], format!("{ISSUER}|ada"));
+    assert_eq!(
+        (&me["role"], &me["operations"]),
+        (&json!("site"), &json!(["READ"]))
+    );
+    // A claim is a value and nothing else, whatever is in it.
+    assert_eq!(me["read"], json!([r#"m{site="berlin\"}"}"#]), "{me}");
+    let expired = Micros::now().0 / 1_000_000 - 60;
+    for (claims, words) in [
+        (json!({ "role": "root" }), "the credential is not valid"),
+        (json!({}), "the credential is not valid"),
+        (
+            json!({ "role": "site", "aud": "other" }),
+            "the credential is not valid",
+        ),
+        (
+            json!({ "role": "site", "exp": expired }),
+            "the credential has expired",
+        ),
+    ] {
+        let (status, answer) = ask(&node, &[("authorization", &bearer(claims.clone()))], ME).await;
+        assert_eq!(
+            (status.as_u16(), &answer["errors"][0]["message"]),
+            (401, &json!(words)),
+            "{claims}"
+        );
+    }
+    let forged = format!("{}A", berlin.trim_end_matches('A'));
+    assert_eq!(ask(&node, &[("authorization", &forged)], ME).await.0, 401);
+}
+
+/// Cookie and CSRF token of a browser that has signed in with a key.
+async fn sign_in(node: &StreamSync, key: &str) -> (String, String) {
+    let response = request(node, "POST", "/auth/session", &[("origin", &node.url)])
+        .send_json(&json!({ "key": key }))
+        .await
+        .expect("an answer");
+    let cookie = response.headers().get("set-cookie").expect("a cookie");
+    let cookie = cookie.to_str().expect("a text").to_owned();
+    assert!(cookie.contains("; HttpOnly; SameSite=Strict"), "{cookie}");
+    let (status, session) = json_of(response).await;
+    assert_eq!(status, 200, "{session}");
+    let csrf = session["csrf"].as_str().expect("a token").to_owned();
+    let pair = cookie.split(';').next().expect("a pair");
+    (pair.to_owned(), csrf)
+}
+
+async fn opens_socket(node: &StreamSync, headers: &[(&str, &str)]) -> bool {
+    let url = node.url.replace("http://", "ws://") + "/graphql";
+    let mut request = awc::Client::default().ws(url).protocols(["graphql-transport-ws"]);
+    for (name, value) in headers {
+        request = request.set_header(*name, *value);
+    }
+    request.connect().await.is_ok()
+}
+
+#[actix_web::test]
+async fn a_browser_that_is_signed_in_changes_nothing_for_other_pages_and_is_out_with_its_key() {
+    let world = World::new().await;
+    let (node, other) = (world.node().await, world.node().await);
+    let key = key(&world.file, "admin");
+    let nobody = get(&node, "/auth/session", &[]).await;
+    let expected =
+        json!({ "controlled": true, "anonymous": false, "oidc": false, "csrf": null, "principal": null });
+    assert_eq!(nobody, (StatusCode::OK, expected));
+    let wrong = format!(
+        "{}{}",
+        &key[..key.len() - 1],
+        if key.ends_with('0') { "1" } else { "0" }
+    );
+    let refused = request(&node, "POST", "/auth/session", &[]).send_json(&json!({ "key": wrong }));
+    assert_eq!(refused.await.expect("an answer").status(), 401);
+
+    let (cookie, csrf) = sign_in(&node, &key).await;
+    let own = ("cookie", cookie.as_str());
+    let (_, session) = get(&node, "/auth/session", &[own]).await;
+    assert_eq!(session["principal"]["role"], "admin", "{session}");
+    assert_eq!(session["csrf"], csrf);
+    // By GET the cookie is enough; to change something it is not.
+    assert_eq!(
+        get(&node, "/graphql?query=%7Bme%7Brole%7D%7D", &[own]).await.0,
+        200
+    );
+    assert_eq!(ask(&node, &[own], ME).await.0, 403);
+    assert_eq!(ask(&node, &[own, ("x-csrf-token", "x")], ME).await.0, 403);
+    assert_eq!(ask(&node, &[own, ("x-csrf-token", &csrf)], ME).await.0, 200);
+    let foreign = ("origin", "https://evil.example.org");
+    assert_eq!(
+        ask(&node, &[own, ("x-csrf-token", &csrf), foreign], ME).await.0,
+        403
+    );
+    assert!(opens_socket(&node, &[own, ("origin", &node.url)]).await);
+    assert!(!opens_socket(&node, &[own]).await, "a page that hides its origin");
+    assert!(!opens_socket(&node, &[own, foreign]).await);
+
+    // Signing out ends the session on every node.
+    eventually("the other node knows the session", async || {
+        let (_, session) = get(&other, "/auth/session", &[own]).await;
+        (session["principal"] != Value::Null).then_some(())
+    })
+    .await;
+    let sign_out = async |headers: &[(&str, &str)]| {
+        let sent = request(&node, "POST", "/auth/logout", headers).send().await;
+        sent.expect("an answer").status().as_u16()
+    };
+    assert_eq!(sign_out(&[own]).await, 403);
+    assert_eq!(sign_out(&[own, ("x-csrf-token", &csrf)]).await, 204);
+    assert_eq!(
+        get(&node, "/graphql?query=%7Bme%7Brole%7D%7D", &[own]).await.0,
+        401
+    );
+    eventually("the other node forgets the session", async || {
+        (get(&other, "/graphql?query=%7Bme%7Brole%7D%7D", &[own]).await.0 == 401).then_some(())
+    })
+    .await;
+
+    // So does revoking the key.
+    let (cookie, _) = sign_in(&node, &key).await;
+    let own = ("cookie", cookie.as_str());
+    assert_eq!(
+        get(&node, "/graphql?query=%7Bme%7Brole%7D%7D", &[own]).await.0,
+        200
+    );
+    let mut revoke = command();
+    revoke
+        .args(["keys", "revoke", "one", "--config"])
+        .arg(&world.file);
+    assert!(revoke.output().expect("the command runs").status.success());
+    eventually("the session ends with its key", async || {
+        (get(&node, "/graphql?query=%7Bme%7Brole%7D%7D", &[own]).await.0 == 401).then_some(())
+    })
+    .await;
+}
