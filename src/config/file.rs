@@ -1,4 +1,4 @@
-//! The sections of `streamsync.toml` other than the streams, with their defaults.
+//! Sections of `streamsync.toml` that have no file of their own, with their defaults.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,6 @@ use crate::cache;
 use crate::http::guard::Origin;
 use crate::sources::properties;
 use crate::store::connect::DatabaseUrl;
-use crate::store::rollups::RollupConfig;
 use crate::transform::humantime_text;
 
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -116,19 +115,6 @@ pub struct PipelineConfig {
     pub recent_mib: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RollupsConfig {
-    /// `false`: this node leaves it to others; the log of what they have to do grows until then.
-    pub enabled: bool,
-    /// How long after its time a point is waited for before it is rolled up.
-    #[serde(with = "humantime_text")]
-    pub lag: Duration,
-    /// How often rollups are brought up to date.
-    #[serde(with = "humantime_text")]
-    pub every: Duration,
-}
-
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Default for KafkaConfig {
@@ -196,17 +182,6 @@ impl Default for PipelineConfig {
             outbox_kib: 1_024,
             outboxes_mib: 256,
             recent_mib: 64,
-        }
-    }
-}
-
-impl Default for RollupsConfig {
-    fn default() -> Self {
-        let RollupConfig { lag, every, .. } = RollupConfig::default();
-        Self {
-            enabled: true,
-            lag,
-            every,
         }
     }
 }
@@ -359,26 +334,6 @@ impl PipelineConfig {
         if self.recent_mib > 1 << 20 {
             mistakes.push("pipeline.recent_mib: must be at most 1048576".to_owned());
         }
-    }
-}
-
-impl RollupsConfig {
-    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
-        if self.lag > DAY {
-            mistakes.push("rollups.lag: must be at most 1day".to_owned());
-        }
-        if !(Duration::from_millis(100)..=Duration::from_secs(3_600)).contains(&self.every) {
-            mistakes.push("rollups.every: must be 100ms to 1h".to_owned());
-        }
-    }
-
-    /// How this node refreshes, if it does.
-    pub fn refresher(&self) -> Option<RollupConfig> {
-        self.enabled.then_some(RollupConfig {
-            lag: self.lag,
-            every: self.every,
-            ..RollupConfig::default()
-        })
     }
 }
 

@@ -8,6 +8,7 @@ mod file;
 mod locations;
 mod mapping;
 mod retention;
+mod rollups;
 mod settings;
 mod streams;
 mod text;
@@ -24,8 +25,9 @@ use crate::access::config::AuthConfig;
 use crate::live::index::{ByClient, Limits};
 
 pub use archive::ArchiveConfig;
-pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisConfig, RollupsConfig};
+pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisConfig};
 pub use retention::Retention;
+pub use rollups::RollupsConfig;
 pub use streams::{StartAt, StreamConfig};
 
 use locations::{Locations, Mistake};
