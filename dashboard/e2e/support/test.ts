@@ -40,7 +40,6 @@ export const test = base.extend<{ visit(path: string, options?: Visit): Promise<
         const isExpected =
           (outage && OUTAGE.test(problem)) ||
           (missing && NOT_FOUND.test(problem)) ||
-          NO_SESSIONS.test(problem) ||
           (refused && REFUSAL.test(problem));
         if (!isExpected) problems.push(problem);
       });
@@ -59,8 +58,6 @@ const outlineOf = async (page: Page) => `${page.url()}\n${await page.locator('bo
 /** How Chromium reports on the console that a server does not answer. */
 const OUTAGE = /net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)|503|WebSocket/;
 
-/** A server without access control need not know of sessions. */
-const NO_SESSIONS = /status of 404 .*\/auth\/session/;
 const REFUSAL = /status of 40[13]|WebSocket/;
 const NOT_FOUND = /status of 404 .*\/there-is-no-such-page/;
 
