@@ -5,6 +5,7 @@
 
 mod reload;
 mod serving;
+mod unverified;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use anyhow::{Context, Result};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use crate::access::Access;
+use crate::access::{Access, Audit};
 use crate::actors::aggregates::Aggregates;
 use crate::actors::generation::Pipeline;
 use crate::actors::hub::HubHandle;
@@ -44,6 +45,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 /// For the subscribers to go after the drain window, and for HTTP; connections without a
 /// subscription get half of it.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// For the audit events that wait when everything else has stopped.
+const AUDIT_WITHIN: Duration = Duration::from_secs(2);
 const STOP_REPORT_EVERY: Duration = Duration::from_secs(5);
 pub const PRODUCE_PATIENCE: Duration = Duration::from_secs(30);
 /// Series the in-process cache of latest values holds: some 60 MB when full.
@@ -56,6 +59,7 @@ const LATEST_IN_PROCESS: usize = 1_000_000;
 )]
 pub struct App {
     pub address: SocketAddr,
+    is_secured: bool,
     pub broker: Broker,
     announced: Option<Announcement>,
     pub database: DatabaseUrl,
@@ -68,6 +72,7 @@ pub struct App {
     embedded: Option<Embedded>,
     archiver: Option<Arbiter>,
     fatal: mpsc::Receiver<String>,
+    audit: Audit,
     drain: Duration,
 }
 
@@ -87,9 +92,11 @@ impl App {
         }
         status.update(|snapshot| snapshot.without_tables = true);
         let broker = broker(config)?;
+        unverified::warn(config);
         // Postgres may take a while, and a wrong address should not wait for that.
         reach::look_once(&broker, &status);
         let (database, embedded) = database(config)?;
+        let audit = Audit::start(database.clone(), Arc::clone(&metrics));
         let announced = embedded_kafka::announce(&broker, &config.data_dir.0);
         let producer = Arc::new(Producer::new(&broker, PRODUCE_PATIENCE)?);
 
@@ -188,6 +195,7 @@ impl App {
             }),
             pausing,
             new_series: graphql::NewSeries::default(),
+            audit: audit.clone(),
         };
         let (server, http, address) = http::serve(
             listener,
@@ -201,6 +209,7 @@ impl App {
                     draining: hub.draining(),
                 },
                 access: access.clone(),
+                audit: audit.clone(),
                 metrics: Arc::clone(&metrics),
                 status: Arc::clone(&status),
             },
@@ -212,6 +221,7 @@ impl App {
         }
         Ok(Self {
             address,
+            is_secured: config.http.tls.is_some(),
             broker,
             announced,
             database,
@@ -224,6 +234,7 @@ impl App {
             embedded,
             archiver,
             fatal,
+            audit,
             drain: config.http.drain,
         })
     }
@@ -231,9 +242,15 @@ impl App {
     /// From now on SIGHUP reads the roles again, where there are any.
     pub fn reload_on_hangup(&self, overrides: &Overrides) -> Result<()> {
         if self.access.is_controlled() {
-            reload::on_hangup(self.access.clone(), overrides.clone())?;
+            reload::on_hangup(self.access.clone(), self.audit.clone(), overrides.clone())?;
         }
         Ok(())
+    }
+
+    /// Where the API is.
+    pub fn url(&self) -> String {
+        let scheme = if self.is_secured { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Ends when the pipeline cannot go on, with the reason.
@@ -264,6 +281,7 @@ impl App {
             stage("http", self.http.stop(true)).await;
         };
         let graceful = timeout(farewell, goodbye).await.is_ok() && stored;
+        self.audit.close(AUDIT_WITHIN).await;
         if !graceful {
             tracing::warn!(
                 "the shutdown deadline passed; unfinished records are read again at the next start"

@@ -56,6 +56,8 @@ enum Command {
     DeleteSeries(offline::DeleteArgs),
     /// Make, list, revoke and rotate API keys
     Keys(offline::keys::KeysArgs),
+    /// Show who did what
+    Audit(offline::audit::AuditArgs),
     /// Archive days that are due, or a range of days
     Archive(offline::archive::ArchiveArgs),
     /// Restore days from the archive
@@ -92,6 +94,7 @@ impl Cli {
             Command::Produce(args) => in_system(offline::produce(load()?, args)),
             Command::Rewind(args) => in_system(offline::rewind(load()?, args)),
             Command::Keys(args) => in_system(offline::keys::keys(&load()?, args)),
+            Command::Audit(args) => in_system(offline::audit::audit(&load()?, args)),
             Command::Archive(args) => in_system(offline::archive::archive(&load()?, args)),
             Command::Restore(args) => in_system(offline::archive::restore(&load()?, args)),
             Command::DeleteSeries(args) => in_system(offline::delete_series(&load()?, args)),
@@ -100,7 +103,7 @@ impl Cli {
 }
 
 /// The program's information, and only problems of libraries.
-const LOG_FILTER: &str = "warn,streamsync=info,librdkafka=error";
+const LOG_FILTER: &str = "warn,streamsync=info,audit=info,librdkafka=error";
 
 /// Signals this close together are one.
 const SAME_SIGNAL: Duration = Duration::from_secs(1);
@@ -117,7 +120,7 @@ async fn serve(config: Config, overrides: &Overrides) -> Result<()> {
     }
     let app = App::start(&config).await?;
     app.reload_on_hangup(overrides)?;
-    tracing::info!(address = %app.address, kafka = app.broker.bootstrap_servers(), "serving");
+    tracing::info!(address = %app.address, url = app.url(), kafka = app.broker.bootstrap_servers(), "serving");
     until_stopped(app).await
 }
 
@@ -185,7 +188,8 @@ fn check(config: &Config) -> Result<()> {
     println!("  kafka     {kafka}");
     println!("  postgres  {postgres}");
     println!("  latest    {latest}");
-    println!("  listen    {}", config.http.listen);
+    let speaks = config.http.tls.as_ref().map_or("HTTP", |_| "HTTPS");
+    println!("  listen    {} ({speaks})", config.http.listen);
     println!("  archive   {}", config.archive.url.as_deref().unwrap_or("none"));
     match &config.auth {
         Some(auth) => println!("  access    {} roles", auth.roles.len()),

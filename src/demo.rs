@@ -68,7 +68,7 @@ fn program() -> String {
 
 /// Prints addresses, and commands to paste.
 pub fn greet(app: &App) {
-    let kafka = app.broker.bootstrap_servers();
+    let (kafka, url) = (app.broker.bootstrap_servers(), app.url());
     let kind = match app.broker.is_embedded() {
         true => "embedded: in memory, a few MiB per partition, lost at exit",
         false => "Apache Kafka",
@@ -77,21 +77,21 @@ pub fn greet(app: &App) {
         r#"
 StreamSync replays {n} recorded series through Kafka.
 
-{dashboard}  GraphQL   http://{at}/graphql   (WebSocket: ws://{at}/graphql)
-  health    http://{at}/livez     http://{at}/readyz
-  metrics   http://{at}/metrics
+{dashboard}  GraphQL   {url}/graphql   (WebSocket: {ws}/graphql)
+  health    {url}/livez     {url}/readyz
+  metrics   {url}/metrics
   Kafka     {kafka}   ({kind})
 
 Ask for history:
 
-  curl -s http://{at}/graphql -H 'content-type: application/json' \
+  curl -s {url}/graphql -H 'content-type: application/json' \
     -d '{{"query":"{{ latest(selector: {{}}) {{ series {{ key }} ts value }} }}"}}'
 
-  {program} query --url http://{at} --metric ec2_cpu_utilization --last 5m
+  {program} query --url {url} --metric ec2_cpu_utilization --last 5m
 
 Follow live:
 
-  {program} tail --url http://{at} --metric ec2_cpu_utilization
+  {program} tail --url {url} --metric ec2_cpu_utilization
 
 Read the topic itself:
 
@@ -100,9 +100,9 @@ Read the topic itself:
 Ctrl-C stops everything."#,
         program = program(),
         n = RECORDINGS.len(),
-        at = app.address,
+        ws = url.replacen("http", "ws", 1),
         dashboard = match cfg!(feature = "dashboard") {
-            true => format!("  dashboard http://{}/\n", app.address),
+            true => format!("  dashboard {url}/\n"),
             false => String::new(),
         },
     );

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::client;
 use crate::config::{Config, StreamConfig};
+use crate::data::audit::Action;
 use crate::data::{Header, LabelMatcher, MatchOp, Micros, Selector, Viewer, headers};
 use crate::demo;
 use crate::embedded_kafka;
@@ -21,6 +22,8 @@ use crate::telemetry::Status;
 
 pub mod archive;
 pub mod keys;
+pub mod audit;
+pub mod recorded;
 
 /// A broker that is just starting is waited for.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -164,6 +167,13 @@ pub async fn delete_series(config: &Config, args: &DeleteArgs) -> Result<()> {
     };
     let store = Store::of(config)?;
     let deleted = admin::delete_series(&store.url, &Viewer::operator().select(selector)).await?;
+    let what = format!(
+        "{}{{{}}}",
+        args.metric.as_deref().unwrap_or_default(),
+        args.labels.join(",")
+    );
+    let counts = [("series", deleted.series), ("points", deleted.points)];
+    recorded::record(&store.url, Action::DeleteSeries, &what, &counts).await;
     println!("deleted {} series and {} points", deleted.series, deleted.points);
     Ok(())
 }

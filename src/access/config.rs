@@ -23,6 +23,15 @@ pub struct AuthConfig {
     pub issuers: Vec<IssuerConfig>,
     pub sign_in: Option<SignInConfig>,
     pub limits: LimitsConfig,
+    /// Unset: client certificates give nothing.
+    pub certificates: Option<CertificatesConfig>,
+}
+
+/// Who shows a client certificate that TLS has verified.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CertificatesConfig {
+    pub role: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -80,6 +89,7 @@ impl Default for AuthConfig {
             issuers: Vec::new(),
             sign_in: None,
             limits: LimitsConfig::default(),
+            certificates: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use super::claims::Claims;
+use super::credential::Certificate;
 use super::issuers::Issuers;
 use super::known_session::By;
 use super::principal::{Denied, Identity, Principal};
@@ -60,6 +61,23 @@ impl Control {
             name: Arc::clone(&known.name),
             role,
             expires: known.key.expires,
+        }))
+    }
+
+    /// `Missing` where certificates give no role.
+    pub fn of_certificate(&self, shown: &Certificate) -> Result<Arc<Principal>, Denied> {
+        let roles = Arc::clone(&self.roles.read());
+        let role = roles.certificates().ok_or(Denied::Missing)?;
+        let grant = roles.fixed(role).ok_or(Denied::Missing)?;
+        if shown.expires <= Micros::now() {
+            return Err(Denied::Expired);
+        }
+        Ok(Arc::new(Principal {
+            viewer: self.viewer(format!("cert:{}", shown.name), grant)?,
+            identity: Identity::Certificate(shown.clone()),
+            name: Arc::clone(&shown.name),
+            role: Arc::clone(role),
+            expires: Some(shown.expires),
         }))
     }
 

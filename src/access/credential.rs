@@ -1,14 +1,19 @@
 //! What somebody shows to be let in, as it stands in headers and messages.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::keys::PREFIX;
+use crate::data::Micros;
 
 /// No text of a credential is longer than this.
 const TEXT_MAX: usize = 8_192;
+
+/// Of the name in a certificate.
+const NAME_MAX: usize = 256;
 
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credential {
@@ -18,8 +23,29 @@ pub enum Credential {
     Token(String),
     /// The dashboard's cookie.
     Session(String),
+    /// A client certificate that TLS has verified.
+    Certificate(Certificate),
     /// Something that can be none of them.
     Malformed,
+}
+
+/// What counts of a client certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Certificate {
+    pub name: Arc<str>,
+    /// Not valid any more from then on.
+    pub expires: Micros,
+}
+
+impl Certificate {
+    /// `None` for a name that nobody can have.
+    pub fn new(name: &str, expires: Micros) -> Option<Self> {
+        let is_name = !name.is_empty() && name.len() <= NAME_MAX && !name.contains(char::is_control);
+        is_name.then(|| Self {
+            name: name.into(),
+            expires,
+        })
+    }
 }
 
 impl Credential {
@@ -58,6 +84,7 @@ impl fmt::Debug for Credential {
             Self::Key(_) => "Key",
             Self::Token(_) => "Token",
             Self::Session(_) => "Session",
+            Self::Certificate(_) => "Certificate",
             Self::Malformed => "Malformed",
         })
     }

@@ -3,6 +3,7 @@
 //! Knows nothing of HTTP. `http/authenticate.rs` and the WebSockets bring credentials; everything that
 //! is read, sent or done then asks the principal's [`Viewer`].
 
+pub mod audit;
 mod claims;
 pub mod config;
 mod control;
@@ -33,8 +34,9 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, watch};
 
+pub use audit::Audit;
 pub use claims::Claims;
-pub use credential::Credential;
+pub use credential::{Certificate, Credential};
 pub use issuers::Issuers;
 pub use principal::{Denied, Identity, Principal};
 pub use roles::{Roles, SELECTORS_MAX};
@@ -143,6 +145,11 @@ impl Access {
                 let key = ApiKey::parse(text).ok_or(Denied::Invalid)?;
                 control.of_key(&*control.known.holder(&key, Micros::now())?)
             }
+            Some(Credential::Certificate(shown)) => match control.of_certificate(shown) {
+                // Browsers show certificates that were not meant for us.
+                Err(Denied::Missing) => control.anonymous(),
+                found => found,
+            },
             Some(Credential::Token(text)) => {
                 let issuers = control.issuers();
                 control.of_claims(&issuers.tokens.verify(text).await?)
@@ -172,6 +179,7 @@ impl Access {
                     false => Err(Denied::Invalid),
                 }
             }
+            Identity::Certificate(shown) => control.of_certificate(shown),
             Identity::Token(claims) => match claims.expires > Micros::now() {
                 true => control.of_claims(claims),
                 false => Err(Denied::Expired),

@@ -1,8 +1,11 @@
 //! Somebody who was let in, and why somebody was not.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::claims::Claims;
+use super::credential::Certificate;
+use crate::data::audit::Actor;
 use crate::data::{Code, Micros, Problem, Viewer};
 use crate::store::access::sessions::SignedIn;
 
@@ -15,6 +18,8 @@ pub enum Identity {
     Anonymous,
     /// An API key by its id; the version counts its secrets.
     Key { id: Arc<str>, version: i32 },
+    /// A client certificate.
+    Certificate(Certificate),
     /// A token that says this.
     Token(Arc<Claims>),
     /// A browser's session, by its hash.
@@ -30,7 +35,7 @@ impl Identity {
                 version: *version,
             }),
             Self::Token(claims) => Some(SignedIn::Token(claims.all.clone())),
-            Self::Session(_) | Self::Anonymous | Self::Everyone => None,
+            Self::Certificate(_) | Self::Session(_) | Self::Anonymous | Self::Everyone => None,
         }
     }
 }
@@ -55,6 +60,11 @@ impl Principal {
             role: "admin".into(),
             expires: None,
         }
+    }
+
+    /// For the audit.
+    pub fn actor(&self, address: Option<IpAddr>) -> Actor {
+        Actor::new(Arc::clone(self.viewer.subject()), Arc::clone(&self.role), address)
     }
 }
 

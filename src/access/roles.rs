@@ -17,6 +17,7 @@ const EVERY_STREAM: &str = "*";
 pub struct Roles {
     by_name: HashMap<Arc<str>, Role>,
     anonymous: Option<Arc<str>>,
+    certificates: Option<Arc<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -47,15 +48,26 @@ impl Roles {
             });
             roles.by_name.insert(name.as_str().into(), role);
         }
-        if let Some(name) = &config.anonymous {
-            match roles.by_name.get_key_value(name.as_str()) {
-                None => mistakes.push(format!("auth.anonymous: there is no role '{name}'")),
-                Some((_, role)) if role.needs_claims() => mistakes.push(format!(
-                    "auth.anonymous: role '{name}' needs claims, which only a token has"
-                )),
-                Some((name, _)) => roles.anonymous = Some(Arc::clone(name)),
-            }
-        }
+        let certificates = config.certificates.as_ref().map(|config| &config.role);
+        let mut without_claims =
+            |setting: &str, name: &String| match roles.by_name.get_key_value(name.as_str()) {
+                None => {
+                    mistakes.push(format!("auth.{setting}: there is no role '{name}'"));
+                    None
+                }
+                Some((_, role)) if role.needs_claims() => {
+                    mistakes.push(format!(
+                        "auth.{setting}: role '{name}' needs claims, which only a token has"
+                    ));
+                    None
+                }
+                Some((name, _)) => Some(Arc::clone(name)),
+            };
+        let anonymous = config.anonymous.as_ref();
+        let anonymous = anonymous.and_then(|name| without_claims("anonymous", name));
+        let certificates = certificates.and_then(|name| without_claims("certificates.role", name));
+        roles.anonymous = anonymous;
+        roles.certificates = certificates;
         match mistakes.is_empty() {
             true => Ok(roles),
             false => Err(mistakes),
@@ -65,6 +77,11 @@ impl Roles {
     /// The role of whoever has no credential.
     pub fn anonymous(&self) -> Option<&Arc<str>> {
         self.anonymous.as_ref()
+    }
+
+    /// The role of whoever shows a client certificate.
+    pub fn certificates(&self) -> Option<&Arc<str>> {
+        self.certificates.as_ref()
     }
 
     /// The role's name as it is shared, if there is such a role.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::access::Access;
 use crate::actors::aggregates::AggregatesHandle;
-use crate::config::Config;
+use crate::config::{Config, TlsConfig};
 use crate::feed::Feeds;
 use crate::http::connections::open_files;
 use crate::http::{self, session};
@@ -33,6 +33,7 @@ pub(super) fn http_config(config: &Config, open_files: usize) -> http::HttpConfi
         connections_per_address: config.http.connections_per_address,
         memory: config.http.memory_mib << 20,
         stall_timeout: config.http.stall_timeout,
+        tls: config.http.tls.as_ref().and_then(TlsConfig::files),
         ..http::HttpConfig::default()
     }
 }

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError};
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, RedisError};
 use tokio::sync::watch;
 
 use crate::data::Installation;
@@ -67,6 +67,19 @@ impl RedisConfig {
 /// Whether a client could be made; connects to nothing.
 pub fn check_url(url: &str) -> Result<(), CacheError> {
     client(url).map(drop)
+}
+
+/// Whether the server is beyond this machine and nothing proves that it is the one that was meant.
+pub fn is_unverified(url: &str) -> bool {
+    let is_local = |host: &str| {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+    };
+    client(url).is_ok_and(|client| match client.get_connection_info().addr() {
+        ConnectionAddr::Tcp(host, _) => !is_local(host),
+        ConnectionAddr::TcpTls { host, insecure, .. } => *insecure && !is_local(host),
+        _ => false,
+    })
 }
 
 fn client(url: &str) -> Result<Client, CacheError> {

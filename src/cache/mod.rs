@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 pub use bus::{Bus, BusEvent};
 pub use latest::{Epoch, Latest, Lookup};
-pub use link::{CacheError, RedisConfig, check_url};
+pub use link::{CacheError, RedisConfig, check_url, is_unverified};
 
 use crate::data::{Matched, SeriesId, Stored};
 use crate::telemetry::{Metrics, Status};

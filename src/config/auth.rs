@@ -24,6 +24,7 @@ pub(super) fn read(file: &mut Document<'_, '_>) -> Option<AuthConfig> {
     Some(AuthConfig {
         anonymous: rest.anonymous,
         grace: rest.grace,
+        certificates: rest.certificates,
         ..sections
     })
 }

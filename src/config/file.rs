@@ -1,13 +1,13 @@
 //! Sections of `streamsync.toml` that have no file of their own, with their defaults.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+use super::tls::TlsConfig;
 use crate::cache;
 use crate::http::guard::Origin;
 use crate::sources::properties;
@@ -82,6 +82,8 @@ pub struct HttpConfig {
     /// A WebSocket that has not introduced itself by then is closed.
     #[serde(with = "humantime_text")]
     pub init_timeout: Duration,
+    /// HTTPS instead of HTTP.
+    pub tls: Option<TlsConfig>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -163,6 +165,7 @@ impl Default for HttpConfig {
             operations_per_connection: 100,
             message_kib: 256,
             init_timeout: Duration::from_secs(10),
+            tls: None,
         }
     }
 }
@@ -281,6 +284,9 @@ impl HttpConfig {
         if !(1..=64).contains(&self.workers) {
             mistakes.push("http.workers: must be 1 to 64".to_owned());
         }
+        if let Some(tls) = &self.tls {
+            tls.check(mistakes);
+        }
         for host in &self.allowed_hosts {
             if !is_host(host) {
                 mistakes.push(format!(
@@ -341,32 +347,4 @@ impl PipelineConfig {
 fn is_host(text: &str) -> bool {
     let bad = |c: char| c.is_whitespace() || c.is_control() || "/@?#\\*,".contains(c);
     !text.is_empty() && !text.contains(bad)
-}
-
-// URLs and properties may hold passwords, so these three say only whether they are set.
-
-impl fmt::Debug for KafkaConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut view = f.debug_struct("KafkaConfig");
-        view.field("brokers", &self.brokers)
-            .field("group_id", &self.group_id);
-        view.field("properties", &self.properties.keys())
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for PostgresConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut view = f.debug_struct("PostgresConfig");
-        view.field("url", &self.url.as_ref().map(|_| "set"));
-        view.field("synchronous_commit", &self.synchronous_commit)
-            .finish()
-    }
-}
-
-impl fmt::Debug for RedisConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let url = self.url.as_ref().map(|_| "set");
-        f.debug_struct("RedisConfig").field("url", &url).finish()
-    }
 }

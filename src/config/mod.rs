@@ -5,6 +5,7 @@
 mod archive;
 mod auth;
 mod file;
+mod hidden;
 mod locations;
 mod mapping;
 mod retention;
@@ -12,6 +13,7 @@ mod rollups;
 mod settings;
 mod streams;
 mod text;
+mod tls;
 mod words;
 
 use std::fmt;
@@ -29,6 +31,7 @@ pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisCon
 pub use retention::Retention;
 pub use rollups::RollupsConfig;
 pub use streams::{StartAt, StreamConfig};
+pub use tls::TlsConfig;
 
 use locations::{Locations, Mistake};
 use text::Document;

@@ -3,6 +3,7 @@
 //! Nothing here does I/O and nothing here imports another part of StreamSync.
 
 mod words;
+pub mod audit;
 pub mod time;
 pub mod access;
 pub mod day;

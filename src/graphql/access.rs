@@ -6,12 +6,14 @@ use async_graphql::{Context, ID, Object, Result};
 
 use super::errors::Code;
 use super::limits;
+use super::recording::event;
 use super::scalars::DateTime;
 use super::services::{services, viewer};
 use super::types::{ApiKey, Me, NewApiKey};
 use crate::access::Principal;
 use crate::access::key_changes::Wanted;
 use crate::data::Problem;
+use crate::data::audit::Action;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Principals;
@@ -54,21 +56,31 @@ impl KeyChanges {
             expires: expires.map(|time| time.0),
         };
         let actor = viewer(ctx)?.subject();
-        let made = services(ctx)?.access.create_key(&wanted, actor).await;
-        Ok(made.map_err(Problem::from)?.into())
+        let services = services(ctx)?;
+        let made = services.access.create_key(&wanted, actor).await;
+        let made = made.map_err(Problem::from)?;
+        let created = event(ctx, Action::CreateKey, &made.0.id).with("role", &*wanted.role);
+        services.audit.record(created);
+        Ok(made.into())
     }
 
     /// Lets the holder of an API key out, on every node within a second.
     #[graphql(complexity = "limits::MUTATION + child_complexity")]
     async fn revoke_api_key(&self, ctx: &Context<'_>, id: ID) -> Result<ApiKey> {
-        let revoked = services(ctx)?.access.revoke_key(&id).await;
-        Ok(revoked.map_err(Problem::from)?.into())
+        let services = services(ctx)?;
+        let revoked = services.access.revoke_key(&id).await.map_err(Problem::from)?;
+        services.audit.record(event(ctx, Action::RevokeKey, &revoked.id));
+        Ok(revoked.into())
     }
 
     /// Gives an API key another secret, which cannot be shown again. The old one ends at once.
     #[graphql(complexity = "limits::MUTATION + child_complexity")]
     async fn rotate_api_key(&self, ctx: &Context<'_>, id: ID) -> Result<NewApiKey> {
-        let rotated = services(ctx)?.access.rotate_key(&id).await;
-        Ok(rotated.map_err(Problem::from)?.into())
+        let services = services(ctx)?;
+        let rotated = services.access.rotate_key(&id).await.map_err(Problem::from)?;
+        services
+            .audit
+            .record(event(ctx, Action::RotateKey, &rotated.0.id));
+        Ok(rotated.into())
     }
 }

@@ -13,6 +13,8 @@ mod connection;
 pub mod query;
 pub mod catalogue;
 pub mod dead_letters;
+pub mod audit;
+pub mod recording;
 mod publish;
 mod new_series;
 mod redrive;

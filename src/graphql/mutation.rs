@@ -6,14 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_graphql::{Context, ID, Object, Result};
 
 use super::errors::{Code, read_error};
+use super::recording::event;
 use super::scalars::Long;
 use super::services::{Services, StreamTarget, publish_error, reader, services, viewer};
 use super::types::{
     PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, ResumeReceipt, SkippedLetter,
 };
 use super::{limits, publish, redrive};
+use crate::data::audit::Action;
 use crate::data::{Micros, Viewer};
 use crate::sources::producer::Placed;
+
+/// Dead letters that the audit names of one redrive.
+const NAMED: usize = 20;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mutation;
@@ -46,6 +51,8 @@ impl Mutation {
                 .map_err(|refused| refused.told_to(viewer, &stream))?;
         }
         let places = services.publisher.publish(records).await.map_err(publish_error)?;
+        let published = event(ctx, Action::Publish, &stream).with("points", places.len());
+        services.audit.record(published);
         Ok(PublishReceipt {
             accepted: i32::try_from(places.len()).unwrap_or(i32::MAX),
             durable: services.publisher.durable(),
@@ -67,6 +74,9 @@ impl Mutation {
             tracing::warn!(%error, "cannot resume a stream");
             Code::Unavailable.error("postgres is unavailable; try again in a moment")
         })?;
+        services
+            .audit
+            .record(event(ctx, Action::Resume, &stream).with("was_paused", was_paused));
         Ok(ResumeReceipt { was_paused })
     }
 
@@ -99,6 +109,9 @@ impl Mutation {
             .publish(plan.records)
             .await
             .map_err(publish_error)?;
+        let ids: Vec<String> = plan.sent.iter().take(NAMED).map(i64::to_string).collect();
+        let redriven = event(ctx, Action::Redrive, &ids.join(",")).with("letters", plan.sent.len());
+        services.audit.record(redriven);
         let skipped = plan.skipped.into_iter().map(|(id, why)| SkippedLetter {
             id: id.into(),
             code: why.code().to_owned(),

@@ -11,6 +11,7 @@ use futures_util::stream::{self, BoxStream};
 
 use super::access::{KeyChanges, Principals};
 use super::aggregates::Aggregates;
+use super::audit::AuditQuery;
 use super::catalogue::Catalogue;
 use super::dead_letters::DeadLetters;
 use super::direct::{self, Slot};
@@ -22,14 +23,16 @@ use super::mutation::Mutation;
 use super::payload::{Operations, Payload};
 use super::pipeline_subscription::PipelineSubscription;
 use super::query::Query;
+use super::recording::Denials;
 use super::services::Services;
 use super::subscription::Subscription;
+use crate::access::Audit;
 
 pub type Schema = async_graphql::Schema<Queries, Mutations, Subscriptions>;
 
 #[derive(Clone, Copy, Debug, Default, MergedObject)]
 #[graphql(name = "Query")]
-pub struct Queries(Query, Catalogue, DeadLetters, Principals);
+pub struct Queries(Query, Catalogue, DeadLetters, Principals, AuditQuery);
 
 #[derive(Clone, Copy, Debug, Default, MergedObject)]
 #[graphql(name = "Mutation")]
@@ -45,11 +48,16 @@ pub struct Subscriptions(Subscription, Aggregates, PipelineSubscription);
 pub struct Api<Q = Queries, M = Mutations, S = Subscriptions> {
     schema: async_graphql::Schema<Q, M, S>,
     types: Arc<Types>,
+    audit: Option<Audit>,
 }
 
 impl Api {
     pub fn new(services: Services) -> Self {
-        Self::of(builder().data(services).finish())
+        let audit = Some(services.audit.clone());
+        Self {
+            audit,
+            ..Self::of(builder().data(services).finish())
+        }
     }
 }
 
@@ -62,7 +70,11 @@ where
     /// Any schema, with the same guard before it.
     pub fn of(schema: async_graphql::Schema<Q, M, S>) -> Self {
         let types = Arc::new(Types::of(&schema.sdl()));
-        Self { schema, types }
+        Self {
+            schema,
+            types,
+            audit: None,
+        }
     }
 
     fn responses(
@@ -70,12 +82,29 @@ where
         checked: Result<Checked, Vec<ServerError>>,
         session: Option<Arc<Data>>,
     ) -> BoxStream<'static, Response> {
+        let denials = self.denials(&checked, session.as_deref());
         match checked.and_then(|checked| checked.into_request(&self.types, session.as_deref())) {
             Ok(request) => {
                 let responses = Executor::execute_stream(&self.schema, request, session);
-                responses.map(coded).boxed()
+                let look = move |response| {
+                    let response = coded(response);
+                    denials.look(&response);
+                    response
+                };
+                responses.map(look).boxed()
             }
-            Err(errors) => stream::iter([refused(errors)]).boxed(),
+            Err(errors) => {
+                let response = refused(errors);
+                denials.look(&response);
+                stream::iter([response]).boxed()
+            }
+        }
+    }
+
+    fn denials(&self, checked: &Result<Checked, Vec<ServerError>>, session: Option<&Data>) -> Denials {
+        match (&self.audit, checked) {
+            (Some(audit), Ok(checked)) => Denials::of(audit, checked.request_data(), session),
+            _ => Denials::none(),
         }
     }
 }
@@ -106,11 +135,14 @@ where
     S: SubscriptionType + 'static,
 {
     async fn answer(&self, checked: Result<Checked, Vec<ServerError>>) -> Response {
-        match checked.and_then(|checked| checked.into_request(&self.types, None)) {
+        let denials = self.denials(&checked, None);
+        let response = match checked.and_then(|checked| checked.into_request(&self.types, None)) {
             // Boxed: the state of a whole query is large.
             Ok(request) => coded(Box::pin(self.schema.execute(request)).await),
             Err(errors) => refused(errors),
-        }
+        };
+        denials.look(&response);
+        response
     }
 
     fn payloads(
@@ -130,6 +162,7 @@ impl<Q, M, S> Clone for Api<Q, M, S> {
         Self {
             schema: self.schema.clone(),
             types: Arc::clone(&self.types),
+            audit: self.audit.clone(),
         }
     }
 }

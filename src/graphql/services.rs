@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use super::errors::Code;
 use super::new_series::NewSeries;
 use super::types::StreamSettings;
-use crate::access::Access;
+use crate::access::{Access, Audit};
 use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
 use crate::data::{Header, Micros, Viewer};
@@ -38,6 +38,7 @@ pub struct Services {
     pub publisher: Arc<dyn Publisher>,
     pub pausing: Pausing,
     pub new_series: NewSeries,
+    pub audit: Audit,
 }
 
 /// What a producer has to know of a stream.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::new_series::NewSeries;
 use super::services::{NotPublished, Publisher, Record, Services, StreamTarget};
 use super::{Api, sdl};
-use crate::access::Access;
+use crate::access::{Access, Audit};
 use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
 use crate::config::StreamConfig;
@@ -92,6 +92,7 @@ fn services_with(publisher: Arc<Recorder>, url: &DatabaseUrl) -> Services {
         publisher,
         pausing: Pausing::new(url.clone(), [&stream.plan()], PAUSE, status),
         new_series: NewSeries::default(),
+        audit: Audit::log_only(),
     }
 }
 

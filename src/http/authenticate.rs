@@ -12,7 +12,7 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use super::cookies::Cookie;
 use super::routes::{self, Access as Path};
 use super::{refusal, websocket};
-use crate::access::{Access, Credential, Denied, Principal, SessionId};
+use crate::access::{Access, Certificate, Credential, Denied, Principal, SessionId};
 use crate::data::Viewer;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -31,7 +31,7 @@ pub(super) async fn check<B: MessageBody + 'static>(
         None | Some(Path::Public) => return Ok(next.call(request).await?.map_into_boxed_body()),
         Some(_) => {}
     }
-    let credential = credential(request.headers());
+    let credential = shown(request.request());
     if let Some(Credential::Session(session)) = &credential
         && !is_by_own_page(request.request(), session)
     {
@@ -49,6 +49,8 @@ pub(super) async fn check<B: MessageBody + 'static>(
     let refused = match (found, path) {
         (Ok(principal), Some(Path::Needs(operation))) if principal.viewer.may(operation).is_err() => {
             let why = format!("your role does not allow this; it needs '{operation}'");
+            // So that the audit says whose request it was.
+            request.extensions_mut().insert(principal);
             Some(refusal::forbidden(request.request(), &why))
         }
         (Ok(principal), _) => {
@@ -106,6 +108,12 @@ pub(super) fn has_csrf_token(headers: &HeaderMap, session: &SessionId) -> bool {
 pub(super) fn forged(request: &HttpRequest) -> HttpResponse {
     let why = "with the session cookie, send the csrf of /auth/session as X-CSRF-Token";
     refusal::forbidden(request, why)
+}
+
+/// What the headers show wins over what the connection has shown.
+fn shown(request: &HttpRequest) -> Option<Credential> {
+    let certificate = || request.conn_data::<Certificate>().cloned();
+    credential(request.headers()).or_else(|| certificate().map(Credential::Certificate))
 }
 
 pub(super) fn credential(headers: &HeaderMap) -> Option<Credential> {

@@ -5,6 +5,7 @@ use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
 use super::accept::{Accepted, Media};
+use super::audit;
 use super::error::HttpError;
 use super::prometheus::answer::Failure;
 use crate::access::Denied;
@@ -31,6 +32,12 @@ pub(super) fn challenge(response: &mut HttpResponse) {
 }
 
 fn respond(request: &HttpRequest, error: HttpError, why: &str) -> HttpResponse {
+    if matches!(
+        error,
+        HttpError::Unauthenticated | HttpError::Forbidden | HttpError::OwnShare
+    ) {
+        audit::denied(request, why);
+    }
     let pattern = request.match_pattern().unwrap_or_default();
     let mut response = match &*pattern {
         path if path.starts_with("/prometheus/") => Failure::refused(error, why).error_response(),

@@ -11,7 +11,7 @@ use async_graphql::{Context, Data, EmptySubscription, Object, Schema};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::access::Access;
+use crate::access::{Access, Audit};
 use crate::graphql::Api;
 
 mod scopes;
@@ -98,6 +98,7 @@ impl Running {
             }),
             live: settings(),
             access: Access::open(),
+            audit: Audit::log_only(),
             metrics: Arc::default(),
             status: Arc::clone(&status),
         };

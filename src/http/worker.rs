@@ -11,6 +11,7 @@ use super::authenticate;
 use super::session::LiveConnections;
 use crate::data::{ClientKey, Viewer};
 use crate::feed::Feeds;
+use crate::graphql::recording::Address;
 use crate::store::read::Reader;
 
 /// Makes the request data (the client, its `Reader` and whatever else belongs to one worker); called
@@ -53,6 +54,7 @@ impl<E> Worker<E> {
         let (client, viewer) = who(request);
         let mut data = (self.own.data)(client);
         data.insert(viewer);
+        data.insert(Address(request.peer_addr().map(|peer| peer.ip())));
         if let Some(principal) = authenticate::principal(request) {
             data.insert(principal);
         }

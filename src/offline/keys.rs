@@ -4,11 +4,13 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
 use super::Store;
+use super::recorded::record;
 use crate::access::Roles;
 use crate::access::key_changes::{self, Wanted};
 use crate::access::keys::ApiKey;
 use crate::config::Config;
 use crate::data::Micros;
+use crate::data::audit::Action;
 use crate::data::time::parse_span;
 use crate::store::access::keys::StoredKey;
 use crate::store::migrate;
@@ -61,17 +63,20 @@ pub async fn keys(config: &Config, args: &KeysArgs) -> Result<()> {
                 expires: expires.as_deref().map(moment).transpose()?,
             };
             let (stored, key) = key_changes::create(&store.url, &roles(config)?, &wanted, OPERATOR).await?;
+            record(&store.url, Action::CreateKey, &stored.id, &[]).await;
             show(&stored, &key);
         }
         KeysCommand::List => list(&key_changes::list(&store.url).await?),
         KeysCommand::Revoke { key } => {
             let id = find(&store, key).await?;
             let revoked = key_changes::revoke(&store.url, &id).await?;
+            record(&store.url, Action::RevokeKey, &revoked.id, &[]).await;
             eprintln!("revoked key {} '{}'", revoked.id, revoked.name);
         }
         KeysCommand::Rotate { key } => {
             let id = find(&store, key).await?;
             let (stored, key) = key_changes::rotate(&store.url, &id).await?;
+            record(&store.url, Action::RotateKey, &stored.id, &[]).await;
             show(&stored, &key);
         }
     }

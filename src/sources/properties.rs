@@ -87,6 +87,27 @@ pub fn bad_address(brokers: &str) -> Option<String> {
     ))
 }
 
+/// Whether a broker is beyond this machine and nothing proves that it is the one that was meant.
+pub fn is_unverified(brokers: &str, properties: &BTreeMap<String, String>) -> bool {
+    let is_local = |broker: &str| {
+        let address = broker.split_once("://").map_or(broker, |(_, address)| address);
+        let host = match address.rsplit_once(':') {
+            Some((host, port)) if port.parse::<u16>().is_ok() => host,
+            _ => address,
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+    };
+    let is = |name: &str, wanted: &[&str]| {
+        let value = properties.get(name);
+        value.is_some_and(|value| wanted.iter().any(|wanted| value.eq_ignore_ascii_case(wanted)))
+    };
+    let is_tls = is("security.protocol", &["ssl", "sasl_ssl"]);
+    let is_unchecked = is("enable.ssl.certificate.verification", &["false"])
+        || is("ssl.endpoint.identification.algorithm", &["none"]);
+    brokers.split(',').any(|broker| !is_local(broker.trim())) && (!is_tls || is_unchecked)
+}
+
 fn refused_alone(name: &str, value: &str) -> Option<String> {
     if let Some(why) = property_mistake(name, value) {
         return Some(why);
@@ -150,6 +171,26 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         refused(&owned.collect(), Duration::from_secs(45))
+    }
+
+    #[test]
+    fn a_broker_beyond_this_machine_that_is_not_verified_is_told_from_others() {
+        let properties = |pairs: &[(&str, &str)]| {
+            let pairs = pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            pairs.collect::<BTreeMap<_, _>>()
+        };
+        let (plain, tls) = (properties(&[]), ("security.protocol", "SASL_SSL"));
+        assert!(!is_unverified("localhost:9092, [::1]:9092,127.0.0.1", &plain));
+        assert!(is_unverified("localhost:9092,kafka:9092", &plain));
+        assert!(!is_unverified("kafka:9092", &properties(&[tls])));
+        for off in [
+            ("enable.ssl.certificate.verification", "false"),
+            ("ssl.endpoint.identification.algorithm", "none"),
+        ] {
+            assert!(is_unverified("kafka:9092", &properties(&[tls, off])), "{off:?}");
+        }
     }
 
     #[test]

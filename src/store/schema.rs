@@ -83,6 +83,20 @@ table! {
     }
 }
 
+table! {
+    audit (id) {
+        id -> BigInt,
+        at -> Timestamptz,
+        actor -> Text,
+        role -> Text,
+        address -> Nullable<Text>,
+        action -> Text,
+        target -> Text,
+        outcome -> Text,
+        detail -> Jsonb,
+    }
+}
+
 // Without topic_id, payload_sha256 and first_failed_at, which only the writer touches: more than
 // 16 columns would double what diesel costs to compile.
 table! {
@@ -116,4 +130,5 @@ allow_tables_to_appear_in_same_query!(
     commits,
     gaps,
     dead_letters,
+    audit,
 );

@@ -128,6 +128,7 @@ metrics! {
     archive_errors: Counter, "archive_errors", "Failures of archiving, to be tried again";
     dropped_partitions: Counter, "dropped_partitions", "Time partitions dropped by retention";
     expired_rows: Counter, "expired_rows", "Rows deleted by retention from partitions that stay";
+    audit_lost: Counter, "audit_lost", "Audit events that are in the log alone, because too many waited for Postgres";
     maintenance_errors: Counter, "maintenance_errors", "Failed runs of the maintenance, to be tried again";
 }
 

@@ -23,11 +23,13 @@ enum Gives {
     Operations,
     /// API keys, to administrators.
     Keys,
+    /// Who did what: for administrators alone.
+    Audit,
     /// Nothing of what is stored.
     Nothing,
 }
 
-use Gives::{Fields, Keys, Nothing, Operations, Series, Streams};
+use Gives::{Audit, Fields, Keys, Nothing, Operations, Series, Streams};
 
 const ROUTES: [(&str, Gives); 24] = [
     ("/graphql", Fields),
@@ -57,7 +59,7 @@ const ROUTES: [(&str, Gives); 24] = [
     ("/", Nothing),
 ];
 
-const FIELDS: [(&str, Gives); 21] = [
+const FIELDS: [(&str, Gives); 22] = [
     ("Query.latest", Series),
     ("Query.history", Series),
     ("Query.points", Series),
@@ -73,6 +75,7 @@ const FIELDS: [(&str, Gives); 21] = [
     ("Mutation.createApiKey", Keys),
     ("Mutation.revokeApiKey", Keys),
     ("Mutation.rotateApiKey", Keys),
+    ("Query.audit", Audit),
     // Only of series that the role may write does it tell one that is new from one that is there.
     ("Mutation.publish", Streams),
     ("Mutation.redriveDeadLetters", Streams),
@@ -83,8 +86,15 @@ const FIELDS: [(&str, Gives); 21] = [
 ];
 
 /// Reads that give out nothing of single series or streams, so they take neither `Scoped`, `Matched` nor
-/// `Streams`. The first two serve `publish`.
-const UNSCOPED_READS: [&str; 5] = ["unknown_series", "stream_series", "levels", "progress", "version"];
+/// `Streams`. The first is for administrators, the next two serve `publish`.
+const UNSCOPED_READS: [&str; 6] = [
+    "audit",
+    "unknown_series",
+    "stream_series",
+    "levels",
+    "progress",
+    "version",
+];
 
 /// Where everybody's scope is made, and where the program asks for itself.
 const MADE_IN: [(&str, &[&str]); 3] = [
@@ -181,7 +191,7 @@ fn a_path_needs_what_it_gives_out() {
             Series if path == "/ws" => access == Access::Asked,
             Series => access == Access::Needs(Read),
             Operations => [Access::Needs(Operate), Access::Details(Operate)].contains(&access),
-            Streams | Keys => false,
+            Streams | Keys | Audit => false,
             // Prometheus' empty answers are for its clients.
             Nothing => [Access::Public, Access::Needs(Read)].contains(&access),
         };

@@ -83,6 +83,11 @@ impl Checked {
         declares
     }
 
+    /// What came with the request.
+    pub fn request_data(&self) -> &Data {
+        &self.request.data
+    }
+
     /// Adds to the data that resolvers find in their context.
     #[must_use]
     pub fn data<D: std::any::Any + Send + Sync>(mut self, data: D) -> Self {

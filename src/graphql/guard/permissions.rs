@@ -11,7 +11,7 @@ use crate::data::{Code, Operation, Viewer};
 use Operation::{Admin, Operate, Publish, Read};
 
 /// In the order of the schema: root, field, and what the viewer must be allowed.
-pub const FIELDS: [(OperationType, &str, Operation); 20] = [
+pub const FIELDS: [(OperationType, &str, Operation); 21] = [
     (OperationType::Query, "latest", Read),
     (OperationType::Query, "history", Read),
     (OperationType::Query, "points", Read),
@@ -23,6 +23,7 @@ pub const FIELDS: [(OperationType, &str, Operation); 20] = [
     (OperationType::Query, "deadLetters", Read),
     (OperationType::Query, "deadLetterReasons", Read),
     (OperationType::Query, "apiKeys", Admin),
+    (OperationType::Query, "audit", Admin),
     (OperationType::Mutation, "publish", Publish),
     (OperationType::Mutation, "redriveDeadLetters", Operate),
     (OperationType::Mutation, "resumeStream", Operate),

@@ -3,6 +3,7 @@
 mod access;
 mod series;
 mod history;
+mod audit;
 mod dead_letters;
 mod pipeline;
 mod receipts;
@@ -12,6 +13,7 @@ mod stages;
 mod storage;
 
 pub use access::{ApiKey, Me, NewApiKey};
+pub use audit::AuditEvent;
 pub use dead_letters::{DeadLetter, DeadLetterCount};
 pub use history::{Across, Aggregate, Fill, SeriesHistory};
 pub use pipeline::PipelineStatus;

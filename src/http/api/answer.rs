@@ -14,6 +14,7 @@ use crate::data::{Code, Micros, Problem, Scope, Viewer};
 use crate::formats::{Encode, EncodeError, Format, TimeText};
 use crate::history::HistoryError;
 use crate::http::api::memory::{self, Blocks};
+use crate::http::audit;
 use crate::http::connections::Connection;
 use crate::http::error::HttpError;
 use crate::http::etag;
@@ -103,7 +104,8 @@ pub(super) async fn respond(
         true => memory::in_parts(pages.boxed_local()),
         false => pages.boxed_local(),
     };
-    let bytes = while_allowed(StillAllowed::of(request), bytes(blocks, encoder));
+    let export = audit::Export::of(request, shape.format.name());
+    let bytes = while_allowed(StillAllowed::of(request), bytes(blocks, encoder, export));
     Ok(response.streaming(bytes))
 }
 
@@ -120,17 +122,29 @@ fn while_allowed(
     )
 }
 
-fn bytes(blocks: Blocks, encoder: Box<dyn Encode>) -> impl Stream<Item = Result<Bytes, Broken>> {
-    let next = |state: Option<(Blocks, Box<dyn Encode>)>| async move {
-        let Some((mut blocks, mut encoder)) = state else {
+fn bytes(
+    blocks: Blocks,
+    encoder: Box<dyn Encode>,
+    export: audit::Export,
+) -> impl Stream<Item = Result<Bytes, Broken>> {
+    let next = |state: Option<(Blocks, Box<dyn Encode>, audit::Export)>| async move {
+        let Some((mut blocks, mut encoder, mut export)) = state else {
             return Ok(None);
         };
         match blocks.next().await {
-            Some(page) => Ok(Some((encoder.encode(&page?)?, Some((blocks, encoder))))),
-            None => Ok(Some((encoder.finish()?, None))),
+            Some(page) => {
+                let page = page?;
+                export.sent(page.iter().map(|block| block.line.len()).sum());
+                Ok(Some((encoder.encode(&page)?, Some((blocks, encoder, export)))))
+            }
+            None => {
+                let end = encoder.finish()?;
+                export.ended();
+                Ok(Some((end, None)))
+            }
         }
     };
-    stream::try_unfold(Some((blocks, encoder)), next).inspect(|chunk: &Result<Bytes, Broken>| {
+    stream::try_unfold(Some((blocks, encoder, export)), next).inspect(|chunk: &Result<Bytes, Broken>| {
         if let Err(error) = chunk {
             tracing::warn!(%error, "a response failed; its connection is closed");
         }

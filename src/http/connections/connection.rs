@@ -70,6 +70,13 @@ pub struct Connection {
     held: RefCell<Option<ClientPermit>>,
 }
 
+/// What is spoken on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speech {
+    Plain,
+    Tls,
+}
+
 #[derive(Debug)]
 enum Admission {
     Admitted { _permit: ClientPermit },
@@ -108,7 +115,7 @@ impl Connections {
         })
     }
 
-    pub fn admit(self: &Arc<Self>, stream: &TcpStream) -> Connection {
+    pub(super) fn admit(self: &Arc<Self>, stream: &TcpStream, speech: Speech) -> Connection {
         let peer = stream.peer_addr();
         let client = peer.map_or(ClientKey::UNKNOWN, |peer| peer.ip().into());
         let admission = match self.places.take(client, 1) {
@@ -120,9 +127,11 @@ impl Connections {
                 });
                 let doorway = self.doorway.reserve(1);
                 if doorway.is_none() {
-                    // The network decides whether the client receives it.
-                    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-                    let _ = rustix::net::send(stream, in_brief(why).as_bytes(), flags);
+                    if speech == Speech::Plain {
+                        // The network decides whether the client receives it.
+                        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+                        let _ = rustix::net::send(stream, in_brief(why).as_bytes(), flags);
+                    }
                     let _ = rustix::net::shutdown(stream, Shutdown::Both);
                 }
                 Admission::Refused {
@@ -149,7 +158,7 @@ impl Connections {
         }
     }
 
-    fn refused(&self, reason: &str) {
+    pub(in crate::http) fn refused(&self, reason: &str) {
         self.metrics.add(&self.metrics.refused, &[("reason", reason)], 1);
     }
 }
@@ -248,6 +257,11 @@ impl Connection {
             (_, true) => Wait::Reader,
             (_, false) => Wait::Us,
         }
+    }
+
+    /// It is over the limit, and too many others are as well: it is closed already.
+    pub(super) fn is_turned_away(&self) -> bool {
+        matches!(&self.admission, Admission::Refused { _doorway: None, .. })
     }
 
     /// The only answer of a connection over the limit.

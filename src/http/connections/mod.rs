@@ -22,7 +22,7 @@ use actix_web::middleware::Next;
 use actix_web::rt::net::TcpStream;
 
 use self::body::Paced;
-use self::connection::Busy;
+use self::connection::{Busy, Speech};
 pub(super) use self::connection::{Connection, DOORWAY};
 pub use self::connection::{Connections, Limits};
 pub(super) use self::limiter::{ClientPermit, Full};
@@ -36,11 +36,21 @@ pub fn on_connect(all: &Arc<Connections>) -> impl Fn(&dyn Any, &mut Extensions) 
     let all = Arc::clone(all);
     move |io, extensions| {
         if let Some(stream) = io.downcast_ref::<TcpStream>() {
-            let connection = Rc::new(all.admit(stream));
+            let connection = Rc::new(all.admit(stream, Speech::Plain));
             clock::watch(&connection);
             extensions.insert(connection);
         }
     }
+}
+
+/// A connection that has not shown yet that it speaks TLS. `None` for one that is closed at once.
+pub(super) fn admit_before_tls(all: &Arc<Connections>, stream: &TcpStream) -> Option<Rc<Connection>> {
+    let connection = Rc::new(all.admit(stream, Speech::Tls));
+    if connection.is_turned_away() {
+        return None;
+    }
+    clock::watch(&connection);
+    Some(connection)
 }
 
 /// The outermost middleware: answers connections over the limit, and watches each answer until it is

@@ -235,7 +235,7 @@ async fn little_of_an_answer_waits_in_the_system_and_none_of_it_for_an_acknowled
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let _client = Client::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
-    let connection = connections.admit(&stream);
+    let connection = connections.admit(&stream, Speech::Plain);
     // Linux counts what it needs beside the bytes.
     let size = rustix::net::sockopt::socket_send_buffer_size(connection.socket());
     assert!(size.unwrap() <= 2 * SEND_BUFFER);

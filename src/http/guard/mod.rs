@@ -64,6 +64,8 @@ const UNKNOWN_HOST: &str = "this host name is not allowed here; use 127.0.0.1 or
 pub struct Guard {
     hosts: Vec<String>,
     origins: Vec<Origin>,
+    /// We speak TLS ourselves.
+    is_secured: bool,
 }
 
 impl Guard {
@@ -75,7 +77,13 @@ impl Guard {
         Self {
             hosts: hosts.iter().map(tidy).collect(),
             origins: origins.filter_map(|origin| Origin::parse(&origin)).collect(),
+            is_secured: false,
         }
+    }
+
+    /// Our own pages come by https.
+    pub fn secured(self, is_secured: bool) -> Self {
+        Self { is_secured, ..self }
     }
 
     /// `host` as in the header: a name or address, perhaps with a port.
@@ -107,8 +115,8 @@ impl Guard {
         }
     }
 
-    /// The origin is that of our own pages. Ours is `http`, unless a proxy in front of us speaks
-    /// TLS: then `https` is among those that are allowed, or the browser says that it is the same.
+    /// The origin is that of our own pages. Ours is `https` if we speak TLS. Else it is `http`, unless a
+    /// proxy in front of us speaks TLS: then `https` is among those that are allowed, or the browser says that it is the same.
     fn is_own(&self, origin: &str, host: &str, fetch: Fetch<'_>) -> bool {
         let (plain, secure) = (Origin::at(false, host), Origin::at(true, host));
         let Some(origin) = Origin::parse(origin) else {
@@ -117,6 +125,9 @@ impl Guard {
         // Not of WebSockets: browsers differ on whether `ws` is another scheme than `http`.
         if fetch.is_from_elsewhere() && !fetch.is_websocket() {
             return false;
+        }
+        if self.is_secured {
+            return secure.as_ref() == Some(&origin);
         }
         let is_secured = secure.as_ref().is_some_and(|own| self.origins.contains(own));
         (plain.as_ref() == Some(&origin) && !is_secured)
@@ -128,15 +139,16 @@ impl Guard {
         let Some(page) = Origin::of_url(url) else {
             return false;
         };
-        let own = [false, true].map(|is_https| Origin::at(is_https, host));
-        !self.origins.contains(&page) && !own.contains(&Some(page))
+        let own = Origin::at(true, host).into_iter();
+        let mut own = own.chain(Origin::at(false, host).filter(|_| !self.is_secured));
+        !self.origins.contains(&page) && !own.any(|own| own == page)
     }
 
     fn refusal(&self, request: &ServiceRequest) -> Option<HttpResponse> {
         if request.path() == LIVENESS {
             return None;
         }
-        let Some(host) = self.host(request) else {
+        let Some(host) = self.host(request.request()) else {
             return Some(HttpError::ForbiddenHost.respond(UNKNOWN_HOST));
         };
         if self.is_foreign(request.method(), request.path(), request.headers(), host) {
@@ -153,7 +165,7 @@ impl Guard {
     }
 
     /// The name by which the request addresses us, if it is one of ours.
-    fn host<'a>(&self, request: &'a ServiceRequest) -> Option<&'a str> {
+    fn host<'a>(&self, request: &'a HttpRequest) -> Option<&'a str> {
         let mut named = request.headers().get_all(header::HOST);
         let header = match (named.next(), named.next()) {
             (Some(host), None) => Some(host.to_str().unwrap_or_default()),
@@ -166,6 +178,15 @@ impl Guard {
         let mut names = header.into_iter().chain(authority);
         let allowed = names.clone().all(|name| self.allows_host(name));
         names.next().filter(|_| allowed)
+    }
+
+    /// Browsers ask this host by https alone from then on. Not for this machine, where other servers
+    /// share the name.
+    fn is_strict(&self, request: &HttpRequest) -> bool {
+        self.is_secured
+            && self
+                .host(request)
+                .is_some_and(|host| !is_loopback(without_port(host)))
     }
 
     /// The answer to a known page that asks whether it may.
@@ -212,6 +233,7 @@ pub(super) async fn check(
 pub(super) struct AnswerHeaders {
     /// The origin of a known page.
     known: Option<HeaderValue>,
+    is_strict: bool,
 }
 
 impl AnswerHeaders {
@@ -221,6 +243,7 @@ impl AnswerHeaders {
         let known = origin.filter(|origin| guard.is_some_and(|guard| guard.knows(origin)));
         Self {
             known: known.and_then(|origin| HeaderValue::from_str(origin).ok()),
+            is_strict: guard.is_some_and(|guard| guard.is_strict(request)),
         }
     }
 
@@ -235,6 +258,9 @@ impl AnswerHeaders {
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; frame-ancestors 'none'",
         );
+        if self.is_strict {
+            set_default(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+        }
         let vary = match text(headers, &header::VARY) {
             Some(own) => HeaderValue::from_str(&format!("{own}, {VARY}")).ok(),
             None => None,

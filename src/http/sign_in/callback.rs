@@ -9,6 +9,8 @@ use super::answers::{add_cookie, end_former, set_session};
 use super::local_path::local_path;
 use crate::access::oidc::{OidcError, Pending};
 use crate::access::{Access, Denied};
+use crate::data::audit::Action;
+use crate::http::audit;
 use crate::http::cookies::Cookie;
 use crate::http::error::HttpError;
 
@@ -100,6 +102,7 @@ async fn signed_in(request: &HttpRequest, answer: Answer, access: &Access) -> Re
     let return_to = local_path(&pending.return_to).to_owned();
     let claims = oidc.finish(pending, code).await?;
     let (principal, id) = access.sign_in_with(claims).await?;
+    audit::signed(request, Action::SignIn, &principal);
     end_former(request.headers(), access).await;
     let mut response = go_to(&return_to);
     set_session(request.headers(), &mut response, &principal, &id);

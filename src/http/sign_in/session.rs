@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use super::answers::{add_cookie, end_former, set_session};
 use crate::access::{Access, Credential, Denied, Principal, SessionId};
 use crate::data::Streams;
+use crate::data::audit::Action;
+use crate::http::audit;
 use crate::http::authenticate;
 use crate::http::body;
 use crate::http::cookies::Cookie;
@@ -70,6 +72,7 @@ pub(super) async fn begin(
     }
     match access.sign_in(&Credential::of(&key)).await {
         Ok((principal, id)) => {
+            audit::signed(&request, Action::SignIn, &principal);
             end_former(request.headers(), &access).await;
             let shown = shown(&access, Some(&principal), Some(&id));
             let mut response = HttpResponse::Ok().json(shown);
@@ -87,8 +90,13 @@ pub(super) async fn end(request: HttpRequest, access: web::Data<Access>) -> Http
         if !authenticate::has_csrf_token(request.headers(), id) {
             return authenticate::forged(&request);
         }
+        let session = Credential::Session(id.text());
+        let principal = access.authenticate(Some(&session)).await;
         if let Err(denied) = access.sign_out(id).await {
             return refusal::denied(&request, denied);
+        }
+        if let Ok(principal) = principal {
+            audit::signed(&request, Action::SignOut, &principal);
         }
     }
     let mut response = HttpResponse::new(StatusCode::NO_CONTENT);

@@ -6,6 +6,7 @@ use super::connect::listen::connect_to_listen;
 use super::connect::{DatabaseUrl, connect_to_work};
 use super::error::WriteError;
 
+pub mod audit;
 pub mod keys;
 pub mod sessions;
 

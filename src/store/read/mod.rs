@@ -19,6 +19,7 @@ mod dead_letters;
 mod overview;
 mod version;
 mod storage;
+mod audit;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,7 @@ use diesel_async::methods::LoadQuery;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+pub use audit::{AuditFilter, AuditRow};
 pub use dead_letters::{DeadLetter, DeadLetterCount, DeadLetterFilter};
 pub use error::ReadError;
 pub use latest::LatestPoint;

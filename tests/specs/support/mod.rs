@@ -13,6 +13,7 @@ pub mod redis;
 pub mod streamed;
 pub mod streamsync;
 pub mod terminal;
+pub mod tls;
 pub mod viewer;
 
 use std::panic::{AssertUnwindSafe, resume_unwind};

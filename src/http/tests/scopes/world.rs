@@ -12,7 +12,7 @@ use actix_web::{App, Error, HttpMessage, test, web};
 use parking_lot::Mutex;
 
 use super::super::settings;
-use crate::access::{Access, Identity, Principal};
+use crate::access::{Access, Audit, Identity, Principal};
 use crate::actors::aggregates::Aggregates;
 use crate::actors::hub::HubHandle;
 use crate::cache::LatestCache;
@@ -139,6 +139,7 @@ impl World {
             }),
             live: settings(),
             access: Access::open(),
+            audit: Audit::log_only(),
             metrics: Arc::default(),
             status: Arc::default(),
         };

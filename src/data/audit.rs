@@ -1,0 +1,212 @@
+//! What is recorded of who did what. Never with a secret in it: keys by their ids, no payloads.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::Micros;
+
+/// Longer texts are cut: they come from clients.
+const TEXT_MAX: usize = 1_024;
+/// Details of one event.
+const DETAILS_MAX: usize = 16;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    CreateKey,
+    RotateKey,
+    RevokeKey,
+    ChangeRoles,
+    Publish,
+    Redrive,
+    Resume,
+    DeleteSeries,
+    Export,
+    SignIn,
+    SignOut,
+    /// Somebody asked for what they may not have.
+    Denied,
+    /// Events that could not be recorded.
+    Lost,
+}
+
+impl Action {
+    pub const ALL: [Self; 13] = [
+        Self::CreateKey,
+        Self::RotateKey,
+        Self::RevokeKey,
+        Self::ChangeRoles,
+        Self::Publish,
+        Self::Redrive,
+        Self::Resume,
+        Self::DeleteSeries,
+        Self::Export,
+        Self::SignIn,
+        Self::SignOut,
+        Self::Denied,
+        Self::Lost,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CreateKey => "key.create",
+            Self::RotateKey => "key.rotate",
+            Self::RevokeKey => "key.revoke",
+            Self::ChangeRoles => "roles.change",
+            Self::Publish => "publish",
+            Self::Redrive => "redrive",
+            Self::Resume => "resume",
+            Self::DeleteSeries => "series.delete",
+            Self::Export => "export",
+            Self::SignIn => "sign_in",
+            Self::SignOut => "sign_out",
+            Self::Denied => "denied",
+            Self::Lost => "audit.lost",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.as_str() == text)
+    }
+
+    /// Those that come so often that the same again, within a minute, is only counted.
+    pub const fn is_frequent(self) -> bool {
+        matches!(self, Self::Denied | Self::Publish | Self::Export)
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    Done,
+    Refused,
+    Failed,
+}
+
+impl Outcome {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Who did something, and from where.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Actor {
+    /// As [`Viewer::subject`](super::Viewer).
+    pub subject: Arc<str>,
+    pub role: Arc<str>,
+    pub address: Option<IpAddr>,
+}
+
+impl Actor {
+    pub fn new(subject: impl Into<Arc<str>>, role: impl Into<Arc<str>>, address: Option<IpAddr>) -> Self {
+        Self {
+            subject: subject.into(),
+            role: role.into(),
+            address,
+        }
+    }
+
+    /// Somebody who was not let in. What they called themselves is not believed.
+    pub fn unknown(address: Option<IpAddr>) -> Self {
+        Self::new("unknown", "", address)
+    }
+
+    /// Whoever sits at this machine, by the name that the system has for them.
+    pub fn of_terminal() -> Self {
+        let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
+        let subject = user.map_or_else(|| "terminal".to_owned(), |user| format!("terminal:{user}"));
+        Self::new(cut(&subject), "admin", None)
+    }
+}
+
+/// One thing that was done or tried.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    pub at: Micros,
+    pub actor: Actor,
+    pub action: Action,
+    /// What it was done to: a key's id, a stream, a path.
+    pub target: String,
+    pub outcome: Outcome,
+    pub detail: Map<String, Value>,
+}
+
+impl Event {
+    pub fn new(actor: Actor, action: Action, target: &str) -> Self {
+        Self {
+            at: Micros::now(),
+            actor,
+            action,
+            target: cut(target),
+            outcome: match action {
+                Action::Denied => Outcome::Refused,
+                Action::Lost => Outcome::Failed,
+                _ => Outcome::Done,
+            },
+            detail: Map::new(),
+        }
+    }
+
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        if self.detail.len() < DETAILS_MAX {
+            let value = match value.into() {
+                Value::String(text) => Value::String(cut(&text)),
+                other => other,
+            };
+            self.detail.insert(name.to_owned(), value);
+        }
+        self
+    }
+
+    pub fn outcome(mut self, outcome: Outcome) -> Self {
+        self.outcome = outcome;
+        self
+    }
+}
+
+/// Of bounded length, and without the NUL that Postgres does not take.
+fn cut(text: &str) -> String {
+    let mut end = text.len().min(TEXT_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut cut = text[..end].replace('\0', "\u{fffd}");
+    if end < text.len() {
+        cut.push('…');
+    }
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_are_found_by_their_names() {
+        for action in Action::ALL {
+            assert_eq!(Action::parse(action.as_str()), Some(action));
+        }
+        assert_eq!(Action::parse("nothing"), None);
+    }
+
+    #[test]
+    fn what_clients_wrote_is_cut() {
+        let long = format!("a\0{}", "ü".repeat(TEXT_MAX));
+        let event = Event::new(Actor::unknown(None), Action::Export, &long).with("selector", long.as_str());
+        assert!(event.target.starts_with("a\u{fffd}ü") && event.target.ends_with('…'));
+        assert!(event.target.len() < TEXT_MAX + 8);
+        assert_eq!(event.detail["selector"], event.target);
+    }
+}
