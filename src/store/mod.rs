@@ -3,7 +3,6 @@
 //! The writer and its ledger speak tokio-postgres (COPY, pipelined statements); reads and
 //! migrations go through diesel-async. The two never meet in one file.
 
-pub mod access;
 pub mod connect;
 pub mod embedded;
 pub mod installation;

@@ -54,6 +54,7 @@ const HEADERS: &str = "content-type, accept, authorization, x-api-key, x-csrf-to
 
 const ASKS_PRIVATE: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 const UNKNOWN_HOST: &str = "this host name is not allowed here; use 127.0.0.1 or localhost, or start streamsync \
@@ -213,12 +214,18 @@ impl Guard {
 
 /// The middleware: refuses, answers preflights, and sets the headers every answer has.
 pub(super) async fn check(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let Some(guard) = request.app_data::<web::Data<Guard>>().cloned() else {
         return Err(actix_web::error::ErrorInternalServerError("no guard"));
     };
+    if guard.is_secured {
+        // As a proxy would say it: cookies go by it.
+        request
+            .headers_mut()
+            .insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
+    }
     let headers = AnswerHeaders::of(request.request());
     let early = guard.refusal(&request).or_else(|| guard.preflight(&request));
     let mut response = match early {
