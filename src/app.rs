@@ -178,7 +178,7 @@ impl App {
         };
         let supervisor = Supervisor::new(Arc::new(pipeline), to_fatal).start();
 
-        let access = serving::access(config, &database, &status)?;
+        let access = serving::access(config, &database, &status, &metrics)?;
         let archiver = archiver(config, &database, &metrics)?;
         let settings = |s: &StreamConfig| (s.name.clone(), s.settings(broker.is_embedded()));
         let services = services::Services {
@@ -201,7 +201,7 @@ impl App {
             listener,
             serving::http_config(config, open_files),
             http::Parts {
-                schema: graphql::Api::new(services),
+                schema: graphql::Api::new(services).with_documents(serving::documents(config)?),
                 per_worker: serving::per_worker(&database, &feeds, &aggregates)?,
                 live: session::Settings {
                     limits: serving::limits(config, FAREWELL),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::data::Operation;
+use crate::data::{Allowance, Operation};
 use crate::transform::humantime_text;
 
 /// Where it is set, nobody is let in without a role.
@@ -22,7 +22,7 @@ pub struct AuthConfig {
     #[serde(rename = "issuer")]
     pub issuers: Vec<IssuerConfig>,
     pub sign_in: Option<SignInConfig>,
-    pub limits: LimitsConfig,
+    pub limits: Allowance,
     /// Unset: client certificates give nothing.
     pub certificates: Option<CertificatesConfig>,
 }
@@ -44,7 +44,7 @@ pub struct RoleConfig {
     pub write: Vec<String>,
     /// Names of streams, or `*`.
     pub streams: BTreeSet<String>,
-    pub limits: LimitsConfig,
+    pub limits: Allowance,
 }
 
 /// Whose tokens are taken.
@@ -75,11 +75,6 @@ pub struct SignInConfig {
     pub public_url: String,
 }
 
-/// What one principal may use; a role may have its own.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LimitsConfig {}
-
 impl Default for AuthConfig {
     fn default() -> Self {
         Self {
@@ -88,7 +83,7 @@ impl Default for AuthConfig {
             roles: BTreeMap::new(),
             issuers: Vec::new(),
             sign_in: None,
-            limits: LimitsConfig::default(),
+            limits: Allowance::default(),
             certificates: None,
         }
     }

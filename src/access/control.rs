@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use super::claims::Claims;
 use super::credential::Certificate;
+use super::entry::Entry;
 use super::issuers::Issuers;
 use super::known_session::By;
 use super::principal::{Denied, Identity, Principal};
@@ -16,7 +17,7 @@ use super::roles::Roles;
 use super::session_id::SessionId;
 use super::sessions;
 use super::snapshot::{KnownKey, Snapshot};
-use crate::data::{Grant, Micros, Viewer};
+use crate::data::{ClientKey, Grant, Micros, Viewer};
 use crate::store::access::sessions::SignedIn;
 use crate::store::connect::DatabaseUrl;
 
@@ -32,9 +33,16 @@ pub(super) struct Control {
     /// One administrator at a time has a connection.
     pub changing: Semaphore,
     pub signing_in: Semaphore,
+    pub entry: Entry,
 }
 
 impl Control {
+    /// The same principal, whose use is counted.
+    pub fn metered(&self, principal: Arc<Principal>, address: ClientKey) -> Arc<Principal> {
+        let allowance = self.roles.read().allowance(&principal.role);
+        self.entry.metered(principal, address, allowance)
+    }
+
     /// Who has no credential.
     pub fn anonymous(&self) -> Result<Arc<Principal>, Denied> {
         let roles = Arc::clone(&self.roles.read());

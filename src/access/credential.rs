@@ -15,7 +15,7 @@ const TEXT_MAX: usize = 8_192;
 /// Of the name in a certificate.
 const NAME_MAX: usize = 256;
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Credential {
     /// An API key, `ss_<id>_<secret>`.
     Key(String),

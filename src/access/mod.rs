@@ -3,17 +3,20 @@
 //! Knows nothing of HTTP. `http/authenticate.rs` and the WebSockets bring credentials; everything that
 //! is read, sent or done then asks the principal's [`Viewer`].
 
+mod attempts;
 pub mod audit;
 mod claims;
 pub mod config;
 mod control;
 mod credential;
+mod entry;
 pub mod issuer_url;
 mod issuers;
 pub mod jwks;
 pub mod key_changes;
 pub mod keys;
 mod known_session;
+mod meters;
 pub mod oidc;
 mod pattern;
 mod principal;
@@ -43,13 +46,14 @@ pub use roles::{Roles, SELECTORS_MAX};
 pub use session_id::SessionId;
 pub use template::Template;
 
-use crate::data::{Micros, Viewer};
+use crate::data::{ClientKey, Micros, Viewer};
 use crate::store::access::keys::StoredKey;
 use crate::store::access::sessions::SignedIn;
 use crate::store::connect::DatabaseUrl;
-use crate::telemetry::Status;
+use crate::telemetry::{Metrics, Status};
 use config::AuthConfig;
 use control::Control;
+use entry::Entry;
 use key_changes::{KeyError, Wanted};
 use keys::ApiKey;
 use snapshot::{STALE_AFTER, Snapshot};
@@ -90,6 +94,7 @@ impl Access {
             known: Snapshot::new(STALE_AFTER),
             changing: Semaphore::new(1),
             signing_in: Semaphore::new(SIGNING_IN),
+            entry: Entry::new(),
         })))
     }
 
@@ -294,6 +299,49 @@ impl Access {
 
     fn control(&self) -> Result<&Control, KeyError> {
         self.0.control.as_ref().ok_or(KeyError::Open)
+    }
+
+    /// Lets in who asks from this address, and counts it.
+    ///
+    /// # Errors
+    /// Those of [`Self::authenticate`], or too many credentials of this address were not valid.
+    pub async fn admit(
+        &self,
+        address: ClientKey,
+        credential: Option<&Credential>,
+    ) -> Result<Arc<Principal>, Denied> {
+        let Some(control) = &self.0.control else {
+            return self.authenticate(credential).await;
+        };
+        control.entry.may(address, credential)?;
+        let found = self.authenticate(credential).await;
+        control.entry.found(address, credential, &found);
+        Ok(control.metered(found?, address))
+    }
+
+    /// As [`Self::renew`], for a principal that was admitted.
+    ///
+    /// # Errors
+    /// It is no longer let in.
+    pub fn readmit(&self, principal: &Arc<Principal>) -> Result<Arc<Principal>, Denied> {
+        let renewed = self.renew(principal)?;
+        Ok(match (&self.0.control, principal.viewer.client()) {
+            (Some(control), Some(client)) => control.metered(renewed, client),
+            _ => renewed,
+        })
+    }
+
+    /// Whole seconds for which credentials of this address are refused.
+    pub fn pause(&self, address: ClientKey) -> u64 {
+        let control = self.0.control.as_ref();
+        control.map_or(1, |control| control.entry.pause(address))
+    }
+
+    /// Refusals are counted there from now on.
+    pub fn count_in(&self, metrics: &Arc<Metrics>) {
+        if let Some(control) = &self.0.control {
+            control.entry.count_in(metrics);
+        }
     }
 
     /// The principal of a server without access control, for tests.

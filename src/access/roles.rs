@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::config::{AuthConfig, RoleConfig};
 use super::pattern::Pattern;
-use crate::data::{Grant, Operation, Scope, Streams};
+use crate::data::{Allowance, Grant, Operation, Scope, Streams};
 
 /// Selectors for reading, and for writing, before and after claims are filled in.
 pub const SELECTORS_MAX: usize = 16;
@@ -28,6 +28,7 @@ struct Role {
     streams: Streams,
     /// Where nothing depends on claims.
     fixed: Option<Arc<Grant>>,
+    allowance: Allowance,
 }
 
 impl Roles {
@@ -46,7 +47,10 @@ impl Roles {
             let role = Role::of(role, |setting, why| {
                 mistakes.push(format!("{at}.{setting}: {why}"))
             });
-            roles.by_name.insert(name.as_str().into(), role);
+            let allowance = role.allowance.or(config.limits);
+            roles
+                .by_name
+                .insert(name.as_str().into(), Role { allowance, ..role });
         }
         let certificates = config.certificates.as_ref().map(|config| &config.role);
         let mut without_claims =
@@ -92,6 +96,14 @@ impl Roles {
     /// The role has places for claims, so that only tokens can have it.
     pub fn needs_claims(&self, role: &str) -> bool {
         self.by_name.get(role).is_some_and(Role::needs_claims)
+    }
+
+    /// What whoever has the role may use.
+    pub fn allowance(&self, role: &str) -> Allowance {
+        self.by_name
+            .get(role)
+            .map(|role| role.allowance)
+            .unwrap_or_default()
     }
 
     /// What the role allows without claims, shared by all who have it.
@@ -156,6 +168,7 @@ impl Role {
             write,
             streams,
             fixed: None,
+            allowance: config.limits,
         };
         role.fixed = match role.needs_claims() {
             true => None,

@@ -11,11 +11,12 @@ use crate::access::Access;
 use crate::actors::aggregates::AggregatesHandle;
 use crate::config::{Config, TlsConfig};
 use crate::feed::Feeds;
+use crate::graphql::guard::documents::Documents;
 use crate::http::connections::open_files;
 use crate::http::{self, session};
 use crate::store::connect::DatabaseUrl;
 use crate::store::read::{ReadLimits, Reader};
-use crate::telemetry::Status;
+use crate::telemetry::{Metrics, Status};
 
 /// Where probes and metrics are answered without a credential, if that is configured.
 pub(super) fn operations_listener(config: &Config) -> Result<Option<TcpListener>> {
@@ -50,14 +51,25 @@ pub(super) fn limits(config: &Config, farewell: Duration) -> session::Limits {
 }
 
 /// Follows keys as long as the program runs, where there are roles.
-pub(super) fn access(config: &Config, database: &DatabaseUrl, status: &Arc<Status>) -> Result<Access> {
+pub(super) fn access(
+    config: &Config,
+    database: &DatabaseUrl,
+    status: &Arc<Status>,
+    metrics: &Arc<Metrics>,
+) -> Result<Access> {
     let Some(auth) = &config.auth else {
         return Ok(Access::open());
     };
     let access = Access::controlled(auth, database.clone());
     let access = access.map_err(|mistakes| anyhow!(mistakes.join("; ")))?;
+    access.count_in(metrics);
     actix::spawn(access.clone().follow(Arc::clone(status)));
     Ok(access)
+}
+
+pub(super) fn documents(config: &Config) -> Result<Documents> {
+    let settings = config.http.documents().map_err(|why| anyhow!(why.join("; ")))?;
+    Ok(Documents::new(settings))
 }
 
 /// Connections belong to the runtime that opened them, so each worker has its own.

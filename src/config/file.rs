@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+use super::documents::{self, WhichDocuments};
 use super::tls::TlsConfig;
 use crate::cache;
 use crate::http::guard::Origin;
@@ -84,6 +86,12 @@ pub struct HttpConfig {
     pub init_timeout: Duration,
     /// HTTPS instead of HTTP.
     pub tls: Option<TlsConfig>,
+    /// Which GraphQL documents are executed.
+    pub documents: WhichDocuments,
+    /// A JSON object of documents by id, or a manifest of operations.
+    pub documents_file: Option<PathBuf>,
+    /// For documents that clients name by their hash once they have sent them, in MiB; 0: they cannot.
+    pub documents_cache_mib: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -166,6 +174,9 @@ impl Default for HttpConfig {
             message_kib: 256,
             init_timeout: Duration::from_secs(10),
             tls: None,
+            documents: WhichDocuments::Any,
+            documents_file: None,
+            documents_cache_mib: 8,
         }
     }
 }
@@ -243,6 +254,13 @@ fn another_listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
 }
 
 impl HttpConfig {
+    /// # Errors
+    /// As [`documents::settings`].
+    pub fn documents(&self) -> Result<documents::Settings, Vec<String>> {
+        let file = self.documents_file.as_deref();
+        documents::settings(self.documents, file, self.documents_cache_mib)
+    }
+
     pub(super) fn check(&self, controlled: bool, mistakes: &mut Vec<String>) {
         if let Some(address) = self.operations_listen
             && !address.ip().is_loopback()
@@ -271,6 +289,9 @@ impl HttpConfig {
         }
         if !(Duration::from_millis(100)..=Duration::from_secs(300)).contains(&self.init_timeout) {
             mistakes.push("http.init_timeout: must be 100ms to 5min".to_owned());
+        }
+        if let Err(why) = self.documents() {
+            mistakes.extend(why);
         }
         if !(1..=1_000_000).contains(&self.connections) {
             mistakes.push("http.connections: must be 1 to 1000000".to_owned());

@@ -4,6 +4,7 @@
 
 mod archive;
 mod auth;
+mod documents;
 mod file;
 mod hidden;
 mod locations;
@@ -27,6 +28,7 @@ use crate::access::config::AuthConfig;
 use crate::live::index::{ByClient, Limits};
 
 pub use archive::ArchiveConfig;
+pub use documents::WhichDocuments;
 pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisConfig};
 pub use retention::Retention;
 pub use rollups::RollupsConfig;

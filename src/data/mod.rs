@@ -29,6 +29,7 @@ pub mod aggregate;
 pub mod grid;
 pub mod columns;
 pub mod installation;
+pub mod meter;
 pub mod seal;
 
 pub use access::{Grant, Operation, Streams};
@@ -44,6 +45,7 @@ pub use cursor::{Cursor, Positions, SharedCursor};
 pub use day::Day;
 pub use grid::Grid;
 pub use installation::Installation;
+pub use meter::{Allowance, Meter, OverLimit};
 pub use problem::{Code, Problem};
 pub use reject::{Reason, Rejected};
 pub use seal::Seal;

@@ -6,6 +6,7 @@ pub mod scalars;
 pub mod errors;
 pub mod selector;
 pub mod limits;
+pub mod listed;
 pub mod guard;
 pub mod services;
 pub mod types;

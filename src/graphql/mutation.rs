@@ -45,7 +45,7 @@ impl Mutation {
         // Without Postgres the writer's limit alone holds.
         if let Ok(reader) = reader(ctx) {
             let (series, max) = (publish::series(&records), target.max_series);
-            let new_series = services.new_series.admit(reader, &stream, series, max);
+            let new_series = services.new_series.admit(reader, &stream, series, max, viewer);
             new_series
                 .await
                 .map_err(|refused| refused.told_to(viewer, &stream))?;

@@ -12,7 +12,7 @@ use async_graphql::Error;
 use parking_lot::Mutex;
 
 use super::errors::{Code, overloaded, read_error};
-use crate::data::Viewer;
+use crate::data::{OverLimit, Problem, Viewer};
 use crate::store::read::{ReadError, Reader};
 
 /// New series a minute that all clients of a node may publish.
@@ -34,6 +34,7 @@ pub enum NotAdmitted {
         new: usize,
     },
     TooFast,
+    OverLimit(OverLimit),
     Read(ReadError),
 }
 
@@ -55,6 +56,7 @@ impl NewSeries {
         stream: &str,
         keys: Vec<String>,
         max: u64,
+        viewer: &Viewer,
     ) -> Result<(), NotAdmitted> {
         let keys: Vec<String> = {
             let mut minute = self.0.lock();
@@ -82,6 +84,9 @@ impl NewSeries {
         let (count, bytes) = (new.len(), new.iter().map(String::len).sum::<usize>());
         if minute.count + count > PER_MINUTE || minute.bytes + bytes > BYTES_PER_MINUTE {
             return Err(NotAdmitted::TooFast);
+        }
+        if let Some(meter) = viewer.meter() {
+            meter.new_series(count).map_err(NotAdmitted::OverLimit)?;
         }
         minute.count += count;
         minute.bytes += bytes;
@@ -140,6 +145,7 @@ impl NotAdmitted {
             Self::TooMany { max, .. } => Code::BadUserInput.error(format!(
                 "stream '{stream}' may have {max} series; these points would add more"
             )),
+            Self::OverLimit(over) => Problem::from(over).into(),
             Self::TooFast => overloaded("too many new series are being published; try again in a minute"),
             Self::Read(error) => read_error(error),
         }

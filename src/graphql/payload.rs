@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Data, Executor, Response, ServerError, Value};
+use async_graphql::{Data, Executor, Request, Response, ServerError, Value};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 
@@ -44,6 +44,9 @@ pub enum Then {
 /// Executes operations for transports: only those the guard has checked. Others are answered with the
 /// guard's errors.
 pub trait Operations: Executor {
+    /// What the guard says of a request with its data. `session`: what came with the connection.
+    fn check(&self, request: Request, session: Option<&Data>) -> Result<Checked, Vec<ServerError>>;
+
     fn answer(&self, checked: Result<Checked, Vec<ServerError>>) -> impl Future<Output = Response> + Send;
 
     fn payloads(

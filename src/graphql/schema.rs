@@ -17,6 +17,7 @@ use super::dead_letters::DeadLetters;
 use super::direct::{self, Slot};
 use super::errors::{self, refused};
 use super::guard::Checked;
+use super::guard::documents::Documents;
 use super::guard::types::Types;
 use super::limits;
 use super::mutation::Mutation;
@@ -49,6 +50,7 @@ pub struct Api<Q = Queries, M = Mutations, S = Subscriptions> {
     schema: async_graphql::Schema<Q, M, S>,
     types: Arc<Types>,
     audit: Option<Audit>,
+    documents: Documents,
 }
 
 impl Api {
@@ -58,6 +60,12 @@ impl Api {
             audit,
             ..Self::of(builder().data(services).finish())
         }
+    }
+
+    /// With documents that requests may name.
+    #[must_use]
+    pub fn with_documents(self, documents: Documents) -> Self {
+        Self { documents, ..self }
     }
 }
 
@@ -74,6 +82,7 @@ where
             schema,
             types,
             audit: None,
+            documents: Documents::default(),
         }
     }
 
@@ -116,7 +125,7 @@ where
     S: SubscriptionType + 'static,
 {
     async fn execute(&self, request: Request) -> Response {
-        self.answer(Checked::of(request)).await
+        self.answer(self.check(request, None)).await
     }
 
     fn execute_stream(
@@ -124,7 +133,7 @@ where
         request: Request,
         session_data: Option<Arc<Data>>,
     ) -> BoxStream<'static, Response> {
-        self.responses(Checked::of(request), session_data)
+        self.responses(self.check(request, session_data.as_deref()), session_data)
     }
 }
 
@@ -134,6 +143,10 @@ where
     M: ObjectType + 'static,
     S: SubscriptionType + 'static,
 {
+    fn check(&self, request: Request, session: Option<&Data>) -> Result<Checked, Vec<ServerError>> {
+        Checked::find(request, &self.documents, session)
+    }
+
     async fn answer(&self, checked: Result<Checked, Vec<ServerError>>) -> Response {
         let denials = self.denials(&checked, None);
         let response = match checked.and_then(|checked| checked.into_request(&self.types, None)) {
@@ -151,9 +164,26 @@ where
         session: Option<Arc<Data>>,
     ) -> BoxStream<'static, Payload> {
         let live = checked.as_ref().is_ok_and(Checked::is_subscription);
+        let admitted = checked.and_then(|checked| {
+            let begun = checked.begin(session.as_deref())?;
+            Ok((checked, begun))
+        });
+        let (checked, begun) = match admitted {
+            Ok((checked, begun)) => (Ok(checked), begun),
+            Err(errors) => (Err(errors), None),
+        };
         let slot = Slot::default();
         let checked = checked.map(|checked| checked.data(slot.clone()));
-        direct::payloads(slot, self.responses(checked, session), live)
+        let payloads = direct::payloads(slot, self.responses(checked, session), live);
+        match begun {
+            // It counts for as long as somebody listens.
+            Some(begun) => payloads
+                .inspect(move |_| {
+                    let _ = &begun;
+                })
+                .boxed(),
+            None => payloads,
+        }
     }
 }
 
@@ -163,6 +193,7 @@ impl<Q, M, S> Clone for Api<Q, M, S> {
             schema: self.schema.clone(),
             types: Arc::clone(&self.types),
             audit: self.audit.clone(),
+            documents: self.documents.clone(),
         }
     }
 }
@@ -179,7 +210,7 @@ pub fn sdl() -> String {
     builder().finish().sdl_with_options(sorted)
 }
 
-fn builder() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
+pub(super) fn builder() -> SchemaBuilder<Queries, Mutations, Subscriptions> {
     async_graphql::Schema::build(Queries::default(), Mutations::default(), Subscriptions::default())
         .limit_depth(limits::DEPTH)
         .limit_complexity(limits::COMPLEXITY)

@@ -9,11 +9,13 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
+use super::connections::Connection;
 use super::cookies::Cookie;
+use super::error::HttpError;
 use super::routes::{self, Access as Path};
 use super::{refusal, websocket};
 use crate::access::{Access, Certificate, Credential, Denied, Principal, SessionId};
-use crate::data::Viewer;
+use crate::data::{ClientKey, OverLimit, Problem, Viewer};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
@@ -39,7 +41,11 @@ pub(super) async fn check<B: MessageBody + 'static>(
         return Ok(request.into_response(response));
     }
     let found = match request.app_data::<web::Data<Access>>() {
-        Some(access) => access.authenticate(credential.as_ref()).await,
+        Some(access) => {
+            access
+                .admit(address(request.request()), credential.as_ref())
+                .await
+        }
         None => Err(Denied::Unavailable),
     };
     let later = websocket::is_asked(request.request()) && credential.is_none();
@@ -54,11 +60,21 @@ pub(super) async fn check<B: MessageBody + 'static>(
             Some(refusal::forbidden(request.request(), &why))
         }
         (Ok(principal), _) => {
+            let over = count(&principal, request.match_pattern().as_deref()).err();
+            if let Some(connection) = Connection::of(request.request()) {
+                connection.meter_by(principal.viewer.meter());
+            }
             request.extensions_mut().insert(principal);
-            None
+            over.map(|over| HttpError::limited(&over.into()))
         }
         (Err(Denied::Missing), Some(Path::Details(_))) => None,
         (Err(Denied::Missing), _) if later => None,
+        (Err(Denied::TooMany), _) => {
+            let access = request.app_data::<web::Data<Access>>();
+            let pause = access.map_or(1, |access| access.pause(address(request.request())));
+            let problem = Problem::from(Denied::TooMany).with("retryAfter", pause);
+            Some(HttpError::limited(&problem))
+        }
         (Err(denied), _) => Some(refusal::denied(request.request(), denied)),
     };
     let mut response = match refused {
@@ -79,9 +95,23 @@ fn vary_by_credential(headers: &mut HeaderMap) {
     headers.insert(header::VARY, all.unwrap_or(HeaderValue::from_static(CREDENTIALS)));
 }
 
+/// Counts the request, and what it costs unless the guard of GraphQL will tell.
+fn count(principal: &Principal, path: Option<&str>) -> Result<(), OverLimit> {
+    let Some(meter) = principal.viewer.meter() else {
+        return Ok(());
+    };
+    meter.request()?;
+    meter.cost(routes::cost(path))
+}
+
 /// Who asks; `None` where nobody was let in yet.
 pub(super) fn principal(request: &HttpRequest) -> Option<Arc<Principal>> {
     request.extensions().get::<Arc<Principal>>().cloned()
+}
+
+pub(super) fn address(request: &HttpRequest) -> ClientKey {
+    let peer = request.peer_addr();
+    peer.map_or(ClientKey::UNKNOWN, |peer| peer.ip().into())
 }
 
 /// What the principal may see; nothing without one.

@@ -57,6 +57,15 @@ impl HttpError {
         self.respond_as("application/json; charset=utf-8", message)
     }
 
+    /// 429 with the time after which it is worth trying again.
+    pub fn limited(problem: &Problem) -> HttpResponse {
+        let mut answer = HttpResponse::TooManyRequests();
+        if let Some(after) = problem.extensions.get("retryAfter") {
+            answer.insert_header((header::RETRY_AFTER, after.to_string()));
+        }
+        answer.json(json!({ "errors": [problem] }))
+    }
+
     pub fn respond_as(self, content_type: &'static str, message: &str) -> HttpResponse {
         let (status, code) = self.parts();
         let error = json!({ "message": message, "extensions": { "code": code } });

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use async_graphql::parser::types::OperationType;
@@ -21,6 +21,7 @@ use super::websocket::{self, Speech};
 use super::worker::Worker;
 use super::{authenticate, body, refusal, request, resume, streamed};
 use crate::graphql::errors::Code;
+use crate::graphql::guard::documents::{NOT_FOUND, NOT_SUPPORTED};
 use crate::graphql::payload::{has_code, never_executed};
 use crate::graphql::{Checked, Operations};
 
@@ -84,7 +85,7 @@ async fn execute<E: Operations>(
     mut asked: Request,
 ) -> HttpResponse {
     asked.data = worker.data(http);
-    let mut checked = Checked::of(asked);
+    let mut checked = worker.schema.check(asked, None);
     // What the guard refuses is no operation; the answer says why.
     let kind = checked.as_ref().ok().and_then(Checked::kind);
     if http.method() == Method::GET && kind == Some(OperationType::Mutation) {
@@ -118,14 +119,27 @@ async fn execute<E: Operations>(
 
 fn respond(http: &HttpRequest, media: Media, response: Response) -> HttpResponse {
     if never_executed(&response) {
+        let first = response
+            .errors
+            .first()
+            .and_then(|error| error.extensions.as_ref());
+        let told = |name: &str| first.and_then(|extensions| extensions.get(name));
+        let is = |code: &str| told("code") == Some(&async_graphql::Value::from(code));
         let status = match media {
+            _ if has_code(&response, Code::Overloaded) => StatusCode::TOO_MANY_REQUESTS,
+            // Older clients of Apollo take any other status for a server that does not know these.
+            _ if is(NOT_FOUND.1) || is(NOT_SUPPORTED.1) => StatusCode::OK,
             Media::Json => StatusCode::OK,
             Media::GraphQl if has_code(&response, Code::Unauthenticated) => StatusCode::UNAUTHORIZED,
             Media::GraphQl if has_code(&response, Code::Forbidden) => StatusCode::FORBIDDEN,
             Media::GraphQl => StatusCode::BAD_REQUEST,
         };
+        let mut answer = HttpResponse::build(status);
+        if let Some(after) = told("retryAfter").filter(|_| status == StatusCode::TOO_MANY_REQUESTS) {
+            answer.insert_header((RETRY_AFTER, after.to_string()));
+        }
         // Without `data`, which would claim that execution began.
-        let mut answer = HttpResponse::build(status)
+        let mut answer = answer
             .content_type(media.content_type())
             .json(json!({ "errors": response.errors, "extensions": response.extensions }));
         if status == StatusCode::UNAUTHORIZED {

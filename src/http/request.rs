@@ -4,6 +4,7 @@ use actix_web::web;
 use async_graphql::{Request, Variables};
 use serde_json::{Map, Value};
 
+use crate::graphql::guard::documents::{DOCUMENT_ID, PERSISTED_QUERY};
 use crate::graphql::guard::json;
 
 /// Bounded and parsed.
@@ -26,15 +27,33 @@ pub(super) fn from_json(value: Value) -> Result<Request, String> {
         }
         _ => return Err("a GraphQL request is a JSON object".to_owned()),
     };
-    let query = text(&mut members, "query")?.ok_or("a GraphQL request needs the member 'query'")?;
+    let named = named(&mut members)?;
+    let query = match text(&mut members, "query")? {
+        None if named.is_empty() => return Err("a GraphQL request needs the member 'query'".to_owned()),
+        query => query.unwrap_or_default(),
+    };
     let mut request = Request::new(query);
+    request.extensions.extend(named);
     request.operation_name = text(&mut members, "operationName")?;
     if let Some(variables) = object(&mut members, "variables")? {
         request = request.variables(Variables::from_json(variables.into()));
     }
-    // Only their type is checked.
-    object(&mut members, "extensions")?;
     Ok(request)
+}
+
+/// What names a document: a persisted query or an id, as extensions of the request. Of the other extensions
+/// only the type is checked.
+fn named(members: &mut Map<String, Value>) -> Result<Vec<(String, async_graphql::Value)>, String> {
+    let extensions = object(members, "extensions")?;
+    let persisted = extensions.and_then(|mut extensions| extensions.remove(PERSISTED_QUERY));
+    let id = text(members, DOCUMENT_ID)?.map(Value::String);
+    let named = [(PERSISTED_QUERY, persisted), (DOCUMENT_ID, id)];
+    let given = named.into_iter().filter_map(|(name, value)| {
+        let value = value.filter(|value| !value.is_null())?;
+        let value = async_graphql::Value::from_json(value).ok()?;
+        Some((name.to_owned(), value))
+    });
+    Ok(given.collect())
 }
 
 /// From a URL, where the maps are JSON texts.
@@ -48,7 +67,7 @@ pub(super) fn from_url(query: &str) -> Result<Request, String> {
     let mut members = Map::new();
     for (name, text) in pairs {
         let value = match name.as_str() {
-            "query" | "operationName" => Value::from(text),
+            "query" | "operationName" | DOCUMENT_ID => Value::from(text),
             "variables" | "extensions" => {
                 json::parse(text.as_bytes()).map_err(|why| format!("parameter '{name}' is refused: {why}"))?
             }
@@ -59,6 +78,13 @@ pub(super) fn from_url(query: &str) -> Result<Request, String> {
         }
     }
     from_json(members.into())
+}
+
+/// The request may do without its document.
+pub(super) fn names_document(payload: &Value) -> bool {
+    let persisted = payload.get("extensions").and_then(|e| e.get(PERSISTED_QUERY));
+    let named = [payload.get(DOCUMENT_ID), persisted];
+    named.into_iter().flatten().any(|named| !named.is_null())
 }
 
 pub(super) fn text(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, String> {

@@ -2,6 +2,7 @@
 //! is not served. `tests/specs/viewer_matrix.rs` says for each path which series it may show.
 
 use crate::data::Operation;
+use crate::graphql::limits::WHOLE_ANSWER;
 
 /// Who may use a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,20 @@ pub const PATHS: [(&str, Access); 24] = [
     ("/metrics", Needs(Operate)),
     ("/", Public),
 ];
+
+/// What a request costs of what a principal has for a minute; what is asked of GraphQL is counted there.
+pub(super) fn cost(registered: Option<&str>) -> usize {
+    let reads = |path: &str| match path.strip_prefix("/prometheus/api/v1/") {
+        Some(rest) => ["query", "series", "label"]
+            .iter()
+            .any(|begin| rest.starts_with(begin)),
+        None => path.starts_with("/api/v1/"),
+    };
+    match registered {
+        Some(path) if path != "/api/v1/openapi.json" && reads(path) => WHOLE_ANSWER,
+        _ => 0,
+    }
+}
 
 /// `registered`: the registered path that the request matches; the pages have none and are public.
 /// `None`: the path is not served.

@@ -77,7 +77,7 @@ impl<E> Worker<E> {
 
 /// The one place that tells who asks, and what they may see.
 fn who(request: &HttpRequest) -> (ClientKey, Viewer) {
-    let peer = request.peer_addr();
-    let client = peer.map_or(ClientKey::UNKNOWN, |peer| peer.ip().into());
-    (client, authenticate::viewer(request))
+    let viewer = authenticate::viewer(request);
+    let client = viewer.client().unwrap_or_else(|| authenticate::address(request));
+    (client, viewer)
 }

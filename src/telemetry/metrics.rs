@@ -116,6 +116,10 @@ metrics! {
     catch_up_reads: Counters, "catch_up_reads", "Statements shared by the subscribers who catch up";
     /// By reason.
     refused: Counters, "refused_connections", "Connections and requests beyond a bound, not let in";
+    /// By limit: those of a principal, or `reads` where all share.
+    over_limits: Counters, "over_limits", "Requests and operations refused by a limit";
+    /// By reason: `missing`, `invalid`, `expired`, `too_many` or `unavailable`.
+    auth_failures: Counters, "auth_failures", "Requests and connections that were not let in";
     open_connections: Gauge, "open_connections", "Connections of any kind";
     /// By reason: `idle` or `stalled`.
     cut: Counters, "cut_connections", "Connections ended because nothing went on";
@@ -150,6 +154,10 @@ impl Metrics {
         if n > 0 {
             counters.get_or_create(&owned(labels)).inc_by(n);
         }
+    }
+
+    pub fn over_limit(&self, limit: &str) {
+        self.add(&self.over_limits, &[("limit", limit)], 1);
     }
 
     pub fn set_lag(&self, topic: &str, partition: i32, records: i64) {

@@ -28,6 +28,7 @@ mod front_door;
 mod history;
 mod ingest;
 mod kafka_log;
+mod limits;
 mod live;
 mod live_bounds;
 mod maintenance;

@@ -22,6 +22,8 @@ fn names_helps_and_buckets_are_those_that_dashboards_and_alerts_know() {
         &metrics.closed,
         &metrics.catch_up_reads,
         &metrics.refused,
+        &metrics.over_limits,
+        &metrics.auth_failures,
         &metrics.cut,
     ] {
         metrics.add(family, &[], 1);

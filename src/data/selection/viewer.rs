@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::usage::Usage;
 use super::{Scope, Scoped, Selector};
-use crate::data::{Code, Grant, Installation, Operation, Problem, Seal, Series, Streams};
+use crate::data::{ClientKey, Code, Grant, Installation, Meter, Operation, Problem, Seal, Series, Streams};
 
 /// Somebody who asks, and what they may do.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Viewer {
     seal: Seal,
     /// Of a viewer who [`Viewer::may_change`].
     usage: Option<Arc<Usage>>,
+    /// Where there is access control.
+    meter: Option<Arc<Meter>>,
 }
 
 impl Viewer {
@@ -41,6 +43,7 @@ impl Viewer {
             grant,
             seal: Seal::default(),
             usage: None,
+            meter: None,
         }
     }
 
@@ -50,6 +53,13 @@ impl Viewer {
             seal: Seal::of(key, Arc::clone(&self.subject)),
             ..self
         }
+    }
+
+    /// The same, and what it uses is counted.
+    #[must_use]
+    pub fn metered(self, meter: Arc<Meter>) -> Self {
+        let meter = Some(meter);
+        Self { meter, ..self }
     }
 
     /// Who reads nothing but these series.
@@ -77,6 +87,15 @@ impl Viewer {
 
     pub fn subject(&self) -> &Arc<str> {
         &self.subject
+    }
+
+    pub fn meter(&self) -> Option<&Arc<Meter>> {
+        self.meter.as_ref()
+    }
+
+    /// The principal as shares tell clients apart, where there is access control.
+    pub fn client(&self) -> Option<ClientKey> {
+        self.meter.as_ref().map(|meter| meter.client())
     }
 
     /// What is allowed at this moment.

@@ -2,6 +2,7 @@
 
 use async_graphql::{Pos, ServerError};
 
+use crate::data::{OverLimit, Problem};
 use crate::graphql::errors::Code;
 
 /// Why a number is refused that would silently become the nearest float.
@@ -14,6 +15,12 @@ pub(super) fn loses_digits(number: &str) -> bool {
         && digits.bytes().all(|byte| byte.is_ascii_digit())
         && number.parse::<i64>().is_err()
         && number.parse::<u64>().is_err()
+}
+
+/// The whole request is refused, as by HTTP.
+pub fn over_limit(over: OverLimit) -> Vec<ServerError> {
+    let error = async_graphql::Error::from(Problem::from(over));
+    vec![error.into_server_error(Pos::default())]
 }
 
 pub(super) fn refused(code: Code, why: impl Into<String>, pos: Pos) -> Vec<ServerError> {

@@ -5,7 +5,9 @@
 //! (`scan`), then parsed, once; its variables are settled (`variables`) and a subscription's root
 //! is gathered (`roots`). What async-graphql then gets is short, flat and without variables.
 
+mod complexity;
 mod costs;
+pub mod documents;
 mod errors;
 mod expressions;
 mod fragments;
@@ -27,17 +29,41 @@ use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Data, Name, Positioned, Request, ServerError, Value};
 
+use self::documents::{Brought, Documents};
 pub use self::errors::LOSES_DIGITS;
+pub use self::errors::over_limit;
 use self::errors::refused;
 use self::types::Types;
+use crate::data::Viewer;
+use crate::data::meter::Subscribed;
 
 /// A request whose document was checked and parsed. Nothing else is executed.
 pub struct Checked {
     request: Request,
     document: ExecutableDocument,
+    /// To be kept once it is accepted.
+    brought: Option<Brought>,
 }
 
 impl Checked {
+    /// The same as [`Self::of`] after the document was found that the request names. `session`: what came
+    /// with the connection.
+    ///
+    /// # Errors
+    /// There is no such document, or the viewer may not use it.
+    pub fn find(
+        mut request: Request,
+        documents: &Documents,
+        session: Option<&Data>,
+    ) -> Result<Self, Vec<ServerError>> {
+        let viewer = permissions::viewer(&request.data, session).cloned();
+        let brought = documents.find(&mut request, viewer.as_ref())?;
+        Ok(Self {
+            brought,
+            ..Self::of(request)?
+        })
+    }
+
     /// # Errors
     /// The document is larger than the limits, or does not parse.
     pub fn of(mut request: Request) -> Result<Self, Vec<ServerError>> {
@@ -51,7 +77,11 @@ impl Checked {
             refused(unreadable.code, unreadable.what, position)
         })?;
         let document = parse_query(rewritten.unwrap_or(text)).map_err(|error| vec![error.into()])?;
-        Ok(Self { request, document })
+        Ok(Self {
+            request,
+            document,
+            brought: None,
+        })
     }
 
     /// The operation that would be executed.
@@ -95,6 +125,30 @@ impl Checked {
         self
     }
 
+    /// Counts an operation that came over a connection, and a subscription until the returned value is
+    /// dropped.
+    ///
+    /// # Errors
+    /// It is beyond a limit of the viewer.
+    pub fn begin(&self, session: Option<&Data>) -> Result<Option<Subscribed>, Vec<ServerError>> {
+        let viewer = permissions::viewer(&self.request.data, session);
+        let Some(meter) = viewer.and_then(Viewer::meter) else {
+            return Ok(None);
+        };
+        // Requests by HTTP are counted before they are read.
+        if session.is_some() {
+            meter.request().map_err(over_limit)?;
+        }
+        let subscribed = self.is_subscription().then(|| meter.subscribe());
+        subscribed.transpose().map_err(over_limit)
+    }
+
+    /// The request as it came, for who only looks at its document.
+    pub fn unsettled(mut self) -> Request {
+        self.request.set_parsed_query(self.document);
+        self.request
+    }
+
     /// The request as it is executed: without variables, and with a subscription's only field at its root.
     /// `session`: what came with the connection.
     ///
@@ -117,6 +171,16 @@ impl Checked {
         if let Some(operation) = self.operation() {
             overlaps::refuse(&self.document, &operation.node)?;
             expressions::bounded(&self.document, operation)?;
+        }
+        if let Some(brought) = self.brought {
+            brought.keep();
+        }
+        let viewer = permissions::viewer(&self.request.data, session);
+        if let Some(meter) = viewer.and_then(Viewer::meter)
+            && let Some(operation) = fragments::selected(&self.document, name)
+        {
+            let cost = complexity::of(&self.document, &operation.node);
+            meter.cost(cost).map_err(over_limit)?;
         }
         self.request.set_parsed_query(self.document);
         Ok(self.request)

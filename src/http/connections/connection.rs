@@ -13,7 +13,7 @@ use rustix::net::sockopt::{set_socket_send_buffer_size, set_tcp_nodelay};
 use rustix::net::{SendFlags, Shutdown};
 
 use super::limiter::{ClientLimiter, ClientPermit, Full};
-use crate::data::{Budget, ClientKey, Reserved};
+use crate::data::{Budget, ClientKey, Meter, Reserved};
 use crate::http::error::HttpError;
 use crate::telemetry::Metrics;
 
@@ -68,6 +68,8 @@ pub struct Connection {
     /// A session with its own clock.
     live: Cell<bool>,
     held: RefCell<Option<ClientPermit>>,
+    /// Of who uses it now.
+    meter: RefCell<Option<Arc<Meter>>>,
 }
 
 /// What is spoken on a connection.
@@ -155,6 +157,7 @@ impl Connections {
             offered: Cell::new(false),
             live: Cell::new(false),
             held: RefCell::new(None),
+            meter: RefCell::new(None),
         }
     }
 
@@ -212,6 +215,27 @@ impl Connection {
     pub(in crate::http) fn go_live(&self, patience: Duration) {
         limit_unread(self.socket(), LIVE_SEND_BUFFER, patience);
         self.live.set(true);
+    }
+
+    /// Whose address it comes from.
+    pub(in crate::http) fn client(&self) -> ClientKey {
+        self.client
+    }
+
+    /// What is sent counts for this principal from now on.
+    pub(in crate::http) fn meter_by(&self, meter: Option<&Arc<Meter>>) {
+        *self.meter.borrow_mut() = meter.cloned();
+    }
+
+    /// As [`Meter::sent`].
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub(super) fn sent(&self, bytes: usize) -> Result<(), Duration> {
+        self.meter
+            .borrow()
+            .as_ref()
+            .map_or(Ok(()), |meter| meter.sent(bytes))
     }
 
     /// The socket, which is open as long as the connection is there.

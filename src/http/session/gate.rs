@@ -7,13 +7,14 @@ use futures_util::future::LocalBoxFuture;
 use tokio::sync::watch;
 
 use crate::access::{Access, Credential, Denied, Principal};
+use crate::data::ClientKey;
 
 /// What is found out about a credential.
 pub type Found = Result<Arc<Principal>, Denied>;
 
 /// [`Access`] but for tests.
 pub trait Gate: Send + Sync {
-    fn authenticate(&self, credential: Credential) -> LocalBoxFuture<'static, Found>;
+    fn authenticate(&self, address: ClientKey, credential: Credential) -> LocalBoxFuture<'static, Found>;
 
     fn renew(&self, principal: &Arc<Principal>) -> Found;
 
@@ -24,13 +25,13 @@ pub trait Gate: Send + Sync {
 }
 
 impl Gate for Access {
-    fn authenticate(&self, credential: Credential) -> LocalBoxFuture<'static, Found> {
+    fn authenticate(&self, address: ClientKey, credential: Credential) -> LocalBoxFuture<'static, Found> {
         let access = self.clone();
-        async move { access.authenticate(Some(&credential)).await }.boxed_local()
+        async move { access.admit(address, Some(&credential)).await }.boxed_local()
     }
 
     fn renew(&self, principal: &Arc<Principal>) -> Found {
-        Self::renew(self, principal)
+        self.readmit(principal)
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::gate::{Found, Gate};
 use crate::access::{Credential, Denied, Identity, Principal};
-use crate::data::{Grant, Operation, Scope, Selector, Viewer};
+use crate::data::{ClientKey, Grant, Operation, Scope, Selector, Viewer};
 
 /// Credentials are the names of principals, perhaps with something behind a colon. It knows everybody who
 /// is not called `nobody`.
@@ -54,7 +54,7 @@ impl Doorman {
 }
 
 impl Gate for Doorman {
-    fn authenticate(&self, credential: Credential) -> LocalBoxFuture<'static, Found> {
+    fn authenticate(&self, _: ClientKey, credential: Credential) -> LocalBoxFuture<'static, Found> {
         let (said, answers) = (Arc::clone(&self.said), Arc::clone(&self.answers));
         async move {
             if let Ok(answer) = answers.acquire().await {

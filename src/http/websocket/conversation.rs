@@ -17,7 +17,7 @@ use super::dialect::{Asked, ClientMessage, Dialect, ServerMessage, Wrong, plain}
 use super::frames;
 use crate::feed::Feeds;
 use crate::graphql::errors::{Code, of_request};
-use crate::graphql::{Checked, Operations, Payload, Then};
+use crate::graphql::{Operations, Payload, Then};
 use crate::http::connections::{Connection, of_json};
 use crate::http::session::operations::{Event, Running};
 use crate::http::session::{CHUNK, Settings, Standing};
@@ -29,7 +29,7 @@ pub struct Conversation<E> {
     pub(super) dialect: Dialect,
     pub(super) settings: Rc<Settings>,
     /// Its operations take memory of this connection's share; `None` in tests without a server.
-    connection: Option<Rc<Connection>>,
+    pub(super) connection: Option<Rc<Connection>>,
     /// What came with the connection; who asks is added to each operation.
     data: Arc<Data>,
     pub(super) standing: Standing,
@@ -225,10 +225,11 @@ impl<E: Operations> Conversation<E> {
         let (viewer, usage) = self.standing.viewer();
         let payloads = match asked {
             Asked::GraphQl(request) => {
-                let mut checked = Checked::of(*request).map(|checked| checked.data(viewer));
+                let mut request = request.data(viewer);
                 if let Some(principal) = self.standing.principal() {
-                    checked = checked.map(|checked| checked.data(Arc::clone(principal)));
+                    request = request.data(Arc::clone(principal));
                 }
+                let checked = self.executor.check(request, Some(&self.data));
                 self.executor.payloads(checked, Some(Arc::clone(&self.data)))
             }
             Asked::Points(points) => plain::payloads(id, *points, self.feeds.clone(), viewer),

@@ -11,7 +11,7 @@ use super::conversation::Conversation;
 use super::credential;
 use super::dialect::{Dialect, ServerMessage};
 use crate::access::{Credential, Denied};
-use crate::data::Micros;
+use crate::data::{ClientKey, Micros};
 use crate::graphql::Operations;
 use crate::graphql::errors::forbidden;
 use crate::http::session::{Look, Refused};
@@ -41,7 +41,9 @@ impl<E: Operations> Conversation<E> {
 
     /// The messages that come next wait for the answer.
     pub(super) fn ask(&mut self, credential: Credential, begins: bool) {
-        let answer = self.standing.gate().authenticate(credential);
+        let connection = self.connection.as_ref();
+        let address = connection.map_or(ClientKey::UNKNOWN, |connection| connection.client());
+        let answer = self.standing.gate().authenticate(address, credential);
         self.asking = Some(Asking::new(answer, begins));
     }
 
@@ -142,6 +144,9 @@ impl<E: Operations> Conversation<E> {
 
     fn admitted(&mut self, begins: bool, out: &mut BytesMut) {
         self.acknowledged = true;
+        if let (Some(connection), Some(principal)) = (&self.connection, self.standing.principal()) {
+            connection.meter_by(principal.viewer.meter());
+        }
         let expires = self.standing.expires();
         self.say(&ServerMessage::Admitted { begins, expires }, out);
         if begins {

@@ -134,7 +134,7 @@ fn received(text: &str) -> Result<Received, &'static str> {
 
 fn subscribe(id: String, payload: Option<Value>) -> Result<ClientMessage, &'static str> {
     let payload = payload.unwrap_or_default();
-    if !payload.get("query").is_some_and(Value::is_string) {
+    if !payload.get("query").is_some_and(Value::is_string) && !request::names_document(&payload) {
         return Err("Message payload is missing the 'query' property");
     }
     let request = request::from_json(payload).map_err(|_| "Message payload is not a GraphQL request")?;

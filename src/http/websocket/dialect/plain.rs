@@ -1,5 +1,7 @@
 //! Plain JSON for clients without GraphQL, as docs/websocket.md describes it.
 
+use std::sync::Arc;
+
 use async_graphql::ServerError;
 use bytes::BytesMut;
 use futures_util::StreamExt;
@@ -9,7 +11,8 @@ use serde_json::{Value, json};
 use super::super::frames;
 use super::messages::ServerMessage;
 use crate::actors::hub::SubscribeError;
-use crate::data::{Code, Operation, Problem, Viewer};
+use crate::data::meter::Subscribed;
+use crate::data::{Code, Meter, Operation, Problem, Viewer};
 use crate::feed::{Feed, FeedError, Feeds};
 use crate::graphql::{Next, Payload, Then};
 use crate::http::session::Limits;
@@ -60,24 +63,28 @@ pub fn payloads(
     let id = id.to_owned();
     let opening = async move {
         match open(&id, asked, feeds, &viewer).await {
-            Ok((feed, shape)) => {
+            Ok((feed, shape, begun)) => {
                 let subscribed = json!({ "type": "subscribed", "id": id }).to_string();
-                let points = feed.map(move |batch| match batch {
-                    Ok(batch) => {
-                        let cursor = viewer.seal().text(&batch.cursor);
-                        Payload::Next(Next {
-                            json: shape.write(&cursor, &batch.selected),
-                            cursor: Some(cursor),
-                            then: Then::GoOn,
-                        })
+                let points = feed.map(move |batch| {
+                    // It counts for as long as somebody listens.
+                    let _ = &begun;
+                    match batch {
+                        Ok(batch) => {
+                            let cursor = viewer.seal().text(&batch.cursor);
+                            Payload::Next(Next {
+                                json: shape.write(&cursor, &batch.selected),
+                                cursor: Some(cursor),
+                                then: Then::GoOn,
+                            })
+                        }
+                        Err(error) => failed(&id, error),
                     }
-                    Err(error) => failed(&id, error),
                 });
                 stream::iter([message(subscribed.into(), Then::GoOn)])
                     .chain(points)
                     .boxed()
             }
-            Err(error) => stream::iter([failed(&id, error)]).boxed(),
+            Err(problem) => stream::iter([failed(&id, problem)]).boxed(),
         }
     };
     stream::once(opening).flatten().boxed()
@@ -88,11 +95,20 @@ async fn open(
     asked: Subscribe,
     feeds: Option<Feeds>,
     viewer: &Viewer,
-) -> Result<(Feed, Shape), Problem> {
+) -> Result<(Feed, Shape, Option<Subscribed>), Problem> {
     viewer.may(Operation::Read)?;
     let feeds = feeds.ok_or(FeedError::from(SubscribeError::Unavailable))?;
+    let begin = |meter: &Arc<Meter>| {
+        meter.request()?;
+        meter.subscribe()
+    };
+    let begun = viewer.meter().map(begin).transpose()?;
     let shape = feeds.shapes.shape("", points(id), "");
-    Ok((feeds.open(asked.into_request(viewer)?).await?, shape))
+    let feeds = match viewer.client() {
+        Some(client) => feeds.for_client(client),
+        None => feeds,
+    };
+    Ok((feeds.open(asked.into_request(viewer)?).await?, shape, begun))
 }
 
 /// The fields of a message with points.
@@ -183,8 +199,6 @@ fn error(id: Option<&str>, code: &str, message: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::data::{Cursor, Micros, Positions, Series, Stored, StoredPoint, StoredSeries};
     use crate::live::{Page, Selected, Shapes};

@@ -1,0 +1,329 @@
+//! What one principal has used of what it may use.
+//!
+//! Each rate is a bucket that holds what the limit gives in one second, minute or hour, and fills again
+//! evenly. A limit that is not set is not counted.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use serde::Deserialize;
+
+use super::words::words;
+use super::{ClientKey, Code, Problem};
+
+const KIB: usize = 1024;
+
+/// What one principal may use; unset is without limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Allowance {
+    /// Requests, and operations on a WebSocket.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Complexity of what is executed.
+    pub cost_per_minute: Option<NonZeroU32>,
+    /// Subscriptions that run at once.
+    pub subscriptions: Option<NonZeroU32>,
+    pub new_series_per_hour: Option<NonZeroU32>,
+    /// Of bodies and live messages.
+    pub kib_out_per_minute: Option<NonZeroU32>,
+}
+
+words! {
+    pub enum Limit, as_str {
+        Requests = "requests",
+        Cost = "cost",
+        Subscriptions = "subscriptions",
+        NewSeries = "new_series",
+        BytesOut = "bytes_out",
+    }
+}
+
+/// More than a limit allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("you have used up the limit '{}' of your role; try again in {} s", .limit.as_str(), rounded_up(.after))]
+pub struct OverLimit {
+    pub limit: Limit,
+    /// When there will be enough, if nothing else is asked for.
+    pub after: Duration,
+}
+
+/// Told of each refusal.
+pub type OnRefusal = Arc<dyn Fn(Limit) + Send + Sync>;
+
+/// Shared by everything that one principal does on this node.
+pub struct Meter {
+    client: ClientKey,
+    allowance: Allowance,
+    requests: Option<Bucket>,
+    cost: Option<Bucket>,
+    new_series: Option<Bucket>,
+    bytes_out: Option<Bucket>,
+    subscriptions: AtomicU32,
+    on_refusal: OnRefusal,
+}
+
+/// One running subscription; dropping it ends it.
+#[derive(Debug)]
+pub struct Subscribed(Arc<Meter>);
+
+struct Bucket {
+    rate: DefaultDirectRateLimiter,
+    size: NonZeroU32,
+}
+
+impl Allowance {
+    /// With what `defaults` say where nothing is set.
+    #[must_use]
+    pub fn or(self, defaults: Self) -> Self {
+        Self {
+            requests_per_second: self.requests_per_second.or(defaults.requests_per_second),
+            cost_per_minute: self.cost_per_minute.or(defaults.cost_per_minute),
+            subscriptions: self.subscriptions.or(defaults.subscriptions),
+            new_series_per_hour: self.new_series_per_hour.or(defaults.new_series_per_hour),
+            kib_out_per_minute: self.kib_out_per_minute.or(defaults.kib_out_per_minute),
+        }
+    }
+}
+
+impl OverLimit {
+    /// Whole seconds after which it is worth trying again.
+    pub fn seconds(&self) -> u64 {
+        rounded_up(&self.after)
+    }
+}
+
+fn rounded_up(after: &Duration) -> u64 {
+    let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+    seconds.max(1)
+}
+
+impl From<OverLimit> for Problem {
+    fn from(over: OverLimit) -> Self {
+        Self::new(Code::Overloaded, over.to_string())
+            .with("retryAfter", over.seconds())
+            .with("limit", over.limit.as_str())
+            .with("ownShare", true)
+    }
+}
+
+impl Meter {
+    pub fn new(client: ClientKey, allowance: Allowance, on_refusal: OnRefusal) -> Self {
+        let bucket = |quota: fn(NonZeroU32) -> Quota, size: Option<NonZeroU32>| {
+            size.map(|size| Bucket::new(quota(size), size))
+        };
+        Self {
+            client,
+            allowance,
+            requests: bucket(Quota::per_second, allowance.requests_per_second),
+            cost: bucket(Quota::per_minute, allowance.cost_per_minute),
+            new_series: bucket(Quota::per_hour, allowance.new_series_per_hour),
+            bytes_out: bucket(Quota::per_minute, allowance.kib_out_per_minute),
+            subscriptions: AtomicU32::new(0),
+            on_refusal,
+        }
+    }
+
+    /// Whose it is, for shares of what all clients use.
+    pub fn client(&self) -> ClientKey {
+        self.client
+    }
+
+    pub fn allowance(&self) -> Allowance {
+        self.allowance
+    }
+
+    /// # Errors
+    /// Too many a second, or the answers so far were too large.
+    pub fn request(&self) -> Result<(), OverLimit> {
+        self.take(&self.requests, Limit::Requests, 1)?;
+        self.take(&self.bytes_out, Limit::BytesOut, 1)
+    }
+
+    /// # Errors
+    /// It would be too much for this minute.
+    pub fn cost(&self, cost: usize) -> Result<(), OverLimit> {
+        self.take(&self.cost, Limit::Cost, cost)
+    }
+
+    /// # Errors
+    /// Too many in this hour.
+    pub fn new_series(&self, count: usize) -> Result<(), OverLimit> {
+        self.take(&self.new_series, Limit::NewSeries, count)
+    }
+
+    /// # Errors
+    /// Too many run already.
+    pub fn subscribe(self: &Arc<Self>) -> Result<Subscribed, OverLimit> {
+        let most = self.allowance.subscriptions.map_or(u32::MAX, NonZeroU32::get);
+        let one_more = |running: u32| (running < most).then(|| running + 1);
+        let begun = self
+            .subscriptions
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        match begun {
+            Ok(_) => Ok(Subscribed(Arc::clone(self))),
+            Err(_) => Err(self.refused(Limit::Subscriptions, Duration::ZERO)),
+        }
+    }
+
+    /// These bytes were sent. Otherwise how long to wait before sending more, and then counting them.
+    ///
+    /// # Errors
+    /// How long.
+    pub fn sent(&self, bytes: usize) -> Result<(), Duration> {
+        match &self.bytes_out {
+            Some(bucket) => bucket.take(bytes.div_ceil(KIB)),
+            None => Ok(()),
+        }
+    }
+
+    fn take(&self, bucket: &Option<Bucket>, limit: Limit, n: usize) -> Result<(), OverLimit> {
+        match bucket {
+            Some(bucket) => bucket.take(n).map_err(|after| self.refused(limit, after)),
+            None => Ok(()),
+        }
+    }
+
+    fn refused(&self, limit: Limit, after: Duration) -> OverLimit {
+        (self.on_refusal)(limit);
+        OverLimit { limit, after }
+    }
+}
+
+impl Bucket {
+    fn new(quota: Quota, size: NonZeroU32) -> Self {
+        let rate = RateLimiter::direct(quota);
+        Self { rate, size }
+    }
+
+    /// More than the bucket holds takes all of it.
+    fn take(&self, n: usize) -> Result<(), Duration> {
+        let n = u32::try_from(n).unwrap_or(u32::MAX).min(self.size.get());
+        let Some(n) = NonZeroU32::new(n) else {
+            return Ok(());
+        };
+        match self.rate.check_n(n) {
+            Ok(Ok(())) | Err(_) => Ok(()),
+            Ok(Err(not_until)) => Err(not_until.wait_time_from(DefaultClock::default().now())),
+        }
+    }
+}
+
+impl Drop for Subscribed {
+    fn drop(&mut self) {
+        self.0.subscriptions.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Meter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Meter")
+            .field("client", &self.client)
+            .field("allowance", &self.allowance)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    fn meter(allowance: Allowance) -> (Arc<Meter>, Arc<Mutex<Vec<Limit>>>) {
+        let refusals = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&refusals);
+        let on_refusal: OnRefusal = Arc::new(move |limit| seen.lock().push(limit));
+        let meter = Meter::new(ClientKey::of_subject("key:a"), allowance, on_refusal);
+        (Arc::new(meter), refusals)
+    }
+
+    #[test]
+    fn what_is_not_set_is_without_limit() {
+        let (meter, refusals) = meter(Allowance::default());
+        let running: Vec<_> = (0..1_000).map(|_| meter.subscribe().unwrap()).collect();
+        for _ in &running {
+            meter.request().unwrap();
+            meter.cost(1_000_000).unwrap();
+            meter.new_series(1_000_000).unwrap();
+            meter.sent(1 << 30).unwrap();
+        }
+        assert!(refusals.lock().is_empty());
+    }
+
+    #[test]
+    fn a_limit_that_is_used_up_says_which_and_when_there_is_more() {
+        let (meter, refusals) = meter(Allowance {
+            cost_per_minute: NonZeroU32::new(60),
+            new_series_per_hour: NonZeroU32::new(10),
+            ..Allowance::default()
+        });
+        meter.cost(50).unwrap();
+        let over = meter.cost(20).unwrap_err();
+        assert_eq!((over.limit, over.seconds()), (Limit::Cost, 10));
+        let problem = Problem::from(over);
+        assert_eq!(problem.code, Code::Overloaded);
+        assert_eq!(problem.extensions["retryAfter"], 10);
+        assert_eq!(problem.extensions["limit"], "cost");
+        meter.cost(10).unwrap();
+        meter.new_series(10).unwrap();
+        assert_eq!(meter.new_series(1).unwrap_err().seconds(), 360);
+        assert_eq!(*refusals.lock(), [Limit::Cost, Limit::NewSeries]);
+    }
+
+    #[test]
+    fn what_is_larger_than_a_bucket_passes_when_it_is_full() {
+        let (meter, _) = meter(Allowance {
+            cost_per_minute: NonZeroU32::new(60),
+            ..Allowance::default()
+        });
+        meter.cost(1_000).unwrap();
+        assert_eq!(meter.cost(1_000).unwrap_err().seconds(), 60);
+    }
+
+    #[test]
+    fn whoever_was_sent_too_much_waits_and_cannot_ask_for_more() {
+        let (meter, _) = meter(Allowance {
+            kib_out_per_minute: NonZeroU32::new(60),
+            ..Allowance::default()
+        });
+        meter.request().unwrap();
+        meter.sent(59 << 10).unwrap();
+        let wait = meter.sent(1).unwrap_err();
+        assert!(wait <= Duration::from_secs(1) && !wait.is_zero(), "{wait:?}");
+        assert_eq!(meter.request().unwrap_err().limit, Limit::BytesOut);
+    }
+
+    #[test]
+    fn a_subscription_that_has_ended_makes_room() {
+        let (meter, _) = meter(Allowance {
+            subscriptions: NonZeroU32::new(2),
+            ..Allowance::default()
+        });
+        let first = meter.subscribe().unwrap();
+        let _second = meter.subscribe().unwrap();
+        assert_eq!(meter.subscribe().unwrap_err().limit, Limit::Subscriptions);
+        drop(first);
+        meter.subscribe().unwrap();
+    }
+
+    #[test]
+    fn a_role_has_its_own_limits_and_the_defaults_for_the_rest() {
+        let (ten, twenty) = (NonZeroU32::new(10), NonZeroU32::new(20));
+        let defaults = Allowance {
+            requests_per_second: ten,
+            subscriptions: ten,
+            ..Allowance::default()
+        };
+        let role = Allowance {
+            subscriptions: twenty,
+            ..Allowance::default()
+        };
+        let both = role.or(defaults);
+        assert_eq!((both.requests_per_second, both.subscriptions), (ten, twenty));
+    }
+}
