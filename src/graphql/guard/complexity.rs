@@ -61,6 +61,9 @@ fn sum(document: &ExecutableDocument, set: &SelectionSet, within: Option<&str>) 
 
 fn of_field(document: &ExecutableDocument, field: &Positioned<Field>, within: Option<&str>) -> usize {
     let name = field.node.name.node.as_str();
+    if name == "__typename" {
+        return 0;
+    }
     let below = match within {
         Some("") => Some(name),
         _ => None,
@@ -126,7 +129,7 @@ mod tests {
     fn it_is_what_async_graphql_counts() {
         let schema = builder().extension(Tells).finish();
         for text in [
-            "{ metrics { name } }",
+            "{ metrics { name __typename } }",
             r#"{ series(selector: {metric: "m"}) { nodes { key } pageInfo { hasNextPage } } }"#,
             r#"{ series(selector: {metric: "m"}, first: 2500) { nodes { key } } }"#,
             r#"{ a: latest(selector: {metric: "m"}) { value } b: metrics { name } }"#,
