@@ -251,9 +251,13 @@ impl Access {
     ///
     /// # Errors
     /// The credential lets nobody in, or Postgres is away.
-    pub async fn sign_in(&self, credential: &Credential) -> Result<(Arc<Principal>, SessionId), Denied> {
+    pub async fn sign_in(
+        &self,
+        address: ClientKey,
+        credential: &Credential,
+    ) -> Result<(Arc<Principal>, SessionId), Denied> {
         let control = self.0.control.as_ref().ok_or(Denied::Invalid)?;
-        let principal = self.authenticate(Some(credential)).await?;
+        let principal = self.admit(address, Some(credential)).await?;
         let by = principal.identity.signs_in().ok_or(Denied::Invalid)?;
         control.begin(&principal, by).await
     }

@@ -1,4 +1,5 @@
-//! What a client may use: documents named by their hash, and lists of documents.
+//! What a client may use: limits of principals, failed credentials, documents named by their hash, and lists
+//! of documents.
 
 use serde_json::{Value, json};
 
@@ -70,4 +71,62 @@ async fn only_listed_documents_are_executed_where_there_is_a_list() {
         answer["errors"][0]["extensions"]["code"],
         "PERSISTED_QUERY_NOT_FOUND"
     );
+}
+
+const GUEST: &str = r#"
+    [auth]
+    anonymous = "guest"
+    [auth.limits]
+    cost_per_minute = 150
+    subscriptions = 1
+    [auth.roles.guest]
+    operations = ["read"]
+    read = ["*"]
+"#;
+
+#[actix_web::test]
+async fn whoever_uses_up_a_limit_is_told_when_there_is_more_and_others_go_on() {
+    let node = StreamSync::plan().await.settings(GUEST).start().await;
+    let question = || json!({"query": "{ metrics { name } }"});
+    let (status, answer) = post(&node, question()).await;
+    assert_eq!((status, &answer["errors"]), (200, &Value::Null), "{answer}");
+    let (status, answer) = post(&node, question()).await;
+    let extensions = &answer["errors"][0]["extensions"];
+    assert_eq!(
+        (status, &extensions["code"]),
+        (429, &"OVERLOADED".into()),
+        "{answer}"
+    );
+    assert_eq!(extensions["limit"], "cost");
+    assert!(
+        extensions["retryAfter"].as_u64().is_some_and(|after| after > 1),
+        "{answer}"
+    );
+    let url = format!("{}/api/v1/points?metric=m&from=2026-01-01T00:00:00Z", node.url);
+    let answer = awc::Client::default().get(url).send().await.expect("an answer");
+    assert_eq!(answer.status().as_u16(), 429);
+    assert!(answer.headers().contains_key("retry-after"));
+    let (status, _) = post(&node, json!({"query": TEXT})).await;
+    assert_eq!(status, 200);
+}
+
+#[actix_web::test]
+async fn failed_credentials_make_their_address_wait() {
+    let node = StreamSync::plan().await.settings(GUEST).start().await;
+    let mut statuses = Vec::new();
+    for n in 0..30 {
+        let request = awc::Client::default()
+            .post(format!("{}/graphql", node.url))
+            .insert_header(("authorization", format!("Bearer ss_{n}_wrong")));
+        let answer = request
+            .send_json(&json!({"query": TEXT}))
+            .await
+            .expect("an answer");
+        statuses.push(answer.status().as_u16());
+    }
+    assert!(statuses[..5].iter().all(|status| *status == 401), "{statuses:?}");
+    assert!(statuses.contains(&429), "{statuses:?}");
+    // Who shows no credential has not failed.
+    let (status, _) = post(&node, json!({"query": TEXT})).await;
+    assert_eq!(status, 200);
 }

@@ -70,7 +70,10 @@ pub(super) async fn begin(
     if !access.is_controlled() {
         return HttpError::BadRequest.respond("there is no access control here: everybody is let in");
     }
-    match access.sign_in(&Credential::of(&key)).await {
+    match access
+        .sign_in(authenticate::address(&request), &Credential::of(&key))
+        .await
+    {
         Ok((principal, id)) => {
             audit::signed(&request, Action::SignIn, &principal);
             end_former(request.headers(), &access).await;
