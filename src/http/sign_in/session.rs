@@ -26,7 +26,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) async fn show(request: HttpRequest, access: web::Data<Access>) -> HttpResponse {
     let headers = request.headers();
     let credential = authenticate::credential(headers);
-    let found = access.authenticate(credential.as_ref()).await;
+    let found = access
+        .admit(authenticate::address(&request), credential.as_ref())
+        .await;
     let session = match &credential {
         Some(Credential::Session(text)) if found.is_ok() => SessionId::parse(text),
         _ => None,
