@@ -22,6 +22,7 @@ mod crashes;
 mod dashboard;
 mod demo;
 mod documents;
+mod enforcement;
 mod every;
 mod export;
 mod front_door;

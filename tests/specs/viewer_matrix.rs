@@ -257,3 +257,23 @@ fn a_viewer_is_made_in_few_places() {
         assert_eq!(found, places, "{maker}");
     }
 }
+
+#[test]
+fn the_cursors_of_everybody_who_was_let_in_are_sealed() {
+    let sources = sources("");
+    let makes = |text: &str| text.matches("Viewer::new(").count();
+    let makers: BTreeMap<&str, &str> = sources
+        .iter()
+        .filter(|(_, text)| makes(text) > 0)
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    assert!(!makers.is_empty());
+    for (name, text) in makers {
+        assert!(name.starts_with("access/"), "{name}");
+        assert_eq!(
+            makes(text),
+            text.matches(".with_sealed_cursors(").count(),
+            "{name}"
+        );
+    }
+}
