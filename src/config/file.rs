@@ -255,7 +255,7 @@ fn another_listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
 
 impl HttpConfig {
     /// # Errors
-    /// As [`documents::settings`].
+    /// As `documents::settings`.
     pub fn documents(&self) -> Result<documents::Settings, Vec<String>> {
         let file = self.documents_file.as_deref();
         documents::settings(self.documents, file, self.documents_cache_mib)

@@ -176,13 +176,14 @@ impl Event {
     }
 }
 
-/// Of bounded length, and without the NUL that Postgres does not take.
+/// Of bounded length, and without control characters: Postgres takes no NUL, and a line of the log is
+/// one line.
 fn cut(text: &str) -> String {
     let mut end = text.len().min(TEXT_MAX);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let mut cut = text[..end].replace('\0', "\u{fffd}");
+    let mut cut = text[..end].replace(char::is_control, "\u{fffd}");
     if end < text.len() {
         cut.push('…');
     }

@@ -16,10 +16,12 @@ use serde_json::json;
 use super::accept::{Accepted, Choice, Media};
 use super::connections::{Connection, of_json};
 use super::error::HttpError;
+use super::still_allowed::StillAllowed;
 use super::streamed::Asker;
 use super::websocket::{self, Speech};
 use super::worker::Worker;
 use super::{authenticate, body, refusal, request, resume, streamed};
+use crate::access::Denied;
 use crate::graphql::errors::Code;
 use crate::graphql::guard::documents::{NOT_FOUND, NOT_SUPPORTED};
 use crate::graphql::payload::{has_code, never_executed};
@@ -47,6 +49,10 @@ pub(super) async fn post<E: Operations>(
         && let Err(full) = connection.hold(of_json(&body))
     {
         return refuse(accepted, full.http_error(), full.why());
+    }
+    // The body may have taken its time.
+    if !StillAllowed::is(&request) {
+        return refusal::denied(&request, Denied::Invalid);
     }
     match request::from_body(&body) {
         Ok(asked) => execute(&request, accepted, &worker, asked).await,

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
-use super::authenticate;
+use super::{authenticate, refusal};
 use crate::data::Operation;
 use crate::telemetry::{Metrics, Status};
 
@@ -39,7 +39,10 @@ async fn readyz(request: HttpRequest, status: web::Data<Status>) -> HttpResponse
     }))
 }
 
-async fn metrics(metrics: web::Data<Metrics>) -> HttpResponse {
+async fn metrics(request: HttpRequest, metrics: web::Data<Metrics>) -> HttpResponse {
+    if let Err(problem) = authenticate::viewer(&request).may(Operation::Operate) {
+        return refusal::forbidden(&request, &problem.message);
+    }
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
         .body(metrics.text())

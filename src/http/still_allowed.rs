@@ -29,6 +29,11 @@ impl StillAllowed {
         })
     }
 
+    /// Whether who was let in with this request still has what it had then.
+    pub fn is(request: &HttpRequest) -> bool {
+        Self::of(request).is_none_or(|mut still| still.check())
+    }
+
     /// False once the credential has expired or is revoked, or the role allows something else. Costs
     /// next to nothing while nothing changes.
     pub fn check(&mut self) -> bool {

@@ -46,7 +46,9 @@ impl<E> Worker<E> {
     /// The data of GraphQL operations that come over the connection of this request. Who asks is added
     /// to each.
     pub fn session_data(&self, request: &HttpRequest) -> Data {
-        (self.own.data)(who(request).0)
+        let mut data = (self.own.data)(who(request).0);
+        data.insert(Address(request.peer_addr().map(|peer| peer.ip())));
+        data
     }
 
     /// The data of the GraphQL operation that comes with this request.

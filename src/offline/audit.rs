@@ -22,7 +22,7 @@ pub struct AuditArgs {
     /// How far back
     #[arg(long, default_value = "24h", value_parser = humantime::parse_duration)]
     last: Duration,
-    /// Only what this actor did, such as key:<id>
+    /// Only what this actor did, such as `key:x7`
     #[arg(long)]
     actor: Option<String>,
     /// Only this action, such as publish, key.create or denied

@@ -178,6 +178,14 @@ async fn details_of_the_process_are_for_operators() {
     for (key, status) in [("", 401), (&*reader, 403), (&*operator, 200)] {
         assert_eq!(world.get("/metrics", key).await.status, status, "{key}");
     }
+    // The router reads these as other paths.
+    for path in [
+        "/m%65trics",
+        "/gr%61phql?query=%7B__typename%7D",
+        "/api/v1/p%6fints?from=0",
+    ] {
+        assert_eq!(world.get(path, "").await.status, 400, "{path}");
+    }
 }
 
 #[actix_web::test]

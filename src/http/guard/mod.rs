@@ -149,6 +149,12 @@ impl Guard {
         if request.path() == LIVENESS {
             return None;
         }
+        // The router reads such a path as another one, and whoever looks at the path does not.
+        if escapes_without_need(request.path()) {
+            return Some(
+                HttpError::BadRequest.respond("the path has a percent-escape of a character that needs none"),
+            );
+        }
         let Some(host) = self.host(request.request()) else {
             return Some(HttpError::ForbiddenHost.respond(UNKNOWN_HOST));
         };
@@ -295,6 +301,15 @@ fn is_page(path: &str) -> bool {
     let mut api = API.iter();
     let is_api = api.any(|api| path == *api || (api.ends_with('/') && path.starts_with(api)));
     !path.contains('%') && !is_api
+}
+
+/// A letter, a digit or one of `-._~`, which RFC 3986 calls unreserved.
+fn escapes_without_need(path: &str) -> bool {
+    let mut parts = path.split('%').skip(1);
+    parts.any(|part| {
+        let byte = part.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    })
 }
 
 /// The parsers of parameters would put a replacement character for what is not.

@@ -284,3 +284,21 @@ fn escapes_that_are_no_utf8_are_refused_on_every_path() {
         assert_eq!(judged(Method::GET, path, &[]), None, "{path}");
     }
 }
+
+#[test]
+fn a_path_escapes_only_what_needs_an_escape() {
+    for path in ["/m%65trics", "/%67raphql", "/api/v1/p%6Fints", "/a%2Eb", "/a%7e"] {
+        assert!(escapes_without_need(path), "{path}");
+    }
+    for path in [
+        "/metrics",
+        "/label/%C3%A9/values",
+        "/a%2Fb",
+        "/a%20b",
+        "/a%",
+        "/a%4",
+        "/a%zz",
+    ] {
+        assert!(!escapes_without_need(path), "{path}");
+    }
+}

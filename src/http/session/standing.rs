@@ -58,9 +58,10 @@ impl Standing {
         self.principal.as_ref()?.expires
     }
 
-    /// The viewer of a new operation, and what tells it of changes where there can be some.
+    /// The viewer of a new operation, and what tells it of changes where there can be some. Nothing begins
+    /// with a credential that has expired.
     pub fn viewer(&self) -> (Viewer, Option<Arc<Usage>>) {
-        let Some(principal) = &self.principal else {
+        let Some(principal) = self.principal.as_ref().filter(|_| self.expired.is_none()) else {
             return (Viewer::nobody(), None);
         };
         match self.gate.is_controlled() {

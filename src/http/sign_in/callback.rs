@@ -96,7 +96,8 @@ async fn signed_in(request: &HttpRequest, answer: Answer, access: &Access) -> Re
         return Err(Failure::Refused("the answer is another issuer's".to_owned()));
     }
     if let Some(error) = answer.error {
-        return Err(Failure::Refused(error));
+        // One line of the log, whatever was sent.
+        return Err(Failure::Refused(error.replace(char::is_control, "\u{fffd}")));
     }
     let code = answer.code.ok_or(Failure::NotBegun)?;
     let return_to = local_path(&pending.return_to).to_owned();
