@@ -188,8 +188,8 @@ fn check(config: &Config) -> Result<()> {
     println!("  kafka     {kafka}");
     println!("  postgres  {postgres}");
     println!("  latest    {latest}");
-    let speaks = config.http.tls.as_ref().map_or("HTTP", |_| "HTTPS");
-    println!("  listen    {} ({speaks})", config.http.listen);
+    let tls = config.http.tls.as_ref().map_or("", |_| " (HTTPS)");
+    println!("  listen    {}{tls}", config.http.listen);
     println!("  archive   {}", config.archive.url.as_deref().unwrap_or("none"));
     match &config.auth {
         Some(auth) => println!("  access    {} roles", auth.roles.len()),

@@ -122,7 +122,11 @@ fn sources(dir: &str) -> BTreeMap<String, String> {
             let name = path.strip_prefix(&root).expect("below src").display().to_string();
             if path.is_dir() {
                 folders.push(path);
-            } else if name.ends_with(".rs") && !name.ends_with("tests.rs") && !name.contains("/tests/") {
+            } else if name.ends_with(".rs")
+                && !name.ends_with("tests.rs")
+                && !name.ends_with("testing.rs")
+                && !name.contains("/tests/")
+            {
                 let text = fs::read_to_string(&path).expect("a text");
                 let code = text.split("#[cfg(test)]\nmod tests {").next();
                 found.insert(name, code.unwrap_or_default().to_owned());
