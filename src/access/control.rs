@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use tokio::sync::Semaphore;
-use tokio::time::sleep;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{sleep, timeout};
 
 use super::claims::Claims;
 use super::credential::Certificate;
@@ -23,6 +23,7 @@ use crate::store::connect::DatabaseUrl;
 
 /// How often it is looked whether the issuers' keys are due to be read again.
 const REFRESH_KEYS: Duration = Duration::from_secs(60);
+const TURN_WITHIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(super) struct Control {
@@ -137,11 +138,17 @@ impl Control {
         principal: &Principal,
         by: SignedIn,
     ) -> Result<(Arc<Principal>, SessionId), Denied> {
-        let _turn = self.signing_in.acquire().await;
+        let _turn = self.turn().await?;
         let subject = principal.viewer.subject();
         let id = sessions::begin(&self.database, subject, by, principal.expires).await?;
         self.known.catch_up().await;
         Ok((self.of_session(&id.hash())?, id))
+    }
+
+    /// A turn to sign in or out, which many at once wait for a short time only.
+    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, Denied> {
+        let turn = timeout(TURN_WITHIN, self.signing_in.acquire()).await;
+        turn.ok().and_then(Result::ok).ok_or(Denied::Unavailable)
     }
 
     pub fn issuers(&self) -> Arc<Issuers> {

@@ -21,7 +21,7 @@ pub struct Meters {
 }
 
 struct Known {
-    meters: HashMap<ClientKey, Entry>,
+    meters: HashMap<(ClientKey, Allowance), Entry>,
     cleaned: Instant,
 }
 
@@ -42,16 +42,15 @@ impl Meters {
         }
     }
 
-    /// The meter of a client that asks now. A changed allowance begins with nothing used.
+    /// The meter of a client that asks now. With another allowance, by another role, it has another meter,
+    /// and comes back to what it had used of this one.
     pub fn of(&self, client: ClientKey, allowance: Allowance) -> Arc<Meter> {
         self.of_at(client, allowance, Instant::now())
     }
 
     fn of_at(&self, client: ClientKey, allowance: Allowance, now: Instant) -> Arc<Meter> {
         let mut known = self.by_client.lock();
-        if let Some(entry) = known.meters.get_mut(&client)
-            && entry.meter.allowance() == allowance
-        {
+        if let Some(entry) = known.meters.get_mut(&(client, allowance)) {
             entry.used = now;
             return Arc::clone(&entry.meter);
         }
@@ -61,7 +60,7 @@ impl Meters {
             meter: Arc::clone(&meter),
             used: now,
         };
-        known.meters.insert(client, entry);
+        known.meters.insert((client, allowance), entry);
         meter
     }
 }
@@ -118,12 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn a_principal_has_one_meter_until_its_limits_change() {
+    fn a_principal_has_one_meter_for_each_of_its_limits() {
         let meters = meters();
         meters.of(client(1), ALLOWANCE).request().unwrap();
         assert!(meters.of(client(1), ALLOWANCE).request().is_err());
         meters.of(client(2), ALLOWANCE).request().unwrap();
         meters.of(client(1), Allowance::default()).request().unwrap();
+        assert!(meters.of(client(1), ALLOWANCE).request().is_err());
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
         }
         let known = meters.by_client.lock();
         assert!(known.meters.len() <= MOST);
-        assert!(known.meters.contains_key(&client(MOST)));
-        assert!(!known.meters.contains_key(&client(0)));
+        assert!(known.meters.contains_key(&(client(MOST), ALLOWANCE)));
+        assert!(!known.meters.contains_key(&(client(0), ALLOWANCE)));
     }
 }

@@ -284,7 +284,7 @@ impl Access {
         if control.known.session(&session.hash(), Micros::now()) == Err(Denied::Invalid) {
             return Ok(());
         }
-        let _turn = control.signing_in.acquire().await;
+        let _turn = control.turn().await?;
         sessions::end(&control.database, session).await?;
         control.known.catch_up().await;
         Ok(())

@@ -19,7 +19,7 @@ use super::{ClientKey, Code, Problem};
 const KIB: usize = 1024;
 
 /// What one principal may use; unset is without limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Allowance {
     /// Requests, and operations on a WebSocket.
@@ -131,10 +131,6 @@ impl Meter {
     /// Whose it is, for shares of what all clients use.
     pub fn client(&self) -> ClientKey {
         self.client
-    }
-
-    pub fn allowance(&self) -> Allowance {
-        self.allowance
     }
 
     /// # Errors

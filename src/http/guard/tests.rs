@@ -76,7 +76,6 @@ const ANSWERS: [&str; 9] = [
     "/prometheus/api/v1/query?query=up",
     "/metrics",
     "/readyz",
-    "/gr%61phql?query=%7Bmetrics%7Bname%7D%7D",
 ];
 
 #[test]
