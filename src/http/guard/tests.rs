@@ -67,7 +67,7 @@ fn by_browser(path: &str, [site, mode, dest]: [&str; 3], origin: Option<&str>) -
 }
 
 const QUERY: &str = "/graphql?query=%7Bmetrics%7Bname%7D%7D";
-const ANSWERS: [&str; 9] = [
+const ANSWERS: [&str; 8] = [
     QUERY,
     "/graphql",
     "/ws",
