@@ -1,7 +1,8 @@
 //! Who may use the server: credentials become principals, and principals have what their role allows.
 //!
 //! Knows nothing of HTTP. `http/authenticate.rs` and the WebSockets bring credentials; everything that
-//! is read, sent or done then asks the principal's [`Viewer`].
+//! is read, sent or done then asks the principal's
+//! [`Viewer`](crate::data::Viewer).
 
 mod attempts;
 pub mod audit;
@@ -46,7 +47,7 @@ pub use roles::{Roles, SELECTORS_MAX};
 pub use session_id::SessionId;
 pub use template::Template;
 
-use crate::data::{ClientKey, Micros, Viewer};
+use crate::data::{ClientKey, Micros};
 use crate::store::access::keys::StoredKey;
 use crate::store::access::sessions::SignedIn;
 use crate::store::connect::DatabaseUrl;
@@ -346,10 +347,5 @@ impl Access {
         if let Some(control) = &self.0.control {
             control.entry.count_in(metrics);
         }
-    }
-
-    /// The principal of a server without access control, for tests.
-    pub fn everyone(&self) -> &Viewer {
-        &self.0.everyone.viewer
     }
 }

@@ -12,7 +12,7 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use super::connections::Connection;
 use super::cookies::Cookie;
 use super::error::HttpError;
-use super::routes::{self, Access as Path};
+use super::routes::{self, PathAccess};
 use super::{refusal, websocket};
 use crate::access::{Access, Certificate, Credential, Denied, Principal, SessionId};
 use crate::data::{ClientKey, OverLimit, Problem, Viewer};
@@ -28,11 +28,11 @@ pub(super) async fn check<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let path = routes::access(request.match_pattern().as_deref());
-    match path {
-        None | Some(Path::Public) => return Ok(next.call(request).await?.map_into_boxed_body()),
-        Some(_) => {}
-    }
+    let registered = request.match_pattern();
+    let path = match routes::access(registered.as_deref()) {
+        None | Some(PathAccess::Public) => return Ok(next.call(request).await?.map_into_boxed_body()),
+        Some(path) => path,
+    };
     let credential = shown(request.request());
     if let Some(Credential::Session(session)) = &credential
         && !is_by_own_page(request.request(), session)
@@ -40,38 +40,19 @@ pub(super) async fn check<B: MessageBody + 'static>(
         let response = forged(request.request());
         return Ok(request.into_response(response));
     }
-    let found = match request.app_data::<web::Data<Access>>() {
-        Some(access) => {
-            access
-                .admit(address(request.request()), credential.as_ref())
-                .await
-        }
+    let access = request.app_data::<web::Data<Access>>().cloned();
+    let address = address(request.request());
+    let found = match &access {
+        Some(access) => access.admit(address, credential.as_ref()).await,
         None => Err(Denied::Unavailable),
     };
     let later = websocket::is_asked(request.request()) && credential.is_none();
-    let controlled = request
-        .app_data::<web::Data<Access>>()
-        .is_none_or(|access| access.is_controlled());
     let refused = match (found, path) {
-        (Ok(principal), Some(Path::Needs(operation))) if principal.viewer.may(operation).is_err() => {
-            let why = format!("your role does not allow this; it needs '{operation}'");
-            // So that the audit says whose request it was.
-            request.extensions_mut().insert(principal);
-            Some(refusal::forbidden(request.request(), &why))
-        }
-        (Ok(principal), _) => {
-            let over = count(&principal, request.match_pattern().as_deref()).err();
-            if let Some(connection) = Connection::of(request.request()) {
-                connection.meter_by(principal.viewer.meter());
-            }
-            request.extensions_mut().insert(principal);
-            over.map(|over| HttpError::limited(&over.into()))
-        }
-        (Err(Denied::Missing), Some(Path::Details(_))) => None,
+        (Ok(principal), _) => enter(request.request(), principal, path, registered.as_deref()),
+        (Err(Denied::Missing), PathAccess::Details(_)) => None,
         (Err(Denied::Missing), _) if later => None,
         (Err(Denied::TooMany), _) => {
-            let access = request.app_data::<web::Data<Access>>();
-            let pause = access.map_or(1, |access| access.pause(address(request.request())));
+            let pause = access.as_ref().map_or(1, |access| access.pause(address));
             let problem = Problem::from(Denied::TooMany).with("retryAfter", pause);
             Some(HttpError::limited(&problem))
         }
@@ -81,10 +62,31 @@ pub(super) async fn check<B: MessageBody + 'static>(
         Some(response) => request.into_response(response),
         None => next.call(request).await?.map_into_boxed_body(),
     };
-    if controlled {
+    if access.is_none_or(|access| access.is_controlled()) {
         vary_by_credential(response.headers_mut());
     }
     Ok(response)
+}
+
+/// The request is this principal's from here on. `Some`: why it goes no further.
+fn enter(
+    request: &HttpRequest,
+    principal: Arc<Principal>,
+    path: PathAccess,
+    registered: Option<&str>,
+) -> Option<HttpResponse> {
+    // Before anything is refused, so that the audit says whose request it was.
+    request.extensions_mut().insert(Arc::clone(&principal));
+    if let PathAccess::Needs(operation) = path
+        && let Err(problem) = principal.viewer.may(operation)
+    {
+        return Some(refusal::forbidden(request, &problem.message));
+    }
+    if let Some(connection) = Connection::of(request) {
+        connection.meter_by(principal.viewer.meter());
+    }
+    let over = count(&principal, registered).err()?;
+    Some(HttpError::limited(&over.into()))
 }
 
 /// No cache gives the answer to somebody else.

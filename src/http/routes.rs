@@ -6,7 +6,7 @@ use crate::graphql::limits::WHOLE_ANSWER;
 
 /// Who may use a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub enum PathAccess {
     /// Everybody, without a credential.
     Public,
     /// Whoever may do this.
@@ -17,11 +17,11 @@ pub enum Access {
     Details(Operation),
 }
 
-use Access::{Asked, Details, Needs, Public};
 use Operation::{Operate, Read};
+use PathAccess::{Asked, Details, Needs, Public};
 
 /// In the form in which they are registered.
-pub const PATHS: [(&str, Access); 24] = [
+pub const PATHS: [(&str, PathAccess); 24] = [
     ("/graphql", Asked),
     ("/ws", Asked),
     ("/stock", Asked),
@@ -65,7 +65,7 @@ pub(super) fn cost(registered: Option<&str>) -> usize {
 
 /// `registered`: the registered path that the request matches; the pages have none and are public.
 /// `None`: the path is not served.
-pub(super) fn access(registered: Option<&str>) -> Option<Access> {
+pub(super) fn access(registered: Option<&str>) -> Option<PathAccess> {
     let Some(registered) = registered else {
         return Some(Public);
     };

@@ -1,6 +1,5 @@
 //! API keys and roles: who is let in, what they may do, and when that changes.
 
-use std::process::Output;
 use std::time::{Duration, Instant};
 
 use awc::http::StatusCode;
@@ -8,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::support::guarded::Guarded;
 use crate::support::kafka::labelled_point;
-use crate::support::streamsync::Plan;
 use crate::support::{StreamSync, command, eventually, seconds_ago};
 
 const ROLES: &str = r#"
@@ -27,54 +26,23 @@ read = ["weather"]
 const INVALID: &str = "the credential is not valid";
 
 struct World {
-    plan: Plan,
-    /// The configuration of all nodes.
-    file: tempfile::TempPath,
+    server: Guarded,
     admin: String,
 }
 
 impl World {
     async fn new() -> Self {
-        let plan = StreamSync::plan().await.settings(ROLES);
-        plan.topics().await;
-        let file = plan.file();
-        let mut world = Self {
-            plan,
-            file,
-            admin: String::new(),
-        };
-        world.admin = world.key("boss", "admin", &[]);
-        world
-    }
-
-    fn keys(&self, arguments: &[&str]) -> Output {
-        let mut command = command();
-        command
-            .arg("keys")
-            .args(arguments)
-            .arg("--config")
-            .arg(&self.file);
-        command.output().expect("the command runs")
-    }
-
-    /// A new key, as it is shown once.
-    fn key(&self, name: &str, role: &str, more: &[&str]) -> String {
-        let made = self.keys(&[&["create", name, "--role", role], more].concat());
-        assert!(made.status.success(), "{made:?}");
-        String::from_utf8(made.stdout).expect("a text").trim().to_owned()
-    }
-
-    async fn node(&self) -> StreamSync {
-        let node = self.plan.launch_from(&self.file).await;
-        node.ready().await;
-        node
+        let server = Guarded::of(StreamSync::plan().await.settings(ROLES)).await;
+        let admin = server.key("boss", "admin", &[]);
+        Self { server, admin }
     }
 
     /// Other roles, read by these nodes.
     fn reload(&self, roles: &str, nodes: &[&StreamSync]) {
-        let text = std::fs::read_to_string(&self.file).expect("the configuration");
+        let text = std::fs::read_to_string(&self.server.file).expect("the configuration");
         let rest = text.split_once("\n[kafka]").expect("what follows the roles").1;
-        std::fs::write(&self.file, format!("{roles}\n[kafka]{rest}")).expect("the configuration is written");
+        std::fs::write(&self.server.file, format!("{roles}\n[kafka]{rest}"))
+            .expect("the configuration is written");
         for node in nodes {
             node.signal(rustix::process::Signal::HUP);
         }
@@ -109,12 +77,13 @@ fn id(key: &str) -> &str {
 #[actix_web::test]
 async fn a_key_lets_in_by_each_header_and_what_is_no_key_is_refused_in_the_same_words() {
     let world = World::new().await;
-    let key = world.key("panel", "berlin", &["--expires", "30d"]);
-    let soon = world.key("soon", "berlin", &["--expires", "1s"]);
-    let revoked = world.key("gone", "berlin", &[]);
-    assert!(world.keys(&["revoke", "gone"]).status.success());
-    let node = world.node().await;
+    let key = world.server.key("panel", "berlin", &["--expires", "30d"]);
+    let soon = world.server.key("soon", "berlin", &["--expires", "1s"]);
+    let revoked = world.server.key("gone", "berlin", &[]);
+    assert!(world.server.keys(&["revoke", "gone"]).status.success());
+    let node = world.server.node().await;
     world
+        .server
         .plan
         .send_and_read(&[
             labelled_point("m_a", &[("site", "berlin")], seconds_ago(5), 1.0),
@@ -157,7 +126,7 @@ async fn a_key_lets_in_by_each_header_and_what_is_no_key_is_refused_in_the_same_
     let (status, _) = ask(&node, ("", ""), ME).await;
     assert_eq!(status, 401);
 
-    let listed = String::from_utf8(world.keys(&["list"]).stdout).expect("a text");
+    let listed = String::from_utf8(world.server.keys(&["list"]).stdout).expect("a text");
     for (name, state) in [("panel", "in use"), ("soon", "expired"), ("gone", "revoked")] {
         let line = listed.lines().find(|line| line.contains(name));
         assert!(line.is_some_and(|line| line.contains(state)), "{listed}");
@@ -171,7 +140,7 @@ async fn a_key_lets_in_by_each_header_and_what_is_no_key_is_refused_in_the_same_
 #[actix_web::test]
 async fn what_is_changed_holds_on_every_node_within_a_second() {
     let world = World::new().await;
-    let (one, other) = (world.node().await, world.node().await);
+    let (one, other) = (world.server.node().await, world.server.node().await);
     let create = r#"mutation { createApiKey(name: "new", role: "berlin") { secret key { id createdBy } } }"#;
     let (_, made) = ask_with(&one, &world.admin, create).await;
     let made = &made["data"]["createApiKey"];
@@ -199,7 +168,7 @@ async fn what_is_changed_holds_on_every_node_within_a_second() {
     becomes(&key, 401, ME).await;
     becomes(&new, 200, ME).await;
 
-    assert!(world.keys(&["revoke", id(&new)]).status.success());
+    assert!(world.server.keys(&["revoke", id(&new)]).status.success());
     becomes(&new, 401, ME).await;
     let revoke = format!(r#"mutation {{ revokeApiKey(id: "{}") {{ id }} }}"#, id(&new));
     let (_, answer) = ask_with(&one, &world.admin, &revoke).await;
@@ -209,8 +178,8 @@ async fn what_is_changed_holds_on_every_node_within_a_second() {
 #[actix_web::test]
 async fn roles_are_read_again_at_a_hangup_and_bad_ones_replace_nothing() {
     let world = World::new().await;
-    let key = world.key("panel", "berlin", &[]);
-    let node = world.node().await;
+    let key = world.server.key("panel", "berlin", &[]);
+    let node = world.server.node().await;
     assert_eq!(ask(&node, ("", ""), ME).await.0, 401);
     let other = ROLES.replace("berlin\"}", "paris\"}");
     world.reload(&format!("[auth]\nanonymous = \"guest\"\n{other}"), &[&node]);
@@ -258,7 +227,7 @@ async fn roles_that_are_wrong_are_told_before_anything_starts() {
         (["create", "x", "--role", "nobody"], "there is no role 'nobody'"),
         (["create", "boss", "--role", "admin"], "another key has this name"),
     ] {
-        let refused = world.keys(&arguments);
+        let refused = world.server.keys(&arguments);
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(!refused.status.success() && said.contains(why), "{said}");
     }

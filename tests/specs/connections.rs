@@ -6,12 +6,10 @@ use futures_util::future::{join, join_all};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::live::after;
 use crate::slow::resident_mib;
-use crate::support::kafka::labelled_point;
 use crate::support::live::Subscriber;
 use crate::support::streamed::{MULTIPART, SSE, Streamed};
-use crate::support::{StreamSync, eventually, seconds_ago};
+use crate::support::{StreamSync, eventually};
 
 /// Not the address by which the harness asks.
 const OTHER: [u8; 4] = [127, 0, 0, 2];
@@ -65,14 +63,7 @@ async fn answers_that_nobody_reads_end_and_take_no_more_than_their_share() {
         .await
         .settings("[http]\nstall_timeout = \"5s\"\nmemory_mib = 16");
     let node = plan.start().await;
-    let padding = "x".repeat(1_000);
-    let at = seconds_ago(20_000);
-    let record = |n: usize| labelled_point("m", &[("padding", &padding)], after(at, n), n as f64);
-    let records: Vec<_> = (0..10_000).map(record).collect();
-    // The in-process cluster keeps 5 MiB.
-    for records in records.chunks(2_000) {
-        plan.send_and_read(records).await;
-    }
+    let at = plan.send_wide().await;
     let path = format!("GET /api/v1/points?format=ndjson&from={}", at.0 / 1_000_000);
 
     let before = resident_mib(&node);

@@ -1,16 +1,13 @@
 //! What a request gets that is not allowed, in the shape of its path; and what a client keeps that is let out.
 
-use std::process::Command;
-use std::time::Duration;
-
 use awc::http::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::support::guarded::Guarded;
 use crate::support::kafka::point;
-use crate::support::streamsync::Plan;
-use crate::support::{StreamSync, command, eventually, seconds_ago};
+use crate::support::{StreamSync, eventually, seconds_ago};
 
 const ROLES: &str = r#"
 [auth.roles.reader]
@@ -24,8 +21,7 @@ operations = ["operate"]
 "#;
 
 struct World {
-    plan: Plan,
-    file: tempfile::TempPath,
+    server: Guarded,
     node: StreamSync,
 }
 
@@ -51,30 +47,14 @@ impl Answer {
 
 impl World {
     async fn start() -> Self {
-        let plan = StreamSync::plan().await.settings(ROLES);
-        plan.topics().await;
-        let file = plan.file();
-        let node = plan.launch_from(&file).await;
-        node.ready().await;
-        Self { plan, file, node }
-    }
-
-    fn keys(&self, arguments: &[&str]) -> Command {
-        let mut command = command();
-        command
-            .arg("keys")
-            .args(arguments)
-            .arg("--config")
-            .arg(&self.file);
-        command
+        let server = Guarded::of(StreamSync::plan().await.settings(ROLES)).await;
+        let node = server.node().await;
+        Self { server, node }
     }
 
     /// A key with this role, which has the same name, once the node knows it.
     async fn key(&self, role: &str) -> String {
-        let made = self.keys(&["create", role, "--role", role]).output();
-        let made = made.expect("the command runs");
-        assert!(made.status.success(), "{made:?}");
-        let key = String::from_utf8(made.stdout).expect("a text").trim().to_owned();
+        let key = self.server.key(role, role, &[]);
         eventually("the key is known", async || {
             (self.get("/readyz", &key).await.status == 200).then_some(())
         })
@@ -193,6 +173,7 @@ async fn a_long_export_is_cut_when_its_key_is_revoked() {
     let world = World::start().await;
     let key = world.key("reader").await;
     world
+        .server
         .plan
         .send_and_read(&[point("up", seconds_ago(600), 1.0)])
         .await;
@@ -202,9 +183,9 @@ async fn a_long_export_is_cut_when_its_key_is_revoked() {
          from generate_series(1, 400000) n, (select id from series where metric = 'up') s,
               (select partition_id from ingest_offsets where topic = '{}') o",
         seconds_ago(500),
-        world.plan.stream
+        world.server.plan.stream
     );
-    world.plan.database.run(&many).await;
+    world.server.plan.database.run(&many).await;
     let address = world.node.url.trim_start_matches("http://");
     let mut socket = TcpStream::connect(address).await.expect("a connection");
     let request = format!(
@@ -215,16 +196,12 @@ async fn a_long_export_is_cut_when_its_key_is_revoked() {
     let mut first = vec![0; 4_096];
     socket.read_exact(&mut first).await.expect("the beginning");
     assert!(String::from_utf8_lossy(&first).starts_with("HTTP/1.1 200"));
-    let revoked = world.keys(&["revoke", "reader"]).status();
-    assert!(revoked.expect("the command runs").success());
-    while world
-        .get("/api/v1/points?from=2026-01-01T00:00:00Z", &key)
-        .await
-        .status
-        != 401
-    {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    assert!(world.server.keys(&["revoke", "reader"]).status.success());
+    eventually("the key is refused", async || {
+        let answer = world.get("/api/v1/points?from=2026-01-01T00:00:00Z", &key).await;
+        (answer.status == 401).then_some(())
+    })
+    .await;
     let mut rest = Vec::new();
     let _ = socket.read_to_end(&mut rest).await;
     assert!(!rest.ends_with(b"0\r\n\r\n"), "the answer looks complete");

@@ -1,16 +1,14 @@
 //! Tokens of an issuer, and browsers that are signed in: who is let in, and what a foreign page cannot
 //! have a browser do.
 
-use std::path::Path;
-
 use awc::ClientResponse;
 use awc::http::StatusCode;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use openssl::pkey::{PKey, Private};
 use serde_json::{Value, json};
 
-use crate::support::streamsync::Plan;
-use crate::support::{StreamSync, command, eventually};
+use crate::support::guarded::Guarded;
+use crate::support::{StreamSync, eventually};
 use streamsync::data::Micros;
 
 const ISSUER: &str = "https://id.example.org/realms/main";
@@ -24,8 +22,7 @@ read = ['m{site="{{ claims.site }}"}']
 "#;
 
 struct World {
-    plan: Plan,
-    file: tempfile::TempPath,
+    server: Guarded,
     signing: PKey<Private>,
     _keys: tempfile::TempPath,
 }
@@ -43,19 +40,11 @@ impl World {
             keys.display().to_string()
         );
         let plan = StreamSync::plan().await.settings(ROLES).settings(&issuer);
-        plan.topics().await;
         Self {
-            file: plan.file(),
-            plan,
+            server: Guarded::of(plan).await,
             signing,
             _keys: keys,
         }
-    }
-
-    async fn node(&self) -> StreamSync {
-        let node = self.plan.launch_from(&self.file).await;
-        node.ready().await;
-        node
     }
 
     fn token(&self, claims: Value) -> String {
@@ -77,17 +66,6 @@ impl World {
 fn text(bytes: &[u8]) -> String {
     use base64::Engine;
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
-}
-
-/// A new API key.
-fn key(file: &Path, role: &str) -> String {
-    let mut create = command();
-    create
-        .args(["keys", "create", "one", "--role", role, "--config"])
-        .arg(file);
-    let made = create.output().expect("the command runs");
-    assert!(made.status.success(), "{made:?}");
-    String::from_utf8(made.stdout).expect("a text").trim().to_owned()
 }
 
 fn request(node: &StreamSync, method: &str, path: &str, headers: &[(&str, &str)]) -> awc::ClientRequest {
@@ -132,7 +110,7 @@ const ME: &str = "{ me { subject name role operations read } }";
 #[actix_web::test]
 async fn a_token_has_the_role_and_the_series_that_its_claims_say() {
     let world = World::new().await;
-    let node = world.node().await;
+    let node = world.server.node().await;
     let bearer = |claims: Value| format!("Bearer {}", world.token(claims));
     let berlin = bearer(json!({ "role": "site", "site": "berlin\"}" }));
     let (status, answer) = ask(&node, &[("authorization", &berlin)], ME).await;
@@ -197,8 +175,8 @@ async fn opens_socket(node: &StreamSync, headers: &[(&str, &str)]) -> bool {
 #[actix_web::test]
 async fn a_browser_that_is_signed_in_changes_nothing_for_other_pages_and_is_out_with_its_key() {
     let world = World::new().await;
-    let (node, other) = (world.node().await, world.node().await);
-    let key = key(&world.file, "admin");
+    let (node, other) = (world.server.node().await, world.server.node().await);
+    let key = world.server.key("one", "admin", &[]);
     let nobody = get(&node, "/auth/session", &[]).await;
     let expected =
         json!({ "controlled": true, "anonymous": false, "oidc": false, "csrf": null, "principal": null });
@@ -261,11 +239,7 @@ async fn a_browser_that_is_signed_in_changes_nothing_for_other_pages_and_is_out_
         get(&node, "/graphql?query=%7Bme%7Brole%7D%7D", &[own]).await.0,
         200
     );
-    let mut revoke = command();
-    revoke
-        .args(["keys", "revoke", "one", "--config"])
-        .arg(&world.file);
-    assert!(revoke.output().expect("the command runs").status.success());
+    assert!(world.server.keys(&["revoke", "one"]).status.success());
     eventually("the session ends with its key", async || {
         (get(&node, "/graphql?query=%7Bme%7Brole%7D%7D", &[own]).await.0 == 401).then_some(())
     })

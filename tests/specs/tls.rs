@@ -8,11 +8,9 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::live::after;
-use crate::support::kafka::labelled_point;
 use crate::support::streamed::Streamed;
 use crate::support::tls::{Authority, Client, Files, ask};
-use crate::support::{PATIENCE, StreamSync, command, eventually, seconds_ago, terminal};
+use crate::support::{PATIENCE, StreamSync, command, eventually, terminal};
 
 /// Not the address by which the others ask.
 const OTHER: [u8; 4] = [127, 0, 0, 2];
@@ -133,13 +131,7 @@ async fn the_limits_of_a_connection_hold_before_the_handshake_and_for_a_stuck_re
     assert!(begun.elapsed() >= Duration::from_secs(5));
     assert!(metric("streamsync_refused_connections_total", "handshake").await >= 3.0);
 
-    let padding = "x".repeat(1_000);
-    let at = seconds_ago(20_000);
-    let record = |n: usize| labelled_point("m", &[("padding", &padding)], after(at, n), n as f64);
-    let records: Vec<_> = (0..10_000).map(record).collect();
-    for records in records.chunks(2_000) {
-        plan.send_and_read(records).await;
-    }
+    let at = plan.send_wide().await;
     let path = format!("/api/v1/points?format=ndjson&from={}", at.0 / 1_000_000);
     let socket: TcpStream = Streamed::connect_from(&node, OTHER).await;
     let mut stuck = client.over(socket).await.expect("a TLS connection");

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use streamsync::data::Operation::{self, Operate, Read};
 use streamsync::graphql::guard::permissions;
-use streamsync::http::routes::{Access, PATHS};
+use streamsync::http::routes::{PATHS, PathAccess};
 
 /// Whose data a way gives out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,13 +191,13 @@ fn a_path_needs_what_it_gives_out() {
         let gives = ROUTES.iter().find(|(listed, _)| *listed == path);
         let expected = match gives.expect("listed").1 {
             // What is asked for says what it needs.
-            Fields => access == Access::Asked,
-            Series if path == "/ws" => access == Access::Asked,
-            Series => access == Access::Needs(Read),
-            Operations => [Access::Needs(Operate), Access::Details(Operate)].contains(&access),
+            Fields => access == PathAccess::Asked,
+            Series if path == "/ws" => access == PathAccess::Asked,
+            Series => access == PathAccess::Needs(Read),
+            Operations => [PathAccess::Needs(Operate), PathAccess::Details(Operate)].contains(&access),
             Streams | Keys | Audit => false,
             // Prometheus' empty answers are for its clients.
-            Nothing => [Access::Public, Access::Needs(Read)].contains(&access),
+            Nothing => [PathAccess::Public, PathAccess::Needs(Read)].contains(&access),
         };
         assert!(expected, "{path}: {access:?}");
     }

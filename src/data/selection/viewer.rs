@@ -85,6 +85,13 @@ impl Viewer {
         (viewer, usage)
     }
 
+    /// Somebody who sees everything, whose cursors are of use to nobody else.
+    #[cfg(test)]
+    pub fn sealed(subject: &str) -> Self {
+        let key = Installation::new("id".to_owned(), &[1; 32]).unwrap();
+        Self::new(subject, Arc::new(Grant::everything())).with_sealed_cursors(Arc::new(key))
+    }
+
     pub fn subject(&self) -> &Arc<str> {
         &self.subject
     }

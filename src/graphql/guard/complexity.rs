@@ -1,9 +1,10 @@
 //! The complexity of what is executed, which principals have so much of a minute. async-graphql counts
 //! the same by the attributes of the fields, but keeps it to itself.
 
-use async_graphql::parser::types::{ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet};
+use async_graphql::parser::types::{ExecutableDocument, Field, OperationDefinition, SelectionSet};
 use async_graphql::{Positioned, Value};
 
+use super::fragments;
 use crate::graphql::limits::{COMPLEXITY, MUTATION, SAMPLES, WHOLE_ANSWER, page_weight};
 
 #[derive(Clone, Copy)]
@@ -46,17 +47,9 @@ pub fn of(document: &ExecutableDocument, operation: &OperationDefinition) -> usi
 
 /// `within`: the field of the root that the selection is in, if fields in it can have a weight.
 fn sum(document: &ExecutableDocument, set: &SelectionSet, within: Option<&str>) -> usize {
-    let items = set.items.iter().map(|item| match &item.node {
-        Selection::Field(field) => of_field(document, field, within),
-        Selection::InlineFragment(inline) => sum(document, &inline.node.selection_set.node, within),
-        Selection::FragmentSpread(spread) => {
-            let fragment = document.fragments.get(&spread.node.fragment_name.node);
-            fragment.map_or(0, |fragment| {
-                sum(document, &fragment.node.selection_set.node, within)
-            })
-        }
-    });
-    items.fold(0, usize::saturating_add)
+    let fields = fragments::fields(document, set).into_iter();
+    let costs = fields.map(|field| of_field(document, field, within));
+    costs.fold(0, usize::saturating_add)
 }
 
 fn of_field(document: &ExecutableDocument, field: &Positioned<Field>, within: Option<&str>) -> usize {

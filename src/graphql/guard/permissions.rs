@@ -2,10 +2,11 @@
 
 use std::any::TypeId;
 
-use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection};
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Data, Positioned, ServerError};
 
 use super::errors::refused;
+use super::fragments;
 use super::types::Types;
 use crate::data::{Code, Operation, Viewer};
 use Operation::{Admin, Operate, Publish, Read};
@@ -61,24 +62,11 @@ pub(super) fn check(
             operation.pos,
         ));
     };
-    let mut sets = vec![&operation.node.selection_set.node];
-    while let Some(set) = sets.pop() {
-        for item in &set.items {
-            match &item.node {
-                Selection::Field(field) => {
-                    let name = field.node.name.node.as_str();
-                    if let Some(needed) = needed(root, name, types) {
-                        viewer
-                            .may(needed)
-                            .map_err(|problem| refused(problem.code, problem.message, item.pos))?;
-                    }
-                }
-                Selection::InlineFragment(inline) => sets.push(&inline.node.selection_set.node),
-                Selection::FragmentSpread(spread) => {
-                    let fragment = document.fragments.get(&spread.node.fragment_name.node);
-                    sets.extend(fragment.map(|fragment| &fragment.node.selection_set.node));
-                }
-            }
+    for field in fragments::fields(document, &operation.node.selection_set.node) {
+        if let Some(needed) = needed(root, &field.node.name.node, types) {
+            viewer
+                .may(needed)
+                .map_err(|problem| refused(problem.code, problem.message, field.pos))?;
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! What a role may know and do of streams: the others are as if they did not exist.
 
 use super::*;
-use crate::data::{Grant, Installation, LabelMatcher, MatchOp, Operation, Scope, Selector, Streams};
+use crate::data::{Grant, LabelMatcher, MatchOp, Operation, Scope, Selector, Streams};
 use crate::telemetry::status::{PartitionStatus, Snapshot, StreamState};
 
 /// May do everything with the stream `machines`, and nothing with others.
@@ -213,13 +213,7 @@ async fn points_of_series_that_the_role_may_not_write_are_refused_and_none_is_se
 #[tokio::test]
 async fn the_cursor_of_a_page_is_of_use_to_its_viewer_alone() {
     let world = two_streams().await;
-    let key = Installation::new("id".to_owned(), &[1; 32]).unwrap();
-    let key = Arc::new(key);
-    let viewer = |subject: &str| {
-        let grant = Arc::new(Grant::everything());
-        Viewer::new(subject, grant).with_sealed_cursors(Arc::clone(&key))
-    };
-    let (a, b) = (viewer("key:a"), viewer("key:b"));
+    let (a, b) = (Viewer::sealed("key:a"), Viewer::sealed("key:b"));
     let page = |list: &str, after: &str| {
         format!("{{ page: {list}, first: 1{after}) {{ pageInfo {{ endCursor hasPreviousPage }} }} }}")
     };

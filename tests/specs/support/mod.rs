@@ -4,6 +4,7 @@
 //! far beyond what a loaded machine needs, has passed.
 
 pub mod exported;
+pub mod guarded;
 pub mod input;
 pub mod kafka;
 pub mod live;

@@ -6,12 +6,14 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use ::streamsync::data::Micros;
 use serde_json::{Value, json};
 
-use super::kafka::{self, Record};
+use super::kafka::{self, Record, labelled_point};
 use super::postgres::Database;
-use super::{eventually, unique};
+use super::{eventually, seconds_ago, unique};
 
 /// What a test starts with; see [`StreamSync::plan`].
 #[derive(Debug)]
@@ -187,6 +189,27 @@ impl Plan {
         let places = self.send(records).await;
         self.has_read(&self.stream, &places).await;
         places
+    }
+
+    /// 10,000 points a second apart of a series whose key has more than 1,000 bytes: some 10 MB as an
+    /// answer. Returns the time before the first.
+    pub async fn send_wide(&self) -> Micros {
+        let padding = "x".repeat(1_000);
+        let at = seconds_ago(20_000);
+        let record = |n: usize| {
+            labelled_point(
+                "m",
+                &[("padding", &padding)],
+                at.plus(Duration::from_secs(n as u64)),
+                n as f64,
+            )
+        };
+        let records: Vec<_> = (0..10_000).map(record).collect();
+        // The in-process cluster keeps 5 MiB.
+        for records in records.chunks(2_000) {
+            self.send_and_read(records).await;
+        }
+        at
     }
 
     /// Starts a node and waits until its API answers.

@@ -155,10 +155,8 @@ fn short(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::data::{Cursor, Grant, Installation, LabelMatcher, Selector, Viewer};
+    use crate::data::{Cursor, LabelMatcher, Selector, Viewer};
 
     fn refused(text: &str) -> (Option<String>, String) {
         match parse(text) {
@@ -223,13 +221,7 @@ mod tests {
 
     #[test]
     fn a_cursor_of_somebody_else_is_refused_as_one_that_is_none() {
-        let key = Installation::new("id".to_owned(), &[1; 32]).unwrap();
-        let key = Arc::new(key);
-        let viewer = |subject: &str| {
-            let grant = Arc::new(Grant::everything());
-            Viewer::new(subject, grant).with_sealed_cursors(Arc::clone(&key))
-        };
-        let (a, b) = (viewer("key:a"), viewer("key:b"));
+        let (a, b) = (Viewer::sealed("key:a"), Viewer::sealed("key:b"));
         let after = a.seal().close(Cursor::default().encode());
         let request = |viewer: &Viewer| {
             let text = format!(r#"{{"type":"subscribe","id":"1","after":"{after}"}}"#);

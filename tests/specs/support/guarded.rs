@@ -1,0 +1,47 @@
+//! A server with access control: nodes that share a configuration, and keys made on the command line.
+
+use std::process::Output;
+
+use super::StreamSync;
+use super::streamsync::{Plan, command};
+
+pub struct Guarded {
+    pub plan: Plan,
+    /// The configuration of all nodes.
+    pub file: tempfile::TempPath,
+}
+
+impl Guarded {
+    /// The plan's settings have the roles.
+    pub async fn of(plan: Plan) -> Self {
+        plan.topics().await;
+        Self {
+            file: plan.file(),
+            plan,
+        }
+    }
+
+    pub async fn node(&self) -> StreamSync {
+        let node = self.plan.launch_from(&self.file).await;
+        node.ready().await;
+        node
+    }
+
+    /// `streamsync keys` with these arguments.
+    pub fn keys(&self, arguments: &[&str]) -> Output {
+        let mut command = command();
+        command
+            .arg("keys")
+            .args(arguments)
+            .arg("--config")
+            .arg(&self.file);
+        command.output().expect("the command runs")
+    }
+
+    /// A new key, as it is shown once.
+    pub fn key(&self, name: &str, role: &str, more: &[&str]) -> String {
+        let made = self.keys(&[&["create", name, "--role", role], more].concat());
+        assert!(made.status.success(), "{made:?}");
+        String::from_utf8(made.stdout).expect("a text").trim().to_owned()
+    }
+}
