@@ -92,9 +92,10 @@ async function loadVictoria(port) {
 
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
-function http(port, path, body) {
+function http(port, path, body, key) {
   return new Promise((done, failed) => {
     const headers = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+    if (key) headers['x-api-key'] = key;
     const sent = request({ agent, host: '127.0.0.1', port, path, method: body === undefined ? 'GET' : 'POST', headers }, (response) => {
       const chunks = [];
       response.on('data', (chunk) => chunks.push(chunk));
@@ -172,6 +173,7 @@ const contestants = [
   { key: 'graphql', title: 'StreamSync', ask: (q, ports) => http(ports.graphql, '/graphql', graphql(q.graphql)) },
   { key: 'sql', title: 'plain SQL', ask: (q, ports) => http(ports.sql, '/', JSON.stringify({ sql: q.sql, name: q.name.slice(0, 60) })) },
   { key: 'victoria', title: 'VictoriaMetrics', ask: (q, ports) => http(ports.victoria, q.victoria) },
+  { key: 'keyed', title: 'StreamSync, with a key', ask: (q, ports) => http(ports.keyed, '/graphql', graphql(q.graphql), ports.key) },
 ];
 
 // ---- the run ----------------------------------------------------------------------------------
@@ -221,17 +223,25 @@ async function main() {
   const total = Number(sql(db, 'select count(*) from points'));
   say(`${total} points in Postgres after ${((performance.now() - began) / 1000).toFixed(0)} s`);
 
-  const ports = { graphql: await freePort(), sql: await freePort(), victoria: await freePort() };
+  const ports = { graphql: await freePort(), keyed: await freePort(), sql: await freePort(), victoria: await freePort() };
   const config = join(scratch, 'history.toml');
   writeFileSync(config, '[[stream]]\nname = "bench"\n');
   const { REDIS_URL, KAFKA_BROKERS, ...env } = process.env;
   began = performance.now();
-  const server = start('streamsync', binary, ['serve', '--config', config, '--database-url', url(db), '--listen', `127.0.0.1:${ports.graphql}`], { env });
+  const serve = (name, config, port) => start(name, binary, ['serve', '--config', config, '--database-url', url(db), '--listen', `127.0.0.1:${port}`], { env });
+  const server = serve('streamsync', config, ports.graphql);
   await ready('streamsync', server, async () => (await http(ports.graphql, '/readyz')) && true);
   const pending = `select count(*) + (select count(*) from rollup_edge where edge < '${iso(until - MINUTE)}') from invalidations, rollup_edge where min_ts < edge`;
   await ready('streamsync', server, async () => sql(db, pending) === '0');
   say(`rollups made in ${((performance.now() - began) / 1000).toFixed(0)} s`);
   sql(db, 'vacuum analyze');
+
+  // A second node for who has a key and a scope; its own stream keeps it from the first one's records.
+  const guarded = join(scratch, 'guarded.toml');
+  writeFileSync(guarded, `data_dir = "${join(scratch, 'guarded')}"\n[auth.roles.reader]\noperations = ["read"]\nread = ["fast", "slow"]\n[[stream]]\nname = "other"\n`);
+  ports.key = run(binary, ['keys', 'create', 'bench', '--role', 'reader', '--config', guarded, '--database-url', url(db)]);
+  const keyed = serve('keyed', guarded, ports.keyed);
+  await ready('keyed', keyed, async () => (await http(ports.keyed, '/readyz')) && true);
 
   if (victoria) {
     const child = start('victoria', 'victoria-metrics', [`-storageDataPath=${join(scratch, 'victoria')}`, `-httpListenAddr=127.0.0.1:${ports.victoria}`, '-retentionPeriod=1y', '-search.maxUniqueTimeseries=100000', '-search.latencyOffset=0s']);
@@ -260,16 +270,16 @@ async function main() {
     }
     say(`round ${round} done`);
   }
-  await end(server);
+  await Promise.all([server, keyed].map((child) => end(child)));
 
   console.log(`${total.toLocaleString('en')} points: ${FAST} series at 1 s and ${SLOW} at 5 min over ${DAYS} days. ${cpus().length} cores (${cpus()[0].model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB; Postgres ${sql('postgres', 'show server_version').split(' ')[0]}; Node.js ${process.version}.`);
   console.log(`\`select 1\` over HTTP: p50 ${ms(quantile(taken.get('select 1'), 0.5))} ms, p99 ${ms(quantile(taken.get('select 1'), 0.99))} ms.\n`);
-  console.log(`| question | ${present.map((c) => `${c.title}, p50 / p99 ms`).join(' | ')} | SQL : StreamSync${victoria ? ' | VictoriaMetrics : StreamSync' : ''} |\n|${'---|'.repeat(present.length + (victoria ? 3 : 2))}`);
+  console.log(`| question | ${present.map((c) => `${c.title}, p50 / p99 ms`).join(' | ')} | with a key : without | SQL : StreamSync${victoria ? ' | VictoriaMetrics : StreamSync' : ''} |\n|${'---|'.repeat(present.length + (victoria ? 4 : 3))}`);
   for (const question of questions) {
     const of = (key) => taken.get(`${question.name}/${key}`);
     const ratio = (key) => (quantile(of(key), 0.5) / quantile(of('graphql'), 0.5)).toFixed(2);
     const cells = present.map((c) => `${ms(quantile(of(c.key), 0.5))} / ${ms(quantile(of(c.key), 0.99))}`);
-    console.log(`| ${question.name} | ${cells.join(' | ')} | ${ratio('sql')}${victoria ? ` | ${ratio('victoria')}` : ''} |`);
+    console.log(`| ${question.name} | ${cells.join(' | ')} | ${ratio('keyed')} | ${ratio('sql')}${victoria ? ` | ${ratio('victoria')}` : ''} |`);
   }
   const last = taken.get(`${questions[0].name}/graphql`);
   console.log(`\nLast point of one series, p99 : \`select 1\`, p99 = ${(quantile(last, 0.99) / quantile(taken.get('select 1'), 0.99)).toFixed(2)}`);

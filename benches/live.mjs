@@ -7,7 +7,7 @@
 //   make bench-live                  (builds both programs, then runs this on core 1)
 //
 //   QUICK=1 (5 minutes instead of 12) CLIENTS=500 IDLE=10000 KEEP=100 (ms that p99 may take)
-//   CONTESTANTS=ours,stock,peerGraphql,peerRaw,oursPlain,bound,stall,idle PEER_DIR=../shared/peers/node
+//   CONTESTANTS=ours,stock,peerGraphql,peerRaw,oursPlain,bound,stall,idle,access PEER_DIR=../shared/peers/node
 //   STREAMSYNC=… GENERATOR=… (the two programs, instead of asking cargo for them)
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,8 @@ const CLIENTS = Number(process.env.CLIENTS ?? 500);
 const KEEP = Number(process.env.KEEP ?? 100);
 const SECONDS = QUICK ? 1.5 : 4;
 const PARTITIONS = Number(process.env.PARTITIONS ?? 4);
-const SELECTED = (process.env.CONTESTANTS ?? (QUICK ? 'ours,stock,peerGraphql,bound,stall,idle' : '')).split(',').filter(Boolean);
+const SELECTED = (process.env.CONTESTANTS ?? (QUICK ? 'ours,stock,peerGraphql,bound,stall,idle,access' : '')).split(',').filter(Boolean);
+const SCOPES = 100;
 const capture = join(scratch, 'tick.frames');
 // Cargo names the generator's file as it likes.
 const built = { streamsync: process.env.STREAMSYNC, live: process.env.GENERATOR };
@@ -58,15 +59,21 @@ async function fresh(name, partitions = PARTITIONS) {
   return { name, topic, db: url(`live_${runs}`), port: await freePort() };
 }
 
-async function streamsync(name) {
+// With `scopes` there is access control: an API key for each of so many roles, whose scopes differ
+// and all hold every series that is asked for.
+async function streamsync(name, scopes = 0) {
   const { topic, db, port } = await fresh(name);
   const config = join(scratch, `${topic}.toml`);
-  writeFileSync(config, `[kafka]\ngroup_id = "${topic}"\n[http]\nworkers = 1\n[[stream]]\nname = "live"\ntopic = "${topic}"\n`);
+  const roles = Array.from({ length: scopes }, (_, i) => `[auth.roles.reader${i}]\noperations = ["read"]\nread = ["live", "other_${i}"]\n`);
+  // Whoever has no key may read /metrics.
+  const auth = scopes ? `[auth]\nanonymous = "operator"\n[auth.roles.operator]\noperations = ["operate"]\n${roles.join('')}` : '';
+  writeFileSync(config, `${auth}[kafka]\ngroup_id = "${topic}"\n[http]\nworkers = 1\n[[stream]]\nname = "live"\ntopic = "${topic}"\n`);
   const { REDIS_URL, ...env } = process.env;
   const args = ['serve', '--config', config, '--kafka-brokers', brokers, '--database-url', db, '--listen', `127.0.0.1:${port}`];
   const child = startAlone(name, built.streamsync, args, { env });
   await ready(name, child, '/readyz', port);
-  return { child, topic, address: `127.0.0.1:${port}` };
+  const key = (role) => run(built.streamsync, ['keys', 'create', role, '--role', role, '--config', config, '--database-url', db]);
+  return { child, topic, address: `127.0.0.1:${port}`, keys: roles.map((_, i) => key(`reader${i}`)) };
 }
 
 async function peer(name) {
@@ -99,7 +106,7 @@ const servers = {
 
 // Runs the generator; its lines of JSON.
 async function generate(name, command, server, args) {
-  const all = [command, '--dialect', servers[name].dialect, '--server', server.address, '--pid', String(server.child.pid), '--brokers', brokers, '--topic', server.topic, ...args];
+  const all = [command, '--dialect', servers[name].dialect, '--server', server.address, '--pid', String(server.child.pid), '--brokers', brokers, '--topic', server.topic, ...(server.keys?.length ? ['--keys', server.keys.join()] : []), ...args];
   const child = spawn(built.live, all, { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = [];
   for await (const line of createInterface({ input: child.stdout })) {
@@ -164,12 +171,32 @@ async function stall(rate) {
   return { rate: rate * (CLIENTS - stalled), before: p99('rate'), after: p99('stalled') };
 }
 
-async function idle(name) {
-  const server = await servers[name].start(name);
+async function idle(name, scopes = 0) {
+  const server = await servers[name].start(name, scopes);
   const clients = Math.min(Number(process.env.IDLE ?? (QUICK ? 2000 : 10_000)), FILES - 500);
   const [result] = await generate(name, 'idle', server, ['--clients', String(clients)]);
   await end(server.child);
   return result;
+}
+
+// One rate, by turns, for a server without access control, with one role and with many scopes.
+// What a delivery costs, and how often a point is encoded for each scope that there is.
+async function access() {
+  const rounds = QUICK ? 3 : 7;
+  const contestants = [];
+  for (const scopes of [0, 1, SCOPES]) contestants.push({ scopes, server: await streamsync(`scopes${scopes}`, scopes), costs: [] });
+  for (let round = 0; round < rounds; round++) {
+    for (const { server, costs } of contestants) {
+      const [step] = await load('ours', server, ['--rates', String(RATES[1])]);
+      costs.push(step.user + step.system);
+    }
+  }
+  const metrics = await fetch(`http://${contestants[2].server.address}/metrics`).then((answer) => answer.text());
+  const total = (name) => metrics.split('\n').filter((line) => line.startsWith(name)).reduce((sum, line) => sum + Number(line.split(' ')[1]), 0);
+  for (const { server } of contestants) await end(server.child);
+  const [open, one, many] = contestants.map(({ costs }) => median(costs));
+  const encodings = total('streamsync_encoded_points_total') / total('streamsync_points_total{outcome="stored"');
+  return { open, one, many, encodings };
 }
 
 // ---- the run ----------------------------------------------------------------------------------
@@ -199,7 +226,7 @@ function report(results) {
   ratios(results);
 }
 
-function ratios({ ours, stock, peerGraphql, peerRaw, bound: loop, stall: stalled, idle: held, idleStock }) {
+function ratios({ ours, stock, peerGraphql, peerRaw, bound: loop, stall: stalled, idle: held, idleStock, idleKeyed, access: who }) {
   const rate = (result) => result?.best?.delivered;
   const at = (result, rate) => result?.fixed.find((step) => step.rate === rate);
   const [at20, at50, stock50] = [at(ours, RATES[0]), at(ours, RATES[1]), at(stock, RATES[1])];
@@ -216,7 +243,11 @@ function ratios({ ours, stock, peerGraphql, peerRaw, bound: loop, stall: stalled
     [`p99 of the others at ${count(stalled?.rate)}/s, 10 % of the clients stalled : none`, stalled?.after / stalled?.before, '< 1.1'],
     [`KiB resident for each of ${count(held?.clients)} idle connections`, Math.max(held?.opened, held?.settled), '<= 32'],
     ['the same after each got 20 messages or more', held?.afterUse, ''],
+    ['KiB resident for each idle connection with an API key', Math.max(idleKeyed?.opened, idleKeyed?.settled), '<= 32'],
     ['KiB resident for each idle connection through stock async-graphql', Math.max(idleStock?.opened, idleStock?.settled), ''],
+    [`CPU of a delivery at ${count(RATES[1] * CLIENTS)}/s with API keys of one role : without access control`, who?.one / who?.open, '<= 1.03'],
+    [`the same with ${SCOPES} scopes`, who?.many / who?.open, ''],
+    [`encodings of a point for ${SCOPES} scopes of one shape : ${SCOPES}`, who?.encodings / SCOPES, '<= 1.5'],
   ];
   console.log('\n| StreamSync | measured | asked |\n|---|---|---|');
   for (const [what, value, asked] of rows) if (Number.isFinite(value)) console.log(`| ${what} | ${value.toFixed(value < 1 ? 3 : 2)} | ${asked} |`);
@@ -251,7 +282,9 @@ async function main() {
   if (wanted('idle')) {
     results.idle = await idle('ours');
     results.idleStock = await idle('stock');
+    results.idleKeyed = await idle('ours', 1);
   }
+  if (wanted('access')) results.access = await access();
   report(results);
 }
 

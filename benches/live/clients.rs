@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 
+use crate::Target;
 use crate::dialect::Dialect;
 use crate::measure::Tally;
 use crate::producer;
@@ -31,6 +32,7 @@ pub struct Clients {
 struct Shared {
     dialect: Dialect,
     server: SocketAddr,
+    keys: Vec<String>,
     /// Clients below this number stop reading while `stalled`, and are never counted.
     uncounted: usize,
     stalled: Cell<bool>,
@@ -54,10 +56,11 @@ struct Capture {
 
 impl Clients {
     /// Opens all connections and subscribes. The first `uncounted` can be stalled.
-    pub async fn open(dialect: Dialect, server: SocketAddr, count: usize, uncounted: usize) -> Result<Self> {
+    pub async fn open(target: &Target, count: usize, uncounted: usize) -> Result<Self> {
         let shared = Rc::new(Shared {
-            dialect,
-            server,
+            dialect: target.dialect,
+            server: target.server,
+            keys: target.keys.clone(),
             uncounted,
             stalled: Cell::new(false),
             released: Notify::new(),
@@ -189,7 +192,9 @@ impl Client<'_> {
     async fn open(&mut self) -> Result<TcpStream> {
         let _turn = self.shared.opening.acquire().await?;
         let stallable = self.number < self.shared.uncounted;
-        let opening = self.shared.dialect.opening(stallable);
+        let keys = &self.shared.keys;
+        let key = keys.get(self.number % keys.len().max(1)).map(String::as_str);
+        let opening = self.shared.dialect.opening(stallable, key);
         let (server, path) = (self.shared.server, opening.path);
         let (mut stream, rest) =
             wire::connect(server, self.number, path, opening.protocol, stallable).await?;

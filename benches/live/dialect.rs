@@ -30,13 +30,13 @@ pub struct Opening {
 }
 
 impl Dialect {
-    pub fn opening(self, conflate: bool) -> Opening {
+    pub fn opening(self, conflate: bool, key: Option<&str>) -> Opening {
         let graphql = Some("graphql-transport-ws");
         match self {
             Self::Ours => Opening {
                 path: "/graphql",
                 protocol: graphql,
-                steps: vec![init(), points(conflate)],
+                steps: vec![init(key), points(conflate)],
             },
             Self::OursPlain => Opening {
                 path: "/ws",
@@ -46,12 +46,12 @@ impl Dialect {
             Self::Stock => Opening {
                 path: "/stock",
                 protocol: graphql,
-                steps: vec![init(), points(conflate)],
+                steps: vec![init(key), points(conflate)],
             },
             Self::PeerGraphql => Opening {
                 path: "/graphql",
                 protocol: graphql,
-                steps: vec![init(), one_by_one()],
+                steps: vec![init(key), one_by_one()],
             },
             Self::PeerRaw => Opening {
                 path: "/ws",
@@ -67,11 +67,10 @@ impl Dialect {
     }
 }
 
-fn init() -> (Vec<String>, &'static str) {
-    (
-        vec![json!({"type": "connection_init"}).to_string()],
-        "\"connection_ack\"",
-    )
+fn init(key: Option<&str>) -> (Vec<String>, &'static str) {
+    let payload = key.map(|key| json!({"token": key}));
+    let init = json!({"type": "connection_init", "payload": payload});
+    (vec![init.to_string()], "\"connection_ack\"")
 }
 
 /// The first message is empty and says that we are subscribed.

@@ -19,14 +19,14 @@ const REST: Duration = Duration::from_secs(5);
 
 pub async fn run(target: Target) -> Result<()> {
     // The first ones bring what is there only once.
-    let _few = Clients::open(target.dialect, target.server, 20, 0).await?;
+    let _few = Clients::open(&target, 20, 0).await?;
     let producer = Producer::start(&target.brokers, &target.topic)?;
     producer.rate(100);
     sleep(USE).await;
     producer.rate(0);
     sleep(REST).await;
     let before = resident(target.pid)?;
-    let many = Clients::open(target.dialect, target.server, target.clients, 0).await?;
+    let many = Clients::open(&target, target.clients, 0).await?;
     let opened = resident(target.pid)?;
     let cpu = Cpu::of(target.pid)?;
     sleep(SETTLE).await;

@@ -47,6 +47,9 @@ struct Target {
     brokers: String,
     #[arg(long, default_value = "")]
     topic: String,
+    /// API keys, with which the clients sign in by turns; without any they say nothing.
+    #[arg(long, value_delimiter = ',')]
+    keys: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]

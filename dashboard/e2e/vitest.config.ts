@@ -1,11 +1,16 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-/** `npm run screenshots` makes pictures instead of looking for mistakes. */
+/** Instead of looking for mistakes `npm run screenshots` makes pictures, and `npm run bench` measures. */
+const FILES: Record<string, string[]> = {
+  screenshots: ['e2e/screenshots.ts'],
+  bench: ['e2e/speed.ts', 'e2e/load.spec.ts', 'e2e/live.spec.ts'],
+};
+
 export default defineConfig(({ mode }) => ({
   resolve: { alias: { '@': fileURLToPath(new URL('../src', import.meta.url)) } },
   test: {
-    include: [mode === 'screenshots' ? 'e2e/screenshots.ts' : 'e2e/*.spec.ts'],
+    include: FILES[mode] ?? ['e2e/*.spec.ts'],
     globalSetup: 'e2e/support/setup.ts',
     // One after the other: several of them measure.
     fileParallelism: false,

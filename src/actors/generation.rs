@@ -168,10 +168,6 @@ impl Generation {
         writer.do_send(Source(consumer.clone().recipient()));
         let shown = Arc::clone(&credits);
         pipeline.status.update(|snapshot| snapshot.credits = Some(shown));
-        pipeline
-            .metrics
-            .credits_total
-            .set(credits.total().try_into().unwrap_or(i64::MAX));
         Ok(Self {
             consumer,
             transformer,
@@ -181,10 +177,6 @@ impl Generation {
             seen: (0, Instant::now()),
             pace,
         })
-    }
-
-    pub fn credits_held(&self) -> usize {
-        self.credits.held()
     }
 
     /// The stage that panicked, or the writer when work waits and nothing has moved for `stalled`.

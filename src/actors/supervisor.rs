@@ -137,10 +137,6 @@ impl Supervisor {
         let Some(running) = &mut self.running else {
             return;
         };
-        let metrics = &self.pipeline.metrics;
-        metrics
-            .credits_held
-            .set(running.credits_held().try_into().unwrap_or(i64::MAX));
         if let Some((stage, why)) = running.trouble(STALLED_AFTER) {
             let failed = Failed {
                 generation: self.number,

@@ -39,10 +39,17 @@ async fn readyz(request: HttpRequest, status: web::Data<Status>) -> HttpResponse
     }))
 }
 
-async fn metrics(request: HttpRequest, metrics: web::Data<Metrics>) -> HttpResponse {
+async fn metrics(
+    request: HttpRequest,
+    metrics: web::Data<Metrics>,
+    status: web::Data<Status>,
+) -> HttpResponse {
     if let Err(problem) = authenticate::viewer(&request).may(Operation::Operate) {
         return refusal::forbidden(&request, &problem.message);
     }
+    let (held, total) = status.snapshot().budget();
+    metrics.credits_held.set(held);
+    metrics.credits_total.set(total);
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
         .body(metrics.text())
