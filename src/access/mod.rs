@@ -4,34 +4,21 @@
 //! is read, sent or done then asks the principal's
 //! [`Viewer`](crate::data::Viewer).
 
-mod attempts;
 pub mod audit;
-mod claims;
 pub mod config;
 mod control;
 mod credential;
-mod entry;
-pub mod issuer_url;
-mod issuers;
-pub mod jwks;
-pub mod key_changes;
 pub mod keys;
-mod known_session;
-mod meters;
-pub mod oidc;
-mod pattern;
+mod limits;
 mod principal;
 mod roles;
-mod session_id;
 mod sessions;
 mod snapshot;
-mod template;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
-mod verified;
 
 use std::sync::Arc;
 
@@ -39,13 +26,11 @@ use parking_lot::RwLock;
 use tokio::sync::{Semaphore, watch};
 
 pub use audit::Audit;
-pub use claims::Claims;
 pub use credential::{Certificate, Credential};
-pub use issuers::Issuers;
 pub use principal::{Denied, Identity, Principal};
 pub use roles::{Roles, SELECTORS_MAX};
-pub use session_id::SessionId;
-pub use template::Template;
+pub use sessions::SessionId;
+pub use tokens::{Claims, Issuers};
 
 use crate::data::{ClientKey, Micros};
 use crate::store::access::keys::StoredKey;
@@ -54,9 +39,9 @@ use crate::store::connect::DatabaseUrl;
 use crate::telemetry::{Metrics, Status};
 use config::AuthConfig;
 use control::Control;
-use entry::Entry;
-use key_changes::{KeyError, Wanted};
 use keys::ApiKey;
+use keys::changes::{KeyError, Wanted};
+use limits::Entry;
 use snapshot::{STALE_AFTER, Snapshot};
 
 /// So many may sign in or out at a time: each has a connection to Postgres.
@@ -210,40 +195,40 @@ impl Access {
     }
 
     /// # Errors
-    /// Those of [`key_changes::create`].
+    /// Those of [`keys::changes::create`].
     pub async fn create_key(&self, wanted: &Wanted, actor: &str) -> Result<(StoredKey, ApiKey), KeyError> {
         let control = self.control()?;
         let _one = control.changing.acquire().await;
         let roles = Arc::clone(&control.roles.read());
-        let made = key_changes::create(&control.database, &roles, wanted, actor).await?;
+        let made = keys::changes::create(&control.database, &roles, wanted, actor).await?;
         control.known.catch_up().await;
         Ok(made)
     }
 
     /// # Errors
-    /// Those of [`key_changes::list`].
+    /// Those of [`keys::changes::list`].
     pub async fn keys(&self) -> Result<Vec<StoredKey>, KeyError> {
         let control = self.control()?;
         let _one = control.changing.acquire().await;
-        key_changes::list(&control.database).await
+        keys::changes::list(&control.database).await
     }
 
     /// # Errors
-    /// Those of [`key_changes::revoke`].
+    /// Those of [`keys::changes::revoke`].
     pub async fn revoke_key(&self, id: &str) -> Result<StoredKey, KeyError> {
         let control = self.control()?;
         let _one = control.changing.acquire().await;
-        let revoked = key_changes::revoke(&control.database, id).await?;
+        let revoked = keys::changes::revoke(&control.database, id).await?;
         control.known.catch_up().await;
         Ok(revoked)
     }
 
     /// # Errors
-    /// Those of [`key_changes::rotate`].
+    /// Those of [`keys::changes::rotate`].
     pub async fn rotate_key(&self, id: &str) -> Result<(StoredKey, ApiKey), KeyError> {
         let control = self.control()?;
         let _one = control.changing.acquire().await;
-        let rotated = key_changes::rotate(&control.database, id).await?;
+        let rotated = keys::changes::rotate(&control.database, id).await?;
         control.known.catch_up().await;
         Ok(rotated)
     }

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::claims::Claims;
 use super::credential::Certificate;
+use super::tokens::Claims;
 use crate::data::audit::Actor;
 use crate::data::{Code, Micros, Problem, Viewer};
 use crate::store::access::sessions::SignedIn;

@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Client;
 
 use super::keys::ApiKey;
-use super::known_session::KnownSession;
 use super::principal::Denied;
+use super::sessions::known::KnownSession;
 use crate::data::installation::TAG;
 use crate::data::{Installation, Micros};
 use crate::store::WriteError;

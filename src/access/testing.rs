@@ -16,8 +16,8 @@ use openssl::rsa::Rsa;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::jwks::KeySource;
 use super::tokens::TrustedIssuer;
+use super::tokens::jwks::KeySource;
 use crate::data::Micros;
 
 pub const AUDIENCE: &str = "streamsync";

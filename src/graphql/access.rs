@@ -11,7 +11,7 @@ use super::scalars::DateTime;
 use super::services::{services, viewer};
 use super::types::{ApiKey, Me, NewApiKey};
 use crate::access::Principal;
-use crate::access::key_changes::Wanted;
+use crate::access::keys::changes::Wanted;
 use crate::data::Problem;
 use crate::data::audit::Action;
 

@@ -16,6 +16,9 @@ pub(super) fn routes(app: &mut web::ServiceConfig) {
         .route(web::post().to(session::begin));
     app.service(session)
         .route("/auth/login", web::get().to(callback::login))
-        .route(crate::access::oidc::CALLBACK, web::get().to(callback::finish))
+        .route(
+            crate::access::tokens::oidc::CALLBACK,
+            web::get().to(callback::finish),
+        )
         .route("/auth/logout", web::post().to(session::end));
 }

@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 use super::Store;
 use super::recorded::record;
 use crate::access::Roles;
-use crate::access::key_changes::{self, Wanted};
 use crate::access::keys::ApiKey;
+use crate::access::keys::changes::{self, Wanted};
 use crate::config::Config;
 use crate::data::Micros;
 use crate::data::audit::Action;
@@ -62,20 +62,20 @@ pub async fn keys(config: &Config, args: &KeysArgs) -> Result<()> {
                 role: role.clone(),
                 expires: expires.as_deref().map(moment).transpose()?,
             };
-            let (stored, key) = key_changes::create(&store.url, &roles(config)?, &wanted, OPERATOR).await?;
+            let (stored, key) = changes::create(&store.url, &roles(config)?, &wanted, OPERATOR).await?;
             record(&store.url, Action::CreateKey, &stored.id, &[]).await;
             show(&stored, &key);
         }
-        KeysCommand::List => list(&key_changes::list(&store.url).await?),
+        KeysCommand::List => list(&changes::list(&store.url).await?),
         KeysCommand::Revoke { key } => {
             let id = find(&store, key).await?;
-            let revoked = key_changes::revoke(&store.url, &id).await?;
+            let revoked = changes::revoke(&store.url, &id).await?;
             record(&store.url, Action::RevokeKey, &revoked.id, &[]).await;
             eprintln!("revoked key {} '{}'", revoked.id, revoked.name);
         }
         KeysCommand::Rotate { key } => {
             let id = find(&store, key).await?;
-            let (stored, key) = key_changes::rotate(&store.url, &id).await?;
+            let (stored, key) = changes::rotate(&store.url, &id).await?;
             record(&store.url, Action::RotateKey, &stored.id, &[]).await;
             show(&stored, &key);
         }
@@ -91,7 +91,7 @@ fn roles(config: &Config) -> Result<Roles> {
 
 /// The id of a key in use.
 async fn find(store: &Store, key: &str) -> Result<String> {
-    let all = key_changes::list(&store.url).await?;
+    let all = changes::list(&store.url).await?;
     let mut in_use = all.into_iter().filter(|stored| stored.revoked.is_none());
     let found = in_use.find(|stored| stored.id == key || stored.name == key);
     Ok(found

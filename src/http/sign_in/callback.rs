@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::answers::{add_cookie, end_former, set_session};
 use super::local_path::local_path;
-use crate::access::oidc::{OidcError, Pending};
+use crate::access::tokens::oidc::{OidcError, Pending};
 use crate::access::{Access, Denied};
 use crate::data::audit::Action;
 use crate::http::audit;

@@ -1,13 +1,18 @@
 //! What each role of the configuration allows.
 
+mod pattern;
+pub mod template;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::config::{AuthConfig, RoleConfig};
-use super::pattern::Pattern;
 use crate::data::{Allowance, Grant, Operation, Scope, Streams};
+use pattern::Pattern;
 
 /// Selectors for reading, and for writing, before and after claims are filled in.
 pub const SELECTORS_MAX: usize = 16;
@@ -212,6 +217,3 @@ fn is_role_name(name: &str) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     (1..=64).contains(&name.len()) && name.chars().all(legal)
 }
-
-#[cfg(test)]
-mod tests;

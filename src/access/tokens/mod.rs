@@ -4,8 +4,14 @@
 //! is configured, and its algorithms are those of the configuration: all of them asymmetric, so that
 //! a public key is never taken for a secret. What was verified is remembered until it expires.
 
+mod claims;
+mod issuer_url;
+mod issuers;
+pub mod jwks;
+pub mod oidc;
 #[cfg(test)]
 mod tests;
+mod verified;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +22,13 @@ use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::claims::Claims;
-use super::jwks::{Jwks, KeySource, NoKey};
+pub use claims::Claims;
+pub use issuers::Issuers;
+
 use super::principal::Denied;
-use super::verified::Remembered;
 use crate::data::{Micros, TimeUnit};
+use jwks::{Jwks, KeySource, NoKey};
+use verified::Remembered;
 
 /// Clocks may differ by this much.
 const LEEWAY: Duration = Duration::from_secs(30);

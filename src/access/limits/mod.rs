@@ -1,16 +1,19 @@
 //! Where principals come in: credentials that fail are slowed and counted, and each principal gets the
 //! meter of what it uses.
 
+mod attempts;
+mod meters;
+
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use super::attempts::Attempts;
 use super::credential::Credential;
-use super::meters::Meters;
 use super::principal::{Denied, Identity, Principal};
 use crate::data::meter::OnRefusal;
 use crate::data::{Allowance, ClientKey};
 use crate::telemetry::Metrics;
+use attempts::Attempts;
+use meters::Meters;
 
 /// Shared by all who bring credentials to this node.
 #[derive(Debug)]

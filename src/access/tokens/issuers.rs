@@ -5,14 +5,14 @@ use std::path::Path;
 use jsonwebtoken::Algorithm;
 
 use super::claims::Claims;
-use super::config::{AuthConfig, IssuerConfig, SignInConfig};
 use super::issuer_url::Secured;
 use super::jwks::KeySource;
 use super::oidc::{Oidc, OidcConfig};
-use super::principal::Denied;
-use super::roles::Roles;
-use super::template::{Template, has_place};
-use super::tokens::{ALGORITHMS, Tokens, TrustedIssuer};
+use super::{ALGORITHMS, Tokens, TrustedIssuer};
+use crate::access::config::{AuthConfig, IssuerConfig, SignInConfig};
+use crate::access::principal::Denied;
+use crate::access::roles::Roles;
+use crate::access::roles::template::{Template, has_place};
 
 const NAME_MAX: usize = 200;
 

@@ -1,5 +1,7 @@
 //! API keys, `ss_<id>_<secret>`: how they are made, read and compared.
 
+pub mod changes;
+
 use std::fmt;
 use std::fmt::Write;
 

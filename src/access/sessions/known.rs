@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::claims::Claims;
+use crate::access::tokens::Claims;
 use crate::data::Micros;
 use crate::store::access::sessions::{SignedIn, StoredSession};
 

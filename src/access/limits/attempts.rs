@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use parking_lot::Mutex;
 
-use super::credential::Credential;
+use crate::access::credential::Credential;
 use crate::data::ClientKey;
 
 /// Failures of an address in a minute that have no consequence.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
-use super::keys::ApiKey;
-use super::roles::Roles;
+use super::ApiKey;
+use crate::access::roles::Roles;
 use crate::data::{Code, Micros, Problem};
 use crate::store::WriteError;
 use crate::store::access::connect_to_change;

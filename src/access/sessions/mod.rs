@@ -1,11 +1,15 @@
 //! Beginning and ending the sessions of browsers.
 
+mod id;
+pub mod known;
+
 use std::time::Duration;
 
 use tokio::time::timeout;
 
+pub use id::SessionId;
+
 use super::principal::Denied;
-use super::session_id::SessionId;
 use crate::data::Micros;
 use crate::store::WriteError;
 use crate::store::access::connect_to_change;
