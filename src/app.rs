@@ -239,10 +239,11 @@ impl App {
         })
     }
 
-    /// From now on SIGHUP reads the roles again, where there are any.
-    pub fn reload_on_hangup(&self, overrides: &Overrides) -> Result<()> {
-        if self.access.is_controlled() {
-            reload::on_hangup(self.access.clone(), self.audit.clone(), overrides.clone())?;
+    /// From now on SIGHUP reads `[auth]` again, where there is one.
+    pub fn reload_on_hangup(&self, config: &Config, overrides: &Overrides) -> Result<()> {
+        if let Some(auth) = &config.auth {
+            let (access, audit) = (self.access.clone(), self.audit.clone());
+            reload::on_hangup(access, audit, auth.grace, overrides.clone())?;
         }
         Ok(())
     }

@@ -119,7 +119,7 @@ async fn serve(config: Config, overrides: &Overrides) -> Result<()> {
         );
     }
     let app = App::start(&config).await?;
-    app.reload_on_hangup(overrides)?;
+    app.reload_on_hangup(&config, overrides)?;
     tracing::info!(address = %app.address, url = app.url(), kafka = app.broker.bootstrap_servers(), "serving");
     until_stopped(app).await
 }
@@ -127,7 +127,7 @@ async fn serve(config: Config, overrides: &Overrides) -> Result<()> {
 async fn run_demo(config: Config, overrides: &Overrides, pace: Duration) -> Result<()> {
     let config = demo::configure(config);
     let app = App::start(&config).await?;
-    app.reload_on_hangup(overrides)?;
+    app.reload_on_hangup(&config, overrides)?;
     demo::greet(&app);
     let replay = actix::spawn(demo::replay(app.producer.clone(), pace));
     let ended = until_stopped(app).await;

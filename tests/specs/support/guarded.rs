@@ -27,6 +27,16 @@ impl Guarded {
         node
     }
 
+    /// Another `[auth]`, read by these nodes.
+    pub fn reload(&self, auth: &str, nodes: &[&StreamSync]) {
+        let text = std::fs::read_to_string(&self.file).expect("the configuration");
+        let rest = text.split_once("\n[kafka]").expect("what follows it").1;
+        std::fs::write(&self.file, format!("{auth}\n[kafka]{rest}")).expect("the configuration is written");
+        for node in nodes {
+            node.signal(rustix::process::Signal::HUP);
+        }
+    }
+
     /// `streamsync keys` with these arguments.
     pub fn keys(&self, arguments: &[&str]) -> Output {
         let mut command = command();
