@@ -135,10 +135,11 @@ impl Control {
         &self,
         principal: &Principal,
         by: SignedIn,
+        refresh: Option<String>,
     ) -> Result<(Arc<Principal>, SessionId), Denied> {
         let _turn = self.turn().await?;
         let subject = principal.viewer.subject();
-        let id = sessions::begin(&self.database, subject, by, principal.expires).await?;
+        let id = sessions::begin(&self.database, subject, by, principal.expires, refresh).await?;
         self.known.catch_up().await;
         Ok((self.of_session(&id.hash())?, id))
     }

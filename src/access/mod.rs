@@ -13,6 +13,7 @@ mod limits;
 mod principal;
 mod roles;
 mod sessions;
+mod sign_in;
 mod snapshot;
 #[cfg(test)]
 mod testing;
@@ -34,7 +35,6 @@ pub use tokens::{Claims, Issuers};
 
 use crate::data::{ClientKey, Micros};
 use crate::store::access::keys::StoredKey;
-use crate::store::access::sessions::SignedIn;
 use crate::store::connect::DatabaseUrl;
 use crate::telemetry::{Metrics, Status};
 use config::AuthConfig;
@@ -185,11 +185,6 @@ impl Access {
         self.0.changes.subscribe()
     }
 
-    /// Counts the changes of keys and sessions on all nodes. Part of what an answer depends on.
-    pub fn epoch(&self) -> i64 {
-        self.0.control.as_ref().map_or(0, |control| control.known.epoch())
-    }
-
     fn changed(&self) {
         self.0.changes.send_modify(|count| *count += 1);
     }
@@ -233,49 +228,6 @@ impl Access {
         Ok(rotated)
     }
 
-    /// Begins a browser's session with a key or a token. It ends with them.
-    ///
-    /// # Errors
-    /// The credential lets nobody in, or Postgres is away.
-    pub async fn sign_in(
-        &self,
-        address: ClientKey,
-        credential: &Credential,
-    ) -> Result<(Arc<Principal>, SessionId), Denied> {
-        let control = self.0.control.as_ref().ok_or(Denied::Invalid)?;
-        let principal = self.admit(address, Some(credential)).await?;
-        let by = principal.identity.signs_in().ok_or(Denied::Invalid)?;
-        control.begin(&principal, by).await
-    }
-
-    /// The same for somebody of whom an issuer has told us these claims.
-    ///
-    /// # Errors
-    /// The claims give no role, or Postgres is away.
-    pub async fn sign_in_with(&self, claims: Claims) -> Result<(Arc<Principal>, SessionId), Denied> {
-        let control = self.0.control.as_ref().ok_or(Denied::Invalid)?;
-        let claims = Arc::new(claims);
-        let principal = control.of_claims(&claims)?;
-        control
-            .begin(&principal, SignedIn::Token(claims.all.clone()))
-            .await
-    }
-
-    /// Ends a session, on every node and for what is open.
-    ///
-    /// # Errors
-    /// Postgres is away: the session goes on.
-    pub async fn sign_out(&self, session: &SessionId) -> Result<(), Denied> {
-        let control = self.0.control.as_ref().ok_or(Denied::Invalid)?;
-        if control.known.session(&session.hash(), Micros::now()) == Err(Denied::Invalid) {
-            return Ok(());
-        }
-        let _turn = control.turn().await?;
-        sessions::end(&control.database, session).await?;
-        control.known.catch_up().await;
-        Ok(())
-    }
-
     /// The issuers of the configuration.
     pub fn issuers(&self) -> Option<Arc<Issuers>> {
         self.0.control.as_ref().map(Control::issuers)
@@ -303,10 +255,13 @@ impl Access {
         let Some(control) = &self.0.control else {
             return self.authenticate(credential).await;
         };
-        control.entry.may(address, credential)?;
+        if let Some(Credential::Token(text)) = credential {
+            let knows = || control.issuers().tokens.knows(text);
+            control.entry.may_verify(address, knows)?;
+        }
         let found = self.authenticate(credential).await;
-        control.entry.found(address, credential, &found);
-        Ok(control.metered(found?, address))
+        let principal = control.entry.found(address, credential, found)?;
+        Ok(control.metered(principal, address))
     }
 
     /// As [`Self::renew`], for a principal that was admitted.
@@ -319,12 +274,6 @@ impl Access {
             (Some(control), Some(client)) => control.metered(renewed, client),
             _ => renewed,
         })
-    }
-
-    /// Whole seconds for which credentials of this address are refused.
-    pub fn pause(&self, address: ClientKey) -> u64 {
-        let control = self.0.control.as_ref();
-        control.map_or(1, |control| control.entry.pause(address))
     }
 
     /// Refusals are counted there from now on.

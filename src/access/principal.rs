@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::credential::Certificate;
 use super::tokens::Claims;
 use crate::data::audit::Actor;
-use crate::data::{Code, Micros, Problem, Viewer};
+use crate::data::{Code, Micros, OverLimit, Problem, Viewer};
 use crate::store::access::sessions::SignedIn;
 
 /// How a principal came in; what is looked at again when something changes.
@@ -78,8 +78,10 @@ pub enum Denied {
     Invalid,
     #[error("the credential has expired")]
     Expired,
-    #[error("too many failed attempts; try again later")]
-    TooMany,
+    #[error("too many failed attempts; try again in {0} s")]
+    TooMany(u64),
+    #[error(transparent)]
+    OverLimit(#[from] OverLimit),
     #[error("credentials cannot be checked at the moment; try again soon")]
     Unavailable,
 }
@@ -90,7 +92,8 @@ impl From<Denied> for Problem {
             Denied::Missing | Denied::Invalid | Denied::Expired => {
                 Self::new(Code::Unauthenticated, denied.to_string())
             }
-            Denied::TooMany => Self::overloaded(denied.to_string()),
+            Denied::TooMany(after) => Self::overloaded(denied.to_string()).with("retryAfter", after),
+            Denied::OverLimit(over) => over.into(),
             Denied::Unavailable => Self::new(Code::Unavailable, denied.to_string()),
         }
     }

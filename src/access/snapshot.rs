@@ -20,7 +20,8 @@ use crate::data::installation::TAG;
 use crate::data::{Installation, Micros};
 use crate::store::WriteError;
 use crate::store::access::keys::{self, StoredKey, UsableKey};
-use crate::store::access::{connect_to_follow, epoch, sessions};
+use crate::store::access::sessions::StoredSession;
+use crate::store::access::{Epoch, connect_to_follow, epoch, sessions};
 use crate::store::connect::DatabaseUrl;
 use crate::store::installation::installation_of;
 use crate::telemetry::Status;
@@ -49,11 +50,12 @@ pub struct Snapshot {
 
 #[derive(Debug, Default)]
 struct Known {
-    epoch: i64,
+    epoch: Epoch,
+    /// When all of it was read last.
     read: Option<Instant>,
     installation: Option<Arc<Installation>>,
-    keys: HashMap<Arc<str>, Arc<KnownKey>>,
-    sessions: HashMap<[u8; 32], KnownSession>,
+    keys: Arc<HashMap<Arc<str>, Arc<KnownKey>>>,
+    sessions: HashMap<[u8; 32], Arc<KnownSession>>,
 }
 
 /// A key that lets somebody in.
@@ -107,18 +109,13 @@ impl Snapshot {
     ///
     /// # Errors
     /// It has ended, or that cannot be known.
-    pub fn session(&self, hash: &[u8; 32], now: Micros) -> Result<KnownSession, Denied> {
+    pub fn session(&self, hash: &[u8; 32], now: Micros) -> Result<Arc<KnownSession>, Denied> {
         let found = self.fresh()?.sessions.get(hash).cloned();
         let session = found.ok_or(Denied::Invalid)?;
         match session.expires > now {
             true => Ok(session),
             false => Err(Denied::Expired),
         }
-    }
-
-    /// Counts the changes of keys that this node has seen. Part of what an answer depends on.
-    pub fn epoch(&self) -> i64 {
-        self.known.read().epoch
     }
 
     /// This installation, once it is known.
@@ -138,13 +135,13 @@ impl Snapshot {
         confirmed.is_some_and(|at| at.elapsed() < self.stale_after)
     }
 
-    /// Returns when everything that was changed before the call is known here, or after a while.
-    pub async fn catch_up(&self) {
+    /// Whether everything that was changed before the call is known here. Waits for that for a while.
+    pub async fn catch_up(&self) -> bool {
         let asked = Instant::now();
         let mut confirmed = self.confirmed.subscribe();
         self.wake.notify_one();
         let caught_up = confirmed.wait_for(|at| at.is_some_and(|at| at >= asked));
-        let _ = timeout(ANSWER_WITHIN, caught_up).await;
+        timeout(ANSWER_WITHIN, caught_up).await.is_ok()
     }
 
     /// Follows Postgres for as long as the program runs. Calls `changed` after each change, and when
@@ -219,20 +216,9 @@ impl Snapshot {
             return Ok(false);
         }
         // Read after the epoch: it may have changes of the next one too, which are read again then.
-        let read = Instant::now();
-        let installation = installation_of(client).await?;
-        let keys = keys::usable(client).await?;
-        let sessions = sessions::all(client).await?.into_iter();
-        let sessions = sessions.filter_map(|stored| Some((stored.hash, KnownSession::of(stored)?)));
-        let sessions: HashMap<_, _> = sessions.collect();
-        let is_same = known.has_all(&keys) && known.sessions == sessions;
-        let is_new = now != known.epoch || known.read.is_none() || !is_same;
-        let known = Known {
-            epoch: now,
-            read: Some(read),
-            installation: Some(Arc::new(installation)),
-            keys: keys.into_iter().map(|key| known.again(key)).collect(),
-            sessions,
+        let (known, is_new) = match !is_old && now.others() == known.epoch.others() {
+            true => known.with(now, sessions::since(client, known.epoch.all).await?),
+            false => known.read_again(now, client).await?,
         };
         *self.known.write() = Arc::new(known);
         Ok(is_new)
@@ -253,6 +239,45 @@ impl Snapshot {
 }
 
 impl Known {
+    /// All that Postgres knows now, and whether that is new.
+    async fn read_again(&self, now: Epoch, client: &Client) -> Result<(Self, bool), WriteError> {
+        let read = Instant::now();
+        let installation = installation_of(client).await?;
+        let keys = keys::usable(client).await?;
+        let sessions: HashMap<_, _> = known(sessions::all(client).await?).collect();
+        let is_same = self.has_all(&keys) && self.sessions == sessions;
+        let is_new = now != self.epoch || self.read.is_none() || !is_same;
+        let known = Self {
+            epoch: now,
+            read: Some(read),
+            installation: Some(Arc::new(installation)),
+            keys: Arc::new(keys.into_iter().map(|key| self.again(key)).collect()),
+            sessions,
+        };
+        Ok((known, is_new))
+    }
+
+    /// With these changes, and whether they matter to who is there: a session that begins is nobody's yet.
+    fn with(&self, now: Epoch, changes: sessions::Changes) -> (Self, bool) {
+        let mut sessions = self.sessions.clone();
+        let ended = changes
+            .ended
+            .iter()
+            .filter(|hash| sessions.remove(*hash).is_some());
+        let mut is_new = ended.count() > 0;
+        for (hash, session) in known(changes.begun) {
+            is_new |= sessions.insert(hash, session).is_some();
+        }
+        let known = Self {
+            epoch: now,
+            read: self.read,
+            installation: self.installation.clone(),
+            keys: Arc::clone(&self.keys),
+            sessions,
+        };
+        (known, is_new)
+    }
+
     fn has_all(&self, keys: &[UsableKey]) -> bool {
         let is_same = |usable: &UsableKey| {
             let known = self.keys.get(&*usable.key.id);
@@ -280,6 +305,11 @@ impl Known {
         };
         (id, Arc::new(known))
     }
+}
+
+fn known(stored: Vec<StoredSession>) -> impl Iterator<Item = ([u8; 32], Arc<KnownSession>)> {
+    let known = |stored: StoredSession| Some((stored.hash, Arc::new(KnownSession::of(stored)?)));
+    stored.into_iter().filter_map(known)
 }
 
 impl KnownKey {

@@ -211,3 +211,77 @@ async fn what_was_changed_by_hand_is_heard_with_the_next_epoch() {
         .await;
     within_a_second(async || world.here.renew(&there).err()).await;
 }
+
+#[tokio::test]
+async fn signing_out_ends_a_session_that_the_node_has_not_heard_of_yet() {
+    let world = World::new().await;
+    let (key, _) = world.create("one", "reader").await;
+    let session = SessionId::random().unwrap();
+    let hash: String = session.hash().iter().map(|byte| format!("{byte:02x}")).collect();
+    // As a sign-in on another node, of which no notice has arrived.
+    world
+        .db
+        .run(&format!(
+            "with next as (update auth_epoch set epoch = epoch + 1, sessions = sessions + 1 returning epoch)
+             insert into sessions (hash, subject, key_id, key_version, expires, epoch)
+             select '\\x{hash}', 'key:{id}', '{id}', 1, now() + interval '1 h', epoch from next",
+            id = key.id
+        ))
+        .await;
+    let out = world.elsewhere.sign_out(&session).await.unwrap();
+    assert_eq!(&*out.unwrap().name, "one");
+    let left = "select count(*) from sessions where expires > now()";
+    assert_eq!(world.db.rows(left).await, ["0"]);
+    assert!(world.elsewhere.sign_out(&session).await.unwrap().is_none());
+    let cookie = Credential::Session(session.text());
+    for node in [&world.here, &world.elsewhere] {
+        within_a_second(async || node.authenticate(Some(&cookie)).await.err()).await;
+    }
+    let never = SessionId::random().unwrap();
+    assert!(world.here.sign_out(&never).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn who_signs_in_again_and_again_waits_and_others_do_not() {
+    let world = World::new().await;
+    let address = ClientKey::UNKNOWN;
+    let (_, eager) = world.create("eager", "reader").await;
+    let (_, other) = world.create("other", "reader").await;
+    for _ in 0..10 {
+        world.here.sign_in(address, &eager).await.unwrap();
+    }
+    let refused = async {
+        loop {
+            if let Err(denied) = world.here.sign_in(address, &eager).await {
+                return denied;
+            }
+        }
+    };
+    let Denied::OverLimit(over) = refused.await else {
+        panic!("it is no limit");
+    };
+    assert_eq!(over.limit.as_str(), "sign_ins");
+    world.here.sign_in(address, &other).await.unwrap();
+    // Whoever is signed in, or asks with the key itself, goes on.
+    world.here.admit(address, Some(&eager)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_valid_credential_does_not_wait_for_those_that_failed_at_its_address() {
+    let world = World::new().await;
+    let address = ClientKey::UNKNOWN;
+    let (_, key) = world.create("one", "reader").await;
+    let mut told = Vec::new();
+    for n in 0..500 {
+        let wrong = match n % 2 {
+            0 => Credential::of(ApiKey::random().unwrap().text()),
+            _ => Credential::Session(SessionId::random().unwrap().text()),
+        };
+        told.push(world.here.admit(address, Some(&wrong)).await.unwrap_err());
+    }
+    assert_eq!(told[..5], [Denied::Invalid; 5]);
+    assert_eq!(told[5], Denied::TooMany(1));
+    assert_eq!(told[499], Denied::TooMany(60));
+    world.here.admit(address, Some(&key)).await.unwrap();
+    world.here.sign_in(address, &key).await.unwrap();
+}

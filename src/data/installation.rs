@@ -26,6 +26,7 @@ pub enum Purpose {
     Cursor = 2,
     /// What is stored of keys is made for this number.
     ApiKey = 3,
+    SignIn = 4,
 }
 
 impl Installation {

@@ -31,6 +31,7 @@ pub struct Allowance {
     pub new_series_per_hour: Option<NonZeroU32>,
     /// Of bodies and live messages.
     pub kib_out_per_minute: Option<NonZeroU32>,
+    pub sign_ins_per_minute: Option<NonZeroU32>,
 }
 
 words! {
@@ -40,12 +41,13 @@ words! {
         Subscriptions = "subscriptions",
         NewSeries = "new_series",
         BytesOut = "bytes_out",
+        SignIns = "sign_ins",
     }
 }
 
 /// More than a limit allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("you have used up the limit '{}' of your role; try again in {} s", .limit.as_str(), rounded_up(.after))]
+#[error("the limit '{}' is used up; try again in {} s", .limit.as_str(), rounded_up(.after))]
 pub struct OverLimit {
     pub limit: Limit,
     /// When there will be enough, if nothing else is asked for.
@@ -63,6 +65,7 @@ pub struct Meter {
     cost: Option<Bucket>,
     new_series: Option<Bucket>,
     bytes_out: Option<Bucket>,
+    sign_ins: Option<Bucket>,
     subscriptions: AtomicU32,
     on_refusal: OnRefusal,
 }
@@ -86,6 +89,19 @@ impl Allowance {
             subscriptions: self.subscriptions.or(defaults.subscriptions),
             new_series_per_hour: self.new_series_per_hour.or(defaults.new_series_per_hour),
             kib_out_per_minute: self.kib_out_per_minute.or(defaults.kib_out_per_minute),
+            sign_ins_per_minute: self.sign_ins_per_minute.or(defaults.sign_ins_per_minute),
+        }
+    }
+
+    /// Without any other limit.
+    pub const fn of_sign_ins(per_minute: u32) -> Self {
+        Self {
+            requests_per_second: None,
+            cost_per_minute: None,
+            subscriptions: None,
+            new_series_per_hour: None,
+            kib_out_per_minute: None,
+            sign_ins_per_minute: NonZeroU32::new(per_minute),
         }
     }
 }
@@ -122,6 +138,7 @@ impl Meter {
             requests: bucket(Quota::per_second, allowance.requests_per_second),
             cost: bucket(Quota::per_minute, allowance.cost_per_minute),
             new_series: bucket(Quota::per_hour, allowance.new_series_per_hour),
+            sign_ins: bucket(Quota::per_minute, allowance.sign_ins_per_minute),
             bytes_out: bucket(Quota::per_minute, allowance.kib_out_per_minute),
             subscriptions: AtomicU32::new(0),
             on_refusal,
@@ -150,6 +167,12 @@ impl Meter {
     /// Too many in this hour.
     pub fn new_series(&self, count: usize) -> Result<(), OverLimit> {
         self.take(&self.new_series, Limit::NewSeries, count)
+    }
+
+    /// # Errors
+    /// Too many in this minute.
+    pub fn sign_in(&self) -> Result<(), OverLimit> {
+        self.take(&self.sign_ins, Limit::SignIns, 1)
     }
 
     /// # Errors

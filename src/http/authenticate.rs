@@ -15,7 +15,7 @@ use super::error::HttpError;
 use super::routes::{self, PathAccess};
 use super::{refusal, websocket};
 use crate::access::{Access, Certificate, Credential, Denied, Principal, SessionId};
-use crate::data::{ClientKey, OverLimit, Problem, Viewer};
+use crate::data::{ClientKey, OverLimit, Viewer};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
@@ -51,11 +51,6 @@ pub(super) async fn check<B: MessageBody + 'static>(
         (Ok(principal), _) => enter(request.request(), principal, path, registered.as_deref()),
         (Err(Denied::Missing), PathAccess::Details(_)) => None,
         (Err(Denied::Missing), _) if later => None,
-        (Err(Denied::TooMany), _) => {
-            let pause = access.as_ref().map_or(1, |access| access.pause(address));
-            let problem = Problem::from(Denied::TooMany).with("retryAfter", pause);
-            Some(HttpError::limited(&problem))
-        }
         (Err(denied), _) => Some(refusal::denied(request.request(), denied)),
     };
     let mut response = match refused {

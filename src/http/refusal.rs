@@ -14,7 +14,10 @@ use crate::access::Denied;
 pub(super) fn denied(request: &HttpRequest, denied: Denied) -> HttpResponse {
     let error = match denied {
         Denied::Missing | Denied::Invalid | Denied::Expired => HttpError::Unauthenticated,
-        Denied::TooMany => HttpError::OwnShare,
+        Denied::TooMany(_) | Denied::OverLimit(_) => {
+            audit::denied(request, &denied.to_string());
+            return HttpError::limited(&denied.into());
+        }
         Denied::Unavailable => HttpError::Overloaded,
     };
     respond(request, error, &denied.to_string())

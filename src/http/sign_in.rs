@@ -13,7 +13,8 @@ use actix_web::web;
 pub(super) fn routes(app: &mut web::ServiceConfig) {
     let session = web::resource("/auth/session")
         .route(web::get().to(session::show))
-        .route(web::post().to(session::begin));
+        .route(web::post().to(session::begin))
+        .route(web::put().to(session::go_on));
     app.service(session)
         .route("/auth/login", web::get().to(callback::login))
         .route(

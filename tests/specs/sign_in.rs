@@ -23,6 +23,7 @@ read = ['m{site="{{ claims.site }}"}']
 
 struct World {
     server: Guarded,
+    issuer: String,
     signing: PKey<Private>,
     _keys: tempfile::TempPath,
 }
@@ -42,6 +43,7 @@ impl World {
         let plan = StreamSync::plan().await.settings(ROLES).settings(&issuer);
         Self {
             server: Guarded::of(plan).await,
+            issuer,
             signing,
             _keys: keys,
         }
@@ -178,8 +180,7 @@ async fn a_browser_that_is_signed_in_changes_nothing_for_other_pages_and_is_out_
     let (node, other) = (world.server.node().await, world.server.node().await);
     let key = world.server.key("one", "admin", &[]);
     let nobody = get(&node, "/auth/session", &[]).await;
-    let expected =
-        json!({ "controlled": true, "anonymous": false, "oidc": false, "csrf": null, "principal": null });
+    let expected = json!({ "controlled": true, "anonymous": false, "oidc": false, "csrf": null, "refresh": null, "principal": null });
     assert_eq!(nobody, (StatusCode::OK, expected));
     let wrong = format!(
         "{}{}",
@@ -244,4 +245,57 @@ async fn a_browser_that_is_signed_in_changes_nothing_for_other_pages_and_is_out_
         (get(&node, "/graphql?query=%7Bme%7Brole%7D%7D", &[own]).await.0 == 401).then_some(())
     })
     .await;
+}
+
+#[actix_web::test]
+async fn issuers_and_limits_are_read_again_at_a_hangup_and_what_is_not_is_told() {
+    let world = World::new().await;
+    let node = world.server.node().await;
+    let bearer = format!("Bearer {}", world.token(json!({ "role": "admin" })));
+    let status = async || ask(&node, &[("authorization", &bearer)], ME).await.0.as_u16();
+    assert_eq!(status().await, 200);
+    world.server.reload(ROLES, &[&node]);
+    eventually("the issuer is gone", async || {
+        (status().await == 401).then_some(())
+    })
+    .await;
+    let limited = format!("[auth.limits]\nrequests_per_second = 1\n{ROLES}{}", world.issuer);
+    world.server.reload(&limited, &[&node]);
+    eventually("the issuer is back, with a limit", async || {
+        (status().await == 429).then_some(())
+    })
+    .await;
+    assert!(!node.log().contains("restart"));
+    let all = format!("[auth]\ngrace = \"1m\"\n{ROLES}{}", world.issuer);
+    world.server.reload(&all, &[&node]);
+    eventually("it says what needs a restart", async || {
+        node.log()
+            .contains("auth.grace stays as it was: restart")
+            .then_some(())
+    })
+    .await;
+    assert_eq!((status().await, status().await), (200, 200));
+}
+
+#[actix_web::test]
+async fn a_valid_credential_does_not_wait_for_those_that_failed_at_its_address() {
+    let world = World::new().await;
+    let node = world.server.node().await;
+    let key = world.server.key("one", "admin", &[]);
+    for n in 0..40 {
+        let wrong = format!("Bearer ss_{n}_wrong");
+        ask(&node, &[("authorization", &wrong)], ME).await;
+    }
+    let refused = request(&node, "POST", "/auth/session", &[]).send_json(&json!({ "key": "ss_a_b" }));
+    let refused = refused.await.expect("an answer");
+    let after = refused.headers().get("retry-after").expect("when to try again");
+    let after: u64 = after.to_str().expect("a text").parse().expect("seconds");
+    assert_eq!((refused.status().as_u16(), after), (429, 60));
+    let token = format!("Bearer {}", world.token(json!({ "role": "admin" })));
+    assert_eq!(ask(&node, &[("authorization", &token)], ME).await.0, 200);
+    eventually("the key is known", async || {
+        (ask(&node, &[("x-api-key", &key)], ME).await.0 == 200).then_some(())
+    })
+    .await;
+    sign_in(&node, &key).await;
 }

@@ -9,7 +9,7 @@ const READER = {
   streams: [],
   expires: null,
 };
-const NOBODY: Session = { controlled: true, anonymous: false, oidc: false, csrf: null, principal: null };
+const NOBODY: Session = { controlled: true, anonymous: false, oidc: false, csrf: null, refresh: null, principal: null };
 const SIGNED_IN: Session = { ...NOBODY, csrf: 'c1', principal: READER };
 
 /** A server with sessions: what it says of who asks, and what it was asked. */
@@ -254,4 +254,26 @@ test('a server that does not answer is asked again with the next request', async
   await auth.signIn('ss_good');
   await turns();
   expect(points.value?.status).toBe(200);
+});
+
+test('a session that the provider lets go on goes on by itself, again and again', async () => {
+  vi.useFakeTimers();
+  const until = (seconds: number) => new Date(Date.now() + seconds * 1_000).toISOString();
+  session = { ...SIGNED_IN, refresh: until(150), principal: { ...READER, expires: until(300) } };
+  await auth.refresh();
+  const tries = () => asked.filter(({ method }) => method === 'PUT');
+  await vi.advanceTimersByTimeAsync(149_000);
+  expect(tries()).toEqual([]);
+  session = { ...SIGNED_IN, refresh: until(151), principal: { ...READER, expires: until(301) } };
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(tries().map(({ headers }) => headers)).toEqual([{ 'x-csrf-token': 'c1' }]);
+  await vi.advanceTimersByTimeAsync(150_000);
+  expect(tries().length).toBe(2);
+  // Nothing has come of the second try, as while the provider is away.
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(tries().length).toBe(3);
+  session = NOBODY;
+  await vi.advanceTimersByTimeAsync(300_000);
+  expect(tries().length).toBe(4);
+  vi.useRealTimers();
 });

@@ -9,6 +9,7 @@ import {
   type Answer,
   csrfHeader,
   endSession,
+  goOnWithSession,
   may,
   OPEN,
   type Operation,
@@ -86,6 +87,29 @@ function learn(answer: Answer): void {
     update({ session: isNew ? answer : before, ended: isOut && (ended || signedIn(before) !== null) });
   }
 }
+
+/** A try that came to nothing is made again. */
+const AGAIN_MS = 30_000;
+let goingOn: ReturnType<typeof setTimeout> | undefined;
+
+/** Keeps somebody signed in for as long as the provider does. */
+function goOnInTime(): void {
+  clearTimeout(goingOn);
+  const from = door.get().session?.refresh;
+  if (!from) return;
+  goingOn = setTimeout(
+    () => void goOnWithSession(csrf()).then(refresh).then(goOnInTime),
+    Math.max(Date.parse(from) - Date.now(), AGAIN_MS),
+  );
+}
+
+let known: Session | undefined;
+door.subscribe(() => {
+  const { session } = door.get();
+  if (session === known) return;
+  known = session;
+  goOnInTime();
+});
 
 let asking: Promise<void> | undefined;
 

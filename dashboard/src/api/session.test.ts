@@ -16,6 +16,7 @@ const as = (principal: Partial<Principal>): Session => ({
   anonymous: true,
   oidc: false,
   csrf: null,
+  refresh: null,
   principal: {
     subject: 'key:a',
     name: 'a',

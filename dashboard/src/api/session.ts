@@ -22,10 +22,19 @@ export interface Session {
   /** Whether a provider can be signed in with. */
   oidc: boolean;
   csrf: string | null;
+  /** From when on the server asks the provider whether the session goes on, if it can. */
+  refresh: string | null;
   principal: Principal | null;
 }
 
-export const OPEN: Session = { controlled: false, anonymous: false, oidc: false, csrf: null, principal: null };
+export const OPEN: Session = {
+  controlled: false,
+  anonymous: false,
+  oidc: false,
+  csrf: null,
+  refresh: null,
+  principal: null,
+};
 
 /** What those who are not signed in are, on servers with a role for them. */
 const ANONYMOUS = 'anonymous';
@@ -82,6 +91,11 @@ export async function signInWithKey(key: string, csrf: Record<string, string>): 
   return session === 'unknown'
     ? { problem: `The server answered ${response.status}. Try again in a moment.` }
     : { session };
+}
+
+/** Asks the server to go on with the session. What became of it, `/auth/session` says. */
+export async function goOnWithSession(csrf: Record<string, string>): Promise<void> {
+  await fetch(httpUrl('/auth/session'), { method: 'PUT', headers: csrf }).catch(() => undefined);
 }
 
 /** Whether the session has ended. */

@@ -1,18 +1,17 @@
-//! Credentials that were refused, by the address they came from. After a few failures in a minute further
-//! ones of that address are not looked at for a time that grows.
+//! Credentials that were not valid, by the address they came from.
 //!
-//! Others may be behind the same address: a credential that was good before is always looked at, and of
-//! unknown ones a few each second, so that nobody can keep new users out for long.
+//! Nobody guesses 256 random bits or a signature, and others may be behind the same address. So a valid
+//! credential never waits for those that failed. After a few failures in a minute further ones are told to wait for a
+//! time that grows. What costs something is the signature of a token: while its address waits, a bounded
+//! number of unknown ones is verified each second.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use parking_lot::Mutex;
 
-use crate::access::credential::Credential;
 use crate::data::ClientKey;
 
 /// Failures of an address in a minute that have no consequence.
@@ -21,71 +20,41 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// After the first failure too many; twice as long after each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Addresses, and credentials that were good before; some 10 MB together.
+/// Some 5 MB.
 const ADDRESSES_MAX: usize = 50_000;
-const GOOD_MAX: usize = 100_000;
 
-/// Unknown credentials of an address that are looked at each second while it waits.
-const LOOKED_AT: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+/// Unknown tokens of an address that are verified each second while it waits, which takes a few
+/// hundredths of a core.
+const VERIFIED: NonZeroU32 = NonZeroU32::MIN.saturating_add(199);
 
-#[derive(Debug)]
-pub struct Attempts {
-    failed: Mutex<HashMap<ClientKey, Failed>>,
-    good: Mutex<Good>,
-    /// Nobody can choose credentials with the same hash.
-    hasher: RandomState,
-}
+#[derive(Debug, Default)]
+pub struct Attempts(Mutex<HashMap<ClientKey, Failed>>);
 
 #[derive(Debug)]
 struct Failed {
     count: u32,
     last: Instant,
     until: Instant,
-    rate: DefaultDirectRateLimiter,
-}
-
-/// Hashes, those of the last time and those before.
-#[derive(Debug, Default)]
-struct Good {
-    now: HashSet<u64>,
-    before: HashSet<u64>,
+    verified: DefaultDirectRateLimiter,
 }
 
 impl Attempts {
-    pub fn new() -> Self {
-        Self {
-            failed: Mutex::default(),
-            good: Mutex::default(),
-            hasher: RandomState::new(),
-        }
+    /// Whether too many have failed at this address.
+    pub fn waits(&self, address: ClientKey, now: Instant) -> bool {
+        self.0.lock().get(&address).is_some_and(|own| now < own.until)
     }
 
-    /// # Errors
-    /// How long the address must wait; the credential must not be looked at.
-    pub fn may(&self, address: ClientKey, credential: &Credential, now: Instant) -> Result<(), Duration> {
-        let failed = self.failed.lock();
-        let Some(own) = failed.get(&address).filter(|own| now < own.until) else {
-            return Ok(());
-        };
-        if self.good.lock().contains(self.hasher.hash_one(credential)) || own.rate.check().is_ok() {
-            return Ok(());
-        }
-        Err(own.until - now)
-    }
-
-    /// How long credentials of this address are refused, unless they were good before.
-    pub fn pause(&self, address: ClientKey, now: Instant) -> Duration {
-        let until = self.failed.lock().get(&address).map(|own| own.until);
-        until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
-    }
-
-    pub fn succeeded(&self, credential: &Credential) {
-        self.good.lock().add(self.hasher.hash_one(credential));
+    /// Whether an address that waits may have the signature of an unknown token verified.
+    pub fn may_verify(&self, address: ClientKey) -> bool {
+        let failed = self.0.lock();
+        failed
+            .get(&address)
+            .is_none_or(|own| own.verified.check().is_ok())
     }
 
     /// Returns how long the address must wait now, if it must.
     pub fn failed(&self, address: ClientKey, now: Instant) -> Option<Duration> {
-        let mut failed = self.failed.lock();
+        let mut failed = self.0.lock();
         if failed.len() >= ADDRESSES_MAX && !failed.contains_key(&address) {
             make_room(&mut failed, now);
         }
@@ -108,7 +77,7 @@ impl Failed {
             count: 0,
             last: now,
             until: now,
-            rate: RateLimiter::direct(Quota::per_second(LOOKED_AT)),
+            verified: RateLimiter::direct(Quota::per_second(VERIFIED)),
         }
     }
 
@@ -129,19 +98,6 @@ fn make_room(failed: &mut HashMap<ClientKey, Failed>, now: Instant) {
     }
 }
 
-impl Good {
-    fn contains(&self, hash: u64) -> bool {
-        self.now.contains(&hash) || self.before.contains(&hash)
-    }
-
-    fn add(&mut self, hash: u64) {
-        if self.now.len() >= GOOD_MAX / 2 {
-            self.before = std::mem::take(&mut self.now);
-        }
-        self.now.insert(hash);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
@@ -152,13 +108,9 @@ mod tests {
         IpAddr::from(n.to_be_bytes()).into()
     }
 
-    fn key(text: &str) -> Credential {
-        Credential::of(&format!("ss_{text}"))
-    }
-
     #[test]
     fn failures_make_the_address_wait_longer_and_longer_and_a_quiet_minute_ends_it() {
-        let attempts = Attempts::new();
+        let attempts = Attempts::default();
         let begin = Instant::now();
         let pauses: Vec<_> = (0..13)
             .map(|_| attempts.failed(at(1), begin).map_or(0, |pause| pause.as_secs()))
@@ -169,40 +121,28 @@ mod tests {
     }
 
     #[test]
-    fn while_it_waits_few_unknown_credentials_are_looked_at_and_those_that_were_good_always() {
-        let attempts = Attempts::new();
+    fn while_it_waits_a_bounded_number_of_unknown_tokens_is_verified_each_second() {
+        let attempts = Attempts::default();
         let now = Instant::now();
-        attempts.succeeded(&key("good"));
-        for _ in 0..10 {
+        assert!(!attempts.waits(at(1), now));
+        for _ in 0..20 {
             attempts.failed(at(1), now);
         }
-        let tried: Vec<_> = (0..20)
-            .map(|n| attempts.may(at(1), &key(&n.to_string()), now).is_ok())
-            .collect();
-        let looked_at = tried.iter().filter(|ok| **ok).count();
-        assert!((5..10).contains(&looked_at), "{looked_at}");
-        assert!(!tried[19]);
-        for _ in 0..20 {
-            assert_eq!(attempts.may(at(1), &key("good"), now), Ok(()));
-            assert_eq!(attempts.may(at(2), &key("unknown"), now), Ok(()));
-        }
-        let later = now + LONGEST_PAUSE;
-        assert_eq!(attempts.may(at(1), &key("unknown"), later), Ok(()));
+        assert!(attempts.waits(at(1), now) && !attempts.waits(at(1), now + LONGEST_PAUSE));
+        let verified = (0..10_000).filter(|_| attempts.may_verify(at(1))).count();
+        // The bucket fills while this runs.
+        assert!((200..2_000).contains(&verified), "{verified}");
+        assert!(!attempts.waits(at(2), now) && attempts.may_verify(at(2)));
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let attempts = Attempts::new();
+        let attempts = Attempts::default();
         let begin = Instant::now();
         for n in 0..=ADDRESSES_MAX {
             let now = begin + Duration::from_micros(n as u64);
             attempts.failed(at(n as u32), now);
         }
-        assert!(attempts.failed.lock().len() <= ADDRESSES_MAX);
-        for n in 0..2 * GOOD_MAX {
-            attempts.succeeded(&key(&n.to_string()));
-        }
-        let good = attempts.good.lock();
-        assert!(good.now.len() + good.before.len() <= GOOD_MAX);
+        assert!(attempts.0.lock().len() <= ADDRESSES_MAX);
     }
 }

@@ -106,6 +106,7 @@ mod tests {
         subscriptions: None,
         new_series_per_hour: None,
         kib_out_per_minute: None,
+        sign_ins_per_minute: None,
     };
 
     fn meters() -> Meters {

@@ -17,6 +17,8 @@ use pattern::Pattern;
 /// Selectors for reading, and for writing, before and after claims are filled in.
 pub const SELECTORS_MAX: usize = 16;
 const EVERY_STREAM: &str = "*";
+/// Limits of roles for which nothing else is configured.
+const DEFAULTS: Allowance = Allowance::of_sign_ins(10);
 
 #[derive(Clone, Debug, Default)]
 pub struct Roles {
@@ -52,7 +54,7 @@ impl Roles {
             let role = Role::of(role, |setting, why| {
                 mistakes.push(format!("{at}.{setting}: {why}"))
             });
-            let allowance = role.allowance.or(config.limits);
+            let allowance = role.allowance.or(config.limits).or(DEFAULTS);
             roles
                 .by_name
                 .insert(name.as_str().into(), Role { allowance, ..role });

@@ -4,9 +4,13 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use openssl::symm::{Cipher, decrypt_aead, encrypt_aead};
 use sha2::{Digest, Sha256};
 
 const BYTES: usize = 32;
+/// Of AES-256-GCM.
+const NONCE: usize = 12;
+const TAG: usize = 16;
 
 /// 256 random bits. Cookie and memory of one request hold it; Postgres has a hash.
 #[derive(Clone, PartialEq, Eq)]
@@ -48,6 +52,24 @@ impl SessionId {
         own.len() == token.len() && openssl::memcmp::eq(own.as_bytes(), token.as_bytes())
     }
 
+    /// What only who has the session can read.
+    pub fn encrypt(&self, text: &str) -> Option<Vec<u8>> {
+        let (mut nonce, mut tag) = ([0; NONCE], [0; TAG]);
+        getrandom::fill(&mut nonce).ok()?;
+        let (cipher, key) = (Cipher::aes_256_gcm(), self.derived("refresh"));
+        let encrypted = encrypt_aead(cipher, &key, Some(&nonce), &[], text.as_bytes(), &mut tag).ok()?;
+        Some([&nonce, &tag[..], &encrypted].concat())
+    }
+
+    /// As [`Self::encrypt`] wrote it.
+    pub fn decrypt(&self, encrypted: &[u8]) -> Option<String> {
+        let (nonce, rest) = encrypted.split_at_checked(NONCE)?;
+        let (tag, encrypted) = rest.split_at_checked(TAG)?;
+        let (cipher, key) = (Cipher::aes_256_gcm(), self.derived("refresh"));
+        let text = decrypt_aead(cipher, &key, Some(nonce), &[], encrypted, tag).ok()?;
+        String::from_utf8(text).ok()
+    }
+
     fn derived(&self, purpose: &str) -> [u8; 32] {
         let hash = Sha256::new().chain_update(purpose).chain_update([0]);
         hash.chain_update(self.0).finalize().into()
@@ -80,5 +102,17 @@ mod tests {
             assert_eq!(SessionId::parse(malformed), None, "{malformed}");
         }
         assert_eq!(format!("{one:?}"), "SessionId");
+    }
+
+    #[test]
+    fn what_a_session_encrypts_it_alone_can_read() {
+        let (one, two) = (SessionId::random().unwrap(), SessionId::random().unwrap());
+        let encrypted = one.encrypt("secret").unwrap();
+        assert_ne!(encrypted, one.encrypt("secret").unwrap());
+        assert_eq!(one.decrypt(&encrypted).as_deref(), Some("secret"));
+        assert_eq!(two.decrypt(&encrypted), None);
+        for length in [0, NONCE, NONCE + TAG, encrypted.len() - 1] {
+            assert_eq!(one.decrypt(&encrypted[..length]), None);
+        }
     }
 }

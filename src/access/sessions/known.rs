@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use crate::access::tokens::Claims;
-use crate::data::Micros;
+use crate::data::{Micros, TimeUnit};
 use crate::store::access::sessions::{SignedIn, StoredSession};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct KnownSession {
     pub by: By,
     pub expires: Micros,
+    /// There is a refresh token.
+    pub refreshes: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +27,7 @@ pub enum By {
 impl KnownSession {
     /// `None` for claims without issuer or subject, which nobody signs in with.
     pub fn of(stored: StoredSession) -> Option<Self> {
-        let expires = stored.expires;
+        let (expires, refreshes) = (stored.expires, stored.refreshes);
         let by = match stored.by {
             SignedIn::Key { id, version } => By::Key { id, version },
             SignedIn::Token(all) => {
@@ -38,6 +40,20 @@ impl KnownSession {
                 }))
             }
         };
-        Some(Self { by, expires })
+        Some(Self {
+            by,
+            expires,
+            refreshes,
+        })
+    }
+
+    /// From when on the issuer may be asked whether it goes on: after half of its time.
+    pub fn refreshes_from(&self) -> Option<Micros> {
+        let By::Token(claims) = &self.by else {
+            return None;
+        };
+        let begun = claims.all.get("iat")?.as_f64()?;
+        let begun = Micros::from_epoch_fraction(begun, TimeUnit::S)?;
+        self.refreshes.then_some(Micros(begun.0.midpoint(self.expires.0)))
     }
 }

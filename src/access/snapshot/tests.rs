@@ -67,3 +67,40 @@ async fn the_last_use_of_a_key_is_written_now_and_then() {
     assert_eq!(keys::list(&client).await.unwrap()[0].last_used, Some(now));
     assert_eq!(db.rows("select epoch from auth_epoch").await, ["1"]);
 }
+
+#[tokio::test]
+async fn of_sessions_only_those_that_changed_are_read_again() {
+    let db = Database::create().await;
+    let known = Snapshot::new(STALE_AFTER);
+    let mut client = connect_to_follow(&db.url, || {}).await.unwrap();
+    let mut session = None;
+    known.confirmed.send_replace(Some(Instant::now()));
+    assert!(known.round(&mut session, &db.url).await.unwrap());
+    db.run(
+        "insert into sessions (hash, subject, key_id, key_version, expires)
+        values (decode(repeat('01', 32), 'hex'), 'key:a', 'a', 1, now() + interval '1 h')",
+    )
+    .await;
+    let begun = StoredSession {
+        hash: [2; 32],
+        subject: "key:b".to_owned(),
+        by: sessions::SignedIn::Key {
+            id: "b".to_owned(),
+            version: 1,
+        },
+        expires: Micros::now().plus(Duration::from_secs(60)),
+        refreshes: false,
+    };
+    let goes_on = |n: u8| known.session(&[n; 32], Micros::now()).is_ok();
+    sessions::begin(&mut client, &begun, None).await.unwrap();
+    // Nobody who is there has to look again.
+    assert!(!known.round(&mut session, &db.url).await.unwrap());
+    assert_eq!((goes_on(1), goes_on(2)), (false, true));
+    sessions::end(&mut client, &[2; 32]).await.unwrap();
+    assert!(known.round(&mut session, &db.url).await.unwrap());
+    assert_eq!((goes_on(1), goes_on(2)), (false, false));
+    // A change of something else, or by hand: all is read.
+    db.run("update auth_epoch set epoch = epoch + 1").await;
+    assert!(known.round(&mut session, &db.url).await.unwrap());
+    assert_eq!((goes_on(1), goes_on(2)), (true, false));
+}

@@ -9,6 +9,7 @@ mod issuer_url;
 mod issuers;
 pub mod jwks;
 pub mod oidc;
+pub mod pending;
 #[cfg(test)]
 mod tests;
 mod verified;
@@ -115,6 +116,11 @@ impl Tokens {
         let claims = Arc::new(claims);
         self.remembered.lock().insert(token, version, &claims);
         Ok(claims)
+    }
+
+    /// Whether the token was verified before.
+    pub fn knows(&self, token: &str) -> bool {
+        token.len() <= TOKEN_MAX && self.recall(token).is_some()
     }
 
     /// Reads the keys of all issuers again that are due.

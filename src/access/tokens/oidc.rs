@@ -1,7 +1,7 @@
 //! Signing in with OpenID Connect: authorization code with PKCE, state and nonce.
 //!
-//! What begins a sign-in is held by the browser (a cookie) until the issuer sends it back, so that any
-//! node can finish it. The code is of use to that browser alone: only it has the verifier.
+//! What begins a sign-in is held by the browser (`pending.rs`) until the issuer sends it back. The code is
+//! of use to that browser alone: only it has the verifier.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,21 +14,23 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet,
-    HttpRequest, HttpResponse, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
-    TokenResponse,
+    ErrorResponse, HttpRequest, HttpResponse, IssuerUrl, Nonce, NonceVerifier, OAuth2TokenResponse,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope, TokenResponse,
 };
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::claims::Claims;
 use super::issuer_url::{self, Secured};
+use super::pending::{Finished, Pending};
 use crate::data::Micros;
 
-/// What an issuer says of itself is asked again after this time, and after a failure.
+/// What an issuer says of itself is asked again after this time, and sooner when its tokens are not valid
+/// or it did not answer.
 const DISCOVERED: Duration = Duration::from_secs(300);
 const DISCOVERED_AGAIN: Duration = Duration::from_secs(30);
+const NOT_DISCOVERED: Duration = Duration::from_secs(5);
 const ANSWER_MAX: usize = 256 * 1024;
 /// The path that the issuer sends browsers back to.
 pub const CALLBACK: &str = "/auth/callback";
@@ -64,49 +66,29 @@ impl fmt::Debug for OidcConfig {
     }
 }
 
-/// A sign-in that has begun.
-#[derive(Serialize, Deserialize)]
-pub struct Pending {
-    state: String,
-    nonce: String,
-    verifier: String,
-    /// Where the browser goes in the end.
-    pub return_to: String,
+/// What an issuer tells of who has signed in.
+pub struct Told {
+    pub claims: Claims,
+    /// By which it can be asked again.
+    pub refresh: Option<String>,
 }
 
-impl Pending {
-    /// For a cookie.
-    pub fn text(&self) -> Option<String> {
-        serde_json::to_vec(self)
-            .ok()
-            .map(|json| URL_SAFE_NO_PAD.encode(json))
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        let json = URL_SAFE_NO_PAD.decode(text).ok()?;
-        serde_json::from_slice(&json).ok()
-    }
-
-    /// The issuer sent this browser, and not another one, back.
-    pub fn has_state(&self, state: &str) -> bool {
-        let (own, sent) = (self.state.as_bytes(), state.as_bytes());
-        own.len() == sent.len() && openssl::memcmp::eq(own, sent)
-    }
-}
-
-impl fmt::Debug for Pending {
+/// Never shows the token.
+impl fmt::Debug for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pending")
+        f.write_str("Told")
     }
 }
 
 /// Why nobody was signed in. The details are for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum OidcError {
+    #[error("the sign-in was finished before")]
+    Finished,
     #[error("the issuer cannot be reached: {0}")]
     Issuer(String),
-    #[error("the issuer does not accept the code: {0}")]
-    Code(String),
+    #[error("the issuer does not accept the code or the refresh token: {0}")]
+    Refused(String),
     #[error("the issuer's ID token is not valid: {0}")]
     Token(String),
 }
@@ -116,10 +98,18 @@ pub enum OidcError {
 struct Failed(String);
 
 #[derive(Debug)]
+struct Discovered {
+    at: Instant,
+    found: Result<CoreProviderMetadata, String>,
+}
+
+#[derive(Debug)]
 pub struct Oidc {
     config: OidcConfig,
     http: reqwest::Client,
-    discovered: Mutex<Option<(Instant, CoreProviderMetadata)>>,
+    /// One asks, and the others wait for its answer.
+    discovered: tokio::sync::Mutex<Option<Discovered>>,
+    finished: Mutex<Finished>,
 }
 
 impl Oidc {
@@ -129,7 +119,8 @@ impl Oidc {
         Ok(Self {
             http: issuer_url::client().map_err(|error| error.to_string())?,
             config,
-            discovered: Mutex::default(),
+            discovered: tokio::sync::Mutex::default(),
+            finished: Mutex::default(),
         })
     }
 
@@ -158,35 +149,66 @@ impl Oidc {
             nonce: nonce.secret().clone(),
             verifier: verifier.into_secret(),
             return_to: return_to.to_owned(),
+            begun: Micros::now(),
         };
         Ok((url.into(), pending))
     }
 
-    /// Who has signed in.
+    /// Who has signed in. The issuer is asked once for each sign-in.
     ///
     /// # Errors
     /// The issuer says otherwise, or its answer is not valid.
-    pub async fn finish(&self, pending: Pending, code: String) -> Result<Claims, OidcError> {
+    pub async fn finish(&self, pending: Pending, code: String) -> Result<Told, OidcError> {
+        if !self.finished.lock().add(&pending, std::time::Instant::now()) {
+            return Err(OidcError::Finished);
+        }
         let client = self.client().await?;
         let request = client
             .exchange_code(AuthorizationCode::new(code))
             .map_err(|error| OidcError::Issuer(error.to_string()))?
             .set_pkce_verifier(PkceCodeVerifier::new(pending.verifier));
         let answer = request.request_async(&|request| self.send(request)).await;
-        let answer: CoreTokenResponse = answer.map_err(|error| OidcError::Code(error.to_string()))?;
-        let claims = self.claims(&client, &answer, &Nonce::new(pending.nonce));
+        self.told(&client, &answer.map_err(refused)?, &Nonce::new(pending.nonce))
+            .await
+    }
+
+    /// The same person, as the issuer knows them now.
+    ///
+    /// # Errors
+    /// The issuer says otherwise, or its answer is not valid.
+    pub async fn refresh(&self, token: &str) -> Result<Told, OidcError> {
+        let client = self.client().await?;
+        let token = RefreshToken::new(token.to_owned());
+        let request = client
+            .exchange_refresh_token(&token)
+            .map_err(|error| OidcError::Issuer(error.to_string()))?;
+        let answer = request.request_async(&|request| self.send(request)).await;
+        // A nonce is for the first token of a sign-in.
+        let no_nonce = |_: Option<&Nonce>| Ok(());
+        self.told(&client, &answer.map_err(refused)?, no_nonce).await
+    }
+
+    async fn told(
+        &self,
+        client: &Client,
+        answer: &CoreTokenResponse,
+        nonce: impl NonceVerifier,
+    ) -> Result<Told, OidcError> {
+        let claims = self.claims(client, answer, nonce);
         if claims.is_err() {
             // The issuer may have new keys.
-            self.forget(DISCOVERED_AGAIN);
+            let mut discovered = self.discovered.lock().await;
+            discovered.take_if(|discovered| discovered.at.elapsed() >= DISCOVERED_AGAIN);
         }
-        claims
+        let refresh = answer.refresh_token().map(|token| token.secret().clone());
+        claims.map(|claims| Told { claims, refresh })
     }
 
     fn claims(
         &self,
         client: &Client,
         answer: &CoreTokenResponse,
-        nonce: &Nonce,
+        nonce: impl NonceVerifier,
     ) -> Result<Claims, OidcError> {
         let failed = |why: &dyn fmt::Display| OidcError::Token(why.to_string());
         let token = answer.id_token().ok_or_else(|| failed(&"there is none"))?;
@@ -205,23 +227,7 @@ impl Oidc {
 
     async fn client(&self) -> Result<Client, OidcError> {
         let failed = |error: &dyn fmt::Display| OidcError::Issuer(error.to_string());
-        self.forget(DISCOVERED);
-        let known = self
-            .discovered
-            .lock()
-            .as_ref()
-            .map(|(_, metadata)| metadata.clone());
-        let metadata = match known {
-            Some(metadata) => metadata,
-            None => {
-                let issuer = IssuerUrl::new(self.config.issuer.clone()).map_err(|error| failed(&error))?;
-                let send = |request| self.send(request);
-                let asked = CoreProviderMetadata::discover_async(issuer, &send);
-                let metadata = asked.await.map_err(|error| failed(&error))?;
-                *self.discovered.lock() = Some((Instant::now(), metadata.clone()));
-                metadata
-            }
-        };
+        let metadata = self.discover().await.map_err(|error| failed(&error))?;
         let callback = self
             .config
             .public_url
@@ -237,10 +243,23 @@ impl Oidc {
         Ok(client.set_redirect_uri(RedirectUrl::from_url(callback)))
     }
 
-    /// Forgets what was discovered longer ago than this.
-    fn forget(&self, age: Duration) {
-        let mut discovered = self.discovered.lock();
-        discovered.take_if(|(at, _)| at.elapsed() >= age);
+    async fn discover(&self) -> Result<CoreProviderMetadata, String> {
+        let mut discovered = self.discovered.lock().await;
+        let age = |found: &Result<_, _>| if found.is_ok() { DISCOVERED } else { NOT_DISCOVERED };
+        if let Some(Discovered { at, found }) = &*discovered
+            && at.elapsed() < age(found)
+        {
+            return found.clone();
+        }
+        let issuer = IssuerUrl::new(self.config.issuer.clone()).map_err(|error| error.to_string())?;
+        let send = |request| self.send(request);
+        let found = CoreProviderMetadata::discover_async(issuer, &send).await;
+        let found = found.map_err(|error| error.to_string());
+        *discovered = Some(Discovered {
+            at: Instant::now(),
+            found: found.clone(),
+        });
+        found
     }
 
     /// Every URL that the issuer names is held to the same rules as its own.
@@ -256,6 +275,17 @@ impl Oidc {
         *response.headers_mut() = answer.headers().clone();
         *response.body_mut() = issuer_url::body(answer, ANSWER_MAX).await.map_err(Failed)?;
         Ok(response)
+    }
+}
+
+fn refused<E, R>(error: RequestTokenError<E, R>) -> OidcError
+where
+    E: std::error::Error + 'static,
+    R: ErrorResponse + 'static,
+{
+    match error {
+        RequestTokenError::ServerResponse(_) => OidcError::Refused(error.to_string()),
+        _ => OidcError::Issuer(error.to_string()),
     }
 }
 

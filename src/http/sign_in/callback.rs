@@ -7,15 +7,15 @@ use serde::Deserialize;
 
 use super::answers::{add_cookie, end_former, set_session};
 use super::local_path::local_path;
-use crate::access::tokens::oidc::{OidcError, Pending};
+use crate::access::tokens::oidc::{Oidc, OidcError};
+use crate::access::tokens::pending::Pending;
 use crate::access::{Access, Denied};
+use crate::data::Micros;
 use crate::data::audit::Action;
 use crate::http::audit;
+use crate::http::authenticate;
 use crate::http::cookies::Cookie;
 use crate::http::error::HttpError;
-
-/// A person may take so many seconds to sign in at the issuer.
-const PENDING: i64 = 600;
 
 #[derive(Deserialize)]
 pub(super) struct Login {
@@ -34,17 +34,23 @@ pub(super) async fn login(
         return HttpError::NotFound.respond("signing in with OpenID Connect is not configured here");
     };
     let return_to = local_path(asked.return_to.as_deref().unwrap_or("/"));
-    match oidc.begin(return_to).await {
+    match begun(oidc, return_to, &access).await {
         Ok((url, pending)) => {
             let mut response = go_to(&url);
-            let cookie = pending
-                .text()
-                .and_then(|text| Cookie::Pending.set(request.headers(), &text, PENDING));
+            let seconds = Pending::LONGEST.as_secs().cast_signed();
+            let cookie = pending.and_then(|text| Cookie::Pending.set(request.headers(), &text, seconds));
             add_cookie(&mut response, cookie);
             response
         }
-        Err(error) => failed(&request, &error.into()),
+        Err(failure) => failed(&request, &failure),
     }
+}
+
+/// Where the browser goes, and what it keeps.
+async fn begun(oidc: &Oidc, return_to: &str, access: &Access) -> Result<(String, Option<String>), Failure> {
+    let installation = access.installation()?;
+    let (url, pending) = oidc.begin(return_to).await?;
+    Ok((url, pending.seal(&installation)))
 }
 
 /// What the issuer sends the browser back with.
@@ -87,7 +93,9 @@ pub(super) async fn finish(
 async fn signed_in(request: &HttpRequest, answer: Answer, access: &Access) -> Result<HttpResponse, Failure> {
     let issuers = access.issuers().ok_or(Failure::NotBegun)?;
     let oidc = issuers.oidc.as_ref().ok_or(Failure::NotBegun)?;
-    let pending = Cookie::Pending.read(request.headers()).and_then(Pending::parse);
+    let installation = access.installation()?;
+    let open = |text: &str| Pending::open(text, &installation, Micros::now());
+    let pending = Cookie::Pending.read(request.headers()).and_then(open);
     let pending = pending.ok_or(Failure::NotBegun)?;
     if !answer.state.is_some_and(|state| pending.has_state(&state)) {
         return Err(Failure::NotBegun);
@@ -101,8 +109,10 @@ async fn signed_in(request: &HttpRequest, answer: Answer, access: &Access) -> Re
     }
     let code = answer.code.ok_or(Failure::NotBegun)?;
     let return_to = local_path(&pending.return_to).to_owned();
-    let claims = oidc.finish(pending, code).await?;
-    let (principal, id) = access.sign_in_with(claims).await?;
+    let address = authenticate::address(request);
+    access.may_ask_issuer(address)?;
+    let told = oidc.finish(pending, code).await?;
+    let (principal, id) = access.sign_in_with(address, told).await?;
     audit::signed(request, Action::SignIn, &principal);
     end_former(request.headers(), access).await;
     let mut response = go_to(&return_to);
@@ -121,7 +131,7 @@ fn failed(request: &HttpRequest, failure: &Failure) -> HttpResponse {
     let address = request.peer_addr().map(|peer| peer.ip());
     tracing::warn!(?address, error = %failure, "a sign-in failed");
     let (status, words) = match failure {
-        Failure::NotBegun => (
+        Failure::NotBegun | Failure::Oidc(OidcError::Finished) => (
             StatusCode::BAD_REQUEST,
             "This sign-in was not begun in this browser, took too long or was finished before.",
         ),
@@ -129,16 +139,22 @@ fn failed(request: &HttpRequest, failure: &Failure) -> HttpResponse {
             StatusCode::SERVICE_UNAVAILABLE,
             "Signing in is not possible at the moment.",
         ),
+        Failure::Denied(Denied::OverLimit(_)) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "There were too many sign-ins. Wait a moment.",
+        ),
         Failure::Refused(_) | Failure::Oidc(_) => (StatusCode::UNAUTHORIZED, "The sign-in failed."),
         Failure::Denied(_) => (
             StatusCode::FORBIDDEN,
             "You are signed in there, but have no role here. Ask whoever runs this server.",
         ),
     };
-    HttpResponse::build(status)
-        .content_type("text/html; charset=utf-8")
-        .body(format!(
-            "<!doctype html><html lang=\"en\"><title>StreamSync: sign in</title><p>{words}</p>\
+    let mut response = HttpResponse::build(status);
+    if let Failure::Denied(Denied::OverLimit(over)) = failure {
+        response.insert_header((header::RETRY_AFTER, over.seconds()));
+    }
+    response.content_type("text/html; charset=utf-8").body(format!(
+        "<!doctype html><html lang=\"en\"><title>StreamSync: sign in</title><p>{words}</p>\
          <p><a href=\"/auth/login\">Try again</a> or <a href=\"/\">go to the first page</a>.</p></html>"
-        ))
+    ))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, rt, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ pub(super) async fn show(request: HttpRequest, access: web::Data<Access>) -> Htt
     };
     let (principal, is_over) = match found {
         Ok(principal) => (Some(principal), false),
-        Err(Denied::Missing | Denied::Invalid | Denied::Expired) => {
+        Err(Denied::Missing | Denied::Invalid | Denied::Expired | Denied::TooMany(_)) => {
             (access.authenticate(None).await.ok(), credential.is_some())
         }
         Err(denied) => return refusal::denied(&request, denied),
@@ -88,6 +88,28 @@ pub(super) async fn begin(
     }
 }
 
+/// The session goes on, if its issuer says so.
+pub(super) async fn go_on(request: HttpRequest, access: web::Data<Access>) -> HttpResponse {
+    let Some(id) = Cookie::Session.read(request.headers()).and_then(SessionId::parse) else {
+        return refusal::denied(&request, Denied::Missing);
+    };
+    if !authenticate::has_csrf_token(request.headers(), &id) {
+        return authenticate::forged(&request);
+    }
+    // Not broken off by a browser that goes away: the issuer may take the token once.
+    let (address, session, here) = (authenticate::address(&request), id.clone(), access.clone());
+    let going_on = rt::spawn(async move { here.go_on(address, &session).await });
+    match going_on.await.unwrap_or(Err(Denied::Unavailable)) {
+        Ok(principal) => {
+            let shown = shown(&access, Some(&principal), Some(&id));
+            let mut response = HttpResponse::Ok().json(shown);
+            set_session(request.headers(), &mut response, &principal, &id);
+            response
+        }
+        Err(denied) => refusal::denied(&request, denied),
+    }
+}
+
 /// Signs the browser out.
 pub(super) async fn end(request: HttpRequest, access: web::Data<Access>) -> HttpResponse {
     let id = Cookie::Session.read(request.headers()).and_then(SessionId::parse);
@@ -95,13 +117,10 @@ pub(super) async fn end(request: HttpRequest, access: web::Data<Access>) -> Http
         if !authenticate::has_csrf_token(request.headers(), id) {
             return authenticate::forged(&request);
         }
-        let session = Credential::Session(id.text());
-        let principal = access.authenticate(Some(&session)).await;
-        if let Err(denied) = access.sign_out(id).await {
-            return refusal::denied(&request, denied);
-        }
-        if let Ok(principal) = principal {
-            audit::signed(&request, Action::SignOut, &principal);
+        match access.sign_out(id).await {
+            Ok(Some(principal)) => audit::signed(&request, Action::SignOut, &principal),
+            Ok(None) => {}
+            Err(denied) => return refusal::denied(&request, denied),
         }
     }
     let mut response = HttpResponse::new(StatusCode::NO_CONTENT);
@@ -131,6 +150,7 @@ fn shown(access: &Access, principal: Option<&Principal>, session: Option<&Sessio
         "anonymous": access.lets_anonymous_in(),
         "oidc": access.issuers().is_some_and(|issuers| issuers.oidc.is_some()),
         "csrf": session.map(SessionId::csrf_token),
+        "refresh": session.and_then(|session| access.refreshes_from(session)).map(|from| from.to_string()),
         "principal": principal,
     })
 }

@@ -136,7 +136,7 @@ impl<E: Operations> Conversation<E> {
             Look::Out(Denied::Missing | Denied::Invalid) => {
                 self.close_soon(4403, "The credential is no longer valid", now);
             }
-            Look::Out(Denied::TooMany | Denied::Unavailable) => {
+            Look::Out(Denied::TooMany(_) | Denied::OverLimit(_) | Denied::Unavailable) => {
                 self.close_soon(1013, "Credentials cannot be checked at the moment", now);
             }
         }
@@ -163,7 +163,9 @@ impl<E: Operations> Conversation<E> {
         }
         match why {
             Refused::Denied(Denied::Missing) => self.close(4401, "Unauthorized", out),
-            Refused::Denied(Denied::TooMany | Denied::Unavailable) => self.close(1013, &told, out),
+            Refused::Denied(Denied::TooMany(_) | Denied::OverLimit(_) | Denied::Unavailable) => {
+                self.close(1013, &told, out);
+            }
             Refused::Denied(Denied::Invalid | Denied::Expired) | Refused::Another => {
                 self.close(4403, "Forbidden", out);
             }

@@ -49,6 +49,8 @@ const USED: &str = "update api_keys k set last_used = u.at
     from unnest($1::text[], $2::timestamptz[]) as u(id, at)
     where k.id = u.id and (k.last_used is null or k.last_used < u.at)";
 
+const END_SESSIONS: &str = "delete from sessions where key_id = $1";
+
 /// `None` where a key that is not revoked has the name.
 ///
 /// # Errors
@@ -112,6 +114,7 @@ pub async fn revoke(client: &mut Client, id: &str) -> Result<Option<StoredKey>, 
         format!("update api_keys set revoked = now() where id = $1 and revoked is null returning {COLUMNS}");
     let transaction = client.transaction().await?;
     let row = transaction.query_opt(&revoke, &[&id]).await?;
+    transaction.execute(END_SESSIONS, &[&id]).await?;
     changed(&transaction).await?;
     transaction.commit().await?;
     Ok(row.as_ref().map(stored))
@@ -131,6 +134,7 @@ pub async fn rotate(
     );
     let transaction = client.transaction().await?;
     let row = transaction.query_opt(&rotate, &[&id, &&hash[..]]).await?;
+    transaction.execute(END_SESSIONS, &[&id]).await?;
     changed(&transaction).await?;
     transaction.commit().await?;
     Ok(row.as_ref().map(stored))
@@ -191,18 +195,36 @@ mod tests {
         let ids = |keys: Vec<UsableKey>| Vec::from_iter(keys.into_iter().map(|usable| usable.key.id));
         assert_eq!(ids(usable(&client).await.unwrap()), ["a"]);
 
-        let before = epoch(&client).await.unwrap();
+        let before = epoch(&client).await.unwrap().others();
         let rotated = rotate(&mut client, "a", &[8; TAG]).await.unwrap().unwrap();
         assert_eq!(rotated.version, 2);
         assert_eq!(usable(&client).await.unwrap()[0].hash, [8; TAG]);
         assert!(revoke(&mut client, "a").await.unwrap().unwrap().revoked.is_some());
-        assert_eq!(epoch(&client).await.unwrap(), before + 2);
+        assert_eq!(epoch(&client).await.unwrap().others(), before + 2);
         assert_eq!(revoke(&mut client, "a").await.unwrap(), None);
         assert_eq!(rotate(&mut client, "a", &[9; TAG]).await.unwrap(), None);
         assert_eq!(ids(usable(&client).await.unwrap()), Vec::<String>::new());
         assert_eq!(list(&client).await.unwrap().len(), 2);
         // Its name is free again.
         assert!(insert(&mut client, &new("c", "one")).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn the_sessions_of_a_key_are_gone_with_its_secret() {
+        let db = Database::create().await;
+        let mut client = connect_to_change(&db.url).await.unwrap();
+        for id in ["a", "b"] {
+            insert(&mut client, &new(id, id)).await.unwrap().unwrap();
+        }
+        let begin = "insert into sessions (hash, subject, key_id, key_version, expires)
+            select sha256(id::bytea), 'key:' || id, id, 1, now() + interval '1 h' from unnest('{a,b}'::text[]) id
+            on conflict do nothing";
+        db.run(begin).await;
+        rotate(&mut client, "a", &[8; TAG]).await.unwrap().unwrap();
+        assert_eq!(db.rows("select key_id from sessions").await, ["b"]);
+        db.run(begin).await;
+        revoke(&mut client, "a").await.unwrap().unwrap();
+        assert_eq!(db.rows("select key_id from sessions").await, ["b"]);
     }
 
     #[tokio::test]

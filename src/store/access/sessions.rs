@@ -25,27 +25,50 @@ pub struct StoredSession {
     pub subject: String,
     pub by: SignedIn,
     pub expires: Micros,
+    /// There is a refresh token.
+    pub refreshes: bool,
 }
 
+/// Every node has read by then which sessions have ended.
+const FORGET: &str = "delete from sessions where expires <= now() - interval '5 minutes'";
+
 /// A subject that signs in again and again ends its oldest sessions.
-const MAKE_ROOM: &str = "delete from sessions where expires <= now() or hash in (
-    select hash from sessions where subject = $1 order by created desc offset $2::bigint - 1)";
+const END_OLDEST: &str = "update sessions set expires = now(), epoch = $3 where hash in (
+    select hash from sessions where subject = $1 and expires > now() order by created desc offset $2::bigint - 1)";
 
-const BEGIN: &str = "insert into sessions (hash, subject, key_id, key_version, claims, expires)
-    select $1, $2, $3, $4, $5::text::jsonb, $6 where (select count(*) from sessions) < $7";
+const BEGIN: &str =
+    "insert into sessions (hash, subject, key_id, key_version, claims, expires, epoch, refresh)
+    select $1, $2, $3, $4, $5::text::jsonb, $6, $8, $9
+    where (select count(*) from sessions where expires > now()) < $7";
 
-const ALL: &str = "select hash, subject, key_id, key_version, claims::text, expires
-    from sessions where expires > now()";
+const END: &str = "update sessions set expires = now(), epoch = $2 where hash = $1 and expires > now()";
 
-/// False where there are too many sessions.
-pub async fn begin(client: &mut Client, session: &StoredSession) -> Result<bool, WriteError> {
+const COLUMNS: &str = "hash, subject, key_id, key_version, claims::text, expires, refresh is not null";
+
+/// What has changed since an epoch.
+#[derive(Debug, Default, PartialEq)]
+pub struct Changes {
+    pub begun: Vec<StoredSession>,
+    /// Their hashes.
+    pub ended: Vec<[u8; 32]>,
+}
+
+/// False where there are too many sessions. `refresh`: the encrypted token.
+pub async fn begin(
+    client: &mut Client,
+    session: &StoredSession,
+    refresh: Option<&[u8]>,
+) -> Result<bool, WriteError> {
     let (key, version, claims) = match &session.by {
         SignedIn::Key { id, version } => (Some(id), Some(version), None),
         SignedIn::Token(claims) => (None, None, Some(Value::from(claims.clone()).to_string())),
     };
     let transaction = client.transaction().await?;
+    // First, so that sessions change one after the other, each with a number of its own.
+    let epoch = super::sessions_changed(&transaction).await?;
+    transaction.execute(FORGET, &[]).await?;
     transaction
-        .execute(MAKE_ROOM, &[&session.subject, &OF_SUBJECT])
+        .execute(END_OLDEST, &[&session.subject, &OF_SUBJECT, &epoch])
         .await?;
     let inserted = transaction
         .execute(
@@ -58,27 +81,45 @@ pub async fn begin(client: &mut Client, session: &StoredSession) -> Result<bool,
                 &claims,
                 &session.expires,
                 &OF_ALL,
+                &epoch,
+                &refresh,
             ],
         )
         .await?;
-    super::changed(&transaction).await?;
     transaction.commit().await?;
     Ok(inserted == 1)
 }
 
 pub async fn end(client: &mut Client, hash: &[u8; 32]) -> Result<(), WriteError> {
     let transaction = client.transaction().await?;
-    transaction
-        .execute("delete from sessions where hash = $1", &[&&hash[..]])
-        .await?;
-    super::changed(&transaction).await?;
+    let epoch = super::sessions_changed(&transaction).await?;
+    transaction.execute(END, &[&&hash[..], &epoch]).await?;
     Ok(transaction.commit().await?)
 }
 
 /// Those that have not expired.
 pub async fn all(client: &impl GenericClient) -> Result<Vec<StoredSession>, WriteError> {
-    let rows = client.query(ALL, &[]).await?;
+    let all = format!("select {COLUMNS} from sessions where expires > now()");
+    let rows = client.query(&all, &[]).await?;
     Ok(rows.iter().filter_map(session).collect())
+}
+
+/// What has changed since this epoch, if that was a few minutes ago at most. What has expired is not told.
+pub async fn since(client: &impl GenericClient, epoch: i64) -> Result<Changes, WriteError> {
+    let since = format!("select {COLUMNS}, expires > now() from sessions where epoch > $1");
+    let rows = client.query(&since, &[&epoch]).await?;
+    let mut changes = Changes::default();
+    for session in &rows {
+        match session.get(7) {
+            true => changes.begun.extend(self::session(session)),
+            false => changes.ended.extend(hash(session)),
+        }
+    }
+    Ok(changes)
+}
+
+fn hash(row: &Row) -> Option<[u8; 32]> {
+    row.get::<_, &[u8]>(0).try_into().ok()
 }
 
 /// `None` for a row that we did not write.
@@ -90,10 +131,11 @@ fn session(row: &Row) -> Option<StoredSession> {
         _ => return None,
     };
     Some(StoredSession {
-        hash: row.get::<_, &[u8]>(0).try_into().ok()?,
+        hash: hash(row)?,
         subject: row.get(1),
         by,
         expires: row.get(5),
+        refreshes: row.get(6),
     })
 }
 
@@ -113,6 +155,7 @@ mod tests {
             subject: subject.to_owned(),
             by,
             expires: Micros(Micros::now().plus(Duration::from_secs(60)).0),
+            refreshes: false,
         }
     }
 
@@ -131,19 +174,35 @@ mod tests {
             session(1, "key:a", key.clone()),
             session(2, "https://i|ada", token),
         );
-        assert!(begin(&mut client, &one).await.unwrap() && begin(&mut client, &two).await.unwrap());
+        assert!(
+            begin(&mut client, &one, None).await.unwrap() && begin(&mut client, &two, None).await.unwrap()
+        );
         let mut found = all(&client).await.unwrap();
         found.sort_by_key(|session| session.hash);
         assert_eq!(found, [one, two.clone()]);
+        let begun = epoch(&client).await.unwrap().all;
         end(&mut client, &[1; 32]).await.unwrap();
+        let first = Changes {
+            begun: vec![two.clone()],
+            ended: vec![[1; 32]],
+        };
+        assert_eq!(since(&client, before.all).await.unwrap(), first);
+        let last = Changes {
+            begun: vec![],
+            ended: vec![[1; 32]],
+        };
+        assert_eq!(since(&client, begun).await.unwrap(), last);
         assert_eq!(all(&client).await.unwrap(), [two]);
-        assert_eq!(epoch(&client).await.unwrap(), before + 3);
+        let after = epoch(&client).await.unwrap();
+        assert_eq!(after.sessions, before.sessions + 3);
+        assert_eq!(after.others(), before.others());
 
-        db.run("update sessions set expires = now()").await;
+        db.run("update sessions set expires = now() - interval '6 min'")
+            .await;
         assert_eq!(all(&client).await.unwrap(), []);
         for n in 0..30 {
             assert!(
-                begin(&mut client, &session(n, "key:a", key.clone()))
+                begin(&mut client, &session(n, "key:a", key.clone()), None)
                     .await
                     .unwrap()
             );
@@ -154,8 +213,19 @@ mod tests {
             left.iter().all(|session| session.hash[0] >= 10),
             "the oldest have ended"
         );
+        assert_eq!(
+            db.rows("select count(*) from sessions").await,
+            ["30"],
+            "what has expired is gone"
+        );
+        let changes = since(&client, after.all).await.unwrap();
+        assert_eq!((changes.begun.len(), changes.ended.len()), (20, 10));
         db.run("insert into sessions (hash, subject, key_id, key_version, expires)
             select sha256(n::text::bytea), 'x', 'x', 1, now() + interval '1 h' from generate_series(1, 10000) n").await;
-        assert!(!begin(&mut client, &session(99, "key:b", key)).await.unwrap());
+        assert!(
+            !begin(&mut client, &session(99, "key:b", key), None)
+                .await
+                .unwrap()
+        );
     }
 }

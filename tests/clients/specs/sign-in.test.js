@@ -1,51 +1,18 @@
 // Signing in to the dashboard at an OpenID Connect issuer.
 
-import { once } from 'node:events';
-import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 
-import { Browser, CLIENT, startIssuer } from '../support/oidc.js';
-import { Server } from '../support/server.js';
+import { Browser, startServerWithIssuer } from '../support/oidc.js';
+import { eventually } from '../support/wait.js';
 
 const GROUPS = { ada: ['staff', 'reader'], eve: ['staff'], root: ['admin'] };
-
-const settings = (issuer, url) => `
-[auth.roles.reader]
-operations = ["read"]
-read = ["*"]
-[auth.roles.admin]
-operations = ["admin"]
-[[auth.issuer]]
-issuer = "${issuer.url}"
-audience = "streamsync"
-algorithms = ["RS256"]
-jwks = "${issuer.jwks}"
-role = "{{ claims.groups }}"
-name = "{{ claims.preferred_username }}"
-[auth.sign_in]
-issuer = "${issuer.url}"
-client_id = "${CLIENT.client_id}"
-client_secret = "${CLIENT.client_secret}"
-public_url = "${url}"
-`;
-
-async function freePort() {
-  const listener = net.createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address();
-  await new Promise((closed) => listener.close(closed));
-  return port;
-}
 
 describe('signing in with OpenID Connect', () => {
   let issuer;
   let server;
   before(async () => {
-    const port = await freePort();
-    const url = `http://127.0.0.1:${port}`;
-    issuer = await startIssuer(`${url}/auth/callback`, (name) => ({ preferred_username: `${name}@example.org`, groups: GROUPS[name] }));
-    server = await Server.start({ port, settings: settings(issuer, url) });
+    ({ issuer, server } = await startServerWithIssuer(GROUPS));
   });
   after(async () => {
     await server?.stop();
@@ -56,7 +23,7 @@ describe('signing in with OpenID Connect', () => {
 
   test('a person signs in, has the role that a claim names, and signs out', async () => {
     const browser = new Browser();
-    assert.deepEqual(await session(browser), { controlled: true, anonymous: false, oidc: true, csrf: null, principal: null });
+    assert.deepEqual(await session(browser), { controlled: true, anonymous: false, oidc: true, csrf: null, refresh: null, principal: null });
     const back = await browser.signIn(server, issuer, 'ada', '/history?x=1');
     const landed = await browser.ask(back);
     assert.deepEqual([landed.status, landed.headers.get('location')], [303, '/history?x=1']);
@@ -97,9 +64,29 @@ describe('signing in with OpenID Connect', () => {
     const [first, second] = [browser.cookies().find(({ name }) => name === 'streamsync-sign-in'), new Browser()];
     assert.equal((await browser.ask(back)).status, 303);
     assert.equal((await browser.ask(back)).status, 400, 'the browser has nothing of it any more');
+    const exchanges = issuer.exchanges();
     const replayed = await second.ask(back, { headers: { cookie: `${first.name}=${first.value}` } });
-    assert.equal(replayed.status, 401, 'the issuer takes a code once');
+    assert.equal(replayed.status, 400, 'it was finished before');
+    assert.equal(issuer.exchanges(), exchanges, 'and the issuer is not asked');
     assert.equal((await session(second)).principal, null);
+  });
+
+  test('a sign-in that the server has not begun never reaches the issuer', async () => {
+    const browser = new Browser();
+    await browser.follow(`${server.url}/auth/login`, `${issuer.url}/interaction/`);
+    const { name, value } = browser.cookies().find(({ name }) => name === 'streamsync-sign-in');
+    const [text, tag] = value.split('.');
+    const begun = JSON.parse(Buffer.from(text, 'base64url').toString());
+    const forged = Buffer.from(JSON.stringify({ ...begun, state: 'mine' })).toString('base64url');
+    const exchanges = issuer.exchanges();
+    for (const cookie of [forged, `${forged}.${tag}`, `${text}.`, text]) {
+      for (const state of ['mine', begun.state]) {
+        const url = `${server.url}/auth/callback?code=x&state=${state}`;
+        const answer = await new Browser().ask(url, { headers: { cookie: `${name}=${cookie}` } });
+        assert.equal(answer.status, 400, cookie);
+      }
+    }
+    assert.equal(issuer.exchanges(), exchanges);
   });
 
   test('whoever has no role here is told so', async () => {
@@ -114,5 +101,42 @@ describe('signing in with OpenID Connect', () => {
     const back = await browser.signIn(server, issuer, 'root', '//evil.example.org/');
     assert.equal((await browser.ask(back)).headers.get('location'), '/');
     assert.equal((await session(browser)).principal.role, 'admin');
+  });
+});
+
+describe('a session that the issuer lets go on', () => {
+  const groups = { ada: ['reader'] };
+  let issuer;
+  let server;
+  before(async () => {
+    ({ issuer, server } = await startServerWithIssuer(groups, 10));
+  });
+  after(async () => {
+    await server?.stop();
+    issuer?.stop();
+  });
+
+  test('goes on after half of its time by the same cookie, until the issuer takes the role away', async () => {
+    const browser = new Browser();
+    const url = `${server.url}/auth/session`;
+    const session = async () => (await browser.ask(url)).json();
+    const cookie = () => browser.cookies().find(({ name }) => name === 'streamsync-session')?.value;
+    await browser.ask(await browser.signIn(server, issuer, 'ada'));
+    const [first, id] = [await session(), cookie()];
+    const own = { 'x-csrf-token': first.csrf };
+    const goOn = (headers) => browser.ask(url, { method: 'PUT', headers });
+    assert.equal((await goOn({})).status, 403, 'without the CSRF token');
+    const early = await (await goOn(own)).json();
+    assert.equal(early.principal.expires, first.principal.expires, 'it is too early');
+    const second = await eventually('it goes on', async () => {
+      const now = await (await goOn(own)).json();
+      return now.principal.expires > first.principal.expires && now;
+    });
+    assert.deepEqual([second.principal.role, cookie()], ['reader', id]);
+
+    groups.ada = ['staff'];
+    await eventually('the role is gone', async () => (await goOn(own)).status === 401);
+    assert.ok(Date.now() < Date.parse(second.principal.expires), 'before it would have expired');
+    assert.equal((await session()).principal, null);
   });
 });

@@ -2,30 +2,85 @@
 
 import { once } from 'node:events';
 import http from 'node:http';
+import net from 'node:net';
 
 import Provider from 'oidc-provider';
 
-export const CLIENT = { client_id: 'dashboard', client_secret: 'only-for-tests-0123456789abcdef' };
+import { Server } from './server.js';
+
+const CLIENT = { client_id: 'dashboard', client_secret: 'only-for-tests-0123456789abcdef' };
+
+const settings = (issuer, url) => `
+[auth.roles.reader]
+operations = ["read"]
+read = ["*"]
+[auth.roles.admin]
+operations = ["admin"]
+[[auth.issuer]]
+issuer = "${issuer.url}"
+audience = "streamsync"
+algorithms = ["RS256"]
+jwks = "${issuer.jwks}"
+role = "{{ claims.groups }}"
+name = "{{ claims.preferred_username }}"
+[auth.sign_in]
+issuer = "${issuer.url}"
+client_id = "${CLIENT.client_id}"
+client_secret = "${CLIENT.client_secret}"
+public_url = "${url}"
+`;
+
+/**
+ * A server and its issuer, which is another site to browsers.
+ * @param {Record<string, string[]>} groups by the names of those who may sign in
+ * @param {number} seconds for which an ID token is good
+ */
+export async function startServerWithIssuer(groups, seconds = 3600) {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const claims = (name) => ({ preferred_username: `${name}@example.org`, groups: groups[name] });
+  const issuer = await startIssuer(`${url}/auth/callback`, claims, seconds);
+  const server = await Server.start({ port, settings: settings(issuer, url) });
+  return { issuer, server };
+}
+
+async function freePort() {
+  const listener = net.createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address();
+  await new Promise((closed) => listener.close(closed));
+  return port;
+}
 
 /**
  * @param {string} callback where browsers are sent back to
  * @param {(name: string) => object} claims of whoever signs in by this name
+ * @param {number} seconds for which an ID token is good
  */
-export async function startIssuer(callback, claims) {
+async function startIssuer(callback, claims, seconds) {
   const listener = http.createServer();
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
-  const url = `http://127.0.0.1:${listener.address().port}`;
+  const url = `http://localhost:${listener.address().port}`;
   const provider = new Provider(url, {
-    clients: [{ ...CLIENT, redirect_uris: [callback] }],
+    clients: [{ ...CLIENT, redirect_uris: [callback], grant_types: ['authorization_code', 'refresh_token'] }],
+    // As Keycloak does, without another scope.
+    issueRefreshToken: () => true,
+    ttl: { IdToken: seconds },
     claims: { openid: ['sub'], profile: ['preferred_username', 'groups'] },
     // The claims are in the ID token, as Keycloak has them.
     conformIdTokenClaims: false,
     findAccount: (_, id) => ({ accountId: id, claims: async () => ({ sub: id, ...claims(id) }) }),
     cookies: { keys: ['only for tests'] },
   });
+  let exchanges = 0;
+  listener.on('request', ({ url }) => (exchanges += url === '/token' ? 1 : 0));
   listener.on('request', provider.callback());
-  return { url, jwks: `${url}/jwks`, stop: () => listener.close() };
+  const stop = () => {
+    listener.close();
+    listener.closeAllConnections();
+  };
+  return { url, jwks: `${url}/jwks`, exchanges: () => exchanges, stop };
 }
 
 /** Keeps cookies by name and path and follows redirects, one after the other. */
