@@ -15,6 +15,8 @@ interface Visit extends BrowserContextOptions {
   missing?: boolean;
   /** The server refuses something: the browser says so too. */
   refused?: boolean;
+  /** Where people sign in. What its pages do is its own affair. */
+  issuer?: string;
 }
 
 /** Far beyond what a loaded machine needs. */
@@ -31,12 +33,13 @@ export const test = base.extend<{ visit(path: string, options?: Visit): Promise<
   visit: async ({ task }, use) => {
     const pages: Page[] = [];
     const problems: string[] = [];
-    await use(async (path, { url = site.url, outage = false, missing = false, refused = false, ...options } = {}) => {
+    await use(async (path, visit = {}) => {
+      const { url = site.url, outage = false, missing = false, refused = false, issuer, ...options } = visit;
       const context = await browser.newContext({ baseURL: url, viewport: { width: 1280, height: 800 }, ...options });
       context.setDefaultTimeout(PATIENCE_MS);
       const page = await context.newPage();
       pages.push(page);
-      watch(page, new URL(url).origin, (problem) => {
+      watch(page, new URL(url).origin, issuer, (problem) => {
         const isExpected =
           (outage && OUTAGE.test(problem)) ||
           (missing && NOT_FOUND.test(problem)) ||
@@ -61,7 +64,8 @@ const OUTAGE = /net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|EMPTY_RESPONSE|INCOM
 const REFUSAL = /status of 40[13]|WebSocket/;
 const NOT_FOUND = /status of 404 .*\/there-is-no-such-page/;
 
-function watch(page: Page, origin: string, report: (problem: string) => void) {
+function watch(page: Page, origin: string, issuer: string | undefined, report: (problem: string) => void) {
+  const isIssuers = (address: string) => issuer !== undefined && address.startsWith(`${issuer}/`);
   page.on('pageerror', (error) => report(`error: ${error.stack ?? error.message}`));
   page.on('console', (message) => {
     if (message.type() === 'error') report(`console: ${message.text()} (${message.location().url})`);
@@ -71,6 +75,7 @@ function watch(page: Page, origin: string, report: (problem: string) => void) {
     return ['data:', 'blob:'].includes(protocol) || host === new URL(origin).host;
   };
   page.on('request', (request) => {
+    if (isIssuers(request.url()) || isIssuers(request.frame().url())) return;
     if (!stays(request.url())) report(`request to ${request.url()}`);
   });
   page.on('websocket', (socket) => {
