@@ -44,10 +44,10 @@ USER streamsync
 WORKDIR /var/lib/streamsync
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-# No curl for one request: bash can open a connection and read the first line of the answer.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /livez HTTP/1.0\\r\\nHost: 127.0.0.1:8080\\r\\n\\r\\n' >&3 && read -r -t 4 line <&3 && [[ $line == *' 200 '* ]]"]
+# A variable and not a flag, as STREAMSYNC_CONFIG should be: the health check goes by the same settings.
+ENV STREAMSYNC_LISTEN=0.0.0.0:8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["streamsync", "health"]
 ENTRYPOINT ["streamsync"]
 # Inside a container loopback is of no use to anyone outside it; whoever publishes the port decides
 # who may come, which is what --allow-anonymous puts in words.
-CMD ["serve", "--listen", "0.0.0.0:8080", "--allow-anonymous"]
+CMD ["serve", "--allow-anonymous"]

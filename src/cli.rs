@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::app::App;
 use crate::config::{Config, Overrides};
 use crate::telemetry::logs::{self, LogFormat};
-use crate::{demo, graphql, offline, terminal};
+use crate::{client, demo, graphql, offline, terminal};
 
 /// Kafka time-series into Postgres, served as GraphQL history and live subscriptions.
 ///
@@ -36,6 +36,8 @@ enum Command {
     Demo(DemoArgs),
     /// Check the configuration and report all mistakes
     Check,
+    /// Ask the server of this configuration, on this machine, whether it is alive
+    Health,
     /// Bring the database's tables up to date
     Migrate,
     /// Print the GraphQL schema
@@ -82,6 +84,7 @@ impl Cli {
             Command::Serve => in_system(serve(load()?, &self.overrides)),
             Command::Demo(args) => in_system(run_demo(load()?, &self.overrides, args.pace)),
             Command::Check => check(&load()?),
+            Command::Health => in_system(health(&Config::of_running(&self.overrides)?)),
             Command::Migrate => in_system(offline::migrate(&load()?)),
             Command::Schema => {
                 print!("{}", graphql::sdl());
@@ -172,6 +175,14 @@ fn signalled() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+async fn health(config: &Config) -> Result<()> {
+    let http = &config.http;
+    match http.operations_listen {
+        Some(address) => client::health(address, false).await,
+        None => client::health(http.listen, http.tls.is_some()).await,
+    }
 }
 
 fn check(config: &Config) -> Result<()> {

@@ -71,13 +71,16 @@ impl Control {
         }))
     }
 
-    /// `Missing` where certificates give no role.
+    /// `Missing` where certificates give no role. One whose authority was removed is as a revoked key.
     pub fn of_certificate(&self, shown: &Certificate) -> Result<Arc<Principal>, Denied> {
         let roles = Arc::clone(&self.roles.read());
         let role = roles.certificates().ok_or(Denied::Missing)?;
         let grant = roles.fixed(role).ok_or(Denied::Missing)?;
         if shown.expires <= Micros::now() {
             return Err(Denied::Expired);
+        }
+        if !shown.is_trusted() {
+            return Err(Denied::Invalid);
         }
         Ok(Arc::new(Principal {
             viewer: self.viewer(format!("cert:{}", shown.name), grant)?,

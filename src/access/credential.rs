@@ -1,6 +1,7 @@
 //! What somebody shows to be let in, as it stands in headers and messages.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -30,21 +31,54 @@ pub enum Credential {
 }
 
 /// What counts of a client certificate.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub struct Certificate {
     pub name: Arc<str>,
     /// Not valid any more from then on.
     pub expires: Micros,
+    authority: Arc<dyn Authority>,
+}
+
+/// Who has signed a client certificate.
+pub trait Authority: Send + Sync {
+    /// Whether it is still trusted.
+    fn is_trusted(&self) -> bool;
 }
 
 impl Certificate {
     /// `None` for a name that nobody can have.
-    pub fn new(name: &str, expires: Micros) -> Option<Self> {
+    pub fn new(name: &str, expires: Micros, authority: Arc<dyn Authority>) -> Option<Self> {
         let is_name = !name.is_empty() && name.len() <= NAME_MAX && !name.contains(char::is_control);
         is_name.then(|| Self {
             name: name.into(),
             expires,
+            authority,
         })
+    }
+
+    pub fn is_trusted(&self) -> bool {
+        self.authority.is_trusted()
+    }
+}
+
+/// By whom it names.
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, self.expires) == (&other.name, other.expires)
+    }
+}
+
+impl Eq for Certificate {}
+
+impl Hash for Certificate {
+    fn hash<H: Hasher>(&self, into: &mut H) {
+        (&self.name, self.expires).hash(into);
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Certificate").field(&self.name).finish()
     }
 }
 

@@ -27,7 +27,7 @@ use parking_lot::RwLock;
 use tokio::sync::{Semaphore, watch};
 
 pub use audit::Audit;
-pub use credential::{Certificate, Credential};
+pub use credential::{Authority, Certificate, Credential};
 pub use principal::{Denied, Identity, Principal};
 pub use roles::{Roles, SELECTORS_MAX};
 pub use sessions::SessionId;
@@ -185,7 +185,8 @@ impl Access {
         self.0.changes.subscribe()
     }
 
-    fn changed(&self) {
+    /// Whoever is connected is looked at again.
+    pub fn changed(&self) {
         self.0.changes.send_modify(|count| *count += 1);
     }
 

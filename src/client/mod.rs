@@ -1,9 +1,10 @@
-//! The terminal's side: `streamsync query`, `tail`, `export` and `produce` as functions.
+//! The terminal's side: `streamsync query`, `tail`, `export`, `health` and `produce` as functions.
 //!
 //! They talk to a running StreamSync from outside, as any other client would (`produce` to Kafka),
 //! write to the given output, and use only the record decoding of the server.
 
 pub mod export;
+pub mod health;
 mod http;
 pub mod produce;
 pub mod query;
@@ -13,6 +14,7 @@ pub mod tail;
 mod tests;
 
 pub use export::{Export, export};
+pub use health::health;
 pub use produce::{Produce, Produced, Record, produce};
 pub use query::{Format, Query, query};
 pub use tail::{LineFormat, Tail, tail};

@@ -57,6 +57,8 @@ pub struct HttpConfig {
     /// Where `/livez`, `/readyz` and `/metrics` are answered to whoever reaches it, without a credential.
     #[serde(deserialize_with = "another_listen")]
     pub operations_listen: Option<SocketAddr>,
+    /// Needed for that beyond loopback: there is neither a credential nor TLS.
+    pub operations_unprotected: bool,
     pub workers: usize,
     /// Needed to listen beyond loopback without `[auth]`.
     pub allow_anonymous: bool,
@@ -161,6 +163,7 @@ impl Default for HttpConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             operations_listen: None,
+            operations_unprotected: false,
             workers: 2,
             allow_anonymous: false,
             allowed_hosts: Vec::new(),
@@ -264,11 +267,11 @@ impl HttpConfig {
     pub(super) fn check(&self, controlled: bool, mistakes: &mut Vec<String>) {
         if let Some(address) = self.operations_listen
             && !address.ip().is_loopback()
-            && !self.allow_anonymous
+            && !self.operations_unprotected
         {
             mistakes.push(format!(
-                "http.operations_listen: {address} can be reached from other machines and asks for no credential; \
-                 add --allow-anonymous if the network in front of it keeps strangers out"
+                "http.operations_listen: {address} can be reached from other machines, and has neither credentials nor TLS; \
+                 add operations_unprotected = true if the network in front of it keeps strangers out"
             ));
         }
         if !controlled && !self.listen.ip().is_loopback() && !self.allow_anonymous {

@@ -132,16 +132,26 @@ const DEFAULT_FILE: &str = "streamsync.toml";
 impl Config {
     /// Reads the file, lays the overrides over it and checks the result.
     pub fn load(overrides: &Overrides) -> Result<Self, Mistakes> {
+        Self::from_text(&Self::text(overrides)?, overrides)
+    }
+
+    /// That of a server that runs, whatever mistakes have come into the file since.
+    pub fn of_running(overrides: &Overrides) -> Result<Self, Mistakes> {
+        let (mut config, mut locations) = Self::read(&Self::text(overrides)?, &mut Vec::new());
+        config.override_with(overrides, &mut locations);
+        Ok(config)
+    }
+
+    fn text(overrides: &Overrides) -> Result<String, Mistakes> {
         let (path, required) = match &overrides.config {
             Some(path) => (path.as_path(), true),
             None => (Path::new(DEFAULT_FILE), false),
         };
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if !required && error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(Mistakes(vec![format!("cannot read {}: {error}", path.display())])),
-        };
-        Self::from_text(&text, overrides)
+        match std::fs::read_to_string(path) {
+            Err(error) if !required && error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) => Err(Mistakes(vec![format!("cannot read {}: {error}", path.display())])),
+            text => Ok(text.unwrap_or_default()),
+        }
     }
 
     /// Behind a proxy that hides addresses all clients look like one.
@@ -251,6 +261,8 @@ impl Config {
         if let Some(auth) = &self.auth {
             auth::check(auth, &self.streams, mistakes);
         }
+        let certificates = self.auth.as_ref().is_some_and(|auth| auth.certificates.is_some());
+        tls::check_clients(self.http.tls.as_ref(), certificates, mistakes);
         streams::check(&self.streams, mistakes);
     }
 }

@@ -39,3 +39,18 @@ impl TlsConfig {
         }
     }
 }
+
+/// Certificates of clients take both: whose are trusted, and what they may do.
+pub(super) fn check_clients(tls: Option<&TlsConfig>, have_a_role: bool, mistakes: &mut Vec<String>) {
+    let trusted = tls.is_some_and(|tls| tls.client_ca.is_some());
+    match (trusted, have_a_role) {
+        (true, false) => mistakes.push(
+            "http.tls.client_ca: has no effect without auth.certificates, which says what role the clients have"
+                .to_owned(),
+        ),
+        (false, true) => {
+            mistakes.push("auth.certificates: has no effect without http.tls.client_ca".to_owned());
+        }
+        _ => {}
+    }
+}

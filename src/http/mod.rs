@@ -95,6 +95,7 @@ pub fn serve<E: Operations>(
     let guard = Arc::new(guard.secured(config.tls.is_some()));
     let in_factory = config.clone();
     let all = Connections::new(limits(&config), Arc::clone(&parts.metrics));
+    let access = parts.access.clone();
     let app = move || {
         App::new()
             .wrap(from_fn(authenticate::check))
@@ -104,7 +105,7 @@ pub fn serve<E: Operations>(
             .configure(services(&in_factory, &parts))
     };
     let server = match &config.tls {
-        Some(files) => tls::listen(app, listener, files, &config, &all)?,
+        Some(files) => tls::listen(app, listener, files, &config, &all, &access)?,
         None => HttpServer::new(app)
             .on_connect(connections::on_connect(&all))
             .workers(config.workers.max(1))

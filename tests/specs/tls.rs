@@ -1,13 +1,17 @@
-//! HTTPS: what is spoken, what a certificate's files may be, and that the limits of a connection hold.
+//! HTTPS: what is spoken, what a certificate's files may be, who comes in with one, and that the limits of a
+//! connection hold.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use actix_web::rt::net::TcpStream;
 use openssl::x509::X509;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
 
+use crate::support::live::Subscriber;
 use crate::support::streamed::Streamed;
 use crate::support::tls::{Authority, Client, Files, ask};
 use crate::support::{PATIENCE, StreamSync, command, eventually, terminal};
@@ -151,6 +155,184 @@ async fn the_limits_of_a_connection_hold_before_the_handshake_and_for_a_stuck_re
     assert!(whole.body.len() > 10_000 * 1_000);
 }
 
+/// Whether the health check of the image finds the node alive.
+fn is_healthy(address: &str, config: &Path) -> bool {
+    let image = concat!(env!("CARGO_MANIFEST_DIR"), "/Dockerfile");
+    let image = std::fs::read_to_string(image).expect("the Dockerfile");
+    let check = image.lines().find(|line| line.starts_with("HEALTHCHECK"));
+    let words = check
+        .and_then(|line| line.split_once("CMD "))
+        .expect("its command")
+        .1;
+    let words: Vec<String> = serde_json::from_str(words).expect("a list");
+    assert_eq!(words[0], "streamsync");
+    let checked = terminal::run(
+        command()
+            .args(&words[1..])
+            .env("STREAMSYNC_LISTEN", address)
+            .env("STREAMSYNC_CONFIG", config),
+    );
+    assert!([Some(0), Some(1)].contains(&checked.code), "{}", checked.err);
+    checked.code == Some(0)
+}
+
+#[actix_web::test]
+async fn the_health_check_of_the_image_asks_with_tls_and_without_and_ignores_mistakes_made_since() {
+    let authority = Authority::new();
+    let files = Files::of(&authority.issue("stream.example"));
+    for settings in [files.settings(), String::new()] {
+        let plan = StreamSync::plan().await.settings(&settings);
+        plan.topics().await;
+        let config = plan.file();
+        let node = plan.launch_from(&config).await;
+        let address = node.url.trim_start_matches("http://").to_owned();
+        assert!(is_healthy(&address, &config), "{settings}");
+        let text = std::fs::read_to_string(&config).expect("the configuration");
+        std::fs::write(&config, format!("{text}\nnothing = 1\n")).expect("it is written");
+        assert!(is_healthy(&address, &config), "{settings}");
+        node.kill().await;
+        assert!(!is_healthy(&address, &config), "{settings}");
+    }
+}
+
+/// Sends a wide backfill to whoever reads nothing of it.
+#[actix_web::test]
+async fn a_websocket_whose_reader_is_stuck_is_cut_off_under_tls_as_well() {
+    let authority = Authority::new();
+    let files = Files::of(&authority.issue("server"));
+    // The system and the clock of answers would have more patience.
+    let plan = StreamSync::plan()
+        .await
+        .settings("[http]\nstall_timeout = \"10min\"")
+        .settings(&files.settings());
+    let node = plan.launch().await;
+    let client = Client::trusting(&authority, None);
+    ready(&node, &client).await;
+    plan.send_wide().await;
+
+    let socket = Streamed::connect_from(&node, OTHER).await;
+    let stream = client.over(socket).await.expect("a TLS connection");
+    let mut stuck = Subscriber::plain_over(stream).await;
+    stuck
+        .send(json!({"type": "subscribe", "id": "1", "backfill": "1d"}))
+        .await;
+    let open = async || {
+        let answer = client.ask(&node, "GET /metrics", "", "").await;
+        crate::support::metrics::sum(&answer.body, "streamsync_open_connections", "")
+    };
+    assert!(open().await >= 2.0);
+    eventually("the stuck reader is cut off", async || {
+        (open().await <= 1.0).then_some(())
+    })
+    .await;
+}
+
+/// Who the node takes this client for, over a connection that stays open.
+async fn me(stream: &mut TlsStream<TcpStream>) -> (u16, Value) {
+    let body = json!({"query": "{ me { subject role } }"}).to_string();
+    let length = body.len();
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.expect("it is sent");
+    let mut answer = Vec::new();
+    loop {
+        let read = timeout(PATIENCE, stream.read_buf(&mut answer)).await;
+        assert_ne!(read.expect("an answer in time").expect("an answer"), 0);
+        let text = String::from_utf8_lossy(&answer);
+        if let Some((head, body)) = text.split_once("\r\n\r\n")
+            && let Ok(mut body) = serde_json::from_str::<Value>(body)
+        {
+            let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+            return (status.expect("a status"), body["data"]["me"].take());
+        }
+    }
+}
+
+/// Whether the node ends the handshake of a client.
+async fn is_turned_away(node: &StreamSync, client: &Client) -> bool {
+    // With TLS 1.3 a client hears of it after it has sent its request.
+    let asked = async {
+        let mut stream = client.connect(node).await?;
+        stream
+            .write_all(b"GET /livez HTTP/1.0\r\nhost: localhost\r\n\r\n")
+            .await?;
+        stream.read_u8().await
+    };
+    timeout(PATIENCE, asked).await.expect("an end in time").is_err()
+}
+
+#[actix_web::test]
+async fn a_client_certificate_gives_a_role_until_its_authority_is_removed() {
+    let (ours, next, stranger) = (Authority::new(), Authority::new(), Authority::new());
+    let files = Files::of(&ours.issue("server"));
+    files.put_authorities(&[&ours]);
+    let plan = StreamSync::plan()
+        .await
+        .settings(&files.settings_with_clients())
+        .settings(
+            "[auth]\ncertificates = { role = \"press\" }\n[auth.roles.press]\n\
+             operations = [\"publish\", \"read\"]\nread = [\"*\"]\nwrite = [\"made\"]\nstreams = [\"*\"]",
+        );
+    let node = plan.launch().await;
+    let showing = |authority: &Authority, name| Client::trusting(&ours, Some(&authority.issue(name)));
+    let (press, newer) = (showing(&ours, "press-7"), showing(&next, "press-8"));
+    let nobody = Client::trusting(&ours, None);
+    ready(&node, &nobody).await;
+    let publish = async |client: &Client, headers: &str, metric: &str| {
+        let query = "mutation($s: String!, $m: String!) { publish(stream: $s, points: [{metric: $m, value: 1}]) { accepted } }";
+        let variables = json!({"s": plan.stream, "m": metric});
+        let body = json!({"query": query, "variables": variables}).to_string();
+        let answer = client.ask(&node, "POST /graphql", headers, &body).await;
+        let code = serde_json::from_str::<Value>(&answer.body).expect("JSON");
+        let code = code["errors"][0]["extensions"]["code"].as_str().unwrap_or("ok");
+        (answer.status, code.to_owned())
+    };
+    let text = |status: u16, code: &str| (status, code.to_owned());
+
+    let mut kept = press.connect(&node).await.expect("a TLS connection");
+    let as_press = json!({"subject": "cert:press-7", "role": "press"});
+    eventually("the certificate lets in", async || {
+        (me(&mut kept).await == (200, as_press.clone())).then_some(())
+    })
+    .await;
+    assert_eq!(publish(&press, "", "made").await, text(200, "ok"));
+    assert_eq!(publish(&press, "", "other").await, text(200, "FORBIDDEN"));
+    assert_eq!(publish(&nobody, "", "made").await, text(401, "UNAUTHENTICATED"));
+    // What a request says counts, and not what its connection has shown.
+    let wrong = "x-api-key: ss_none_none\r\n";
+    assert_eq!(publish(&press, wrong, "made").await, text(401, "UNAUTHENTICATED"));
+    for unknown in [&showing(&stranger, "press-7"), &newer] {
+        assert!(is_turned_away(&node, unknown).await);
+    }
+
+    // Another authority beside the first changes nothing for its clients.
+    let mut old = press.subscriber(&node).await;
+    assert_eq!(old.frame().await.expect("hello")["type"], "hello");
+    files.put_authorities(&[&ours, &next]);
+    eventually("the second authority is trusted", async || {
+        (!is_turned_away(&node, &newer).await).then_some(())
+    })
+    .await;
+    assert_eq!(me(&mut kept).await, (200, as_press));
+    let mut new = newer.subscriber(&node).await;
+    assert_eq!(new.frame().await.expect("hello")["type"], "hello");
+    for socket in [&mut old, &mut new] {
+        socket.send(json!({"type": "ping"})).await;
+        assert_eq!(socket.frame().await.expect("pong")["type"], "pong");
+    }
+
+    // Without the first its clients are out, also those that are connected.
+    files.put_authorities(&[&next]);
+    assert_eq!(old.frame().await, Err(4403));
+    assert_eq!(me(&mut kept).await, (401, Value::Null));
+    assert!(is_turned_away(&node, &press).await);
+    new.send(json!({"type": "ping"})).await;
+    assert_eq!(new.frame().await.expect("pong")["type"], "pong");
+    assert_eq!(publish(&newer, "", "made").await, text(200, "ok"));
+}
+
 #[actix_web::test]
 async fn check_says_which_file_cannot_be_used_and_where_it_is_named() {
     let authority = Authority::new();
@@ -181,6 +363,35 @@ async fn check_says_which_file_cannot_be_used_and_where_it_is_named() {
     let said = check(&files.settings()).complaint();
     assert!(
         said.contains("line 2: http.tls.certificate: cannot read"),
+        "{said}"
+    );
+    files.put(&one);
+    let role = "[auth.roles.press]\noperations = [\"publish\"]\nwrite = [\"*\"]\n";
+    let certificates = |role: &str| format!("[auth]\ncertificates = {{ role = {role:?} }}\n");
+    let whole = format!("{}{}{role}", files.settings_with_clients(), certificates("press"));
+    let said = check(&whole).complaint();
+    assert!(said.contains("line 4: http.tls.client_ca: cannot read"), "{said}");
+    std::fs::write(files.path("clients.pem"), "nothing").expect("it is written");
+    let said = check(&whole).complaint();
+    assert!(
+        said.contains("line 4: http.tls.client_ca: ") && said.contains("has no certificate"),
+        "{said}"
+    );
+    files.put_authorities(&[&authority]);
+    check(&whole).printed();
+    let said = check(&whole.replace("\"press\"", "\"pres\"")).complaint();
+    assert!(
+        said.contains("line 6: auth.certificates.role: there is no role 'pres'"),
+        "{said}"
+    );
+    let said = check(&format!("{}{role}", files.settings_with_clients())).complaint();
+    assert!(
+        said.contains("line 4: http.tls.client_ca: has no effect without auth.certificates"),
+        "{said}"
+    );
+    let said = check(&format!("{}{}{role}", files.settings(), certificates("press"))).complaint();
+    assert!(
+        said.contains("line 5: auth.certificates: has no effect without http.tls.client_ca"),
         "{said}"
     );
     let said = check("[http.tls]\nkey = \"k\"\n").complaint();

@@ -1,17 +1,57 @@
-//! Whom a verified client certificate names.
+//! Whom a verified client certificate names, and whether it would still be verified.
+
+use std::sync::Arc;
 
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::nid::Nid;
 use openssl::x509::X509;
+use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 
-use crate::access::Certificate;
+use super::files::Loaded;
+use super::reload::Reloading;
+use crate::access::{Authority, Certificate};
 use crate::data::Micros;
 
 const DAY: i64 = 86_400;
 
-/// By its common name, else by its first alternative name. `None` for a certificate without a name.
-pub(super) fn read(certificate: &CertificateDer<'_>) -> Option<Certificate> {
+/// A chain that a client has shown.
+struct Shown {
+    chain: Vec<CertificateDer<'static>>,
+    /// By which files it was verified last, and whether they trust it.
+    verified: Mutex<(Arc<Loaded>, bool)>,
+    files: Arc<Reloading>,
+}
+
+impl Authority for Shown {
+    fn is_trusted(&self) -> bool {
+        let now = self.files.current();
+        let mut verified = self.verified.lock();
+        if !Arc::ptr_eq(&verified.0, &now) {
+            let is_trusted = now.trusts(&self.chain);
+            *verified = (now, is_trusted);
+        }
+        verified.1
+    }
+}
+
+/// Of a chain that `by` has verified.
+pub(super) fn of(
+    chain: &[CertificateDer<'static>],
+    by: Arc<Loaded>,
+    files: &Arc<Reloading>,
+) -> Option<Certificate> {
+    let (name, expires) = read(chain.first()?)?;
+    let shown = Shown {
+        chain: chain.to_vec(),
+        verified: Mutex::new((by, true)),
+        files: Arc::clone(files),
+    };
+    Certificate::new(&name, expires, Arc::new(shown))
+}
+
+/// By its common name, else by its first alternative name, until when. `None` for one without a name.
+fn read(certificate: &CertificateDer<'_>) -> Option<(String, Micros)> {
     let certificate = X509::from_der(certificate).ok()?;
     let mut common = certificate.subject_name().entries_by_nid(Nid::COMMONNAME);
     let common = common.next().and_then(|entry| entry.data().to_string().ok());
@@ -23,8 +63,7 @@ pub(super) fn read(certificate: &CertificateDer<'_>) -> Option<Certificate> {
         name.map(str::to_owned)
     };
     let name = common.filter(|name| !name.is_empty()).or_else(alternative)?;
-    let expires = micros(certificate.not_after())?;
-    Certificate::new(&name, expires)
+    Some((name, micros(certificate.not_after())?))
 }
 
 fn micros(time: &Asn1TimeRef) -> Option<Micros> {
@@ -79,12 +118,9 @@ mod tests {
     #[test]
     fn a_certificate_names_its_owner_by_common_or_alternative_name_and_ends() {
         let spiffe = "spiffe://example.org/press";
-        let both = read(&certificate(Some("press-7"), Some(spiffe))).unwrap();
-        assert_eq!(
-            (&*both.name, both.expires),
-            ("press-7", Micros(2_000_000_000_000_000))
-        );
-        assert_eq!(&*read(&certificate(None, Some(spiffe))).unwrap().name, spiffe);
+        let (name, expires) = read(&certificate(Some("press-7"), Some(spiffe))).unwrap();
+        assert_eq!((&*name, expires), ("press-7", Micros(2_000_000_000_000_000)));
+        assert_eq!(read(&certificate(None, Some(spiffe))).unwrap().0, spiffe);
         assert!(read(&certificate(None, None)).is_none());
     }
 }

@@ -5,10 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::crypto::{self, CryptoProvider};
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, crypto};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
 
 /// Our limits of connections are those of HTTP/1: nothing else may be agreed on.
 const PROTOCOL: &[u8] = b"http/1.1";
@@ -24,6 +26,13 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// The authorities whose certificates clients may show.
     pub client_ca: Option<PathBuf>,
+}
+
+/// What the files say.
+#[derive(Debug)]
+pub struct Loaded {
+    pub(super) server: Arc<ServerConfig>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
 }
 
 /// One of the settings cannot be used.
@@ -43,7 +52,7 @@ impl TlsFiles {
     ///
     /// # Errors
     /// The first setting whose file cannot be read or does not fit the others.
-    pub fn load(&self) -> Result<ServerConfig, TlsProblem> {
+    pub fn load(&self) -> Result<Loaded, TlsProblem> {
         let chain = certificates("certificate", &self.certificate)?;
         let key = key(&self.key)?;
         // Named here and not installed for the process: others in it bring their own.
@@ -51,23 +60,13 @@ impl TlsFiles {
         let versions = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| problem("certificate", error.to_string()))?;
-        let clients = match &self.client_ca {
+        let clients = self.client_ca.as_deref().map(|file| verifier(file, provider));
+        let clients = clients.transpose()?;
+        let versions = match &clients {
             None => versions.with_no_client_auth(),
-            Some(file) => {
-                let mut roots = RootCertStore::empty();
-                for authority in certificates("client_ca", file)? {
-                    let add = roots.add(authority);
-                    add.map_err(|error| refused("client_ca", file, &error))?;
-                }
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                    // Whoever has none may still have a key or a token.
-                    .allow_unauthenticated()
-                    .build()
-                    .map_err(|error| problem("client_ca", error.to_string()))?;
-                versions.with_client_cert_verifier(verifier)
-            }
+            Some(verifier) => versions.with_client_cert_verifier(Arc::clone(verifier)),
         };
-        let mut config = clients
+        let mut config = versions
             .with_single_cert(chain, key)
             .map_err(|error| match error {
                 rustls::Error::InconsistentKeys(_) => problem(
@@ -82,7 +81,10 @@ impl TlsFiles {
                 error => refused("certificate", &self.certificate, &error),
             })?;
         config.alpn_protocols = vec![PROTOCOL.to_vec()];
-        Ok(config)
+        Ok(Loaded {
+            server: Arc::new(config),
+            clients,
+        })
     }
 
     pub(super) fn stamp(&self) -> Stamp {
@@ -100,6 +102,29 @@ impl TlsFiles {
         use std::os::unix::fs::MetadataExt;
         fs::metadata(&self.key).is_ok_and(|data| data.mode() & 0o004 != 0)
     }
+}
+
+impl Loaded {
+    /// Whether a client with this chain would be let in now.
+    pub(super) fn trusts(&self, chain: &[CertificateDer<'_>]) -> bool {
+        let (Some(clients), Some((own, between))) = (&self.clients, chain.split_first()) else {
+            return false;
+        };
+        clients.verify_client_cert(own, between, UnixTime::now()).is_ok()
+    }
+}
+
+fn verifier(file: &Path, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsProblem> {
+    let mut roots = RootCertStore::empty();
+    for authority in certificates("client_ca", file)? {
+        let add = roots.add(authority);
+        add.map_err(|error| refused("client_ca", file, &error))?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        // Whoever has none may still have a key or a token.
+        .allow_unauthenticated()
+        .build()
+        .map_err(|error| problem("client_ca", error.to_string()))
 }
 
 fn certificates(setting: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsProblem> {

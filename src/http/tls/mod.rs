@@ -26,6 +26,7 @@ use self::reload::Reloading;
 use self::stream::TlsStream;
 use super::config::{DISCONNECT, HttpConfig};
 use super::connections::{self, Connections};
+use crate::access::Access;
 
 /// Every handshake begins with this byte; a request of plain HTTP begins with a letter.
 const HANDSHAKE: u8 = 0x16;
@@ -35,7 +36,7 @@ const SPEAKS_TLS: &str = "this address speaks TLS: its URL begins with https\n";
 /// What each worker needs to let clients in.
 #[derive(Clone)]
 struct Door {
-    certificate: Arc<Reloading>,
+    files: Arc<Reloading>,
     connections: Arc<Connections>,
     /// For a handshake.
     patience: Duration,
@@ -51,6 +52,7 @@ pub(super) fn listen<F, I, S, B>(
     files: &TlsFiles,
     config: &HttpConfig,
     connections: &Arc<Connections>,
+    access: &Access,
 ) -> io::Result<Server>
 where
     F: Fn() -> I + Send + Clone + 'static,
@@ -64,7 +66,7 @@ where
     B: MessageBody + 'static,
 {
     let door = Door {
-        certificate: Reloading::start(files.clone()).map_err(io::Error::other)?,
+        files: Reloading::start(files.clone(), access.clone()).map_err(io::Error::other)?,
         connections: Arc::clone(connections),
         patience: config.request_timeout,
     };
@@ -114,9 +116,14 @@ impl Door {
                 tell(socket).await;
                 return None;
             }
-            let acceptor = TlsAcceptor::from(self.certificate.current());
+            let files = self.files.current();
+            let acceptor = TlsAcceptor::from(Arc::clone(&files.server));
             match acceptor.accept(socket).await {
-                Ok(stream) => Some(stream),
+                Ok(stream) => {
+                    let shown = stream.get_ref().1.peer_certificates();
+                    let certificate = shown.and_then(|chain| client::of(chain, files, &self.files));
+                    Some((stream, certificate))
+                }
                 Err(error) => {
                     tracing::debug!(%error, ?peer, "a TLS handshake failed");
                     None
@@ -124,7 +131,7 @@ impl Door {
             }
         };
         match timeout(self.patience, handshake).await.ok().flatten() {
-            Some(stream) => Some((TlsStream::new(stream, connection), peer)),
+            Some((stream, certificate)) => Some((TlsStream::new(stream, connection, certificate), peer)),
             None => {
                 self.connections.refused("handshake");
                 None

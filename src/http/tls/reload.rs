@@ -4,10 +4,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use rustls::ServerConfig;
 use tokio::time::sleep;
 
-use super::files::{Stamp, TlsFiles, TlsProblem};
+use super::files::{Loaded, Stamp, TlsFiles, TlsProblem};
+use crate::access::Access;
 
 /// How often the files are looked at.
 const EVERY: Duration = Duration::from_secs(2);
@@ -15,7 +15,9 @@ const EVERY: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Reloading {
     files: TlsFiles,
-    current: RwLock<Arc<ServerConfig>>,
+    current: RwLock<Arc<Loaded>>,
+    /// Has let in whoever showed a certificate.
+    access: Access,
 }
 
 impl Reloading {
@@ -23,30 +25,34 @@ impl Reloading {
     ///
     /// # Errors
     /// The files cannot be used.
-    pub fn start(files: TlsFiles) -> Result<Arc<Self>, TlsProblem> {
+    pub fn start(files: TlsFiles, access: Access) -> Result<Arc<Self>, TlsProblem> {
         let loaded = files.stamp();
-        let config = files.load()?;
+        let current = RwLock::new(Arc::new(files.load()?));
         if files.is_key_open() {
             tracing::warn!(
                 key = %files.key.display(),
                 "everybody on this machine may read the TLS key: chmod o-r"
             );
         }
-        let current = RwLock::new(Arc::new(config));
-        let reloading = Arc::new(Self { files, current });
+        let reloading = Arc::new(Self {
+            files,
+            current,
+            access,
+        });
         actix_web::rt::spawn(watch(Arc::downgrade(&reloading), loaded));
         Ok(reloading)
     }
 
     /// For the next connection.
-    pub fn current(&self) -> Arc<ServerConfig> {
+    pub fn current(&self) -> Arc<Loaded> {
         Arc::clone(&self.current.read())
     }
 
     fn reload(&self) {
         match self.files.load() {
-            Ok(config) => {
-                *self.current.write() = Arc::new(config);
+            Ok(loaded) => {
+                *self.current.write() = Arc::new(loaded);
+                self.access.changed();
                 tracing::info!("the TLS certificate was loaded again");
             }
             Err(problem) => {

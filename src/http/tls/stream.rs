@@ -10,7 +10,7 @@ use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::client;
+use crate::access::Certificate;
 use crate::http::connections::Connection;
 
 type Inner = tokio_rustls::server::TlsStream<TcpStream>;
@@ -18,13 +18,16 @@ type Inner = tokio_rustls::server::TlsStream<TcpStream>;
 pub(super) struct TlsStream {
     /// Until actix keeps it among the connection's data. Before the socket, as it is dropped first.
     connection: Cell<Option<Rc<Connection>>>,
+    /// What the client has shown, likewise.
+    certificate: Cell<Option<Certificate>>,
     inner: Inner,
 }
 
 impl TlsStream {
-    pub fn new(inner: Inner, connection: Rc<Connection>) -> Self {
+    pub fn new(inner: Inner, connection: Rc<Connection>, certificate: Option<Certificate>) -> Self {
         Self {
             connection: Cell::new(Some(connection)),
+            certificate: Cell::new(certificate),
             inner,
         }
     }
@@ -34,10 +37,7 @@ impl TlsStream {
         if let Some(connection) = self.connection.take() {
             data.insert(connection);
         }
-        let shown = self.inner.get_ref().1.peer_certificates();
-        if let Some(certificate) = shown.and_then(|chain| chain.first())
-            && let Some(certificate) = client::read(certificate)
-        {
+        if let Some(certificate) = self.certificate.take() {
             data.insert(certificate);
         }
     }

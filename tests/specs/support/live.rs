@@ -6,6 +6,7 @@ use awc::BoxedSocket;
 use awc::ws::{Frame, Message};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::{PATIENCE, StreamSync};
@@ -51,6 +52,31 @@ impl Subscriber {
         let client = awc::Client::default();
         let (_, socket) = client.ws(url).connect().await.expect("a WebSocket");
         Self { socket, cursor: None }
+    }
+
+    /// The same over a connection that is there already, such as one of TLS.
+    pub async fn plain_over(mut stream: impl AsyncRead + AsyncWrite + Unpin + 'static) -> Self {
+        let request = "GET /ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+            sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.expect("it is sent");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let byte = timeout(PATIENCE, stream.read_u8())
+                .await
+                .expect("an answer in time");
+            head.push(byte.expect("a head"));
+        }
+        assert!(
+            head.starts_with(b"HTTP/1.1 101 "),
+            "{}",
+            String::from_utf8_lossy(&head)
+        );
+        let socket: BoxedSocket = Box::new(stream);
+        let codec = Codec::new().client_mode().max_size(16 << 20);
+        Self {
+            socket: Framed::new(socket, codec),
+            cursor: None,
+        }
     }
 
     pub async fn connect(node: &StreamSync) -> Self {

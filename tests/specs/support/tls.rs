@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::live::Subscriber;
 use super::{PATIENCE, StreamSync};
 
 /// Signs certificates.
@@ -122,6 +123,12 @@ impl Files {
         std::fs::write(self.path("key.pem"), &issued.key).expect("the key is written");
     }
 
+    /// The authorities of clients.
+    pub fn put_authorities(&self, authorities: &[&Authority]) {
+        let all: Vec<u8> = authorities.iter().flat_map(|one| one.pem()).collect();
+        std::fs::write(self.path("clients.pem"), all).expect("the authorities are written");
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -134,6 +141,12 @@ impl Files {
             text(&self.path("cert.pem")),
             text(&self.path("key.pem"))
         )
+    }
+
+    /// The same, with the authorities of clients.
+    pub fn settings_with_clients(&self) -> String {
+        let file = self.path("clients.pem").display().to_string();
+        format!("{}client_ca = {file:?}\n", self.settings())
     }
 }
 
@@ -190,6 +203,12 @@ impl Client {
     pub async fn connect(&self, node: &StreamSync) -> std::io::Result<TlsStream<TcpStream>> {
         let address = node.url.trim_start_matches("http://");
         self.over(TcpStream::connect(address).await?).await
+    }
+
+    /// The plain WebSocket.
+    pub async fn subscriber(&self, node: &StreamSync) -> Subscriber {
+        let stream = self.connect(node).await.expect("a TLS connection");
+        Subscriber::plain_over(stream).await
     }
 
     /// `what` is the method and the path; `headers` end in line breaks.
