@@ -41,7 +41,7 @@ pub struct Audit(Arc<Inner>);
 struct Inner {
     queue: mpsc::Sender<Event>,
     repeats: Mutex<Repeats>,
-    /// Not in the table: the queue was full.
+    /// Not in the table: the queue was full, or Postgres does not take them.
     lost: AtomicU64,
     closing: AtomicBool,
     closed: Mutex<Option<oneshot::Receiver<()>>>,
@@ -117,14 +117,19 @@ impl Audit {
 
     fn pass_on(&self, event: Event) {
         log(&event);
-        if let Err(TrySendError::Full(_)) = self.0.queue.try_send(event) {
-            self.0.metrics.audit_lost.inc();
-            if self.0.lost.fetch_add(1, Ordering::Relaxed) == 0 {
-                tracing::warn!(
-                    "audit events are not stored, because too many wait for postgres; the log has them"
-                );
-            }
+        if let Err(TrySendError::Full(_)) = self.0.queue.try_send(event)
+            && self.lost() == 0
+        {
+            tracing::warn!(
+                "audit events are not stored, because too many wait for postgres; the log has them"
+            );
         }
+    }
+
+    /// One more; how many there were before.
+    fn lost(&self) -> u64 {
+        self.0.metrics.audit_lost.inc();
+        self.0.lost.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Passes on what was counted and is due, and what was lost.
@@ -232,15 +237,18 @@ fn log(event: &Event) {
 }
 
 /// Together, or one by one when Postgres does not take one of them, which is left out then.
-async fn store(writer: &mut Writer, events: &[Event]) -> Result<(), String> {
+async fn store(audit: &Audit, writer: &mut Writer, events: &[Event]) -> Result<(), String> {
     match one_write(writer, events).await {
         Err(WriteError::Poisoned(why)) if events.len() == 1 => {
             tracing::error!(%why, "postgres refuses an audit event; the log has it");
+            if events.iter().all(|event| event.action != Action::Lost) {
+                audit.lost();
+            }
             Ok(())
         }
         Err(WriteError::Poisoned(_)) => {
             for event in events {
-                Box::pin(store(writer, std::slice::from_ref(event))).await?;
+                Box::pin(store(audit, writer, std::slice::from_ref(event))).await?;
             }
             Ok(())
         }
@@ -281,7 +289,7 @@ async fn write(audit: Audit, url: DatabaseUrl, mut events: mpsc::Receiver<Event>
             let _ = timeout(TICK, more).await;
             continue;
         }
-        match store(&mut writer, &waiting).await {
+        match store(&audit, &mut writer, &waiting).await {
             Ok(()) => {
                 waiting.clear();
                 told = false;

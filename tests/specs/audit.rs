@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::support::guarded::Guarded;
 use crate::support::kafka::{point, record};
 use crate::support::{StreamSync, command, eventually, seconds_ago, terminal};
+use streamsync::data::audit::Action;
 
 const EVENTS: &str = "query($actor: String, $action: String, $first: Int, $after: String) {
     audit(actor: $actor, action: $action, first: $first, after: $after) {
@@ -139,4 +141,141 @@ async fn changes_and_exports_are_recorded_shown_and_kept() {
             .complaint()
             .contains("key.create")
     );
+}
+
+const ROLES: &str = r#"
+[auth.roles.admin]
+operations = ["admin"]
+[auth.roles.sender]
+operations = ["publish"]
+write = ["*"]
+"#;
+
+/// A request with these headers, and what is answered.
+async fn sent(node: &StreamSync, path: &str, headers: &[(&str, &str)], body: Value) -> (u16, Value, String) {
+    let client = awc::Client::default();
+    let url = format!("{}{path}", node.url);
+    let request = match body {
+        Value::Null => client.get(url),
+        _ => client.post(url),
+    };
+    let add =
+        |request: awc::ClientRequest, (name, value): &(&str, &str)| request.insert_header((*name, *value));
+    let request = headers.iter().fold(request, add);
+    let sent = match body {
+        Value::Null => request.send().await,
+        body => request.send_json(&body).await,
+    };
+    let mut answer = sent.expect("an answer");
+    let cookie = answer.headers().get("set-cookie");
+    let cookie = cookie.map_or("", |cookie| cookie.to_str().expect("a text"));
+    let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+    let body = answer.body().await.expect("a body");
+    let body = serde_json::from_slice(&body).unwrap_or_default();
+    (answer.status().as_u16(), body, cookie)
+}
+
+#[actix_web::test]
+async fn keys_roles_sessions_and_denials_are_recorded_with_who_and_without_a_secret() {
+    let server = Guarded::of(StreamSync::plan().await.settings(ROLES)).await;
+    let (admin, sender) = (server.key("boss", "admin", &[]), server.key("s", "sender", &[]));
+    let node = server.node().await;
+    let id = |key: &str| key.split('_').nth(1).expect("an id").to_owned();
+    let ask = async |key: &str, query: &str| {
+        let key = [("x-api-key", key)];
+        sent(&node, "/graphql", &key, json!({"query": query})).await.1
+    };
+    let create = r#"mutation { createApiKey(name: "new", role: "sender") { secret } }"#;
+    let made = ask(&admin, create).await;
+    let made = made["data"]["createApiKey"]["secret"].as_str().expect("a key");
+    let rotate = format!(r#"mutation {{ rotateApiKey(id: "{}") {{ secret }} }}"#, id(made));
+    let rotated = ask(&admin, &rotate).await;
+    let rotated = rotated["data"]["rotateApiKey"]["secret"].as_str().expect("a key");
+    assert!(server.keys(&["revoke", "new"]).status.success());
+
+    let (status, session, cookie) = sent(&node, "/auth/session", &[], json!({"key": admin})).await;
+    assert_eq!(status, 200, "{session}");
+    let csrf = session["csrf"].as_str().expect("a token");
+    let own = [("cookie", &*cookie), ("x-csrf-token", csrf)];
+    assert_eq!(sent(&node, "/auth/logout", &own, json!({})).await.0, 204);
+
+    let points = "/api/v1/points?from=0";
+    assert_eq!(sent(&node, points, &[], Value::Null).await.0, 401);
+    assert_eq!(
+        sent(&node, points, &[("x-api-key", "ss_x_y")], Value::Null)
+            .await
+            .0,
+        401
+    );
+    assert_eq!(
+        sent(&node, points, &[("x-api-key", &sender)], Value::Null)
+            .await
+            .0,
+        403
+    );
+    let resume = r#"mutation { resumeStream(stream: "x") { wasPaused } }"#;
+    let refused = ask(&sender, resume).await;
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "FORBIDDEN");
+    node.signal(rustix::process::Signal::HUP);
+
+    // Whoever sits at the terminal has the name that the system gives them.
+    let lines = "select distinct action || ' ' || split_part(actor, ':', 1) || ' ' || target || ' ' || outcome from audit order by 1";
+    let keys = |action: &str, by: &str, id: &str| format!("{action} {by} {id} done");
+    let expected = {
+        let mut all = vec![
+            "denied key /api/v1/points refused".to_owned(),
+            "denied key /graphql refused".to_owned(),
+            "denied unknown /api/v1/points refused".to_owned(),
+            keys("key.create", "terminal", &id(&admin)),
+            keys("key.create", "terminal", &id(&sender)),
+            keys("key.create", "key", &id(made)),
+            keys("key.rotate", "key", &id(made)),
+            keys("key.revoke", "terminal", &id(made)),
+            "roles.change streamsync auth done".to_owned(),
+            "sign_in key boss done".to_owned(),
+            "sign_out key boss done".to_owned(),
+        ];
+        all.sort();
+        all
+    };
+    let database = &server.plan.database;
+    eventually("all is recorded", async || {
+        let mut seen = database.column(lines).await;
+        seen.sort();
+        (seen == expected).then_some(())
+    })
+    .await;
+    let by = format!(
+        "select distinct actor || ' ' || role || ' ' || address from audit where actor = 'key:{}'",
+        id(&admin)
+    );
+    assert_eq!(
+        database.column(&by).await,
+        [format!("key:{} admin 127.0.0.1", id(&admin))]
+    );
+
+    let told = database.column("select audit::text from audit").await.join("\n") + &node.log();
+    let of = |key: &str| key.rsplit('_').next().expect("a secret").to_owned();
+    let session = cookie.split_once('=').expect("a cookie").1;
+    for secret in [
+        of(&admin),
+        of(&sender),
+        of(made),
+        of(rotated),
+        csrf.into(),
+        session.into(),
+    ] {
+        assert!(secret.len() > 20 && !told.contains(&secret));
+    }
+}
+
+#[test]
+fn every_kind_of_event_is_in_one_of_these_specifications() {
+    let text = include_str!("audit.rs");
+    // `audit.lost` is specified where Postgres is away, in src/access/audit/tests.rs.
+    for action in Action::ALL.into_iter().filter(|action| *action != Action::Lost) {
+        let word = action.as_str();
+        let named = [format!("\"{word}\""), format!("\"{word} "), format!("{word}  ")];
+        assert!(named.iter().any(|named| text.contains(named)), "{word}");
+    }
 }

@@ -79,3 +79,18 @@ async fn while_postgres_does_not_take_them_events_wait_and_those_beyond_are_coun
     let told = "select (detail->>'events')::bigint from audit where action = 'audit.lost'";
     assert_eq!(db.rows(told).await, [lost.to_string()]);
 }
+
+#[tokio::test]
+async fn an_event_that_postgres_refuses_is_counted_and_keeps_none_of_the_others_out() {
+    let db = Database::create().await;
+    db.run("alter table audit add check (target <> 'refused')").await;
+    let metrics = Arc::new(Metrics::default());
+    let audit = Audit::start(db.url.clone(), Arc::clone(&metrics));
+    for target in ["before", "refused", "after"] {
+        audit.record(event(Action::Redrive, target));
+    }
+    audit.close(Duration::from_secs(30)).await;
+    assert_eq!(metrics.audit_lost.get(), 1);
+    let stored = "select target || coalesce((detail->>'events'), '') from audit order by id";
+    assert_eq!(db.rows(stored).await, ["before", "after", "audit1"]);
+}
