@@ -182,7 +182,7 @@ def test_python_runs(snippet, filled):
 
 
 # A snippet is a part of a configuration: its files and what it refers to are not there.
-ELSEWHERE = ("cannot read", "there is no role", "is none of the issuers", "there is no [auth]")
+ELSEWHERE = ("cannot read", "there is no role", "is none of the issuers", "there is no [auth]", "has no effect without http.tls")
 
 
 @pytest.mark.parametrize("snippet", by_language("toml"))

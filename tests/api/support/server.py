@@ -30,13 +30,14 @@ accept = { past = "36500d", future = "1d" }
 
 
 class Server:
-    def __init__(self):
+    def __init__(self, config=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="streamsync-api-"))
         # Run as root, the private Postgres is another user's.
         self.dir.chmod(0o755)
-        (self.dir / "streamsync.toml").write_text(CONFIG)
+        self.config = self.dir / "streamsync.toml"
+        self.config.write_text(config.read_text() if config else CONFIG)
         self.log_path = self.dir / "log"
-        command = [binary(), "serve", "--config", self.dir / "streamsync.toml"]
+        command = [binary(), "serve", "--config", self.config]
         command += ["--listen", "127.0.0.1:0", "--data-dir", self.dir]
         environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "NO_COLOR": "1"}
         with open(self.log_path, "w") as log:
