@@ -202,7 +202,7 @@ impl App {
             serving::http_config(config, open_files),
             http::Parts {
                 schema: graphql::Api::new(services).with_documents(serving::documents(config)?),
-                per_worker: serving::per_worker(&database, &feeds, &aggregates)?,
+                per_worker: serving::per_worker(&database, &feeds, &aggregates, &metrics)?,
                 live: session::Settings {
                     limits: serving::limits(config, FAREWELL),
                     metrics: Arc::clone(&metrics),

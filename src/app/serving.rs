@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow};
 use crate::access::Access;
 use crate::actors::aggregates::AggregatesHandle;
 use crate::config::{Config, TlsConfig};
+use crate::data::meter::OnRefusal;
 use crate::feed::Feeds;
 use crate::graphql::guard::documents::Documents;
 use crate::http::connections::open_files;
@@ -77,12 +78,16 @@ pub(super) fn per_worker(
     database: &DatabaseUrl,
     feeds: &Feeds,
     aggregates: &AggregatesHandle,
+    metrics: &Arc<Metrics>,
 ) -> Result<Arc<dyn Fn() -> http::PerWorker + Send + Sync>> {
     // Checked here: in a worker there is nobody to tell.
     Reader::new(database.clone(), ReadLimits::default())?;
     let (database, feeds, aggregates) = (database.clone(), feeds.clone(), aggregates.clone());
+    let metrics = Arc::clone(metrics);
+    let on_refusal: OnRefusal = Arc::new(move |limit| metrics.over_limit(limit.as_str()));
     Ok(Arc::new(move || {
         let reader = Reader::new(database.clone(), ReadLimits::default()).ok();
+        let reader = reader.map(|reader| reader.on_refusal(Arc::clone(&on_refusal)));
         let for_data = reader.clone();
         let (for_feeds, aggregates) = (feeds.clone(), aggregates.clone());
         let data = Rc::new(move |client| {

@@ -13,10 +13,14 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use serde::Deserialize;
 
+use super::shares::{self, Class, Shares, Turn};
 use super::words::words;
 use super::{ClientKey, Code, Problem};
 
 const KIB: usize = 1024;
+/// As many expensive reads of one client wait for their turns, and as long, as where all clients share.
+const WAITING: usize = 256;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What one principal may use; unset is without limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
@@ -28,6 +32,8 @@ pub struct Allowance {
     pub cost_per_minute: Option<NonZeroU32>,
     /// Subscriptions that run at once.
     pub subscriptions: Option<NonZeroU32>,
+    /// Expensive reads that run at once.
+    pub heavy_reads: Option<NonZeroU32>,
     pub new_series_per_hour: Option<NonZeroU32>,
     /// Of bodies and live messages.
     pub kib_out_per_minute: Option<NonZeroU32>,
@@ -39,9 +45,12 @@ words! {
         Requests = "requests",
         Cost = "cost",
         Subscriptions = "subscriptions",
+        HeavyReads = "heavy_reads",
         NewSeries = "new_series",
         BytesOut = "bytes_out",
         SignIns = "sign_ins",
+        /// Those of all clients together, and of each.
+        Reads = "reads",
     }
 }
 
@@ -67,6 +76,7 @@ pub struct Meter {
     bytes_out: Option<Bucket>,
     sign_ins: Option<Bucket>,
     subscriptions: AtomicU32,
+    heavy_reads: Option<Arc<Shares>>,
     on_refusal: OnRefusal,
 }
 
@@ -87,6 +97,7 @@ impl Allowance {
             requests_per_second: self.requests_per_second.or(defaults.requests_per_second),
             cost_per_minute: self.cost_per_minute.or(defaults.cost_per_minute),
             subscriptions: self.subscriptions.or(defaults.subscriptions),
+            heavy_reads: self.heavy_reads.or(defaults.heavy_reads),
             new_series_per_hour: self.new_series_per_hour.or(defaults.new_series_per_hour),
             kib_out_per_minute: self.kib_out_per_minute.or(defaults.kib_out_per_minute),
             sign_ins_per_minute: self.sign_ins_per_minute.or(defaults.sign_ins_per_minute),
@@ -99,6 +110,7 @@ impl Allowance {
             requests_per_second: None,
             cost_per_minute: None,
             subscriptions: None,
+            heavy_reads: None,
             new_series_per_hour: None,
             kib_out_per_minute: None,
             sign_ins_per_minute: NonZeroU32::new(per_minute),
@@ -111,6 +123,19 @@ impl OverLimit {
     pub fn seconds(&self) -> u64 {
         rounded_up(&self.after)
     }
+}
+
+fn turns(most: NonZeroU32) -> Arc<Shares> {
+    let most = usize::try_from(most.get()).unwrap_or(usize::MAX);
+    Shares::new(shares::Limits {
+        all: most,
+        each: most,
+        heavy: most,
+        heavy_each: most,
+        waiting: WAITING,
+        waiting_each: WAITING,
+        patience: PATIENCE,
+    })
 }
 
 fn rounded_up(after: &Duration) -> u64 {
@@ -141,6 +166,7 @@ impl Meter {
             sign_ins: bucket(Quota::per_minute, allowance.sign_ins_per_minute),
             bytes_out: bucket(Quota::per_minute, allowance.kib_out_per_minute),
             subscriptions: AtomicU32::new(0),
+            heavy_reads: allowance.heavy_reads.map(turns),
             on_refusal,
         }
     }
@@ -187,6 +213,19 @@ impl Meter {
             Ok(_) => Ok(Subscribed(Arc::clone(self))),
             Err(_) => Err(self.refused(Limit::Subscriptions, Duration::ZERO)),
         }
+    }
+
+    /// A turn for an expensive read, which it may have to wait for.
+    ///
+    /// # Errors
+    /// Too many wait already, or the wait was too long.
+    pub async fn heavy_read(&self) -> Result<Option<Turn>, OverLimit> {
+        let Some(turns) = &self.heavy_reads else {
+            return Ok(None);
+        };
+        let turn = turns.turn(self.client, Class::Heavy).await;
+        turn.map(Some)
+            .map_err(|_| self.refused(Limit::HeavyReads, Duration::ZERO))
     }
 
     /// These bytes were sent. Otherwise how long to wait before sending more, and then counting them.
@@ -248,101 +287,4 @@ impl fmt::Debug for Meter {
 }
 
 #[cfg(test)]
-mod tests {
-    use parking_lot::Mutex;
-
-    use super::*;
-
-    fn meter(allowance: Allowance) -> (Arc<Meter>, Arc<Mutex<Vec<Limit>>>) {
-        let refusals = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&refusals);
-        let on_refusal: OnRefusal = Arc::new(move |limit| seen.lock().push(limit));
-        let meter = Meter::new(ClientKey::of_subject("key:a"), allowance, on_refusal);
-        (Arc::new(meter), refusals)
-    }
-
-    #[test]
-    fn what_is_not_set_is_without_limit() {
-        let (meter, refusals) = meter(Allowance::default());
-        let running: Vec<_> = (0..1_000).map(|_| meter.subscribe().unwrap()).collect();
-        for _ in &running {
-            meter.request().unwrap();
-            meter.cost(1_000_000).unwrap();
-            meter.new_series(1_000_000).unwrap();
-            meter.sent(1 << 30).unwrap();
-        }
-        assert!(refusals.lock().is_empty());
-    }
-
-    #[test]
-    fn a_limit_that_is_used_up_says_which_and_when_there_is_more() {
-        let (meter, refusals) = meter(Allowance {
-            cost_per_minute: NonZeroU32::new(60),
-            new_series_per_hour: NonZeroU32::new(10),
-            ..Allowance::default()
-        });
-        meter.cost(50).unwrap();
-        let over = meter.cost(20).unwrap_err();
-        assert_eq!((over.limit, over.seconds()), (Limit::Cost, 10));
-        let problem = Problem::from(over);
-        assert_eq!(problem.code, Code::Overloaded);
-        assert_eq!(problem.extensions["retryAfter"], 10);
-        assert_eq!(problem.extensions["limit"], "cost");
-        meter.cost(10).unwrap();
-        meter.new_series(10).unwrap();
-        assert_eq!(meter.new_series(1).unwrap_err().seconds(), 360);
-        assert_eq!(*refusals.lock(), [Limit::Cost, Limit::NewSeries]);
-    }
-
-    #[test]
-    fn what_is_larger_than_a_bucket_passes_when_it_is_full() {
-        let (meter, _) = meter(Allowance {
-            cost_per_minute: NonZeroU32::new(60),
-            ..Allowance::default()
-        });
-        meter.cost(1_000).unwrap();
-        assert_eq!(meter.cost(1_000).unwrap_err().seconds(), 60);
-    }
-
-    #[test]
-    fn whoever_was_sent_too_much_waits_and_cannot_ask_for_more() {
-        let (meter, _) = meter(Allowance {
-            kib_out_per_minute: NonZeroU32::new(60),
-            ..Allowance::default()
-        });
-        meter.request().unwrap();
-        meter.sent(59 << 10).unwrap();
-        let wait = meter.sent(1).unwrap_err();
-        assert!(wait <= Duration::from_secs(1) && !wait.is_zero(), "{wait:?}");
-        assert_eq!(meter.request().unwrap_err().limit, Limit::BytesOut);
-    }
-
-    #[test]
-    fn a_subscription_that_has_ended_makes_room() {
-        let (meter, _) = meter(Allowance {
-            subscriptions: NonZeroU32::new(2),
-            ..Allowance::default()
-        });
-        let first = meter.subscribe().unwrap();
-        let _second = meter.subscribe().unwrap();
-        assert_eq!(meter.subscribe().unwrap_err().limit, Limit::Subscriptions);
-        drop(first);
-        meter.subscribe().unwrap();
-    }
-
-    #[test]
-    fn a_role_has_its_own_limits_and_the_defaults_for_the_rest() {
-        let (ten, twenty) = (NonZeroU32::new(10), NonZeroU32::new(20));
-        let defaults = Allowance {
-            requests_per_second: ten,
-            subscriptions: ten,
-            ..Allowance::default()
-        };
-        let role = Allowance {
-            subscriptions: twenty,
-            ..Allowance::default()
-        };
-        let both = role.or(defaults);
-        assert_eq!((both.requests_per_second, both.subscriptions), (ten, twenty));
-    }
-}
+mod tests;

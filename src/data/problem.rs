@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::words::words;
 
 words! {
-    /// The vocabulary of `extensions.code`, documented in the README.
+    /// The vocabulary of `extensions.code`. The README lists it; `tests/specs/schema.rs` compares.
     pub enum Code, as_str {
         /// The document does not parse, does not fit the schema, or is too large, deep or complex.
         GraphqlValidationFailed = "GRAPHQL_VALIDATION_FAILED",
@@ -43,6 +43,25 @@ words! {
         PayloadTruncated = "PAYLOAD_TRUNCATED",
         /// Our own mistake; the logs have more.
         Internal = "INTERNAL",
+        /// The document of this hash or id is not known; for a hash, sending it once helps.
+        PersistedQueryNotFound = "PERSISTED_QUERY_NOT_FOUND",
+        PersistedQueryNotSupported = "PERSISTED_QUERY_NOT_SUPPORTED",
+        /// Of one WebSocket.
+        TooManyOperations = "TOO_MANY_OPERATIONS",
+        /// Of the plain WebSocket, as the next one.
+        BadMessage = "BAD_MESSAGE",
+        DuplicateId = "DUPLICATE_ID",
+        /// From here on of HTTP requests as a whole.
+        BadRequest = "BAD_REQUEST",
+        ForbiddenHost = "FORBIDDEN_HOST",
+        ForbiddenOrigin = "FORBIDDEN_ORIGIN",
+        MethodNotAllowed = "METHOD_NOT_ALLOWED",
+        NotAcceptable = "NOT_ACCEPTABLE",
+        RequestTimeout = "REQUEST_TIMEOUT",
+        PayloadTooLarge = "PAYLOAD_TOO_LARGE",
+        UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE",
+        UpgradeRequired = "UPGRADE_REQUIRED",
+        TooManyConnections = "TOO_MANY_CONNECTIONS",
     }
 }
 

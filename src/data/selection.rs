@@ -18,7 +18,7 @@ mod viewer;
 pub use scope::Scope;
 pub use scoped::{Matched, Scoped};
 pub use selector::{
-    BadSelector, Condition, LIVE_REGEX_MAX, LabelMatcher, METRIC_NAME, MatchOp, REGEX_MAX, Selector,
+    BadSelector, Condition, LIVE_REGEX_MAX, LabelMatcher, METRIC_NAME, MatchOp, REFUSED, REGEX_MAX, Selector,
 };
 pub use usage::Usage;
 pub use viewer::Viewer;

@@ -9,7 +9,7 @@ use futures_util::stream::try_unfold;
 use super::errors::{Code, overloaded, read_error};
 use super::scalars::{DateTime, Duration, Long};
 use super::selector::SeriesSelector;
-use super::services::reader;
+use super::services::{reader, services};
 use super::types::{Aggregate, Series};
 use crate::actors::aggregates::{AggregatesHandle, Request};
 use crate::data::{self, Bucket, ClientKey, Micros, Problem, Step};
@@ -66,7 +66,11 @@ impl Aggregates {
         let handle = ctx
             .data::<AggregatesHandle>()
             .map_err(|_| Code::Internal.error("the schema was built without aggregates"))?;
-        let windows = handle.subscribe(request).await.map_err(error)?;
+        let windows = handle.subscribe(request).await;
+        if matches!(windows, Err(End::TooManyLengths)) {
+            services(ctx)?.metrics.over_limit("window_lengths");
+        }
+        let windows = windows.map_err(error)?;
         if let Some(since) = since {
             // Read after subscribing, so that all later changes come as updates.
             let series = windows.series();

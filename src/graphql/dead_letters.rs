@@ -61,8 +61,10 @@ impl DeadLetters {
     #[graphql(complexity = "limits::WHOLE_ANSWER + child_complexity")]
     async fn dead_letter_reasons(&self, ctx: &Context<'_>) -> Result<Vec<DeadLetterCount>> {
         let streams = viewer(ctx)?.streams();
-        let counts = reader(ctx)?.dead_letter_counts(&streams);
-        let rows = counts.await.map_err(read_error)?;
+        let rows = reader(ctx)?
+            .dead_letter_counts(&streams)
+            .await
+            .map_err(read_error)?;
         Ok(rows.into_iter().map(DeadLetterCount::from).collect())
     }
 }

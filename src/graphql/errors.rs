@@ -36,10 +36,10 @@ impl From<Problem> for Error {
 }
 
 /// An error of a request as a whole, without a place in its document.
-pub fn of_request(why: impl Into<String>, code: &str) -> ServerError {
+pub fn of_request(why: impl Into<String>, code: Code) -> ServerError {
     let mut error = ServerError::new(why, None);
     let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
-    extensions.set("code", code);
+    extensions.set("code", code.as_str());
     error
 }
 
@@ -51,7 +51,7 @@ pub fn forbidden(cursor: Option<&str>) -> ServerError {
 
 /// The end of an operation that could have gone on, from outside. `cursor`: how far it came.
 pub fn ended(problem: Problem, cursor: Option<&str>) -> ServerError {
-    let mut error = of_request(problem.message, problem.code.as_str());
+    let mut error = of_request(problem.message, problem.code);
     if let (Some(extensions), Some(cursor)) = (&mut error.extensions, cursor) {
         extensions.set("cursor", cursor);
     }

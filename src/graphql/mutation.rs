@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_graphql::{Context, ID, Object, Result};
 
 use super::errors::{Code, read_error};
+use super::new_series::NotAdmitted;
 use super::recording::event;
 use super::scalars::Long;
 use super::services::{Services, StreamTarget, publish_error, reader, services, viewer};
@@ -45,10 +46,13 @@ impl Mutation {
         // Without Postgres the writer's limit alone holds.
         if let Ok(reader) = reader(ctx) {
             let (series, max) = (publish::series(&records), target.max_series);
-            let new_series = services.new_series.admit(reader, &stream, series, max, viewer);
-            new_series
-                .await
-                .map_err(|refused| refused.told_to(viewer, &stream))?;
+            let new_series = services.new_series.admit(&reader, &stream, series, max, viewer);
+            new_series.await.map_err(|refused| {
+                if matches!(refused, NotAdmitted::TooFast) {
+                    services.metrics.over_limit("published_series");
+                }
+                refused.told_to(viewer, &stream)
+            })?;
         }
         let places = services.publisher.publish(records).await.map_err(publish_error)?;
         let published = event(ctx, Action::Publish, &stream).with("points", places.len());

@@ -34,7 +34,7 @@ impl Query {
         let scoped = selector.scoped(ctx)?;
         let reader = reader(ctx)?;
         let series = reader.matching(&scoped).await.map_err(read_error)?;
-        let newest = newest(services(ctx)?, reader, &series).await?;
+        let newest = newest(services(ctx)?, &reader, &series).await?;
         let point = |series: Matched| {
             newest.get(&series.id).map(|point| LatestPoint {
                 series: Series(series.into()),
@@ -117,7 +117,7 @@ impl Query {
             }),
             fill: fill.unwrap_or_default().with(fill_value)?,
         };
-        let answer = history::answer(reader(ctx)?, &question).await.map_err(told)?;
+        let answer = history::answer(&reader(ctx)?, &question).await.map_err(told)?;
         let asked: Arc<[data::Aggregate]> = match question.what {
             history::What::Points { .. } => Arc::new([]),
             history::What::Buckets { aggregates, .. } => aggregates.into(),

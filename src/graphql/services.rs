@@ -145,13 +145,15 @@ pub fn feeds<'a>(ctx: &Context<'a>) -> Result<&'a Feeds> {
         .map_err(|_| Code::Internal.error("the request came without feeds"))
 }
 
-pub fn reader<'a>(ctx: &Context<'a>) -> Result<&'a Reader> {
+pub fn reader(ctx: &Context<'_>) -> Result<Reader> {
     // Before the migrations have run there may be no tables to read.
     if services(ctx)?.status.is_without_tables() {
         return Err(Code::Unavailable.error("postgres is starting; try again in a moment"));
     }
-    ctx.data::<Reader>()
-        .map_err(|_| Code::Internal.error("the request came without a reader"))
+    let reader = ctx
+        .data::<Reader>()
+        .map_err(|_| Code::Internal.error("the request came without a reader"))?;
+    Ok(reader.metered(viewer(ctx)?.meter()))
 }
 
 /// Who asks; HTTP says so with each request.

@@ -11,7 +11,6 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
 use super::connections::Connection;
 use super::cookies::Cookie;
-use super::error::HttpError;
 use super::routes::{self, PathAccess};
 use super::{refusal, websocket};
 use crate::access::{Access, Certificate, Credential, Denied, Principal, SessionId};
@@ -81,7 +80,7 @@ fn enter(
         connection.meter_by(principal.viewer.meter());
     }
     let over = count(&principal, registered).err()?;
-    Some(HttpError::limited(&over.into()))
+    Some(refusal::limited(request, &over.into()))
 }
 
 /// No cache gives the answer to somebody else.

@@ -130,11 +130,10 @@ fn respond(http: &HttpRequest, media: Media, response: Response) -> HttpResponse
             .first()
             .and_then(|error| error.extensions.as_ref());
         let told = |name: &str| first.and_then(|extensions| extensions.get(name));
-        let is = |code: &str| told("code") == Some(&async_graphql::Value::from(code));
         let status = match media {
             _ if has_code(&response, Code::Overloaded) => StatusCode::TOO_MANY_REQUESTS,
             // Older clients of Apollo take any other status for a server that does not know these.
-            _ if is(NOT_FOUND.1) || is(NOT_SUPPORTED.1) => StatusCode::OK,
+            _ if has_code(&response, NOT_FOUND.1) || has_code(&response, NOT_SUPPORTED.1) => StatusCode::OK,
             Media::Json => StatusCode::OK,
             Media::GraphQl if has_code(&response, Code::Unauthenticated) => StatusCode::UNAUTHORIZED,
             Media::GraphQl if has_code(&response, Code::Forbidden) => StatusCode::FORBIDDEN,

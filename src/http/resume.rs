@@ -16,7 +16,7 @@ pub(super) fn from_last_event(http: &HttpRequest, checked: &mut Checked) -> Resu
     match last {
         Some(last) if checked.is_subscription() && !checked.resume(last) => {
             let why = "to be resumed by Last-Event-ID the subscription must have a variable named 'after' and use it";
-            Err(of_request(why, Code::BadUserInput.as_str()))
+            Err(of_request(why, Code::BadUserInput))
         }
         _ => Ok(()),
     }

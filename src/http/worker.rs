@@ -67,7 +67,7 @@ impl<E> Worker<E> {
     pub fn reader(&self, request: &HttpRequest) -> Option<(Reader, Viewer)> {
         let (client, viewer) = who(request);
         let reader = self.own.reader.as_ref()?;
-        Some((reader.for_client(client), viewer))
+        Some((reader.for_client(client).metered(viewer.meter()), viewer))
     }
 
     /// Live points, for the client of this request.

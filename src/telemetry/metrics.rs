@@ -3,7 +3,7 @@
 //! One `Metrics` for each running system, shared by `Arc`; nothing is global, so tests can run
 //! several systems in one process.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -14,6 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::delivered::Delivered;
 use super::latency::EndToEnd;
+use crate::data::selection;
 
 type Labels = Vec<(&'static str, String)>;
 type Counters = Family<Labels, Counter>;
@@ -116,7 +117,8 @@ metrics! {
     catch_up_reads: Counters, "catch_up_reads", "Statements shared by the subscribers who catch up";
     /// By reason.
     refused: Counters, "refused_connections", "Connections and requests beyond a bound, not let in";
-    /// By limit: those of a principal, or `reads` where all share.
+    /// By limit: those of a principal, and what all share (`reads`, `catch_up`, `selectors`, `expressions`,
+    /// `window_lengths`, `published_series`).
     over_limits: Counters, "over_limits", "Requests and operations refused by a limit";
     /// By reason: `missing`, `invalid`, `expired`, `too_many` or `unavailable`.
     auth_failures: Counters, "auth_failures", "Requests and connections that were not let in";
@@ -132,7 +134,7 @@ metrics! {
     archive_errors: Counter, "archive_errors", "Failures of archiving, to be tried again";
     dropped_partitions: Counter, "dropped_partitions", "Time partitions dropped by retention";
     expired_rows: Counter, "expired_rows", "Rows deleted by retention from partitions that stay";
-    audit_lost: Counter, "audit_lost", "Audit events that are in the log alone, because too many waited for Postgres";
+    audit_lost: Counter, "audit_lost", "Audit events that are in the log alone, because too many waited for Postgres or it refused them";
     maintenance_errors: Counter, "maintenance_errors", "Failed runs of the maintenance, to be tried again";
 }
 
@@ -144,10 +146,22 @@ fn timing() -> Histogram {
 impl Metrics {
     /// The text that `/metrics` serves (OpenMetrics 1.0, readable by Prometheus).
     pub fn text(&self) -> String {
+        self.count_expressions();
         let mut out = String::new();
         // Writing into a String cannot fail.
         let _ = encode(&mut out, &self.registry);
         out
+    }
+
+    /// All selectors of the process share one bound.
+    fn count_expressions(&self) {
+        let refused = selection::REFUSED.load(Ordering::Relaxed);
+        if refused > 0 {
+            let counter = self
+                .over_limits
+                .get_or_create(&owned(&[("limit", "expressions")]));
+            counter.inc_by(refused.saturating_sub(counter.get()));
+        }
     }
 
     pub fn add(&self, counters: &Counters, labels: &[(&'static str, &str)], n: u64) {

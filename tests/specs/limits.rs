@@ -102,10 +102,21 @@ async fn whoever_uses_up_a_limit_is_told_when_there_is_more_and_others_go_on() {
         extensions["retryAfter"].as_u64().is_some_and(|after| after > 1),
         "{answer}"
     );
-    let url = format!("{}/api/v1/points?metric=m&from=2026-01-01T00:00:00Z", node.url);
-    let answer = awc::Client::default().get(url).send().await.expect("an answer");
-    assert_eq!(answer.status().as_u16(), 429);
-    assert!(answer.headers().contains_key("retry-after"));
+    for (path, code, expected) in [
+        (
+            "/api/v1/points?metric=m&from=2026-01-01T00:00:00Z",
+            "/errors/0/extensions/code",
+            "OVERLOADED",
+        ),
+        ("/prometheus/api/v1/query?query=m", "/errorType", "unavailable"),
+    ] {
+        let asked = awc::Client::default().get(format!("{}{path}", node.url)).send();
+        let mut answer = asked.await.expect("an answer");
+        assert_eq!(answer.status().as_u16(), 429, "{path}");
+        assert!(answer.headers().contains_key("retry-after"), "{path}");
+        let body: Value = answer.json().await.expect("JSON");
+        assert_eq!(body.pointer(code), Some(&expected.into()), "{path}: {body}");
+    }
     let (status, _) = post(&node, json!({"query": TEXT})).await;
     assert_eq!(status, 200);
 }

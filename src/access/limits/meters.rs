@@ -104,6 +104,7 @@ mod tests {
         requests_per_second: NonZeroU32::new(1),
         cost_per_minute: None,
         subscriptions: None,
+        heavy_reads: None,
         new_series_per_hour: None,
         kib_out_per_minute: None,
         sign_ins_per_minute: None,

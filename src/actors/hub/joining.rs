@@ -32,16 +32,19 @@ impl Hub {
             Ok(Opened::Unjudged(group)) => {
                 if self.unjudged.values().map(Vec::len).sum::<usize>() >= WAITING_MAX {
                     self.index.abandon(group, request.client);
-                    let _ = request.reply.send(Err(SubscribeError::Full(Full::All)));
+                    self.refuse(request, Full::All);
                     return;
                 }
                 self.unjudged.entry(group).or_default().push(request);
                 self.judge(ctx);
             }
-            Err(full) => {
-                let _ = request.reply.send(Err(SubscribeError::Full(full)));
-            }
+            Err(full) => self.refuse(request, full),
         }
+    }
+
+    fn refuse(&self, request: Subscribe, full: Full) {
+        self.metrics.over_limit("selectors");
+        let _ = request.reply.send(Err(SubscribeError::Full(full)));
     }
 
     fn join(&mut self, group: GroupId, request: Subscribe, ctx: &mut Context<Self>) {
@@ -98,7 +101,7 @@ impl Hub {
                 Ok(()) => self.join(group, request, ctx),
                 Err(full) => {
                     self.index.abandon(group, request.client);
-                    let _ = request.reply.send(Err(SubscribeError::Full(full)));
+                    self.refuse(request, full);
                 }
             }
         }

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{self, AtomicU64};
 
 use crate::data::expression::{Expression, Unusable};
 use crate::data::{Code, Problem, Series};
@@ -118,6 +119,9 @@ impl Hash for LabelMatcher {
     }
 }
 
+/// How many selectors had no room for their expressions, in the whole process.
+pub static REFUSED: AtomicU64 = AtomicU64::new(0);
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSelector {
     #[error("more than {MATCHERS_MAX} label matchers")]
@@ -154,7 +158,10 @@ impl LabelMatcher {
                 label: name.clone(),
                 why,
             },
-            Unusable::Overloaded => BadSelector::Overloaded(unusable),
+            Unusable::Overloaded => {
+                REFUSED.fetch_add(1, atomic::Ordering::Relaxed);
+                BadSelector::Overloaded(unusable)
+            }
         })?;
         Ok(Self {
             name,

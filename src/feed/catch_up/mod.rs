@@ -64,10 +64,18 @@ struct Lanes {
     begun: Mutex<Begun>,
     /// Bounds the questions that wait.
     open: Arc<Shares>,
+    metrics: Arc<Metrics>,
 }
 
 /// Where the backfills of each span began last, and when.
 type Begun = HashMap<Duration, (Instant, Arc<SharedCursor>)>;
+
+impl Lanes {
+    fn refused(&self) -> FeedError {
+        self.metrics.over_limit("catch_up");
+        FeedError::Overloaded
+    }
+}
 
 impl CatchUp {
     /// Starts the lanes; they end with the last handle.
@@ -119,6 +127,7 @@ impl CatchUp {
                 waiting_each: 0,
                 patience: Duration::ZERO,
             }),
+            metrics: Arc::clone(metrics),
         };
         Ok(Self {
             lanes: Arc::new(lanes),
@@ -203,7 +212,7 @@ impl CatchUp {
     ) -> Result<A, FeedError> {
         let client = self.client;
         let open = self.lanes.open.turn(client, Class::Heavy).await;
-        let _open = open.map_err(|_| FeedError::Overloaded)?;
+        let _open = open.map_err(|_| self.lanes.refused())?;
         let asked = async {
             let (reply, answer) = oneshot::channel();
             let question = Question {
@@ -216,7 +225,7 @@ impl CatchUp {
             answer.await.ok()
         };
         let answer = tokio::time::timeout(PATIENCE, asked).await;
-        let answer = answer.map_err(|_| FeedError::Overloaded)?;
+        let answer = answer.map_err(|_| self.lanes.refused())?;
         answer.ok_or(FeedError::PostgresAway)?
     }
 

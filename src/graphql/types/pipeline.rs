@@ -140,8 +140,7 @@ impl PipelineStatus {
     /// Null, with an error, while Postgres is unavailable.
     async fn offsets(&self, ctx: &Context<'_>) -> Result<Option<Vec<IngestOffset>>> {
         let streams = viewer(ctx)?.streams();
-        let rows = reader(ctx)?.ingest_offsets(&streams);
-        let rows = rows.await.map_err(read_error)?;
+        let rows = reader(ctx)?.ingest_offsets(&streams).await.map_err(read_error)?;
         let rows = rows.into_iter().map(|row| IngestOffset {
             stream: row.stream,
             topic: row.topic,
@@ -155,8 +154,7 @@ impl PipelineStatus {
     /// The newest hundred, newest first. Null, with an error, while Postgres is unavailable.
     async fn gaps(&self, ctx: &Context<'_>) -> Result<Option<Vec<Gap>>> {
         let streams = viewer(ctx)?.streams();
-        let rows = reader(ctx)?.gaps(&streams);
-        let rows = rows.await.map_err(read_error)?;
+        let rows = reader(ctx)?.gaps(&streams).await.map_err(read_error)?;
         let rows = rows.into_iter().map(|row| Gap {
             topic: row.topic,
             partition: row.partition,
@@ -172,7 +170,7 @@ impl PipelineStatus {
     async fn storage(&self, ctx: &Context<'_>) -> Result<Option<Storage>> {
         let streams = viewer(ctx)?.streams();
         let last = services(ctx)?.status.snapshot().seen_with(&streams).maintenance;
-        let storage = Storage::read(reader(ctx)?, &streams, last).await;
+        let storage = Storage::read(&reader(ctx)?, &streams, last).await;
         Ok(Some(storage.map_err(read_error)?))
     }
 }

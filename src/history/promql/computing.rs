@@ -6,9 +6,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use super::PromqlError;
-use crate::data::shares::Limits;
-use crate::data::{Class, ClientKey, Shares};
-use crate::store::read::ReadError;
+use crate::data::shares::{Limits, Turn};
+use crate::data::{Class, ClientKey, Overloaded, Shares};
 
 /// Of the whole process.
 static CORES: LazyLock<Arc<Shares>> = LazyLock::new(|| {
@@ -44,12 +43,16 @@ impl Drop for Waiting {
     }
 }
 
+/// A turn to compute.
+pub(super) async fn core(client: ClientKey) -> Result<Turn, Overloaded> {
+    CORES.turn(client, Class::Heavy).await
+}
+
 /// `work` checks the flag now and then.
 pub(super) async fn compute<T: Send + 'static>(
-    client: ClientKey,
+    turn: Turn,
     work: impl FnOnce(&Abandoned) -> T + Send + 'static,
 ) -> Result<T, PromqlError> {
-    let turn = CORES.turn(client, Class::Heavy).await.map_err(ReadError::from)?;
     let abandoned = Abandoned::default();
     let _waiting = Waiting(abandoned.clone());
     let computing = tokio::task::spawn_blocking(move || {
@@ -72,7 +75,7 @@ mod tests {
     async fn computing_ends_once_nobody_waits_for_it() {
         let client = ClientKey::from(IpAddr::from([10, 0, 0, 1]));
         let (ended, has_ended) = tokio::sync::oneshot::channel();
-        let computing = compute(client, move |abandoned| {
+        let computing = compute(core(client).await.unwrap(), move |abandoned| {
             while !abandoned.is_set() {
                 std::thread::yield_now();
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::computing::{Abandoned, compute};
+use super::computing::{Abandoned, compute, core};
 use super::expression::{Expression, Group, Source, Stage};
 use super::selection::Selection;
 use super::windows::Function;
@@ -40,7 +40,8 @@ pub async fn answer(
                 function: *function,
                 most: reader.limits().rows,
             };
-            compute(reader.client(), move |abandoned| windows.of_all(lines, abandoned)).await??
+            let core = core(reader.client()).await.map_err(|why| reader.refused(why))?;
+            compute(core, move |abandoned| windows.of_all(lines, abandoned)).await??
         }
     };
     for stage in &expression.stages {

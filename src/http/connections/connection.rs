@@ -289,16 +289,17 @@ impl Connection {
     }
 
     /// The only answer of a connection over the limit.
-    pub fn refusal(&self) -> Option<HttpResponse> {
+    pub fn refusal(&self, request: &HttpRequest) -> Option<HttpResponse> {
         let Admission::Refused { why, .. } = &self.admission else {
             return None;
         };
         let mut answer = match why {
             Full::Client => {
                 let most = self.of.places.most();
-                HttpError::TooManyConnections.respond(&format!("this address already has {most} connections"))
+                let why = format!("this address already has {most} connections");
+                HttpError::TooManyConnections.respond_to(request, &why)
             }
-            Full::All => HttpError::Overloaded.respond("the server has too many connections"),
+            Full::All => HttpError::Overloaded.respond_to(request, "the server has too many connections"),
         };
         answer.head_mut().set_connection_type(ConnectionType::Close);
         Some(answer)

@@ -62,7 +62,7 @@ pub(super) async fn watch(
     let Some(connection) = Connection::of(request.request()) else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
-    if let Some(mut answer) = connection.refusal() {
+    if let Some(mut answer) = connection.refusal(request.request()) {
         AnswerHeaders::of(request.request()).put(answer.headers_mut());
         return Ok(request.into_response(answer));
     }
@@ -71,7 +71,7 @@ pub(super) async fn watch(
     if let BodySize::Sized(bytes) = response.response().body().size()
         && let Err(full) = connection.hold(usize::try_from(bytes).unwrap_or(usize::MAX))
     {
-        let mut answer = full.http_error().respond(full.why());
+        let mut answer = full.http_error().respond_to(response.request(), full.why());
         AnswerHeaders::of(response.request()).put(answer.headers_mut());
         response = response.into_response(answer);
     }

@@ -145,30 +145,34 @@ impl Guard {
         !self.origins.contains(&page) && !own.any(|own| own == page)
     }
 
-    fn refusal(&self, request: &ServiceRequest) -> Option<HttpResponse> {
+    fn refusal(&self, request: &HttpRequest) -> Option<HttpResponse> {
         if request.path() == LIVENESS {
             return None;
         }
         // The router reads such a path as another one, and whoever looks at the path does not.
         if escapes_without_need(request.path()) {
-            return Some(
-                HttpError::BadRequest.respond("the path has a percent-escape of a character that needs none"),
-            );
+            return Some(HttpError::BadRequest.respond_to(
+                request,
+                "the path has a percent-escape of a character that needs none",
+            ));
         }
-        let Some(host) = self.host(request.request()) else {
-            return Some(HttpError::ForbiddenHost.respond(UNKNOWN_HOST));
+        let Some(host) = self.host(request) else {
+            return Some(HttpError::ForbiddenHost.respond_to(request, UNKNOWN_HOST));
         };
         if self.is_foreign(request.method(), request.path(), request.headers(), host) {
-            return Some(HttpError::ForbiddenOrigin.respond(
+            return Some(HttpError::ForbiddenOrigin.respond_to(
+                request,
                 "web pages of this origin are not allowed here; start streamsync with --allowed-origin",
             ));
         }
         if !is_utf8(request.uri()) {
-            return Some(HttpError::BadRequest.respond("a percent-escape in the URL is not UTF-8"));
+            return Some(
+                HttpError::BadRequest.respond_to(request, "a percent-escape in the URL is not UTF-8"),
+            );
         }
         routes::access(request.match_pattern().as_deref())
             .is_none()
-            .then(|| HttpError::NotFound.respond("this path is not in the table of paths"))
+            .then(|| HttpError::NotFound.respond_to(request, "this path is not in the table of paths"))
     }
 
     /// The name by which the request addresses us, if it is one of ours.
@@ -233,7 +237,9 @@ pub(super) async fn check(
             .insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
     }
     let headers = AnswerHeaders::of(request.request());
-    let early = guard.refusal(&request).or_else(|| guard.preflight(&request));
+    let early = guard
+        .refusal(request.request())
+        .or_else(|| guard.preflight(&request));
     let mut response = match early {
         Some(answer) => request.into_response(answer),
         None => next.call(request).await?.map_into_boxed_body(),

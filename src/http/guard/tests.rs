@@ -46,7 +46,7 @@ fn judged(method: Method, path: &str, headers: &[(&str, &str)]) -> Option<u16> {
         .chain(own)
         .fold(request, |request, header| request.append_header(header));
     guard
-        .refusal(&request.to_srv_request())
+        .refusal(&request.to_http_request())
         .map(|answer| answer.status().as_u16())
 }
 

@@ -12,6 +12,7 @@ use crate::history::promql::{Labels, PromqlError, Sample, Sampled};
 use crate::http::body::BodyError;
 use crate::http::connections::Full;
 use crate::http::error::HttpError;
+use crate::http::refusal;
 use crate::store::read::ReadError;
 
 /// What went wrong, with Prometheus' `errorType`.
@@ -159,16 +160,7 @@ impl Failure {
 
     /// Of a request that is not let in.
     pub fn refused(error: HttpError, why: &str) -> Self {
-        let kind = match error {
-            HttpError::Unauthenticated => "unauthorized",
-            HttpError::Forbidden => "forbidden",
-            _ => "unavailable",
-        };
-        let retry = matches!(error, HttpError::Overloaded | HttpError::OwnShare);
-        Self {
-            retry,
-            ..Self::new(error.status(), kind, why)
-        }
+        Self::new(error.status(), error.kind(), why)
     }
 
     pub fn bad_data(why: impl Into<String>) -> Self {
@@ -187,6 +179,13 @@ impl Failure {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "execution", why)
     }
 
+    fn too_many(status: StatusCode, why: String) -> Self {
+        Self {
+            retry: true,
+            ..Self::new(status, "unavailable", why)
+        }
+    }
+
     fn overloaded(own_share: bool) -> Self {
         let (status, whose) = match own_share {
             true => (StatusCode::TOO_MANY_REQUESTS, " of this client"),
@@ -194,10 +193,7 @@ impl Failure {
         };
         let after = Problem::RETRY_AFTER;
         let why = format!("too many queries{whose} are open, try again in {after} s");
-        Self {
-            retry: true,
-            ..Self::new(status, "unavailable", why)
-        }
+        Self::too_many(status, why)
     }
 }
 
@@ -207,7 +203,11 @@ impl ResponseError for Failure {
         if self.retry {
             answer.insert_header((RETRY_AFTER, Problem::RETRY_AFTER));
         }
-        answer.json(json!({"status": "error", "errorType": self.kind, "error": self.why}))
+        let mut answer = answer.json(json!({"status": "error", "errorType": self.kind, "error": self.why}));
+        if self.status == StatusCode::UNAUTHORIZED {
+            refusal::challenge(&mut answer);
+        }
+        answer
     }
 }
 
@@ -238,6 +238,7 @@ impl From<ReadError> for Failure {
             ReadError::Timeout => Self::timeout(why),
             ReadError::Unavailable(_) => Self::unavailable(why),
             ReadError::Overloaded { own_share } => Self::overloaded(own_share),
+            ReadError::OverLimit(_) => Self::too_many(StatusCode::TOO_MANY_REQUESTS, why),
             ReadError::Other(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", why),
             ReadError::TooManyRows { .. }
             | ReadError::TooManySeries { .. }

@@ -7,6 +7,7 @@ use async_graphql::ServerError;
 use bytes::{BufMut, BytesMut};
 use serde_json::{Value, json};
 
+use crate::graphql::errors::Code;
 use crate::graphql::{Next, Then};
 use crate::live::Json;
 
@@ -24,9 +25,9 @@ pub fn beat(out: &mut BytesMut) {
 pub fn next(next: &Next, out: &mut BytesMut) {
     let fatal = match next.then {
         Then::GoOn | Then::End => None,
-        Then::TooSlow => Some(("SLOW_CLIENT", "too slow; resume with the last cursor")),
+        Then::TooSlow => Some((Code::SlowClient, "too slow; resume with the last cursor")),
         Then::GoAway => Some((
-            "GOING_AWAY",
+            Code::GoingAway,
             "this server is about to stop; resume with the last cursor",
         )),
     };
@@ -42,7 +43,7 @@ pub fn next(next: &Next, out: &mut BytesMut) {
         out.put_slice(BOUNDARY);
     }
     if let Some((code, message)) = fatal {
-        let error = json!({ "message": message, "extensions": { "code": code } });
+        let error = json!({ "message": message, "extensions": { "code": code.as_str() } });
         part(&json!({ "payload": null, "errors": [error] }), out);
     }
 }

@@ -211,14 +211,14 @@ impl<E: Operations> Conversation<E> {
         let most = self.settings.limits.operations;
         if self.running.len() >= most {
             let why = format!("more than {most} operations at once");
-            let error = of_request(why, "TOO_MANY_OPERATIONS");
+            let error = of_request(why, Code::TooManyOperations);
             return self.say(&ServerMessage::Error(id, &[error]), out);
         }
         let connection = self.connection.as_ref();
         let held = match connection.map_or(Ok(None), |connection| connection.reserve(bytes)) {
             Ok(held) => held,
             Err(full) => {
-                let error = of_request(full.why(), Code::Overloaded.as_str());
+                let error = of_request(full.why(), Code::Overloaded);
                 return self.say(&ServerMessage::Error(id, &[error]), out);
             }
         };

@@ -1,6 +1,6 @@
 //! Errors of reads, told apart by what a caller can do about them.
 
-use crate::data::{Code, Micros, Overloaded, Problem};
+use crate::data::{Code, Micros, OverLimit, Overloaded, Problem};
 use diesel::result::{DatabaseErrorKind, Error};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +15,9 @@ pub enum ReadError {
     /// `own_share`: those queries are the same client's.
     #[error("too many reads are running")]
     Overloaded { own_share: bool },
+    /// A limit of the client's role.
+    #[error(transparent)]
+    OverLimit(#[from] OverLimit),
     /// The series times the instants, each an index lookup, are more than this.
     #[error("the series times the steps are more than {limit}")]
     TooManyInstants { limit: usize },
@@ -61,6 +64,7 @@ impl From<ReadError> for Problem {
                 };
                 Self::overloaded(why).with("ownShare", own_share)
             }
+            ReadError::OverLimit(over) => over.into(),
             ReadError::TooManyInstants { limit } => too_many(format!(
                 "the series times the steps are more than {limit}; ask for fewer series, a shorter span or \
                  a longer step"

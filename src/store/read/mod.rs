@@ -43,7 +43,8 @@ pub use storage::{LevelStorage, Progress, StreamHorizon};
 
 use self::pool::Loan;
 use super::connect::DatabaseUrl;
-use crate::data::{Class, ClientKey, Matched, SeriesId, Shares};
+use crate::data::meter::{Limit, OnRefusal};
+use crate::data::{Class, ClientKey, Matched, Meter, Overloaded, SeriesId, Shares};
 
 /// The limits of one read.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +97,9 @@ pub struct Reader {
     limits: ReadLimits,
     /// The client whose share its reads use.
     client: ClientKey,
+    /// What its expensive reads count for as well.
+    meter: Option<Arc<Meter>>,
+    on_refusal: OnRefusal,
     /// How many statements were sent, so that tests can see that no query sends one for each series.
     #[cfg(test)]
     statements: Arc<std::sync::atomic::AtomicUsize>,
@@ -114,6 +118,8 @@ impl Reader {
             shares: pool::shares(limits.connections),
             limits,
             client: ClientKey::UNKNOWN,
+            meter: None,
+            on_refusal: Arc::new(|_| {}),
             #[cfg(test)]
             statements: Arc::default(),
         })
@@ -124,6 +130,25 @@ impl Reader {
         let mut own = self.clone();
         own.client = client;
         own
+    }
+
+    /// The same, for a client whose role has limits.
+    pub fn metered(&self, meter: Option<&Arc<Meter>>) -> Self {
+        let mut own = self.clone();
+        own.meter = meter.cloned();
+        own
+    }
+
+    /// Tells of each read for which there was no turn.
+    #[must_use]
+    pub fn on_refusal(self, on_refusal: OnRefusal) -> Self {
+        Self { on_refusal, ..self }
+    }
+
+    /// There is no turn for a read.
+    pub fn refused(&self, why: Overloaded) -> ReadError {
+        (self.on_refusal)(Limit::Reads);
+        why.into()
     }
 
     pub fn client(&self) -> ClientKey {
@@ -152,8 +177,13 @@ impl Reader {
     }
 
     async fn loan(&self, class: Class) -> Result<Loan, ReadError> {
-        let turn = self.shares.turn(self.client, class).await?;
-        let loan = Loan::from(&self.pool, turn, self.limits.statement_timeout).await?;
+        let own = match &self.meter {
+            Some(meter) if class == Class::Heavy => meter.heavy_read().await?,
+            _ => None,
+        };
+        let turn = self.shares.turn(self.client, class).await;
+        let turn = turn.map_err(|why| self.refused(why))?;
+        let loan = Loan::from(&self.pool, (turn, own), self.limits.statement_timeout).await?;
         #[cfg(test)]
         let loan = loan.counting(&self.statements);
         Ok(loan)

@@ -64,8 +64,8 @@ pub(super) fn build(
 /// borrower must not wait for an answer that nobody wants.
 pub(super) struct Loan {
     connection: Option<Object<AsyncPgConnection>>,
-    /// Given back after the connection.
-    _turn: Turn,
+    /// Given back after the connection: that of all clients, and perhaps that of its role.
+    _turns: (Turn, Option<Turn>),
     statement_timeout: Duration,
     in_statement: bool,
     in_transaction: bool,
@@ -80,16 +80,16 @@ impl Loan {
         self
     }
 
-    /// The caller has a turn, so a connection is free or can be opened.
+    /// The caller has turns, so a connection is free or can be opened.
     pub(super) async fn from(
         pool: &Connections,
-        turn: Turn,
+        turns: (Turn, Option<Turn>),
         statement_timeout: Duration,
     ) -> Result<Self, ReadError> {
         match tokio::time::timeout(ACQUIRE, pool.get()).await {
             Ok(Ok(connection)) => Ok(Self {
                 connection: Some(connection),
-                _turn: turn,
+                _turns: turns,
                 statement_timeout,
                 in_statement: false,
                 in_transaction: false,

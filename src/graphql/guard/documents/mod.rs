@@ -22,8 +22,8 @@ use crate::graphql::errors::{Code, of_request};
 use crate::graphql::limits::DOCUMENT_MAX;
 
 /// What Apollo's clients look for, both as the message and as the code.
-pub const NOT_FOUND: (&str, &str) = ("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND");
-pub const NOT_SUPPORTED: (&str, &str) = ("PersistedQueryNotSupported", "PERSISTED_QUERY_NOT_SUPPORTED");
+pub const NOT_FOUND: (&str, Code) = ("PersistedQueryNotFound", Code::PersistedQueryNotFound);
+pub const NOT_SUPPORTED: (&str, Code) = ("PersistedQueryNotSupported", Code::PersistedQueryNotSupported);
 
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -133,7 +133,7 @@ impl Documents {
             true => Ok(()),
             false => Err(vec![of_request(
                 "only listed documents are executed here",
-                Code::Forbidden.as_str(),
+                Code::Forbidden,
             )]),
         }
     }
@@ -154,7 +154,7 @@ impl Brought {
     }
 }
 
-fn refused((message, code): (&str, &str)) -> Vec<ServerError> {
+fn refused((message, code): (&str, Code)) -> Vec<ServerError> {
     vec![of_request(message, code)]
 }
 

@@ -63,9 +63,9 @@ fn documents(only_listed: bool, cache_bytes: usize, listed: &Value) -> Documents
 fn a_document_that_was_accepted_once_is_named_by_its_hash() {
     let documents = documents(false, 100_000, &json!({}));
     let named = || persisted("", &hash(TEXT));
-    assert_eq!(find(&documents, named(), None).unwrap_err(), NOT_FOUND.1);
+    assert_eq!(find(&documents, named(), None).unwrap_err(), NOT_FOUND.1.as_str());
     let brought = documents.find(&mut persisted(TEXT, &hash(TEXT)), None).unwrap();
-    assert_eq!(find(&documents, named(), None).unwrap_err(), NOT_FOUND.1);
+    assert_eq!(find(&documents, named(), None).unwrap_err(), NOT_FOUND.1.as_str());
     brought.unwrap().keep();
     assert_eq!(find(&documents, named(), None).unwrap(), TEXT);
     let by_id = request("", json!({"documentId": format!("sha256:{}", hash(TEXT))}));
@@ -91,14 +91,17 @@ fn a_wrong_hash_is_refused_and_keeps_nothing() {
         assert_eq!(find(&documents, wrong, None).unwrap_err(), "BAD_REQUEST");
     }
     let other = persisted("", &hash("{ other }"));
-    assert_eq!(find(&documents, other, None).unwrap_err(), NOT_FOUND.1);
+    assert_eq!(find(&documents, other, None).unwrap_err(), NOT_FOUND.1.as_str());
 }
 
 #[test]
 fn clients_are_told_when_they_cannot_bring_documents() {
     let documents = documents(false, 0, &json!({}));
     let named = persisted("", &hash(TEXT));
-    assert_eq!(find(&documents, named, None).unwrap_err(), NOT_SUPPORTED.1);
+    assert_eq!(
+        find(&documents, named, None).unwrap_err(),
+        NOT_SUPPORTED.1.as_str()
+    );
     assert_eq!(
         find(&documents, persisted(TEXT, &hash(TEXT)), None).unwrap(),
         TEXT
@@ -114,7 +117,7 @@ fn a_longer_document_is_left_to_the_guard() {
         long
     );
     let named = persisted("", &hash(&long));
-    assert_eq!(find(&documents, named, None).unwrap_err(), NOT_FOUND.1);
+    assert_eq!(find(&documents, named, None).unwrap_err(), NOT_FOUND.1.as_str());
 }
 
 #[test]
@@ -133,8 +136,8 @@ fn only_listed_documents_are_found_by_id_hash_or_text_and_nothing_else_is() {
         (request(other, json!({})), "FORBIDDEN"),
         (persisted(other, &hash(other)), "FORBIDDEN"),
         (request("", json!({})), "FORBIDDEN"),
-        (persisted("", &hash(other)), NOT_FOUND.1),
-        (request("", json!({"documentId": "other"})), NOT_FOUND.1),
+        (persisted("", &hash(other)), NOT_FOUND.1.as_str()),
+        (request("", json!({"documentId": "other"})), NOT_FOUND.1.as_str()),
     ] {
         assert_eq!(find(&documents, unlisted, None).unwrap_err(), code);
     }

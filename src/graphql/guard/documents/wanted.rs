@@ -2,7 +2,7 @@
 
 use async_graphql::{Request, ServerError, Value};
 
-use crate::graphql::errors::of_request;
+use crate::graphql::errors::{Code, of_request};
 
 pub type Hash = [u8; 32];
 
@@ -45,7 +45,7 @@ pub fn wanted(request: &mut Request) -> Result<Option<Wanted>, Vec<ServerError>>
 }
 
 pub fn bad(why: &str) -> Vec<ServerError> {
-    vec![of_request(why, "BAD_REQUEST")]
+    vec![of_request(why, Code::BadRequest)]
 }
 
 fn hash_of(hex: &str) -> Result<Hash, Vec<ServerError>> {

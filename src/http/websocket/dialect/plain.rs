@@ -36,10 +36,11 @@ pub fn write(message: &ServerMessage<'_>) -> Option<String> {
         ServerMessage::Complete(id) => json!({ "type": "complete", "id": id }),
         ServerMessage::Error(id, errors) => refused(id, errors),
         ServerMessage::Duplicate(id) => {
-            error(Some(id), "DUPLICATE_ID", "a subscription with this id is active")
+            let why = "a subscription with this id is active";
+            error(Some(id), Code::DuplicateId.as_str(), why)
         }
-        ServerMessage::Unknown(id) => error(Some(id), "NOT_FOUND", "no subscription has this id"),
-        ServerMessage::Wrong(id, why) => error(id, "BAD_MESSAGE", why),
+        ServerMessage::Unknown(id) => error(Some(id), Code::NotFound.as_str(), "no subscription has this id"),
+        ServerMessage::Wrong(id, why) => error(id, Code::BadMessage.as_str(), why),
         ServerMessage::Admitted { expires, .. } => {
             let mut told = json!({ "type": "authenticated" });
             if let Some(expires) = expires {

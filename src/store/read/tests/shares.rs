@@ -1,13 +1,17 @@
 //! Who gets the connections; and answers that are whole although points are dropped meanwhile.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::super::{MetricFilter, PointKey};
 use super::*;
-use crate::data::{Class, Step};
+use crate::data::meter::Limit;
+use crate::data::{Allowance, Class, ClientKey, Meter, Step};
 
 fn slow(
     seconds: u8,
@@ -74,10 +78,47 @@ async fn whoever_asks_more_than_may_wait_is_told_that_it_is_its_own_doing() {
         ..ReadLimits::default()
     })
     .await;
-    let greedy = world.of(1);
+    let refusals = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&refusals);
+    let greedy = world.of(1).on_refusal(Arc::new(move |limit| {
+        assert_eq!(limit, Limit::Reads);
+        counted.fetch_add(1, Ordering::Relaxed);
+    }));
     let mut all: FuturesUnordered<_> = (0..400).map(|_| greedy.load::<_, String>(slow(30))).collect();
     let refused = all.next().await.unwrap();
     assert_eq!(refused, Err(ReadError::Overloaded { own_share: true }));
+    assert!(refusals.load(Ordering::Relaxed) > 0);
+}
+
+#[tokio::test]
+async fn expensive_questions_of_a_role_wait_for_each_other_and_cheap_ones_do_not() {
+    let world = World::new().await;
+    let allowance = Allowance {
+        heavy_reads: NonZeroU32::new(1),
+        ..Allowance::default()
+    };
+    let meter = Meter::new(ClientKey::UNKNOWN, allowance, Arc::new(|_| {}));
+    let reader = world.of(1).metered(Some(&Arc::new(meter)));
+    let mut heavy: FuturesUnordered<_> = (0..20)
+        .map(|_| reader.load_as::<_, String>(Class::Heavy, slow(3)))
+        .collect();
+    let sleeping = async || {
+        let sleeping = "select count(*) from pg_stat_activity where datname = current_database()
+             and state = 'active' and query like '%pg_sleep(3)%' and pid <> pg_backend_pid()";
+        world.db.rows(sleeping).await
+    };
+    let meanwhile = async {
+        while sleeping().await == ["0"] {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(reader.latest(&Matched::of_ids([1])).await, Ok(Vec::new()));
+        assert_eq!(sleeping().await, ["1"]);
+    };
+    tokio::select! {
+        biased;
+        _ = heavy.next() => panic!("the cheap one waits for the expensive ones"),
+        () = meanwhile => {}
+    }
 }
 
 #[tokio::test]
