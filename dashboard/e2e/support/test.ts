@@ -68,7 +68,8 @@ function watch(page: Page, origin: string, issuer: string | undefined, report: (
   const isIssuers = (address: string) => issuer !== undefined && address.startsWith(`${issuer}/`);
   page.on('pageerror', (error) => report(`error: ${error.stack ?? error.message}`));
   page.on('console', (message) => {
-    if (message.type() === 'error') report(`console: ${message.text()} (${message.location().url})`);
+    const { url } = message.location();
+    if (message.type() === 'error' && !isIssuers(url)) report(`console: ${message.text()} (${url})`);
   });
   const stays = (address: string) => {
     const { protocol, host } = new URL(address);
