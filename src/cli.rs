@@ -38,6 +38,8 @@ enum Command {
     Check,
     /// Ask the server of this configuration, on this machine, whether it is alive
     Health,
+    /// Check what becomes of the records of [[stream.test]]
+    Test,
     /// Bring the database's tables up to date
     Migrate,
     /// Print the GraphQL schema
@@ -85,6 +87,7 @@ impl Cli {
             Command::Demo(args) => in_system(run_demo(load()?, &self.overrides, args.pace)),
             Command::Check => check(&load()?),
             Command::Health => in_system(health(&Config::of_running(&self.overrides)?)),
+            Command::Test => offline::stream_tests::run(&load()?),
             Command::Migrate => in_system(offline::migrate(&load()?)),
             Command::Schema => {
                 print!("{}", graphql::sdl());

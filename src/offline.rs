@@ -19,11 +19,13 @@ use crate::store::connect::DatabaseUrl;
 use crate::store::embedded::{Embedded, Joined};
 use crate::store::{PATIENCE, admin, migrate};
 use crate::telemetry::Status;
+use crate::transform::Label;
 
 pub mod archive;
 pub mod keys;
 pub mod audit;
 pub mod recorded;
+pub mod stream_tests;
 
 /// A broker that is just starting is waited for.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -201,7 +203,12 @@ pub async fn produce(config: Config, args: &ProduceArgs) -> Result<()> {
         file: args.file.clone(),
         format: args.format,
         key_fields: args.key_fields.clone(),
-        label_fields: stream.labels.clone(),
+        label_fields: stream
+            .labels
+            .iter()
+            .filter_map(Label::reads)
+            .map(str::to_owned)
+            .collect(),
         number_fields: stream.number_fields(),
         progress: std::io::stderr().is_terminal(),
     };

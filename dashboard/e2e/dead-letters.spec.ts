@@ -21,7 +21,8 @@ test('a broken record is shown with its reason and payload, and a redrive is tol
 });
 
 test('a letter that fits after a change of its stream is stored by a redrive', async ({ visit }) => {
-  const streams = '[[stream]]\nname = "m"\ntopic = "m"\nlabels = ["site"]\nvalues = ["temperature"]\n';
+  const streams =
+    '[[stream]]\nname = "m"\ntopic = "m"\non_missing = "dead_letter"\nlabels = ["site"]\nvalues = ["temperature"]\n';
   // A Kafka that stays.
   const kafka = await Server.start({ streams });
   onTestFinished(() => kafka.stop());

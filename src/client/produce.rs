@@ -14,8 +14,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use indicatif::{HumanCount, ProgressBar};
 
 use super::http;
-use crate::data::{Series, Value};
-use crate::decode::Format;
+use crate::data::{Decode, Series, Value};
+use crate::decode::Json;
 use crate::transform::label_text;
 
 /// Records handed to the callback at once.
@@ -206,9 +206,7 @@ impl Column {
         let unsigned = trimmed.strip_prefix('-').unwrap_or(trimmed);
         // Excludes numbers that only the server's decoder accepts, such as -Infinity.
         let is_json = unsigned.starts_with(|first: char| first.is_ascii_digit() || "{tf".contains(first));
-        let value = Format::Json.decoder()(trimmed.as_bytes())
-            .ok()
-            .filter(|_| is_json);
+        let value = Json.decode(trimmed.as_bytes()).ok().filter(|_| is_json);
         let plain = match (self.holds, value) {
             (Cells::Labels, _) | (_, None) => false,
             (Cells::Object, Some(value)) => matches!(value, Value::Object(_)),
@@ -261,7 +259,7 @@ fn json_records<R: BufRead>(mut input: R, key_fields: Vec<String>) -> impl Itera
 
 /// The canonical key of the series a record names, else `field=value,..` of the key fields.
 fn key(payload: &[u8], fields: &[String]) -> Option<Vec<u8>> {
-    let Ok(Value::Object(object)) = Format::Json.decoder()(payload) else {
+    let Ok(Value::Object(object)) = Json.decode(payload) else {
         return None;
     };
     let text = |name: &str, value| label_text(name, value).ok().map(Cow::into_owned);

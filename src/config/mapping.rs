@@ -5,14 +5,18 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
+use jiff::fmt::strtime::{self, BrokenDownTime};
+use jiff::tz::TimeZone;
+
 use crate::data::METRIC_NAME;
-use crate::transform::StreamPlan;
+use crate::transform::{LabelSource, StreamPlan, TimeField};
 
 pub(super) fn check(plan: &StreamPlan, say: &mut impl FnMut(String)) {
     let mapping = &plan.mapping;
     let prefix = &mapping.metric_prefix;
     // That of the name is told of the name.
-    let names = plan.limits.check_name("prefix", &format!("{prefix}_")).is_ok();
+    let names = prefix.is_empty() || plan.limits.check_name("prefix", &format!("{prefix}_")).is_ok();
     let has_blanks = prefix.contains(char::is_whitespace);
     if (!names || has_blanks) && **prefix != *plan.name {
         say(format!(
@@ -20,16 +24,27 @@ pub(super) fn check(plan: &StreamPlan, say: &mut impl FnMut(String)) {
              and {{}}\"=,"
         ));
     }
-    if mapping.time.field.is_empty() {
-        say("time: the field name is empty".to_owned());
+    check_time(&mapping.time, say);
+    if mapping.each.as_ref().is_some_and(String::is_empty) {
+        say("each: the path is empty".to_owned());
+    }
+    if mapping
+        .metric
+        .as_ref()
+        .is_some_and(|metric| metric.field.is_empty())
+    {
+        say("metric: the field name is empty".to_owned());
     }
     let mut metrics: HashMap<String, &str> = HashMap::new();
-    for field in &mapping.values {
+    for value in &mapping.values {
+        let field = value.reads();
         if field.is_empty() {
             say("values: a field name is empty".to_owned());
             continue;
         }
-        let metric = mapping.metric(field);
+        let Some(metric) = mapping.metric(value) else {
+            continue;
+        };
         if plan.limits.check_name("metric", &metric).is_err() && names {
             say(format!(
                 "values: '{field}' would become the metric '{metric}', which must be at most {} bytes and without \
@@ -45,28 +60,63 @@ pub(super) fn check(plan: &StreamPlan, say: &mut impl FnMut(String)) {
             None => {}
         }
     }
-    for (at, field) in mapping.labels.iter().enumerate() {
-        if field.is_empty() {
+    for (at, label) in mapping.labels.iter().enumerate() {
+        if label.reads().is_some_and(str::is_empty) {
             say("labels: a field name is empty".to_owned());
-        } else if let Err(error) = plan.limits.check_name("label", field) {
+            continue;
+        }
+        if matches!(label.from, LabelSource::All(_)) {
+            continue;
+        }
+        let name = &label.name;
+        if let Err(error) = plan.limits.check_name("label", name) {
             say(format!("labels: {}", error.detail));
         }
-        if field == METRIC_NAME {
+        if name == METRIC_NAME {
             say(format!(
-                "labels: '{field}' stands for the metric's name in selectors"
+                "labels: '{name}' stands for the metric's name in selectors"
             ));
         }
-        if mapping.labels[..at].contains(field) {
-            say(format!("labels: '{field}' is named twice"));
+        if mapping.labels[..at].iter().any(|other| other.name == *name) {
+            say(format!("labels: '{name}' is named twice"));
         }
-        if mapping.values.contains(field) {
+        let Some(field) = label.reads() else { continue };
+        if mapping.values.iter().any(|value| value.reads() == field) {
             say(format!("labels: '{field}' is also one of the values"));
         }
-        if *field == mapping.time.field {
+        if field == mapping.time.field && mapping.time.from.is_none() {
             say(format!("labels: '{field}' is also the time"));
         }
     }
     if let Err(error) = plan.limits.check_label_count(mapping.labels.len()) {
         say(format!("labels: {}", error.detail));
+    }
+}
+
+fn check_time(time: &TimeField, say: &mut impl FnMut(String)) {
+    if time.field.is_empty() {
+        say("time: the field name is empty".to_owned());
+    }
+    if time.from.is_some()
+        && *time
+            != (TimeField {
+                from: time.from,
+                ..TimeField::default()
+            })
+    {
+        say("time: with from = \"kafka\" no field is read, so leave the other settings out".to_owned());
+    }
+    let Some(format) = &time.format else { return };
+    // What the format makes of a time must be read by it again.
+    let sample = Timestamp::UNIX_EPOCH.to_zoned_datetime(TimeZone::UTC);
+    let written = strtime::format(format, &sample);
+    if !written.is_ok_and(|text| BrokenDownTime::parse(format, &text).is_ok()) {
+        say(format!(
+            "time: '{format}' is no format as of strptime, such as \"%Y-%m-%d %H:%M:%S\""
+        ));
+        return;
+    }
+    if time.zone.is_none() && !format.contains("%z") && !format.contains("%:z") && !format.contains("%s") {
+        say("time: the format has no offset (%z), so add a zone, such as zone = \"UTC\"".to_owned());
     }
 }

@@ -12,6 +12,7 @@ mod mapping;
 mod retention;
 mod rollups;
 mod settings;
+mod stream_test;
 mod streams;
 mod text;
 mod tls;
@@ -32,6 +33,7 @@ pub use documents::WhichDocuments;
 pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisConfig};
 pub use retention::Retention;
 pub use rollups::RollupsConfig;
+pub use stream_test::StreamTest;
 pub use streams::{StartAt, StreamConfig};
 pub use tls::TlsConfig;
 

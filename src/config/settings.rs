@@ -29,10 +29,14 @@ impl StreamConfig {
             redrive_topic: self.redrive_topic(),
             partitions: self.partitions,
             format: word(&self.format),
+            time_unit: word(&mapping.time.unit()),
             time_field: mapping.time.field,
-            time_unit: word(&mapping.time.unit),
-            labels: mapping.labels,
-            values: mapping.values,
+            labels: mapping.labels.iter().map(|label| label.name.clone()).collect(),
+            values: mapping
+                .values
+                .iter()
+                .map(|value| value.reads().to_owned())
+                .collect(),
             metric_prefix: mapping.metric_prefix,
             on_missing: word(&self.on_missing),
             start: word(&self.start),

@@ -7,10 +7,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::mapping;
 use super::retention::Retention;
-use crate::data::Micros;
-use crate::decode::Format;
+use super::stream_test::StreamTest;
+use crate::data::{Micros, TimeUnit};
+use crate::decode::{Compression, Csv, Format, Reading};
 use crate::sources::{OnOffsetLost, Start, StreamSource};
-use crate::transform::{AcceptedTime, Limits, Mapping, OnMissing, StreamPlan, TimeField};
+use crate::transform::{
+    AcceptedTime, Envelope, Label, Limits, Mapping, MetricField, OnMissing, StreamPlan, TimeField,
+    ValueField, When,
+};
 
 /// The topics of redriven dead letters; no stream may have one as its topic.
 const REDRIVE_PREFIX: &str = "streamsync.redrive.";
@@ -24,10 +28,18 @@ pub struct StreamConfig {
     /// The number of partitions of the topic if it has to be created.
     pub partitions: i32,
     pub format: Format,
+    pub compression: Compression,
+    pub csv: Csv,
+    pub envelope: Option<Envelope>,
+    /// The path to the objects of a record that have points.
+    pub each: Option<String>,
+    /// Conditions on fields; an object that does not meet them has no points.
+    pub when: Vec<When>,
     pub time: TimeField,
-    pub labels: Vec<String>,
-    /// Each becomes the metric `<metric_prefix>_<field>`.
-    pub values: Vec<String>,
+    pub metric: Option<MetricField>,
+    pub labels: Vec<Label>,
+    /// Each becomes the metric `<metric_prefix>_<field>`, or that of `metric`.
+    pub values: Vec<ValueField>,
     /// Unset: the name.
     pub metric_prefix: Option<String>,
     pub on_missing: OnMissing,
@@ -38,6 +50,8 @@ pub struct StreamConfig {
     pub max_record_bytes: usize,
     pub accept: AcceptedTime,
     pub retention: Retention,
+    #[serde(rename = "test")]
+    pub tests: Vec<StreamTest>,
 }
 
 /// Where reading begins on a topic without a stored offset.
@@ -51,6 +65,12 @@ impl Default for StreamConfig {
             topic: None,
             partitions: 1,
             format: Format::default(),
+            compression: Compression::default(),
+            csv: Csv::default(),
+            envelope: None,
+            each: None,
+            when: Vec::new(),
+            metric: None,
             time: TimeField::default(),
             labels: Vec::new(),
             values: Vec::new(),
@@ -62,6 +82,7 @@ impl Default for StreamConfig {
             max_record_bytes: Limits::default().record_bytes,
             accept: AcceptedTime::default(),
             retention: Retention::default(),
+            tests: Vec::new(),
         }
     }
 }
@@ -78,7 +99,8 @@ impl StreamConfig {
     /// Fields that hold numbers: those of the mapping, and those of a record that needs none.
     pub fn number_fields(&self) -> Vec<String> {
         let own = ["ts", "value"].map(str::to_owned);
-        let mapped = self.values.iter().chain([&self.time.field]).cloned();
+        let mapped = self.values.iter().map(ValueField::reads);
+        let mapped = mapped.chain([&*self.time.field]).map(str::to_owned);
         mapped.chain(own).collect()
     }
 
@@ -101,20 +123,47 @@ impl StreamConfig {
     pub fn plan(&self) -> StreamPlan {
         StreamPlan {
             name: Arc::from(self.name.as_str()),
-            decode: self.format.decoder(),
-            mapping: Mapping {
-                metric_prefix: self.metric_prefix.clone().unwrap_or_else(|| self.name.clone()),
-                time: self.time.clone(),
-                labels: self.labels.clone(),
-                values: self.values.clone(),
-                on_missing: self.on_missing,
-            },
+            decoder: self.reading().decoder(),
+            mapping: self.mapping(),
             limits: Limits {
                 record_bytes: self.max_record_bytes,
                 accepted: self.accept,
                 retention: self.retention.raw,
                 ..Limits::default()
             },
+        }
+    }
+}
+
+impl StreamConfig {
+    fn reading(&self) -> Reading<'_> {
+        Reading {
+            format: self.format,
+            compression: self.compression,
+            limit: self.max_record_bytes,
+            csv: &self.csv,
+        }
+    }
+
+    fn mapping(&self) -> Mapping {
+        let mapping = Mapping {
+            metric_prefix: self.metric_prefix.clone().unwrap_or_else(|| self.name.clone()),
+            envelope: self.envelope,
+            each: self.each.clone(),
+            when: self.when.clone(),
+            time: self.time.clone(),
+            metric: self.metric.clone(),
+            labels: self.labels.clone(),
+            values: self.values.clone(),
+            on_missing: self.on_missing,
+        };
+        if !self.values.is_empty() {
+            return mapping;
+        }
+        match (self.format, self.envelope) {
+            (Format::LineProtocol, None) => mapping.of_fields_and_tags("measurement", "time", TimeUnit::Ns),
+            (_, Some(Envelope::Telegraf)) => mapping.of_fields_and_tags("name", "timestamp", TimeUnit::S),
+            _ => mapping,
         }
     }
 }
@@ -186,6 +235,7 @@ fn check_one(stream: &StreamConfig, say: &mut impl FnMut(String)) {
     if stream.values.is_empty() && !stream.labels.is_empty() {
         say("labels: have no effect without values (records then bring their own labels)".to_owned());
     }
+    stream.csv.check(say);
     mapping::check(&stream.plan(), say);
     stream.retention.check(stream.accept.future, say);
     if stream.max_series == 0 {

@@ -48,10 +48,7 @@ fn what_is_shown_of_a_stream_is_what_holds_and_has_no_secret() {
         (&*shown.format, &*shown.time_field, &*shown.time_unit),
         ("json", "ts", "s")
     );
-    assert_eq!(
-        (&*shown.metric_prefix, &*shown.on_missing),
-        ("machines", "dead_letter")
-    );
+    assert_eq!((&*shown.metric_prefix, &*shown.on_missing), ("machines", "skip"));
     assert_eq!(
         (&*shown.start, &*shown.on_offset_lost),
         ("2026-01-01T00:00:00.000000Z", "stop")

@@ -57,4 +57,4 @@ pub use shares::{Class, Overloaded, Shares};
 pub use stored::{PartitionId, SeriesId, Stored, StoredPoint, StoredSeries};
 pub use sum::Sum;
 pub use time::{Micros, TimeUnit};
-pub use value::{Decoder, Object, RecordError, Value};
+pub use value::{Decode, Decoder, Object, RecordError, Value};

@@ -8,6 +8,10 @@ words! {
     /// The reason code stored in `dead_letters.reason` and counted in the metrics.
     pub enum Reason, code {
         NotJson = "not_json",
+        NotCsv = "not_csv",
+        NotLineProtocol = "not_line_protocol",
+        NotMessagePack = "not_messagepack",
+        BadCompression = "bad_compression",
         TooDeep = "too_deep",
         MissingField = "missing_field",
         WrongType = "wrong_type",
@@ -32,6 +36,10 @@ impl Reason {
         matches!(
             self,
             Self::NotJson
+                | Self::NotCsv
+                | Self::NotLineProtocol
+                | Self::NotMessagePack
+                | Self::BadCompression
                 | Self::MissingField
                 | Self::WrongType
                 | Self::NotFinite

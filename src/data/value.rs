@@ -1,6 +1,10 @@
 //! A decoded record: flat or nested fields with scalar values, borrowed from its bytes.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use super::Micros;
 
 use super::reject::Reason;
 
@@ -14,6 +18,10 @@ pub enum Value<'a> {
     /// Perhaps not finite.
     Float(f64),
     Text(Cow<'a, str>),
+    /// Of a format without types, such as CSV: a text, a number or a time, as the mapping needs it.
+    Untyped(Cow<'a, str>),
+    Bytes(Cow<'a, [u8]>),
+    Time(Micros),
     List(Vec<Value<'a>>),
     Object(Object<'a>),
 }
@@ -22,8 +30,17 @@ pub enum Value<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Object<'a>(pub Vec<(Cow<'a, str>, Value<'a>)>);
 
-/// How a format turns a record's bytes into a value.
-pub type Decoder = for<'a> fn(&'a [u8]) -> Result<Value<'a>, RecordError>;
+/// Turns a record's bytes into a value. One for each stream: it may hold schemas.
+pub trait Decode: fmt::Debug + Send + Sync {
+    /// The record's bytes without their compression.
+    fn open<'a>(&self, payload: &'a [u8]) -> Result<Cow<'a, [u8]>, RecordError> {
+        Ok(Cow::Borrowed(payload))
+    }
+
+    fn decode<'a>(&'a self, payload: &'a [u8]) -> Result<Value<'a>, RecordError>;
+}
+
+pub type Decoder = Arc<dyn Decode>;
 
 /// Why a record, or one element of it, cannot become points.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +86,9 @@ impl Value<'_> {
             Self::Bool(_) => "a boolean",
             Self::Int(_) | Self::BigInt(_) => "an integer",
             Self::Float(_) => "a number",
-            Self::Text(_) => "a string",
+            Self::Text(_) | Self::Untyped(_) => "a string",
+            Self::Bytes(_) => "bytes",
+            Self::Time(_) => "a time",
             Self::List(_) => "an array",
             Self::Object(_) => "an object",
         }

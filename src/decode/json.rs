@@ -5,26 +5,36 @@
 
 use std::borrow::Cow;
 
-use crate::data::{Object, Reason, RecordError, Value};
+use super::text::{DEPTH_MAX, place, too_deep, utf8};
+use crate::data::{Decode, Object, Reason, RecordError, Value};
 
-/// Arrays and objects inside each other; deeper records are refused.
-const DEPTH_MAX: usize = 128;
+/// A record that is one JSON value.
+#[derive(Debug)]
+pub struct Json;
 
-pub fn decode(payload: &[u8]) -> Result<Value<'_>, RecordError> {
-    let text = match std::str::from_utf8(payload) {
-        Ok(text) => text,
-        Err(error) => return Err(not_utf8(payload, error.valid_up_to())),
-    };
-    if text.starts_with('\u{feff}') {
-        return Err(not_json(
-            "the record begins with a byte order mark (BOM); write UTF-8 without one",
-        ));
+/// A record of several JSON values, one behind the other, as on the lines of NDJSON.
+#[derive(Debug)]
+pub struct Ndjson;
+
+impl Decode for Json {
+    fn decode<'a>(&'a self, payload: &'a [u8]) -> Result<Value<'a>, RecordError> {
+        let mut reader = Reader::of(payload)?;
+        let value = reader.value(0)?;
+        match reader.peek() {
+            None => Ok(value),
+            Some(_) => Err(reader.expected("nothing more, as a record is one JSON value")),
+        }
     }
-    let mut reader = Reader { text, at: 0 };
-    let value = reader.value(0)?;
-    match reader.peek() {
-        None => Ok(value),
-        Some(_) => Err(reader.expected("nothing more, as a record is one JSON value")),
+}
+
+impl Decode for Ndjson {
+    fn decode<'a>(&'a self, payload: &'a [u8]) -> Result<Value<'a>, RecordError> {
+        let mut reader = Reader::of(payload)?;
+        let mut values = Vec::new();
+        while reader.peek().is_some() {
+            values.push(reader.value(0)?);
+        }
+        Ok(Value::List(values))
     }
 }
 
@@ -35,6 +45,11 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    fn of(payload: &'a [u8]) -> Result<Self, RecordError> {
+        let text = utf8(payload, Reason::NotJson)?;
+        Ok(Self { text, at: 0 })
+    }
+
     fn value(&mut self, depth: usize) -> Result<Value<'a>, RecordError> {
         match self.peek() {
             Some(b'"') => self.string().map(Value::Text),
@@ -98,11 +113,7 @@ impl<'a> Reader<'a> {
 
     fn enter(&mut self, depth: usize) -> Result<(), RecordError> {
         if depth > DEPTH_MAX {
-            let detail = format!(
-                "arrays and objects are nested deeper than {DEPTH_MAX} at {}",
-                self.place()
-            );
-            return Err(RecordError::new(Reason::TooDeep, detail));
+            return Err(too_deep(&self.place()));
         }
         self.at += 1;
         Ok(())
@@ -270,24 +281,6 @@ impl<'a> Reader<'a> {
 
 fn not_json(detail: impl Into<String>) -> RecordError {
     RecordError::new(Reason::NotJson, detail)
-}
-
-fn not_utf8(payload: &[u8], valid: usize) -> RecordError {
-    if payload.starts_with(b"\xff\xfe") || payload.starts_with(b"\xfe\xff") {
-        return not_json("the record begins with a byte order mark (BOM) of UTF-16; write UTF-8");
-    }
-    not_json(format!(
-        "the record is not UTF-8: expected a character, found the byte {:#04x} at {}",
-        payload[valid],
-        place(&payload[..valid])
-    ))
-}
-
-/// Where what follows these bytes stands; columns are counted in bytes.
-fn place(before: &[u8]) -> String {
-    let line_ends = before.iter().filter(|byte| **byte == b'\n').count();
-    let in_line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    format!("line {} column {}", line_ends + 1, in_line.len() + 1)
 }
 
 #[cfg(test)]

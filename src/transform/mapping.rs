@@ -1,241 +1,277 @@
 //! From one decoded object to its points: by the stream's mapping, or unmapped.
 //!
 //! An object that has `metric`, `ts` and `value`, perhaps `labels`, and in a stream with a mapping
-//! nothing else, needs none. Otherwise each field named in
-//! `values` becomes the metric `<stream>_<field>`, with the fields named in `labels` as labels.
+//! nothing else, needs none. Otherwise each value of the mapping becomes a point: its metric is
+//! `<prefix>_<field>`, or the text of a field, and all points of an object share time and labels.
+
+mod envelope;
+mod errors;
+mod labels;
+mod nested;
+mod numbers;
+mod origin;
+mod settings;
+mod times;
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-
 use super::intern::Interner;
-use super::limits::{Limits, shorten};
-use crate::data::{Micros, Object, Reason, RecordError, TimeUnit, Value};
+use super::limits::Limits;
+use crate::data::{Decode, Micros, Object, RecordError, TimeUnit, Value};
 
-/// Integers beyond this lose digits as a 64-bit float.
-const EXACT_INTEGER_MAX: u64 = 1 << 53;
+pub use envelope::Envelope;
+use errors::{missing_field, wrong_type};
+use labels::Labels;
+use nested::Nested;
+pub use numbers::label_text;
+use numbers::number;
+pub use origin::Origin;
+pub use settings::{
+    Label, LabelSource, MetricField, Number, OnMissing, TimeField, TimeSource, ValueField, ValueSource, When,
+};
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mapping {
+    /// May be empty.
     pub metric_prefix: String,
+    pub envelope: Option<Envelope>,
+    /// The path to the objects of a record, each of which has points; their outer fields count too.
+    pub each: Option<String>,
+    pub when: Vec<When>,
     pub time: TimeField,
-    pub labels: Vec<String>,
-    pub values: Vec<String>,
+    pub metric: Option<MetricField>,
+    pub labels: Vec<Label>,
+    pub values: Vec<ValueField>,
     pub on_missing: OnMissing,
 }
 
-/// The field of the time and, for numbers, the unit. Texts are RFC 3339.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(
-    deny_unknown_fields,
-    default,
-    expecting = "a table such as { field = \"ts\", unit = \"ms\" }"
-)]
-pub struct TimeField {
-    pub field: String,
-    pub unit: TimeUnit,
-}
+/// Why a record has neither points nor a dead letter.
+pub type Rule = &'static str;
 
-/// What happens if a label or value field is missing or null.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnMissing {
-    /// The record becomes a dead letter.
-    #[default]
-    DeadLetter,
-    /// The point is skipped, or the series gets no such label.
-    Skip,
+/// Where the points of a record go.
+#[derive(Debug)]
+pub struct Target<'t, E> {
+    pub limits: &'t Limits,
+    pub series: &'t mut Interner,
+    /// Takes the index of the series, time and value.
+    pub emit: E,
 }
-
-impl Default for TimeField {
-    fn default() -> Self {
-        Self {
-            field: "ts".to_owned(),
-            unit: TimeUnit::default(),
-        }
-    }
-}
-
-type Labels<'a> = Vec<(&'a str, Cow<'a, str>)>;
 
 impl Mapping {
-    /// Hands each point of the object to `emit` as (index of the series, time, value).
-    pub fn points(
+    /// Of records that name all they have, in `tags` and `fields`: `<metric>_<field>` with the tags, as
+    /// Telegraf does it for Prometheus. One without a time has that of its Kafka record.
+    pub fn of_fields_and_tags(self, metric: &str, time: &str, unit: TimeUnit) -> Self {
+        let time = TimeField {
+            field: time.to_owned(),
+            unit: Some(unit),
+            on_missing: Some(TimeSource::Kafka),
+            ..TimeField::default()
+        };
+        let metric = MetricField {
+            field: metric.to_owned(),
+            prefix: String::new(),
+        };
+        let tags = Label {
+            from: LabelSource::All("tags".to_owned()),
+            name: String::new(),
+        };
+        Self {
+            time: if self.time == TimeField::default() {
+                time
+            } else {
+                self.time
+            },
+            metric: self.metric.or(Some(metric)),
+            labels: self.labels.into_iter().chain([tags]).collect(),
+            values: vec![ValueField::new(ValueSource::All("fields".to_owned()))],
+            ..self
+        }
+    }
+
+    /// Hands on each point of the object, or of the objects in it that envelope and `each` name. Where
+    /// something was left out it says by which rule.
+    pub fn points<E: FnMut(u32, Micros, f64)>(
         &self,
         object: &Object<'_>,
-        recorded: Micros,
-        limits: &Limits,
-        series: &mut Interner,
-        emit: &mut impl FnMut(u32, Micros, f64),
-    ) -> Result<(), RecordError> {
+        origin: Origin<'_>,
+        decoder: &dyn Decode,
+        to: &mut Target<'_, E>,
+    ) -> Result<Option<Rule>, RecordError> {
+        let whole = Nested { object, outer: None };
+        let mut inside = |nested: &Nested<'_, '_>| self.inside(nested, origin, to);
+        match self.envelope {
+            Some(envelope) => envelope.open(&whole, origin, decoder, &mut inside),
+            None => inside(&whole),
+        }
+    }
+
+    fn inside<E: FnMut(u32, Micros, f64)>(
+        &self,
+        nested: &Nested<'_, '_>,
+        origin: Origin<'_>,
+        to: &mut Target<'_, E>,
+    ) -> Result<Option<Rule>, RecordError> {
+        let Some(path) = &self.each else {
+            return self.element(nested, origin, to);
+        };
+        let mut rule = None;
+        let found = nested.walk(path, &mut |nested| {
+            rule = self.element(nested, origin, to)?.or(rule);
+            Ok(())
+        })?;
+        match found || self.on_missing == OnMissing::Skip {
+            true => Ok(rule),
+            false => Err(missing_field(path)),
+        }
+    }
+
+    fn element<E: FnMut(u32, Micros, f64)>(
+        &self,
+        nested: &Nested<'_, '_>,
+        origin: Origin<'_>,
+        to: &mut Target<'_, E>,
+    ) -> Result<Option<Rule>, RecordError> {
+        let object = nested.object;
         // Beside a mapping an object with more fields than these may have them to be mapped.
         let own = |name: &str| matches!(name, "metric" | "labels" | "ts" | "value");
-        if (self.values.is_empty() || object.0.iter().all(|(name, _)| own(name)))
-            && let (Some(metric), Some(ts), Some(value)) =
+        if self.values.is_empty() || (self.each.is_none() && object.0.iter().all(|(name, _)| own(name))) {
+            if let (Some(metric), Some(ts), Some(value)) =
                 (object.get("metric"), object.get("ts"), object.get("value"))
-        {
-            let Value::Text(metric) = metric else {
-                return Err(wrong_type("metric", "a string", metric));
-            };
-            limits.check_name("metric", metric)?;
-            let labels = own_labels(object, limits)?;
-            let ts = time("ts", ts, self.time.unit)?;
-            limits.check_time(ts, recorded)?;
-            emit(series.index(metric, &labels)?, ts, number("value", value)?);
-            return Ok(());
+            {
+                self.own(object, (metric, ts, value), origin, to)?;
+                return Ok(None);
+            }
+            if self.values.is_empty() {
+                let missing = ["metric", "ts", "value"]
+                    .into_iter()
+                    .find(|name| object.get(name).is_none());
+                return Err(missing_field(missing.unwrap_or("value")));
+            }
         }
-        if self.values.is_empty() {
-            let missing = ["metric", "ts", "value"]
-                .into_iter()
-                .find(|name| object.get(name).is_none());
-            return Err(missing_field(missing.unwrap_or("value")));
+        if !self.applies(nested)? {
+            return Ok(Some("when"));
         }
-        let field = &self.time.field;
-        let ts = object.get(field).ok_or_else(|| missing_field(field))?;
-        let ts = time(field, ts, self.time.unit)?;
-        limits.check_time(ts, recorded)?;
-        let labels = self.labels(object, limits)?;
-        for name in &self.values {
-            let Some(value) = object.get(name) else {
-                match self.on_missing {
-                    OnMissing::DeadLetter => return Err(missing_field(name)),
-                    OnMissing::Skip => continue,
+        let ts = self.time.of(nested.get(&self.time.field), origin.recorded)?;
+        to.limits.check_time(ts, origin.recorded)?;
+        let prefix = self.prefix(nested)?;
+        let labels = labels::of(&self.labels, nested, origin, self.on_missing, to.limits)?;
+        let mut missing = None;
+        let mut found = false;
+        for value in &self.values {
+            match (&value.from, nested.get(value.reads())) {
+                (ValueSource::Field(field), Some(found_value)) => {
+                    let name = value.name.as_deref().unwrap_or(field);
+                    let number = value.of(field, found_value)?;
+                    self.emit(&prefix, name, &labels, ts, number, to)?;
+                    found = true;
                 }
-            };
-            let metric = self.metric(name);
-            emit(series.index(&metric, &labels)?, ts, number(name, value)?);
+                (ValueSource::All(_), Some(Value::Object(fields))) => {
+                    let numbers = fields.0.iter().filter(|(_, field)| value.takes(field));
+                    for (name, field) in numbers {
+                        let number = value.of(name, field)?;
+                        self.emit(&prefix, name, &labels, ts, number, to)?;
+                    }
+                    // Texts alone are no mistake of the record.
+                    found = true;
+                }
+                (ValueSource::All(field), Some(other)) => return Err(wrong_type(field, "an object", other)),
+                (_, None) => match self.on_missing {
+                    OnMissing::DeadLetter => return Err(missing_field(value.reads())),
+                    OnMissing::Skip => missing = missing.or(Some(value.reads())),
+                },
+            }
         }
+        match missing.filter(|_| !found) {
+            Some(field) => Err(missing_field(field)),
+            None => Ok(None),
+        }
+    }
+
+    /// An object that brings metric, time, value and perhaps labels itself.
+    fn own<E: FnMut(u32, Micros, f64)>(
+        &self,
+        object: &Object<'_>,
+        (metric, ts, value): (&Value<'_>, &Value<'_>, &Value<'_>),
+        origin: Origin<'_>,
+        to: &mut Target<'_, E>,
+    ) -> Result<(), RecordError> {
+        let (Value::Text(metric) | Value::Untyped(metric)) = metric else {
+            return Err(wrong_type("metric", "a string", metric));
+        };
+        to.limits.check_name("metric", metric)?;
+        let labels = labels::own(object, to.limits)?;
+        let ts = self.time.parse("ts", ts)?;
+        to.limits.check_time(ts, origin.recorded)?;
+        let value = number("value", value, Number::Exact)?;
+        (to.emit)(to.series.index(metric, &labels)?, ts, value);
         Ok(())
     }
 
-    /// The metric that a field of `values` becomes.
-    pub fn metric(&self, field: &str) -> String {
-        format!("{}_{}", self.metric_prefix, field.replace('.', "_"))
-    }
-
-    fn labels<'a>(&'a self, object: &'a Object<'_>, limits: &Limits) -> Result<Labels<'a>, RecordError> {
-        let mut labels = Labels::with_capacity(self.labels.len());
-        for name in &self.labels {
-            match (object.get(name), self.on_missing) {
-                (Some(value), _) => push_label(&mut labels, name, value, limits)?,
-                (None, OnMissing::Skip) => {}
-                (None, OnMissing::DeadLetter) => return Err(missing_field(name)),
+    /// Whether all conditions hold; a field that is not there counts as empty.
+    fn applies(&self, nested: &Nested<'_, '_>) -> Result<bool, RecordError> {
+        for When(matcher) in &self.when {
+            let text = match nested.get(&matcher.name) {
+                Some(value) => label_text(&matcher.name, value)?,
+                None => Cow::Borrowed(""),
+            };
+            if !matcher.matches(&text) {
+                return Ok(false);
             }
         }
-        labels.sort_unstable();
-        Ok(labels)
+        Ok(true)
     }
-}
 
-/// The labels of a record that brings its own: an object of scalars, or none.
-fn own_labels<'a>(object: &'a Object<'_>, limits: &Limits) -> Result<Labels<'a>, RecordError> {
-    let fields = match object.get("labels") {
-        None => return Ok(Labels::new()),
-        Some(Value::Object(fields)) => &fields.0,
-        Some(other) => return Err(wrong_type("labels", "an object", other)),
-    };
-    limits.check_label_count(fields.len())?;
-    let mut labels = Labels::with_capacity(fields.len());
-    // From the back, so that of a repeated name the last value stays first after a stable sort.
-    for (name, value) in fields.iter().rev().filter(|(_, v)| *v != Value::Null) {
-        push_label(&mut labels, name, value, limits)?;
-    }
-    labels.sort_by_key(|(name, _)| *name);
-    labels.dedup_by_key(|(name, _)| *name);
-    Ok(labels)
-}
-
-/// An empty value means "no such label", as in Prometheus.
-fn push_label<'a>(
-    labels: &mut Labels<'a>,
-    name: &'a str,
-    value: &'a Value<'_>,
-    limits: &Limits,
-) -> Result<(), RecordError> {
-    let text = label_text(name, value)?;
-    limits.check_label(name, &text)?;
-    if !text.is_empty() {
-        labels.push((name, text));
-    }
-    Ok(())
-}
-
-/// A scalar as the value of a label. Equal numbers are equal labels, however they are written.
-pub fn label_text<'a>(name: &str, value: &'a Value<'_>) -> Result<Cow<'a, str>, RecordError> {
-    Ok(match value {
-        Value::Text(text) | Value::BigInt(text) => Cow::Borrowed(text),
-        Value::Int(n) => n.to_string().into(),
-        Value::Float(n) if !n.is_finite() => return Err(not_finite(name)),
-        Value::Float(n) if n.abs() >= EXACT_INTEGER_MAX as f64 => {
-            let detail = format!(
-                "'{}' has a fraction or an exponent and is beyond 2^53: as a label it would lose digits; \
-                 send it as a string",
-                shorten(name)
-            );
-            return Err(RecordError::new(Reason::WrongType, detail));
-        }
-        // Added, so that -0 is 0.
-        Value::Float(n) => (n + 0.0).to_string().into(),
-        Value::Bool(b) => b.to_string().into(),
-        other => return Err(wrong_type(name, "a string", other)),
-    })
-}
-
-fn time(field: &str, value: &Value<'_>, unit: TimeUnit) -> Result<Micros, RecordError> {
-    let ts = match value {
-        Value::Int(n) => Micros::from_epoch(*n, unit),
-        Value::Float(n) => Micros::from_epoch_fraction(*n, unit),
-        Value::Text(text) => Micros::from_rfc3339(text),
-        Value::BigInt(_) => None,
-        other => return Err(wrong_type(field, "a time", other)),
-    };
-    ts.ok_or_else(|| {
-        let found = match value {
-            Value::Int(n) => n.to_string(),
-            Value::Float(n) => shorten(&n.to_string()),
-            Value::Text(text) => format!("the text '{}'", shorten(text)),
-            Value::BigInt(digits) => shorten(digits),
-            _ => String::new(),
+    /// What the metrics of an object begin with.
+    fn prefix(&self, nested: &Nested<'_, '_>) -> Result<Cow<'_, str>, RecordError> {
+        let Some(MetricField { field, prefix }) = &self.metric else {
+            return Ok(Cow::Borrowed(&self.metric_prefix));
         };
-        let detail = format!(
-            "'{}' is {found}: neither a number of {} since 1970 nor RFC 3339 with a time zone, such as \
-             2026-11-28T17:44:05Z",
-            shorten(field),
-            unit.name()
-        );
-        RecordError::new(Reason::BadTimestamp, detail)
-    })
-}
-
-/// Booleans count as 0 and 1; texts, and integers that a float cannot hold exactly, are refused. A
-/// number with a fraction or an exponent is the nearest float.
-fn number(field: &str, value: &Value<'_>) -> Result<f64, RecordError> {
-    match value {
-        Value::Int(n) if n.unsigned_abs() <= EXACT_INTEGER_MAX => Ok(*n as f64),
-        Value::Int(_) | Value::BigInt(_) => {
-            let detail = format!(
-                "'{}' is an integer beyond 2^53 and would lose digits",
-                shorten(field)
-            );
-            Err(RecordError::new(Reason::WrongType, detail))
-        }
-        Value::Float(n) if n.is_finite() => Ok(*n + 0.0),
-        Value::Float(_) => Err(not_finite(field)),
-        Value::Bool(b) => Ok(f64::from(u8::from(*b))),
-        other => Err(wrong_type(field, "a number", other)),
+        let found = nested.get(field).ok_or_else(|| missing_field(field))?;
+        Ok(Cow::Owned(format!("{prefix}{}", label_text(field, found)?)))
     }
-}
 
-fn not_finite(field: &str) -> RecordError {
-    let detail = format!("'{}' is no finite number of 64 bits", shorten(field));
-    RecordError::new(Reason::NotFinite, detail)
-}
+    fn emit<E: FnMut(u32, Micros, f64)>(
+        &self,
+        prefix: &str,
+        name: &str,
+        labels: &Labels<'_>,
+        ts: Micros,
+        value: f64,
+        to: &mut Target<'_, E>,
+    ) -> Result<(), RecordError> {
+        let metric = self.metric_name(prefix, name);
+        to.limits.check_name("metric", &metric)?;
+        (to.emit)(to.series.index(&metric, labels)?, ts, value);
+        Ok(())
+    }
 
-fn missing_field(name: &str) -> RecordError {
-    RecordError::new(Reason::MissingField, format!("the field '{name}' is missing"))
-}
+    /// Where a field names the metric, the field `value` adds nothing to it, and one value alone neither.
+    fn metric_name<'a>(&self, prefix: &'a str, name: &str) -> Cow<'a, str> {
+        let is_single = matches!(
+            &*self.values,
+            [ValueField {
+                from: ValueSource::Field(_),
+                name: None,
+                ..
+            }]
+        );
+        if self.metric.is_some() && (name == "value" || is_single) {
+            return Cow::Borrowed(prefix);
+        }
+        let name = name.replace('.', "_");
+        match prefix.is_empty() {
+            true => Cow::Owned(name),
+            false => Cow::Owned(format!("{prefix}_{name}")),
+        }
+    }
 
-fn wrong_type(field: &str, wanted: &str, found: &Value<'_>) -> RecordError {
-    let detail = format!("'{}' must be {wanted}, found {}", shorten(field), found.kind());
-    RecordError::new(Reason::WrongType, detail)
+    /// The metric that a value becomes, if only the configuration names it.
+    pub fn metric(&self, value: &ValueField) -> Option<String> {
+        let ValueSource::Field(field) = &value.from else {
+            return None;
+        };
+        let name = value.name.as_deref().unwrap_or(field);
+        let is_fixed = self.metric.is_none();
+        is_fixed.then(|| self.metric_name(&self.metric_prefix, name).into_owned())
+    }
 }

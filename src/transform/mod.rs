@@ -16,19 +16,20 @@ use crate::telemetry::Metrics;
 
 use intern::Interner;
 pub use limits::{AcceptedTime, Limits, humantime_text};
-pub use mapping::{Mapping, OnMissing, TimeField, label_text};
+pub use mapping::{
+    Envelope, Label, LabelSource, Mapping, MetricField, Number, OnMissing, TimeField, TimeSource, ValueField,
+    ValueSource, When, label_text,
+};
+use mapping::{Origin, Rule, Target};
 
 /// Everything needed to turn one stream's records into points.
 #[derive(Clone, Debug)]
 pub struct StreamPlan {
     pub name: Arc<str>,
-    pub decode: Decoder,
+    pub decoder: Decoder,
     pub mapping: Mapping,
     pub limits: Limits,
 }
-
-/// The outcome of a record with neither points nor a dead letter.
-type Rule = &'static str;
 
 enum Outcome {
     Points,
@@ -104,30 +105,41 @@ impl Transform {
         let Some(payload) = raw.payload(record) else {
             return Ok(Outcome::Skipped("tombstone"));
         };
-        plan.limits.check_size(payload).map_err(|error| (error, None))?;
-        let decoded = (plan.decode)(payload).map_err(|error| (error, None))?;
+        let limits = &plan.limits;
+        limits.check_size(payload).map_err(whole)?;
+        let payload = plan.decoder.open(payload).map_err(whole)?;
+        let decoded = plan.decoder.decode(&payload).map_err(whole)?;
 
         let before = points.len();
-        let mut emit = |series, ts, value| {
-            points.push(Point {
-                record: index,
-                series,
-                ts,
-                value,
-            });
+        let origin = Origin {
+            recorded: record.timestamp,
+            key: raw.key(record),
+            headers: &record.headers,
+            partition: raw.range(record).of.partition,
         };
-        let mut element = |value: &Value<'_>| {
-            let Value::Object(object) = value else {
-                let detail = format!("expected an object, found {}", value.kind());
-                return Err(RecordError::new(Reason::WrongType, detail));
-            };
-            plan.mapping.points(
-                object,
-                record.timestamp,
-                &plan.limits,
-                &mut self.interner,
-                &mut emit,
-            )
+        let mut to = Target {
+            limits,
+            series: &mut self.interner,
+            emit: |series, ts, value| {
+                points.push(Point {
+                    record: index,
+                    series,
+                    ts,
+                    value,
+                });
+            },
+        };
+        let mut rule = "no_values";
+        let mut element = |value: &Value<'_>| match value {
+            Value::Object(object) => {
+                let skipped = plan.mapping.points(object, origin, &*plan.decoder, &mut to)?;
+                rule = skipped.unwrap_or(rule);
+                Ok(())
+            }
+            other => {
+                let detail = format!("expected an object, found {}", other.kind());
+                Err(RecordError::new(Reason::WrongType, detail))
+            }
         };
         match &decoded {
             Value::List(items) => {
@@ -135,14 +147,19 @@ impl Transform {
                     element(item).map_err(|error| (error, Some(at)))?;
                 }
             }
-            single => element(single).map_err(|error| (error, None))?,
+            single => element(single).map_err(whole)?,
         }
         Ok(if points.len() > before {
             Outcome::Points
         } else {
-            Outcome::Skipped("no_values")
+            Outcome::Skipped(rule)
         })
     }
+}
+
+/// An error of the record and not of one element.
+const fn whole(error: RecordError) -> (RecordError, Option<u32>) {
+    (error, None)
 }
 
 fn unknown_stream(name: &str) -> RecordError {

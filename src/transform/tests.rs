@@ -13,16 +13,13 @@ const NOW: Micros = Micros(1_700_000_000_000_000);
 fn plan() -> StreamPlan {
     StreamPlan {
         name: "machines".into(),
-        decode: crate::decode::Format::Json.decoder(),
+        decoder: Arc::new(crate::decode::Json),
         mapping: Mapping {
             metric_prefix: "machines".into(),
-            time: TimeField {
-                field: "ts".into(),
-                unit: TimeUnit::Ms,
-            },
-            labels: vec!["site".into(), "device".into()],
-            values: vec!["temperature".into(), "vibration".into()],
+            labels: ["site", "device"].map(Label::field).into(),
+            values: ["temperature", "vibration"].map(ValueField::field).into(),
             on_missing: OnMissing::DeadLetter,
+            ..Mapping::default()
         },
         limits: Limits::default(),
     }
@@ -133,7 +130,7 @@ fn times_are_read_in_the_unit_of_the_stream() {
         (TimeUnit::Ns, "1700000000000000000"),
     ] {
         let mut plan = plan();
-        plan.mapping.time.unit = unit;
+        plan.mapping.time.unit = Some(unit);
         let payload = format!(r#"{{"metric":"m","ts":{text},"value":1}}"#);
         let batch = apply(plan, &[Some(&payload)], vec![]);
         assert_eq!(lines(&batch), ["m{} 2023-11-14T22:13:20.000000Z 1"], "{unit:?}");
@@ -220,7 +217,7 @@ fn a_point_older_than_retention_is_too_old() {
 }
 
 #[test]
-fn missing_fields_are_left_out_where_the_stream_says_skip() {
+fn missing_fields_are_left_out_unless_no_value_is_left() {
     let mut plan = plan();
     plan.mapping.on_missing = OnMissing::Skip;
     let payloads = [
@@ -228,11 +225,12 @@ fn missing_fields_are_left_out_where_the_stream_says_skip() {
         Some(r#"{"ts":1700000000000,"device":"d"}"#),
     ];
     let batch = apply(plan, &payloads, vec![]);
-    assert_eq!(batch.rejected, []);
     assert_eq!(
         lines(&batch),
         [r#"machines_temperature{device="d"} 2023-11-14T22:13:20.000000Z 1"#]
     );
+    let rejected: Vec<_> = batch.rejected.iter().map(|r| (r.record, r.reason)).collect();
+    assert_eq!(rejected, [(1, Reason::MissingField)]);
 }
 
 #[test]

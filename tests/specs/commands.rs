@@ -30,6 +30,32 @@ fn check_says_what_a_valid_configuration_means() {
 }
 
 #[test]
+fn test_runs_the_tests_of_streams_and_fails_with_what_differs() {
+    let dir = directory();
+    let file = r#"
+        [[stream]]
+        name = "ovens"
+        values = ["heat"]
+        [[stream.test]]
+        name = "one value"
+        input = '{"ts": "2026-11-28T17:44:05Z", "heat": 180}'
+        points = ["ovens_heat{} 180 2026-11-28T17:44:05Z"]
+    "#;
+    let test = |file: &str| {
+        fs::write(dir.path().join("streamsync.toml"), file).expect("a file");
+        run(command().arg("test").current_dir(&dir))
+    };
+    assert_eq!(test(file).printed(), "1 passed\n");
+    let failed = test(&file.replace("{} 180", "{} 190"));
+    let shown = "FAILED ovens / one value\n  - ovens_heat{} 190 2026-11-28T17:44:05.000000Z\n  \
+                 + ovens_heat{} 180 2026-11-28T17:44:05.000000Z\n";
+    assert!(failed.out.starts_with(shown), "{}", failed.out);
+    assert!(failed.complaint().contains("0 passed, 1 failed"));
+    let none = test("[[stream]]\nname = \"ovens\"\n").complaint();
+    assert!(none.contains("no stream of the configuration has a [[stream.test]]"));
+}
+
+#[test]
 fn check_explains_every_mistake_at_once() {
     let dir = directory();
     let path = dir.path().join("wrong.toml");

@@ -13,6 +13,26 @@ const EXPLANATIONS: Record<string, Explanation> = {
     meaning: 'The payload cannot be read as JSON.',
     remedy: AT_THE_SOURCE,
   },
+  not_csv: {
+    title: 'Not CSV',
+    meaning: 'The payload cannot be read as CSV, or a row has another number of fields than the first.',
+    remedy: AT_THE_SOURCE,
+  },
+  not_line_protocol: {
+    title: 'Not line protocol',
+    meaning: "The payload cannot be read as InfluxDB's line protocol.",
+    remedy: AT_THE_SOURCE,
+  },
+  not_messagepack: {
+    title: 'Not MessagePack',
+    meaning: 'The payload cannot be read as MessagePack.',
+    remedy: AT_THE_SOURCE,
+  },
+  bad_compression: {
+    title: 'Not decompressed',
+    meaning: 'The payload is not compressed as the stream is configured for, or it is damaged.',
+    remedy: 'Redrive it once `compression` of the stream fits.',
+  },
   too_deep: {
     title: 'Nested too deep',
     meaning: 'Arrays and objects of the payload are nested deeper than is read.',
@@ -21,13 +41,13 @@ const EXPLANATIONS: Record<string, Explanation> = {
   missing_field: {
     title: 'A field is missing',
     meaning: 'The record lacks a field that the mapping of its stream reads.',
-    remedy: 'Redrive it once the mapping fits, or `on_missing = "skip"` lets the field be absent.',
+    remedy: 'Redrive it once the mapping fits.',
   },
   wrong_type: {
     title: 'Wrong type',
     meaning: 'A field, or the record itself, is of another type than the mapping of its stream expects.',
     remedy:
-      'Redrive it only if the mapping named a wrong field and has been corrected. A text, or an integer beyond 2^53, fails again as a value: let its producer send it anew.',
+      'Redrive it once the mapping fits: `number = "text"` takes texts as numbers, `number = "round"` also integers beyond 2^53.',
   },
   not_finite: {
     title: 'Not a finite number',
@@ -38,7 +58,7 @@ const EXPLANATIONS: Record<string, Explanation> = {
     title: 'Unreadable time',
     meaning: 'The time cannot be read in the unit that the stream is configured for.',
     remedy:
-      'Redrive it only if the field or the unit of `time` was wrong and has been corrected. A text that is not RFC 3339 with a time zone fails again: let its producer send it anew.',
+      'Redrive it once `time` of the stream fits: it has a field, a unit, a format and a zone.',
   },
   out_of_time_range: {
     title: 'Time out of range',

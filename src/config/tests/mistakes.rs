@@ -101,7 +101,7 @@ fn what_a_setting_takes_is_said_in_plain_words() {
         ),
         (
             "[[stream]]\nname = \"s\"\nvalues = [\n  \"a\",\n  7,\n]",
-            "line 5: stream #1.values: must be a text in quotes, found 7",
+            "line 5: stream #1.values: must be a field's name, or a table such as",
         ),
         (
             "[[stream]]\nname = \"s\"\nvalues = \"a\"",

@@ -4,6 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn decode(payload: &[u8]) -> Result<Value<'_>, RecordError> {
+    Json.decode(payload)
+}
+
 fn reason(payload: &str) -> Reason {
     decode(payload.as_bytes()).unwrap_err().reason
 }
@@ -210,4 +214,16 @@ proptest! {
     fn no_bytes_end_it(bytes: Vec<u8>) {
         let _ = decode(&bytes);
     }
+}
+
+#[test]
+fn lines_of_json_are_values_one_behind_the_other() {
+    let text = b"{\"v\": 1}\n\n{\"v\": 2}\r\n{\"v\": 3}";
+    let Ok(Value::List(values)) = Ndjson.decode(text) else {
+        panic!("values");
+    };
+    assert_eq!(values.len(), 3);
+    let error = Ndjson.decode(b"{\"v\": 1}\n{\"v\": }").unwrap_err();
+    assert!(error.detail.ends_with("at line 2 column 7"), "{}", error.detail);
+    assert_eq!(Ndjson.decode(b" \n"), Ok(Value::List(Vec::new())));
 }

@@ -1,0 +1,249 @@
+//! InfluxDB's line protocol: each line becomes an object with `measurement`, `tags`, `fields` and, where
+//! the line has one, `time`.
+//!
+//! `measurement[,tag=value…] field=value[,field=value…] [time]`. A backslash escapes a comma, a blank
+//! and, outside a measurement, an equals sign; before anything else it stands for itself. Only the
+//! text of a field is in quotes.
+
+use std::borrow::Cow;
+
+use super::text::{place, utf8};
+use crate::data::{Decode, Object, Reason, RecordError, Value};
+
+/// What a backslash escapes in tags and the keys of fields.
+const ESCAPES: &[char] = &[',', ' ', '='];
+
+#[derive(Debug)]
+pub struct LineProtocol;
+
+impl Decode for LineProtocol {
+    fn decode<'a>(&'a self, payload: &'a [u8]) -> Result<Value<'a>, RecordError> {
+        let text = utf8(payload, Reason::NotLineProtocol)?;
+        let mut reader = Reader { text, at: 0 };
+        let mut lines = Vec::new();
+        while reader.finds_line() {
+            lines.push(Value::Object(reader.line()?));
+        }
+        Ok(Value::List(lines))
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    /// The byte that is read next.
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    /// Over blank lines and comments; false at the end.
+    fn finds_line(&mut self) -> bool {
+        loop {
+            match self.byte() {
+                Some(b' ' | b'\t' | b'\r' | b'\n' | b'\0') => self.at += 1,
+                Some(b'#') => {
+                    let rest = &self.text[self.at..];
+                    self.at += rest.find('\n').unwrap_or(rest.len());
+                }
+                Some(_) => return true,
+                None => return false,
+            }
+        }
+    }
+
+    fn line(&mut self) -> Result<Object<'a>, RecordError> {
+        let measurement = self.name("a measurement", b", ", &[',', ' '])?;
+        let mut tags = Vec::new();
+        while self.takes(b',') {
+            let key = self.name("the key of a tag", b"=, ", ESCAPES)?;
+            self.expect(b'=', "'=' behind the key of a tag")?;
+            tags.push((
+                key,
+                Value::Text(self.name("the value of a tag", b",= ", ESCAPES)?),
+            ));
+        }
+        self.expect(b' ', "a blank before the fields")?;
+        self.skip_blanks();
+        let mut fields = Vec::with_capacity(4);
+        loop {
+            let key = self.name("the key of a field", b"=, ", ESCAPES)?;
+            self.expect(b'=', "'=' behind the key of a field")?;
+            fields.push((key, self.value()?));
+            if !self.takes(b',') {
+                break;
+            }
+        }
+        let mut object = vec![
+            ("measurement".into(), Value::Text(measurement)),
+            ("tags".into(), Value::Object(Object(tags))),
+            ("fields".into(), Value::Object(Object(fields))),
+        ];
+        self.skip_blanks();
+        let time = self.run(b" \r\n");
+        if !time.is_empty() {
+            let time = time
+                .parse()
+                .map_err(|_| self.expected("a time as a whole number"))?;
+            object.push(("time".into(), Value::Int(time)));
+        }
+        self.skip_blanks();
+        match self.byte() {
+            None | Some(b'\r' | b'\n') => Ok(Object(object)),
+            Some(_) => Err(self.expected("the end of the line")),
+        }
+    }
+
+    /// A name up to one of `ends` or the end of the line, without its escapes.
+    fn name(&mut self, what: &str, ends: &[u8], escapes: &[char]) -> Result<Cow<'a, str>, RecordError> {
+        let start = self.at;
+        let mut is_escaped = false;
+        while let Some(byte) = self.byte() {
+            match byte {
+                b'\r' | b'\n' => break,
+                b'\\' if self.escapes(escapes) => {
+                    is_escaped = true;
+                    self.at += 2;
+                }
+                end if ends.contains(&end) => break,
+                _ => self.at += 1,
+            }
+        }
+        if self.at == start {
+            return Err(self.expected(what));
+        }
+        let name = &self.text[start..self.at];
+        Ok(match is_escaped {
+            true => Cow::Owned(unescaped(name, escapes)),
+            false => Cow::Borrowed(name),
+        })
+    }
+
+    /// Whether the backslash here escapes one of these.
+    fn escapes(&self, escapes: &[char]) -> bool {
+        let next = self.text.as_bytes().get(self.at + 1);
+        next.is_some_and(|byte| escapes.contains(&char::from(*byte)))
+    }
+
+    fn value(&mut self) -> Result<Value<'a>, RecordError> {
+        if self.takes(b'"') {
+            return self.quoted();
+        }
+        let start = self.at;
+        let text = self.run(b", \r\n");
+        let number = match text {
+            "t" | "T" | "true" | "True" | "TRUE" => Some(Value::Bool(true)),
+            "f" | "F" | "false" | "False" | "FALSE" => Some(Value::Bool(false)),
+            _ => number(text),
+        };
+        number.ok_or_else(|| {
+            self.at = start;
+            self.expected("a number, a boolean or a text in quotes")
+        })
+    }
+
+    fn quoted(&mut self) -> Result<Value<'a>, RecordError> {
+        let start = self.at;
+        loop {
+            match self.byte() {
+                Some(b'"') => break,
+                Some(b'\\') if self.escapes(&['"', '\\']) => self.at += 2,
+                Some(_) => self.at += 1,
+                None => return Err(self.expected("'\"' to end a text")),
+            }
+        }
+        let text = &self.text[start..self.at];
+        self.at += 1;
+        Ok(Value::Text(match text.contains('\\') {
+            true => Cow::Owned(unescaped(text, &['"', '\\'])),
+            false => Cow::Borrowed(text),
+        }))
+    }
+
+    /// Up to one of `ends`, or to the end.
+    fn run(&mut self, ends: &[u8]) -> &'a str {
+        let rest = &self.text[self.at..];
+        let length = rest
+            .bytes()
+            .position(|byte| ends.contains(&byte))
+            .unwrap_or(rest.len());
+        self.at += length;
+        &rest[..length]
+    }
+
+    fn skip_blanks(&mut self) {
+        while self.takes(b' ') {}
+    }
+
+    fn takes(&mut self, byte: u8) -> bool {
+        let found = self.byte() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn expect(&mut self, byte: u8, what: &str) -> Result<(), RecordError> {
+        match self.takes(byte) {
+            true => Ok(()),
+            false => Err(self.expected(what)),
+        }
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn expected(&self, what: &str) -> RecordError {
+        let found = match self.text[self.at..].chars().next() {
+            Some(found) => format!("found {found:?}"),
+            None => "but the record ends".to_owned(),
+        };
+        let place = place(&self.text.as_bytes()[..self.at]);
+        RecordError::new(
+            Reason::NotLineProtocol,
+            format!("expected {what}, {found} at {place}"),
+        )
+    }
+}
+
+/// `5`, `2.5e3`, `5i` or `5u`; words such as `nan` are none.
+fn number(text: &str) -> Option<Value<'_>> {
+    let (last, digits) = (text.bytes().last()?, &text[..text.len() - 1]);
+    if matches!(last, b'i' | b'u') {
+        let unsigned = digits
+            .strip_prefix('-')
+            .filter(|_| last == b'i')
+            .unwrap_or(digits);
+        let all_digits = !unsigned.is_empty() && unsigned.bytes().all(|byte| byte.is_ascii_digit());
+        let whole = || {
+            digits
+                .parse()
+                .map_or(Value::BigInt(Cow::Borrowed(digits)), Value::Int)
+        };
+        return all_digits.then(whole);
+    }
+    let begins = text.trim_start_matches(['-', '+']);
+    let is_number = begins.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    is_number.then(|| text.parse().ok().map(Value::Float)).flatten()
+}
+
+/// Without the backslashes before any of these.
+fn unescaped(text: &str, escapes: &[char]) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        plain.push_str(&rest[..at]);
+        let behind = &rest[at + 1..];
+        match behind.chars().next() {
+            Some(escaped) if escapes.contains(&escaped) => {
+                plain.push(escaped);
+                rest = &behind[escaped.len_utf8()..];
+            }
+            _ => {
+                plain.push('\\');
+                rest = behind;
+            }
+        }
+    }
+    plain + rest
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! The labels of a point.
+
+use std::borrow::Cow;
+
+use super::errors::{missing_field, wrong_type};
+use super::nested::Nested;
+use super::numbers::label_text;
+use super::origin::Origin;
+use super::settings::{Label, LabelSource, OnMissing};
+use crate::data::{Object, Reason, RecordError, Value};
+use crate::transform::limits::Limits;
+
+/// Sorted by name, each name once.
+pub(super) type Labels<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
+pub(super) fn of<'a>(
+    wanted: &'a [Label],
+    nested: &Nested<'a, 'a>,
+    origin: Origin<'a>,
+    on_missing: OnMissing,
+    limits: &Limits,
+) -> Result<Labels<'a>, RecordError> {
+    let mut labels = Labels::with_capacity(wanted.len());
+    for label in wanted {
+        let text = match &label.from {
+            LabelSource::Field(field) => nested
+                .get(field)
+                .map(|value| label_text(field, value))
+                .transpose()?,
+            LabelSource::All(field) => {
+                if let Some(value) = nested.get(field) {
+                    all(&mut labels, &label.name, field, value, limits)?;
+                }
+                continue;
+            }
+            LabelSource::Key => origin.key.map(|key| text("the record's key", key)).transpose()?,
+            LabelSource::Header(name) => origin.header(name).map(|value| text(name, value)).transpose()?,
+            LabelSource::Partition => Some(origin.partition.to_string().into()),
+            LabelSource::Constant(value) => Some(value.as_str().into()),
+        };
+        match (text, on_missing, label.reads()) {
+            (Some(text), _, _) => push(&mut labels, Cow::Borrowed(&*label.name), text, limits)?,
+            (None, OnMissing::DeadLetter, Some(field)) => return Err(missing_field(field)),
+            (None, OnMissing::DeadLetter, None) => return Err(missing_field(&label.name)),
+            (None, OnMissing::Skip, _) => {}
+        }
+    }
+    sorted(labels, limits)
+}
+
+/// The labels of an object that brings its own: an object of scalars, or none.
+pub(super) fn own<'a>(object: &'a Object<'_>, limits: &Limits) -> Result<Labels<'a>, RecordError> {
+    let fields = match object.get("labels") {
+        None => return Ok(Labels::new()),
+        Some(Value::Object(fields)) => &fields.0,
+        Some(other) => return Err(wrong_type("labels", "an object", other)),
+    };
+    let mut labels = Labels::with_capacity(fields.len().min(limits.labels + 1));
+    // From the back, since of a repeated name the last value counts.
+    for (name, value) in fields.iter().rev().filter(|(_, v)| *v != Value::Null) {
+        push(&mut labels, Cow::Borrowed(name), label_text(name, value)?, limits)?;
+    }
+    sorted(labels, limits)
+}
+
+/// Every scalar of the object; what is nested in it is no label.
+fn all<'a>(
+    labels: &mut Labels<'a>,
+    prefix: &'a str,
+    field: &str,
+    value: &'a Value<'_>,
+    limits: &Limits,
+) -> Result<(), RecordError> {
+    let Value::Object(object) = value else {
+        return Err(wrong_type(field, "an object", value));
+    };
+    let nested = |value: &Value<'_>| matches!(value, Value::Null | Value::List(_) | Value::Object(_));
+    for (name, value) in object.0.iter().rev().filter(|(_, value)| !nested(value)) {
+        let text = label_text(name, value)?;
+        let name = match prefix.is_empty() {
+            true => Cow::Borrowed(&**name),
+            false => Cow::Owned(format!("{prefix}{name}")),
+        };
+        push(labels, name, text, limits)?;
+    }
+    Ok(())
+}
+
+fn text<'a>(what: &str, bytes: &'a [u8]) -> Result<Cow<'a, str>, RecordError> {
+    std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| {
+        RecordError::new(
+            Reason::WrongType,
+            format!("'{what}' must be a text, found bytes that are not UTF-8"),
+        )
+    })
+}
+
+/// An empty value means "no such label", as in Prometheus.
+fn push<'a>(
+    labels: &mut Labels<'a>,
+    name: Cow<'a, str>,
+    value: Cow<'a, str>,
+    limits: &Limits,
+) -> Result<(), RecordError> {
+    limits.check_label(&name, &value)?;
+    if !value.is_empty() {
+        labels.push((name, value));
+    }
+    Ok(())
+}
+
+/// Of a repeated name the first counts.
+fn sorted<'a>(mut labels: Labels<'a>, limits: &Limits) -> Result<Labels<'a>, RecordError> {
+    labels.sort_by(|(a, _), (b, _)| a.cmp(b));
+    labels.dedup_by(|(a, _), (b, _)| a == b);
+    limits.check_label_count(labels.len())?;
+    Ok(labels)
+}
