@@ -80,7 +80,8 @@ fn needed(root: OperationType, field: &str, types: &Types) -> Option<Operation> 
         OperationType::Mutation => "Mutation",
         OperationType::Subscription => "Subscription",
     };
-    if !types.fields(of)?.contains_key(field) || ANYBODY.contains(&(root, field)) {
+    let of_schema = field.starts_with("__");
+    if of_schema || !types.fields(of)?.contains_key(field) || ANYBODY.contains(&(root, field)) {
         return None;
     }
     let listed = FIELDS.iter().find(|(of, name, _)| *of == root && *name == field);
