@@ -24,7 +24,7 @@ pub mod tokens;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 pub use audit::Audit;
 pub use credential::{Authority, Certificate, Credential};
@@ -33,7 +33,7 @@ pub use roles::{Roles, SELECTORS_MAX};
 pub use sessions::SessionId;
 pub use tokens::{Claims, Issuers};
 
-use crate::data::{ClientKey, Micros};
+use crate::data::{ClientKey, Micros, Operation};
 use crate::store::access::keys::StoredKey;
 use crate::store::connect::DatabaseUrl;
 use crate::telemetry::{Metrics, Status};
@@ -139,7 +139,7 @@ impl Access {
             Some(Credential::Certificate(shown)) => match control.of_certificate(shown) {
                 // Browsers show certificates that were not meant for us.
                 Err(Denied::Missing) => control.anonymous(),
-                found => found,
+                found => unexpired(found?),
             },
             Some(Credential::Token(text)) => {
                 let issuers = control.issuers();
@@ -158,6 +158,11 @@ impl Access {
     /// # Errors
     /// It is no longer let in.
     pub fn renew(&self, principal: &Arc<Principal>) -> Result<Arc<Principal>, Denied> {
+        unexpired(self.renew_expired(principal)?)
+    }
+
+    /// The same for who may go on for a while with a credential that has expired.
+    fn renew_expired(&self, principal: &Arc<Principal>) -> Result<Arc<Principal>, Denied> {
         let Some(control) = &self.0.control else {
             return Ok(Arc::clone(principal));
         };
@@ -171,11 +176,8 @@ impl Access {
                 }
             }
             Identity::Certificate(shown) => control.of_certificate(shown),
-            Identity::Token(claims) => match claims.expires > Micros::now() {
-                true => control.of_claims(claims),
-                false => Err(Denied::Expired),
-            },
-            Identity::Session(hash) => control.of_session(hash),
+            Identity::Token(claims) => control.of_claims(claims),
+            Identity::Session(hash) => control.of_recent_session(hash),
             Identity::Everyone => Err(Denied::Invalid),
         }
     }
@@ -191,39 +193,39 @@ impl Access {
     }
 
     /// # Errors
-    /// Those of [`keys::changes::create`].
-    pub async fn create_key(&self, wanted: &Wanted, actor: &str) -> Result<(StoredKey, ApiKey), KeyError> {
-        let control = self.control()?;
-        let _one = control.changing.acquire().await;
+    /// Those of [`keys::changes::create`], or `by` is no administrator any longer.
+    pub async fn create_key(
+        &self,
+        wanted: &Wanted,
+        by: &Arc<Principal>,
+    ) -> Result<(StoredKey, ApiKey), KeyError> {
+        let (control, _turn) = self.administering(by).await?;
         let roles = Arc::clone(&control.roles.read());
-        let made = keys::changes::create(&control.database, &roles, wanted, actor).await?;
+        let made = keys::changes::create(&control.database, &roles, wanted, by.viewer.subject()).await?;
         control.known.catch_up().await;
         Ok(made)
     }
 
     /// # Errors
-    /// Those of [`keys::changes::list`].
-    pub async fn keys(&self) -> Result<Vec<StoredKey>, KeyError> {
-        let control = self.control()?;
-        let _one = control.changing.acquire().await;
+    /// Those of [`keys::changes::list`], or `by` is no administrator any longer.
+    pub async fn keys(&self, by: &Arc<Principal>) -> Result<Vec<StoredKey>, KeyError> {
+        let (control, _turn) = self.administering(by).await?;
         keys::changes::list(&control.database).await
     }
 
     /// # Errors
-    /// Those of [`keys::changes::revoke`].
-    pub async fn revoke_key(&self, id: &str) -> Result<StoredKey, KeyError> {
-        let control = self.control()?;
-        let _one = control.changing.acquire().await;
+    /// Those of [`keys::changes::revoke`], or `by` is no administrator any longer.
+    pub async fn revoke_key(&self, id: &str, by: &Arc<Principal>) -> Result<StoredKey, KeyError> {
+        let (control, _turn) = self.administering(by).await?;
         let revoked = keys::changes::revoke(&control.database, id).await?;
         control.known.catch_up().await;
         Ok(revoked)
     }
 
     /// # Errors
-    /// Those of [`keys::changes::rotate`].
-    pub async fn rotate_key(&self, id: &str) -> Result<(StoredKey, ApiKey), KeyError> {
-        let control = self.control()?;
-        let _one = control.changing.acquire().await;
+    /// Those of [`keys::changes::rotate`], or `by` is no administrator any longer.
+    pub async fn rotate_key(&self, id: &str, by: &Arc<Principal>) -> Result<(StoredKey, ApiKey), KeyError> {
+        let (control, _turn) = self.administering(by).await?;
         let rotated = keys::changes::rotate(&control.database, id).await?;
         control.known.catch_up().await;
         Ok(rotated)
@@ -240,8 +242,18 @@ impl Access {
         control.is_none_or(|control| control.roles.read().anonymous().is_some())
     }
 
-    fn control(&self) -> Result<&Control, KeyError> {
-        self.0.control.as_ref().ok_or(KeyError::Open)
+    /// The turn of an administrator, who must still be one after the wait.
+    async fn administering(
+        &self,
+        by: &Arc<Principal>,
+    ) -> Result<(&Control, Option<SemaphorePermit<'_>>), KeyError> {
+        let control = self.0.control.as_ref().ok_or(KeyError::Open)?;
+        let turn = control.changing.acquire().await.ok();
+        let now = self
+            .renew(by)
+            .map_err(|denied| KeyError::Refused(denied.into()))?;
+        now.viewer.may(Operation::Admin).map_err(KeyError::Refused)?;
+        Ok((control, turn))
     }
 
     /// Lets in who asks from this address, and counts it.
@@ -265,12 +277,13 @@ impl Access {
         Ok(control.metered(principal, address))
     }
 
-    /// As [`Self::renew`], for a principal that was admitted.
+    /// As [`Self::renew`], for a principal that was admitted. The caller looks whether it has expired, and
+    /// gives it time for a new credential.
     ///
     /// # Errors
     /// It is no longer let in.
     pub fn readmit(&self, principal: &Arc<Principal>) -> Result<Arc<Principal>, Denied> {
-        let renewed = self.renew(principal)?;
+        let renewed = self.renew_expired(principal)?;
         Ok(match (&self.0.control, principal.viewer.client()) {
             (Some(control), Some(client)) => control.metered(renewed, client),
             _ => renewed,
@@ -282,5 +295,12 @@ impl Access {
         if let Some(control) = &self.0.control {
             control.entry.count_in(metrics);
         }
+    }
+}
+
+fn unexpired(principal: Arc<Principal>) -> Result<Arc<Principal>, Denied> {
+    match principal.expires.is_some_and(|expires| expires <= Micros::now()) {
+        true => Err(Denied::Expired),
+        false => Ok(principal),
     }
 }

@@ -110,12 +110,20 @@ impl Snapshot {
     /// # Errors
     /// It has ended, or that cannot be known.
     pub fn session(&self, hash: &[u8; 32], now: Micros) -> Result<Arc<KnownSession>, Denied> {
-        let found = self.fresh()?.sessions.get(hash).cloned();
-        let session = found.ok_or(Denied::Invalid)?;
+        let session = self.recent_session(hash)?;
         match session.expires > now {
             true => Ok(session),
             false => Err(Denied::Expired),
         }
+    }
+
+    /// The same, also if it has expired lately.
+    ///
+    /// # Errors
+    /// It has ended, or that cannot be known.
+    pub fn recent_session(&self, hash: &[u8; 32]) -> Result<Arc<KnownSession>, Denied> {
+        let found = self.fresh()?.sessions.get(hash).cloned();
+        found.ok_or(Denied::Invalid)
     }
 
     /// This installation, once it is known.

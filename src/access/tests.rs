@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
+
 use super::*;
-use crate::data::Operation;
+use crate::data::{Code, Operation, Problem};
 use crate::store::testing::Database;
 
 const ROLES: &str = r#"
@@ -21,6 +23,7 @@ struct World {
     db: Database,
     here: Access,
     elsewhere: Access,
+    admin: Arc<Principal>,
 }
 
 fn config(text: &str) -> AuthConfig {
@@ -40,17 +43,30 @@ impl World {
             // That it knows something, and that this is fresh.
             node.changes().wait_for(|count| *count == 2).await.unwrap();
         }
-        Self { db, here, elsewhere }
+        let roles = Roles::of(&config(ROLES)).unwrap();
+        let admin = keys::changes::create(&db.url, &roles, &wanted("boss", "admin"), "operator").await;
+        let admin = Credential::of(admin.unwrap().1.text());
+        let admin = within_a_second(async || here.authenticate(Some(&admin)).await.ok()).await;
+        Self {
+            db,
+            here,
+            elsewhere,
+            admin,
+        }
     }
 
     async fn create(&self, name: &str, role: &str) -> (StoredKey, Credential) {
-        let wanted = Wanted {
-            name: name.to_owned(),
-            role: role.to_owned(),
-            expires: None,
-        };
-        let (stored, key) = self.here.create_key(&wanted, "operator").await.unwrap();
+        let wanted = wanted(name, role);
+        let (stored, key) = self.here.create_key(&wanted, &self.admin).await.unwrap();
         (stored, Credential::of(key.text()))
+    }
+}
+
+fn wanted(name: &str, role: &str) -> Wanted {
+    Wanted {
+        name: name.to_owned(),
+        role: role.to_owned(),
+        expires: None,
     }
 }
 
@@ -105,7 +121,7 @@ async fn a_change_holds_on_every_node_within_a_second_for_who_is_there_too() {
     let there = within_a_second(async || world.elsewhere.authenticate(Some(&key)).await.ok()).await;
     let mut changes = world.elsewhere.changes();
     changes.mark_unchanged();
-    let (_, new) = world.here.rotate_key(&stored.id).await.unwrap();
+    let (_, new) = world.here.rotate_key(&stored.id, &world.admin).await.unwrap();
     assert_eq!(
         world.here.authenticate(Some(&key)).await.unwrap_err(),
         Denied::Invalid
@@ -122,14 +138,14 @@ async fn a_change_holds_on_every_node_within_a_second_for_who_is_there_too() {
     assert_eq!(denied.unwrap(), Denied::Invalid);
     let new = Credential::of(new.text());
     let there = world.elsewhere.authenticate(Some(&new)).await.unwrap();
-    world.here.revoke_key(&stored.id).await.unwrap();
+    world.here.revoke_key(&stored.id, &world.admin).await.unwrap();
     within_a_second(async || world.elsewhere.renew(&there).err()).await;
     assert_eq!(
         world.elsewhere.authenticate(Some(&new)).await.unwrap_err(),
         Denied::Invalid
     );
     assert!(matches!(
-        world.here.rotate_key(&stored.id).await,
+        world.here.rotate_key(&stored.id, &world.admin).await,
         Err(KeyError::Unknown)
     ));
 }
@@ -183,11 +199,10 @@ async fn a_key_has_a_name_of_its_own_and_a_role_that_a_key_can_have() {
         ("two", "reader", Some(soon), ""),
     ] {
         let wanted = Wanted {
-            name: name.to_owned(),
-            role: role.to_owned(),
             expires,
+            ..wanted(name, role)
         };
-        match world.here.create_key(&wanted, "operator").await {
+        match world.here.create_key(&wanted, &world.admin).await {
             Err(error) => assert!(error.to_string().starts_with(why) && !why.is_empty(), "{error}"),
             Ok((_, key)) => {
                 assert_eq!(why, "");
@@ -196,8 +211,11 @@ async fn a_key_has_a_name_of_its_own_and_a_role_that_a_key_can_have() {
             }
         }
     }
-    assert_eq!(world.here.keys().await.unwrap().len(), 2);
-    assert!(matches!(Access::open().keys().await, Err(KeyError::Open)));
+    assert_eq!(world.here.keys(&world.admin).await.unwrap().len(), 3);
+    assert!(matches!(
+        Access::open().keys(&world.admin).await,
+        Err(KeyError::Open)
+    ));
 }
 
 #[tokio::test]
@@ -284,4 +302,95 @@ async fn a_valid_credential_does_not_wait_for_those_that_failed_at_its_address()
     assert_eq!(told[499], Denied::TooMany(60));
     world.here.admit(address, Some(&key)).await.unwrap();
     world.here.sign_in(address, &key).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_is_let_out_while_a_change_of_keys_waits_does_not_make_it() {
+    let world = World::new().await;
+    let control = world.here.0.control.as_ref().unwrap();
+    let other = world.create("other", "admin").await.1;
+    let other = world.here.authenticate(Some(&other)).await.unwrap();
+    let turn = control.changing.acquire().await.unwrap();
+    let wanted = wanted("late", "admin");
+    let mut revoked = Box::pin(world.here.create_key(&wanted, &world.admin));
+    let mut narrowed = Box::pin(world.here.create_key(&wanted, &other));
+    assert!(revoked.as_mut().now_or_never().is_none() && narrowed.as_mut().now_or_never().is_none());
+    let Identity::Key { id, .. } = &world.admin.identity else {
+        unreachable!()
+    };
+    keys::changes::revoke(&world.db.url, id).await.unwrap();
+    within_a_second(async || world.here.renew(&world.admin).err()).await;
+    let narrower = ROLES.replace("[\"admin\"]", "[\"operate\"]");
+    world.here.reload(&config(&narrower)).unwrap();
+    drop(turn);
+    for (change, code) in [(revoked, Code::Unauthenticated), (narrowed, Code::Forbidden)] {
+        assert_eq!(Problem::from(change.await.unwrap_err()).code, code);
+    }
+    assert!(
+        keys::changes::list(&world.db.url)
+            .await
+            .unwrap()
+            .iter()
+            .all(|key| key.name != "late")
+    );
+}
+
+/// An authority that is never removed.
+struct Trusted;
+
+impl credential::Authority for Trusted {
+    fn is_trusted(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn who_has_expired_is_out_for_new_requests_and_told_of_changes_until_its_grace_ends() {
+    let world = World::new().await;
+    let shown = Certificate::new("sensor", Micros(1), Arc::new(Trusted)).unwrap();
+    let roles = |operations: &str| {
+        format!("certificates = {{ role = \"a\" }}\n[roles.a]\noperations = [{operations}]\nread = [\"m\"]")
+    };
+    world
+        .here
+        .reload(&config(&roles(r#""read", "operate""#)))
+        .unwrap();
+    let shows = Credential::Certificate(shown.clone());
+    assert_eq!(
+        world.here.authenticate(Some(&shows)).await.unwrap_err(),
+        Denied::Expired
+    );
+    let before = world
+        .here
+        .0
+        .control
+        .as_ref()
+        .unwrap()
+        .of_certificate(&shown)
+        .unwrap();
+    assert_eq!(world.here.renew(&before).unwrap_err(), Denied::Expired);
+    assert!(
+        world
+            .here
+            .readmit(&before)
+            .unwrap()
+            .viewer
+            .may(Operation::Operate)
+            .is_ok()
+    );
+    world.here.reload(&config(&roles(r#""read""#))).unwrap();
+    assert!(
+        world
+            .here
+            .readmit(&before)
+            .unwrap()
+            .viewer
+            .may(Operation::Operate)
+            .is_err()
+    );
+    world
+        .here
+        .reload(&config("[roles.a]\noperations = [\"operate\"]"))
+        .unwrap();
+    assert_eq!(world.here.readmit(&before).unwrap_err(), Denied::Missing);
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 
 use crate::store::WriteError;
@@ -87,17 +87,22 @@ impl Pausing {
         self.0.decided.notify_one();
     }
 
+    /// To resume a stream: one at a time has a connection.
+    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, WriteError> {
+        let turn = timeout(ANSWER_WITHIN, self.0.resuming.acquire()).await;
+        let turn = turn.ok().and_then(Result::ok);
+        turn.ok_or_else(late)
+    }
+
     /// Resumes a stream on every node; returns whether it was paused.
-    pub async fn resume(&self, stream: &str) -> Result<bool, WriteError> {
+    pub async fn resume(&self, _turn: SemaphorePermit<'_>, stream: &str) -> Result<bool, WriteError> {
         let resumed = timeout(ANSWER_WITHIN, async {
-            let _one = self.0.resuming.acquire().await;
             let pauses = Pauses::connect(&self.0.database).await?;
             let here = self.0.fresh.lock().remove(stream).is_some();
             let resumed = pauses.resume(stream).await? || here;
             self.look(&pauses).await?;
             Ok(resumed)
         });
-        let late = || WriteError::Retry("no answer in time".to_owned());
         resumed.await.unwrap_or_else(|_| Err(late()))
     }
 
@@ -155,6 +160,10 @@ impl Pausing {
         });
         Ok(())
     }
+}
+
+fn late() -> WriteError {
+    WriteError::Retry("no answer in time".to_owned())
 }
 
 fn tell(stream: &str, before: Option<&StreamState>, now: &StreamState) {

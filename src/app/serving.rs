@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow};
 use crate::access::Access;
 use crate::actors::aggregates::AggregatesHandle;
 use crate::config::{Config, TlsConfig};
+use crate::data::ClientKey;
 use crate::data::meter::OnRefusal;
 use crate::feed::Feeds;
 use crate::graphql::guard::documents::Documents;
@@ -88,15 +89,14 @@ pub(super) fn per_worker(
     Ok(Arc::new(move || {
         let reader = Reader::new(database.clone(), ReadLimits::default()).ok();
         let reader = reader.map(|reader| reader.on_refusal(Arc::clone(&on_refusal)));
-        let for_data = reader.clone();
-        let (for_feeds, aggregates) = (feeds.clone(), aggregates.clone());
-        let data = Rc::new(move |client| {
+        let (for_data, for_feeds, aggregates) = (reader.clone(), feeds.clone(), aggregates.clone());
+        let data = Rc::new(move |client: ClientKey| {
             let mut data = async_graphql::Data::default();
             if let Some(reader) = &for_data {
-                data.insert(reader.for_client(client));
+                data.insert(reader.clone());
             }
             data.insert(client);
-            data.insert(for_feeds.for_client(client));
+            data.insert(for_feeds.clone());
             data.insert(aggregates.clone());
             data
         });

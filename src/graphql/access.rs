@@ -1,16 +1,12 @@
 //! Who asks, and the API keys of an administrator.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, ID, Object, Result};
 
-use super::errors::Code;
 use super::limits;
 use super::recording::event;
 use super::scalars::DateTime;
-use super::services::{services, viewer};
+use super::services::{principal, services};
 use super::types::{ApiKey, Me, NewApiKey};
-use crate::access::Principal;
 use crate::access::keys::changes::Wanted;
 use crate::data::Problem;
 use crate::data::audit::Action;
@@ -25,16 +21,14 @@ pub struct KeyChanges;
 impl Principals {
     /// Who asks, and what they may do.
     async fn me(&self, ctx: &Context<'_>) -> Result<Me> {
-        let principal = ctx.data::<Arc<Principal>>();
-        let principal =
-            principal.map_err(|_| Code::Internal.error("the request came without a principal"))?;
-        Ok(Me::from(&**principal))
+        Ok(Me::from(&**principal(ctx)?))
     }
 
     /// All API keys, also those that were revoked or have expired.
     #[graphql(complexity = "limits::WHOLE_ANSWER + child_complexity")]
     async fn api_keys(&self, ctx: &Context<'_>) -> Result<Vec<ApiKey>> {
-        let keys = services(ctx)?.access.keys().await.map_err(Problem::from)?;
+        let keys = services(ctx)?.access.keys(principal(ctx)?).await;
+        let keys = keys.map_err(Problem::from)?;
         Ok(keys.into_iter().map(ApiKey::from).collect())
     }
 }
@@ -55,9 +49,8 @@ impl KeyChanges {
             role,
             expires: expires.map(|time| time.0),
         };
-        let actor = viewer(ctx)?.subject();
         let services = services(ctx)?;
-        let made = services.access.create_key(&wanted, actor).await;
+        let made = services.access.create_key(&wanted, principal(ctx)?).await;
         let made = made.map_err(Problem::from)?;
         let created = event(ctx, Action::CreateKey, &made.0.id).with("role", &*wanted.role);
         services.audit.record(created);
@@ -68,7 +61,8 @@ impl KeyChanges {
     #[graphql(complexity = "limits::MUTATION + child_complexity")]
     async fn revoke_api_key(&self, ctx: &Context<'_>, id: ID) -> Result<ApiKey> {
         let services = services(ctx)?;
-        let revoked = services.access.revoke_key(&id).await.map_err(Problem::from)?;
+        let revoked = services.access.revoke_key(&id, principal(ctx)?).await;
+        let revoked = revoked.map_err(Problem::from)?;
         services.audit.record(event(ctx, Action::RevokeKey, &revoked.id));
         Ok(revoked.into())
     }
@@ -77,7 +71,8 @@ impl KeyChanges {
     #[graphql(complexity = "limits::MUTATION + child_complexity")]
     async fn rotate_api_key(&self, ctx: &Context<'_>, id: ID) -> Result<NewApiKey> {
         let services = services(ctx)?;
-        let rotated = services.access.rotate_key(&id).await.map_err(Problem::from)?;
+        let rotated = services.access.rotate_key(&id, principal(ctx)?).await;
+        let rotated = rotated.map_err(Problem::from)?;
         services
             .audit
             .record(event(ctx, Action::RotateKey, &rotated.0.id));

@@ -9,10 +9,10 @@ use futures_util::stream::try_unfold;
 use super::errors::{Code, overloaded, read_error};
 use super::scalars::{DateTime, Duration, Long};
 use super::selector::SeriesSelector;
-use super::services::{reader, services};
+use super::services::{client, reader, services};
 use super::types::{Aggregate, Series};
 use crate::actors::aggregates::{AggregatesHandle, Request};
-use crate::data::{self, Bucket, ClientKey, Micros, Problem, Step};
+use crate::data::{self, Bucket, Micros, Problem, Step};
 use crate::feed::request::check_every;
 use crate::live::windows::{End, Updates, Window};
 
@@ -55,7 +55,7 @@ impl Aggregates {
         let oldest = step.end(Micros::FIRST);
         let since = backfill.map(|Duration(span)| step.bucket(Micros::now().minus(span).max(oldest)));
         let request = Request {
-            client: ctx.data_opt::<ClientKey>().copied(),
+            client: client(ctx),
             scoped: selector.scoped_live(ctx)?,
             window: step,
             since,

@@ -9,7 +9,7 @@ use super::errors::{Code, read_error};
 use super::new_series::NotAdmitted;
 use super::recording::event;
 use super::scalars::Long;
-use super::services::{Services, StreamTarget, publish_error, reader, services, viewer};
+use super::services::{Services, StreamTarget, publish_error, reader, services, still_allowed, viewer};
 use super::types::{
     PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, ResumeReceipt, SkippedLetter,
 };
@@ -54,6 +54,7 @@ impl Mutation {
                 refused.told_to(viewer, &stream)
             })?;
         }
+        still_allowed(ctx)?;
         let places = services.publisher.publish(records).await.map_err(publish_error)?;
         let published = event(ctx, Action::Publish, &stream).with("points", places.len());
         services.audit.record(published);
@@ -74,10 +75,17 @@ impl Mutation {
     ) -> Result<ResumeReceipt> {
         let services = services(ctx)?;
         known(services, viewer(ctx)?, &stream)?;
-        let was_paused = services.pausing.resume(&stream).await.map_err(|error| {
+        let unavailable = |error| {
             tracing::warn!(%error, "cannot resume a stream");
             Code::Unavailable.error("postgres is unavailable; try again in a moment")
-        })?;
+        };
+        let turn = services.pausing.turn().await.map_err(unavailable)?;
+        still_allowed(ctx)?;
+        let was_paused = services
+            .pausing
+            .resume(turn, &stream)
+            .await
+            .map_err(unavailable)?;
         services
             .audit
             .record(event(ctx, Action::Resume, &stream).with("was_paused", was_paused));
@@ -104,6 +112,7 @@ impl Mutation {
             .dead_letters_by_id(&viewer(ctx)?.streams(), &wanted)
             .await
             .map_err(read_error)?;
+        still_allowed(ctx)?;
         let plan = redrive::plan(&ids, letters, |stream| {
             let target = services.streams.get(stream)?;
             Some(target.redrive_topic.as_str())

@@ -10,13 +10,13 @@ use async_graphql::{Context, Error, Result};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::errors::Code;
+use super::errors::{Code, NO_LONGER};
 use super::new_series::NewSeries;
 use super::types::StreamSettings;
-use crate::access::{Access, Audit};
+use crate::access::{Access, Audit, Principal};
 use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
-use crate::data::{Header, Micros, Viewer};
+use crate::data::{ClientKey, Header, Micros, Problem, Viewer};
 use crate::feed::Feeds;
 use crate::sources::producer::{self, Placed, Producer};
 use crate::store::read::Reader;
@@ -140,9 +140,17 @@ pub fn services<'a>(ctx: &Context<'a>) -> Result<&'a Services> {
         .map_err(|_| Code::Internal.error("the schema was built without services"))
 }
 
-pub fn feeds<'a>(ctx: &Context<'a>) -> Result<&'a Feeds> {
-    ctx.data::<Feeds>()
-        .map_err(|_| Code::Internal.error("the request came without feeds"))
+/// Whose shares are used: those of whoever asks, or else of the address.
+pub fn client(ctx: &Context<'_>) -> Option<ClientKey> {
+    let asks = ctx.data_opt::<Viewer>().and_then(Viewer::client);
+    asks.or_else(|| ctx.data_opt::<ClientKey>().copied())
+}
+
+pub fn feeds(ctx: &Context<'_>) -> Result<Feeds> {
+    let feeds = ctx
+        .data::<Feeds>()
+        .map_err(|_| Code::Internal.error("the request came without feeds"))?;
+    Ok(client(ctx).map_or_else(|| feeds.clone(), |client| feeds.for_client(client)))
 }
 
 pub fn reader(ctx: &Context<'_>) -> Result<Reader> {
@@ -153,13 +161,32 @@ pub fn reader(ctx: &Context<'_>) -> Result<Reader> {
     let reader = ctx
         .data::<Reader>()
         .map_err(|_| Code::Internal.error("the request came without a reader"))?;
-    Ok(reader.metered(viewer(ctx)?.meter()))
+    let reader = reader.metered(viewer(ctx)?.meter());
+    Ok(match client(ctx) {
+        Some(client) => reader.for_client(client),
+        None => reader,
+    })
 }
 
 /// Who asks; HTTP says so with each request.
 pub fn viewer<'a>(ctx: &Context<'a>) -> Result<&'a Viewer> {
     ctx.data::<Viewer>()
         .map_err(|_| Code::Internal.error("the request came without a viewer"))
+}
+
+pub fn principal<'a>(ctx: &Context<'a>) -> Result<&'a Arc<Principal>> {
+    ctx.data::<Arc<Principal>>()
+        .map_err(|_| Code::Internal.error("the request came without a principal"))
+}
+
+/// After a wait, before a change: whoever asks is still let in, and allowed what the operation needs.
+pub fn still_allowed(ctx: &Context<'_>) -> Result<()> {
+    let now = services(ctx)?.access.renew(principal(ctx)?);
+    let now = now.map_err(Problem::from)?;
+    match viewer(ctx)?.change(&now.viewer.grant()) {
+        true => Ok(()),
+        false => Err(Code::Forbidden.error(NO_LONGER)),
+    }
 }
 
 /// What a client is told of records that Kafka did not acknowledge.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::new_series::NewSeries;
 use super::services::{NotPublished, Publisher, Record, Services, StreamTarget};
 use super::{Api, sdl};
-use crate::access::{Access, Audit};
+use crate::access::{Access, Audit, Principal};
 use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
 use crate::config::StreamConfig;
@@ -132,9 +132,20 @@ impl World {
     }
 
     async fn ask(&self, query: &str) -> Value {
+        let everyone = Viewer::everyone();
+        self.ask_as(&everyone, &everyone, query).await
+    }
+
+    /// `now`: what the viewer has become since the request was let in.
+    async fn ask_as(&self, viewer: &Viewer, now: &Viewer, query: &str) -> Value {
+        let principal = Principal {
+            viewer: now.clone(),
+            ..Principal::everyone()
+        };
         let request = Request::new(query)
             .data(self.reader.clone())
-            .data(Viewer::everyone());
+            .data(Arc::new(principal))
+            .data(viewer.clone());
         serde_json::to_value(self.api.execute(request).await).unwrap()
     }
 

@@ -12,6 +12,7 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use super::connections::Connection;
 use super::cookies::Cookie;
 use super::routes::{self, PathAccess};
+use super::still_allowed::StillAllowed;
 use super::{refusal, websocket};
 use crate::access::{Access, Certificate, Credential, Denied, Principal, SessionId};
 use crate::data::{ClientKey, OverLimit, Viewer};
@@ -39,15 +40,20 @@ pub(super) async fn check<B: MessageBody + 'static>(
         let response = forged(request.request());
         return Ok(request.into_response(response));
     }
-    let access = request.app_data::<web::Data<Access>>().cloned();
-    let address = address(request.request());
-    let found = match &access {
-        Some(access) => access.admit(address, credential.as_ref()).await,
-        None => Err(Denied::Unavailable),
+    let Some(access) = request.app_data::<web::Data<Access>>().cloned() else {
+        let response = refusal::denied(request.request(), Denied::Unavailable);
+        return Ok(request.into_response(response));
     };
+    let address = address(request.request());
+    // Changes while it is looked at who asks count as later ones.
+    let changes = access.changes();
+    let found = access.admit(address, credential.as_ref()).await;
     let later = websocket::is_asked(request.request()) && credential.is_none();
     let refused = match (found, path) {
-        (Ok(principal), _) => enter(request.request(), principal, path, registered.as_deref()),
+        (Ok(principal), _) => {
+            let principal = StillAllowed::begin(request.request(), &access, changes, principal);
+            enter(request.request(), &principal, path, registered.as_deref())
+        }
         (Err(Denied::Missing), PathAccess::Details(_)) => None,
         (Err(Denied::Missing), _) if later => None,
         (Err(denied), _) => Some(refusal::denied(request.request(), denied)),
@@ -56,21 +62,25 @@ pub(super) async fn check<B: MessageBody + 'static>(
         Some(response) => request.into_response(response),
         None => next.call(request).await?.map_into_boxed_body(),
     };
-    if access.is_none_or(|access| access.is_controlled()) {
+    // What was read while its reader was let out is not sent. GraphQL looks itself.
+    if let PathAccess::Needs(_) = path
+        && let Some(refused) = StillAllowed::refusal(response.request())
+    {
+        response = response.into_response(refused);
+    }
+    if access.is_controlled() {
         vary_by_credential(response.headers_mut());
     }
     Ok(response)
 }
 
-/// The request is this principal's from here on. `Some`: why it goes no further.
+/// `Some`: why the request goes no further.
 fn enter(
     request: &HttpRequest,
-    principal: Arc<Principal>,
+    principal: &Principal,
     path: PathAccess,
     registered: Option<&str>,
 ) -> Option<HttpResponse> {
-    // Before anything is refused, so that the audit says whose request it was.
-    request.extensions_mut().insert(Arc::clone(&principal));
     if let PathAccess::Needs(operation) = path
         && let Err(problem) = principal.viewer.may(operation)
     {
@@ -79,7 +89,7 @@ fn enter(
     if let Some(connection) = Connection::of(request) {
         connection.meter_by(principal.viewer.meter());
     }
-    let over = count(&principal, registered).err()?;
+    let over = count(principal, registered).err()?;
     Some(refusal::limited(request, &over.into()))
 }
 

@@ -21,7 +21,6 @@ use super::streamed::Asker;
 use super::websocket::{self, Speech};
 use super::worker::Worker;
 use super::{authenticate, body, refusal, request, resume, streamed};
-use crate::access::Denied;
 use crate::graphql::errors::Code;
 use crate::graphql::guard::documents::{NOT_FOUND, NOT_SUPPORTED};
 use crate::graphql::payload::{has_code, never_executed};
@@ -51,8 +50,8 @@ pub(super) async fn post<E: Operations>(
         return refuse(accepted, full.http_error(), full.why());
     }
     // The body may have taken its time.
-    if !StillAllowed::is(&request) {
-        return refusal::denied(&request, Denied::Invalid);
+    if let Some(refused) = StillAllowed::refusal(&request) {
+        return refused;
     }
     match request::from_body(&body) {
         Ok(asked) => execute(&request, accepted, &worker, asked).await,
@@ -103,6 +102,12 @@ async fn execute<E: Operations>(
     match choice {
         Choice::Single(media) => {
             let response = worker.schema.answer(checked).await;
+            // Who made a change is told of it.
+            if kind != Some(OperationType::Mutation)
+                && let Some(refused) = StillAllowed::refusal(http)
+            {
+                return refused;
+            }
             respond(http, media, response)
         }
         Choice::Stream(form) => {

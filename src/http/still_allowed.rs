@@ -1,51 +1,86 @@
-//! Whether the principal of a long answer still has what it had when the answer began.
+//! Whether who was let in with a request may still have the answer.
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use tokio::sync::watch;
 
-use super::authenticate;
-use crate::access::{Access, Principal};
+use super::refusal;
+use crate::access::{Access, Denied, Principal};
 use crate::data::Micros;
+use crate::graphql::errors::NO_LONGER;
 
+#[derive(Clone)]
 pub(super) struct StillAllowed {
     access: web::Data<Access>,
     principal: Arc<Principal>,
     changes: watch::Receiver<u64>,
 }
 
+/// Why nothing more is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Denied(Denied),
+    /// The role no longer allows what the answer has used.
+    Forbidden,
+}
+
 impl StillAllowed {
+    /// The request is this principal's from here on, and what it uses is noted. `changes` are counted since
+    /// before it was let in.
+    pub fn begin(
+        request: &HttpRequest,
+        access: &web::Data<Access>,
+        changes: watch::Receiver<u64>,
+        principal: Arc<Principal>,
+    ) -> Arc<Principal> {
+        let mut extensions = request.extensions_mut();
+        if !access.is_controlled() {
+            extensions.insert(Arc::clone(&principal));
+            return principal;
+        }
+        let mut own = Arc::unwrap_or_clone(principal);
+        (own.viewer, _) = own.viewer.may_change();
+        let principal = Arc::new(own);
+        extensions.insert(Arc::clone(&principal));
+        extensions.insert(Self {
+            access: web::Data::clone(access),
+            principal: Arc::clone(&principal),
+            changes,
+        });
+        principal
+    }
+
     /// `None` where everyone may do everything.
     pub fn of(request: &HttpRequest) -> Option<Self> {
-        let access = request.app_data::<web::Data<Access>>()?;
-        let mut changes = access.changes();
-        // What has changed since the principal was let in counts as well.
-        changes.mark_changed();
-        access.is_controlled().then_some(Self {
-            access: web::Data::clone(access),
-            principal: authenticate::principal(request)?,
-            changes,
+        request.extensions().get::<Self>().cloned()
+    }
+
+    /// The answer instead of the one that may not be sent.
+    pub fn refusal(request: &HttpRequest) -> Option<HttpResponse> {
+        Some(match Self::of(request)?.check().err()? {
+            Ended::Denied(denied) => refusal::denied(request, denied),
+            Ended::Forbidden => refusal::forbidden(request, NO_LONGER),
         })
     }
 
-    /// Whether who was let in with this request still has what it had then.
-    pub fn is(request: &HttpRequest) -> bool {
-        Self::of(request).is_none_or(|mut still| still.check())
-    }
-
-    /// False once the credential has expired or is revoked, or the role allows something else. Costs
-    /// next to nothing while nothing changes.
-    pub fn check(&mut self) -> bool {
+    /// Costs next to nothing while nothing changes. Another role holds for what is asked from now on.
+    ///
+    /// # Errors
+    /// The credential has expired or is revoked, or the role forbids what was used.
+    pub fn check(&mut self) -> Result<(), Ended> {
         let principal = &self.principal;
         if principal.expires.is_some_and(|expires| expires <= Micros::now()) {
-            return false;
+            return Err(Ended::Denied(Denied::Expired));
         }
         if !self.changes.has_changed().unwrap_or(true) {
-            return true;
+            return Ok(());
         }
         self.changes.mark_unchanged();
-        let now = self.access.renew(principal);
-        now.is_ok_and(|now| now.viewer.grant() == principal.viewer.grant())
+        let now = self.access.renew(principal).map_err(Ended::Denied)?;
+        match principal.viewer.change(&now.viewer.grant()) {
+            true => Ok(()),
+            false => Err(Ended::Forbidden),
+        }
     }
 }

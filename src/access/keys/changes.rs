@@ -37,6 +37,9 @@ pub enum KeyError {
     Random(#[from] getrandom::Error),
     #[error("postgres is unavailable; try again in a moment")]
     Unavailable,
+    /// Whoever asked may not do it any longer.
+    #[error("{}", .0.message)]
+    Refused(Problem),
     #[error(transparent)]
     Store(#[from] WriteError),
 }
@@ -130,6 +133,7 @@ async fn within<T>(
 impl From<KeyError> for Problem {
     fn from(error: KeyError) -> Self {
         let code = match &error {
+            KeyError::Refused(problem) => return problem.clone(),
             KeyError::Unknown => Code::NotFound,
             KeyError::Random(_) | KeyError::Unavailable | KeyError::Store(_) => {
                 tracing::warn!(%error, "cannot read or change API keys");

@@ -105,6 +105,16 @@ impl Viewer {
         self.meter.as_ref().map(|meter| meter.client())
     }
 
+    /// This is what is allowed from now on. False if something was used that it does not allow: then the
+    /// operation must end.
+    #[must_use]
+    pub fn change(&self, grant: &Arc<Grant>) -> bool {
+        match &self.usage {
+            Some(usage) => usage.change(grant),
+            None => self.grant == *grant,
+        }
+    }
+
     /// What is allowed at this moment.
     pub fn grant(&self) -> Arc<Grant> {
         match &self.usage {

@@ -68,3 +68,26 @@ async fn new_series_that_cannot_be_counted_pass_only_while_postgres_is_away() {
     world.reader = Reader::new(nowhere, ReadLimits::default()).unwrap();
     world.data(&publish(0..1)).await;
 }
+
+#[tokio::test]
+async fn whoever_waited_and_may_not_do_it_any_longer_changes_nothing() {
+    let world = World::new().await;
+    let services = &world.services;
+    services.pausing.begin().await.unwrap();
+    let redrive = r#"mutation { redriveDeadLetters(ids: ["1"]) { sent } }"#;
+    let resume = r#"mutation { resumeStream(stream: "machines") { wasPaused } }"#;
+    for query in [&*publish(0..1), redrive, resume] {
+        if query == resume {
+            services.pausing.pause("machines", "wrong mapping".to_owned());
+        }
+        let (viewer, _) = Viewer::everyone().may_change();
+        let refused = world.ask_as(&viewer, &Viewer::nobody(), query).await;
+        assert_eq!(
+            refused["errors"][0]["extensions"]["code"], "FORBIDDEN",
+            "{refused}"
+        );
+    }
+    assert_eq!(world.publisher.sent.lock().unwrap().len(), 0);
+    let state = services.status.snapshot().streams["machines"].clone();
+    assert!(matches!(state, StreamState::Paused(_)), "{state:?}");
+}

@@ -44,10 +44,7 @@ async fn two_streams() -> World {
 }
 
 async fn ask(world: &World, viewer: &Viewer, query: &str) -> Value {
-    let request = Request::new(query)
-        .data(world.reader.clone())
-        .data(viewer.clone());
-    serde_json::to_value(world.api.execute(request).await).unwrap()
+    world.ask_as(viewer, viewer, query).await
 }
 
 /// Code and message of the first error.

@@ -115,9 +115,9 @@ fn while_allowed(
     bytes: impl Stream<Item = Result<Bytes, Broken>>,
 ) -> impl Stream<Item = Result<Bytes, Broken>> {
     bytes.map(
-        move |chunk| match allowed.as_mut().is_none_or(StillAllowed::check) {
-            true => chunk,
-            false => Err(Broken::NoLongerAllowed),
+        move |chunk| match allowed.as_mut().map_or(Ok(()), StillAllowed::check) {
+            Ok(()) => chunk,
+            Err(_) => Err(Broken::NoLongerAllowed),
         },
     )
 }

@@ -7,11 +7,8 @@ use actix_web::{HttpMessage, HttpRequest, web};
 use percent_encoding::percent_decode_str;
 
 use super::answer::Failure;
-use crate::access::Denied;
 use crate::data::{Micros, TimeUnit, Viewer};
 use crate::http::body;
-use crate::http::error::HttpError;
-use crate::http::still_allowed::StillAllowed;
 use crate::http::worker::Worker;
 use crate::store::read::Reader;
 use crate::telemetry::Status;
@@ -122,11 +119,6 @@ pub(super) async fn asked<E>(
     (request, body, worker, status): Asking<E>,
 ) -> Result<(Params, Reader, Viewer), Failure> {
     let params = Params::read(&request, body, worker.body_limit, worker.body_timeout).await?;
-    // The body may have taken its time.
-    if !StillAllowed::is(&request) {
-        let error = HttpError::Unauthenticated;
-        return Err(Failure::refused(error, &Denied::Invalid.to_string()));
-    }
     match worker.reader(&request) {
         Some((reader, viewer)) if !status.is_without_tables() => Ok((params, reader, viewer)),
         _ => Err(Failure::unavailable("postgres is not up yet")),

@@ -16,6 +16,7 @@ pub type Found = Result<Arc<Principal>, Denied>;
 pub trait Gate: Send + Sync {
     fn authenticate(&self, address: ClientKey, credential: Credential) -> LocalBoxFuture<'static, Found>;
 
+    /// What a principal is now; it may have expired.
     fn renew(&self, principal: &Arc<Principal>) -> Found;
 
     fn changes(&self) -> watch::Receiver<u64>;

@@ -98,14 +98,6 @@ impl Standing {
                     false => Look::Same,
                 }
             }
-            Err(Denied::Expired) => {
-                let since = principal.expires.map_or(now, |at| at.min(now));
-                self.expired.get_or_insert(since);
-                match self.is_over(now) {
-                    true => Look::Out(Denied::Expired),
-                    false => Look::Same,
-                }
-            }
             // An API key that has expired is not known any longer.
             Err(Denied::Invalid) if principal.expires.is_some_and(|at| now >= at) => {
                 Look::Out(Denied::Expired)
@@ -180,12 +172,22 @@ mod tests {
         gate.says("a", Err(Denied::Invalid));
         let mut key = Standing::new(gate.gate(), Some(expiring("a", 100)), GRACE);
         assert_eq!(key.on_time(at(100)), Look::Out(Denied::Expired));
-        // As well when only the gate knows that it has expired.
-        let mut standing = Standing::new(gate.gate(), Some(named("a")), GRACE);
-        gate.says("a", Err(Denied::Expired));
-        assert_eq!(standing.look(at(200)), Look::Same);
-        assert_eq!(standing.on_time(at(229)), Look::Same);
-        assert_eq!(standing.on_time(at(230)), Look::Out(Denied::Expired));
+    }
+
+    #[test]
+    fn a_change_reaches_who_goes_on_with_a_credential_that_has_expired() {
+        let gate = Doorman::default();
+        let mut standing = Standing::new(gate.gate(), Some(expiring("a", 100)), GRACE);
+        assert_eq!(standing.on_time(at(110)), Look::Same);
+        let narrower = Principal {
+            expires: Some(at(100)),
+            ..(*with_role("a", &["m"])).clone()
+        };
+        gate.says("a", Ok(Arc::new(narrower)));
+        assert_eq!(standing.look(at(111)), Look::Changed);
+        assert_eq!(standing.on_time(at(112)), Look::Same);
+        gate.says("a", Err(Denied::Invalid));
+        assert_eq!(standing.look(at(113)), Look::Out(Denied::Expired));
     }
 
     #[test]
