@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use crate::support::guarded::Guarded;
 use crate::support::kafka::point;
-use crate::support::{StreamSync, eventually, seconds_ago};
+use crate::support::{PATIENCE, StreamSync, eventually, seconds_ago};
 
 const ROLES: &str = r#"
 [auth.roles.reader]
@@ -64,6 +64,7 @@ impl World {
 
     async fn get(&self, path: &str, key: &str) -> Answer {
         let request = awc::Client::default().get(format!("{}{path}", self.node.url));
+        let request = request.timeout(PATIENCE);
         let request = match key {
             "" => request,
             key => request.insert_header(("x-api-key", key)),
@@ -143,6 +144,12 @@ async fn a_refusal_has_the_shape_that_clients_of_the_path_expect() {
     assert_eq!((refused.status.as_u16(), refused.code()), (403, "FORBIDDEN"));
     let refused = world.post("application/json", &reader, resume).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (200, "FORBIDDEN"));
+    // The schema is for everybody who was let in.
+    let schema = r#"{ __schema { queryType { name } } __type(name: "Series") { name } }"#;
+    for (key, status) in [("", 401), (&*reader, 200), (&*sender, 200)] {
+        let answer = world.post(graphql, key, schema).await;
+        assert_eq!(answer.status, status, "{}", answer.json);
+    }
 }
 
 #[actix_web::test]
@@ -207,4 +214,60 @@ async fn a_long_export_is_cut_when_its_key_is_revoked() {
     assert!(!rest.ends_with(b"0\r\n\r\n"), "the answer looks complete");
     // About 65 bytes a line.
     assert!(rest.len() < 20 << 20, "{} bytes", rest.len());
+}
+
+/// Whether the node still lets this key in, and with which series.
+async fn read_by(world: &World, key: &str) -> Value {
+    world.post("application/json", key, "{ me { read } }").await.json["data"]["me"]["read"].clone()
+}
+
+#[actix_web::test]
+async fn what_is_being_read_while_its_reader_is_let_out_or_may_no_longer_have_it_is_not_sent() {
+    let world = World::start().await;
+    let plan = &world.server.plan;
+    plan.send_and_read(&[point("up", seconds_ago(600), 1.0)]).await;
+    let graphql = "/graphql?query=%7Blatest(selector%3A%7B%7D)%7Bvalue%7D%7D";
+    let points = "/api/v1/points?from=2026-01-01T00:00:00Z";
+    let prometheus = "/prometheus/api/v1/series?match[]=up";
+    let narrower = ROLES.replace("[\"*\"]", "[\"other\"]");
+    for (nth, path) in [graphql, points, prometheus].into_iter().enumerate() {
+        let (gone, narrowed) = (format!("gone{nth}"), format!("narrowed{nth}"));
+        let keys = [&gone, &narrowed].map(|name| world.server.key(name, "reader", &[]));
+        for key in &keys {
+            eventually("the key is known", async || {
+                (read_by(&world, key).await == json!(["*"])).then_some(())
+            })
+            .await;
+            assert_eq!(world.get(path, key).await.status, 200, "{path}");
+        }
+        let holds = plan.database.client().await;
+        holds
+            .batch_execute("begin; lock table series in access exclusive mode")
+            .await
+            .expect("a lock");
+        let changes = async {
+            eventually("both wait", async || {
+                let waiting = "select count(*) from pg_stat_activity where datname = current_database()
+                               and wait_event_type = 'Lock'";
+                (plan.database.value(waiting).await == "2").then_some(())
+            })
+            .await;
+            assert!(world.server.keys(&["revoke", &gone]).status.success());
+            eventually("it is let out", async || {
+                read_by(&world, &keys[0]).await.is_null().then_some(())
+            })
+            .await;
+            world.server.reload(&narrower, &[&world.node]);
+            eventually("its role is narrower", async || {
+                (read_by(&world, &keys[1]).await == json!(["other"])).then_some(())
+            })
+            .await;
+            holds.batch_execute("rollback").await.expect("it is unlocked");
+        };
+        let (gone, narrowed, ()) =
+            tokio::join!(world.get(path, &keys[0]), world.get(path, &keys[1]), changes);
+        assert_eq!(gone.status, 401, "{path}: {}", gone.json);
+        assert_eq!(narrowed.status, 403, "{path}: {}", narrowed.json);
+        world.server.reload(ROLES, &[&world.node]);
+    }
 }

@@ -30,6 +30,7 @@ mod history;
 mod ingest;
 mod kafka_log;
 mod limits;
+mod let_out;
 mod live;
 mod live_bounds;
 mod maintenance;

@@ -3,15 +3,12 @@
 
 use awc::ClientResponse;
 use awc::http::StatusCode;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use openssl::pkey::{PKey, Private};
 use serde_json::{Value, json};
 
 use crate::support::guarded::Guarded;
+use crate::support::issuer::{ISSUER, Issuer};
 use crate::support::{StreamSync, eventually};
 use streamsync::data::Micros;
-
-const ISSUER: &str = "https://id.example.org/realms/main";
 
 const ROLES: &str = r#"
 [auth.roles.admin]
@@ -23,51 +20,16 @@ read = ['m{site="{{ claims.site }}"}']
 
 struct World {
     server: Guarded,
-    issuer: String,
-    signing: PKey<Private>,
-    _keys: tempfile::TempPath,
+    issuer: Issuer,
 }
 
 impl World {
     async fn new() -> Self {
-        let signing = PKey::generate_ed25519().expect("a key");
-        let x = text(&signing.raw_public_key().expect("its public half"));
-        let keys = tempfile::NamedTempFile::new().expect("a file").into_temp_path();
-        let set = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x }] });
-        std::fs::write(&keys, set.to_string()).expect("the keys are written");
-        let issuer = format!(
-            "[[auth.issuer]]\nissuer = {ISSUER:?}\naudience = \"streamsync\"\nalgorithms = [\"EdDSA\"]\n\
-             jwks = {:?}\nrole = \"{{{{ claims.role }}}}\"\n",
-            keys.display().to_string()
-        );
-        let plan = StreamSync::plan().await.settings(ROLES).settings(&issuer);
-        Self {
-            server: Guarded::of(plan).await,
-            issuer,
-            signing,
-            _keys: keys,
-        }
+        let issuer = Issuer::new();
+        let plan = StreamSync::plan().await.settings(ROLES);
+        let server = Guarded::of(plan.settings(&issuer.settings())).await;
+        Self { server, issuer }
     }
-
-    fn token(&self, claims: Value) -> String {
-        let mut all = json!({
-            "iss": ISSUER, "aud": "streamsync", "sub": "ada", "exp": Micros::now().0 / 1_000_000 + 300,
-        });
-        for (name, value) in claims.as_object().expect("claims") {
-            all[name] = value.clone();
-        }
-        let header = Header {
-            kid: Some("k".to_owned()),
-            ..Header::new(Algorithm::EdDSA)
-        };
-        let key = self.signing.private_key_to_pkcs8().expect("a key");
-        jsonwebtoken::encode(&header, &all, &EncodingKey::from_ed_der(&key)).expect("a token")
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    use base64::Engine;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
 
 fn request(node: &StreamSync, method: &str, path: &str, headers: &[(&str, &str)]) -> awc::ClientRequest {
@@ -113,7 +75,7 @@ const ME: &str = "{ me { subject name role operations read } }";
 async fn a_token_has_the_role_and_the_series_that_its_claims_say() {
     let world = World::new().await;
     let node = world.server.node().await;
-    let bearer = |claims: Value| format!("Bearer {}", world.token(claims));
+    let bearer = |claims: Value| format!("Bearer {}", world.issuer.token(claims));
     let berlin = bearer(json!({ "role": "site", "site": "berlin\"}" }));
     let (status, answer) = ask(&node, &[("authorization", &berlin)], ME).await;
     assert_eq!(status, 200, "{answer}");
@@ -253,7 +215,7 @@ async fn a_browser_that_is_signed_in_changes_nothing_for_other_pages_and_is_out_
 async fn issuers_and_limits_are_read_again_at_a_hangup_and_what_is_not_is_told() {
     let world = World::new().await;
     let node = world.server.node().await;
-    let bearer = format!("Bearer {}", world.token(json!({ "role": "admin" })));
+    let bearer = format!("Bearer {}", world.issuer.token(json!({ "role": "admin" })));
     let status = async || ask(&node, &[("authorization", &bearer)], ME).await.0.as_u16();
     assert_eq!(status().await, 200);
     world.server.reload(ROLES, &[&node]);
@@ -261,14 +223,17 @@ async fn issuers_and_limits_are_read_again_at_a_hangup_and_what_is_not_is_told()
         (status().await == 401).then_some(())
     })
     .await;
-    let limited = format!("[auth.limits]\nrequests_per_second = 1\n{ROLES}{}", world.issuer);
+    let limited = format!(
+        "[auth.limits]\nrequests_per_second = 1\n{ROLES}{}",
+        world.issuer.settings()
+    );
     world.server.reload(&limited, &[&node]);
     eventually("the issuer is back, with a limit", async || {
         (status().await == 429).then_some(())
     })
     .await;
     assert!(!node.log().contains("restart"));
-    let all = format!("[auth]\ngrace = \"1m\"\n{ROLES}{}", world.issuer);
+    let all = format!("[auth]\ngrace = \"1m\"\n{ROLES}{}", world.issuer.settings());
     world.server.reload(&all, &[&node]);
     eventually("it says what needs a restart", async || {
         node.log()
@@ -293,7 +258,7 @@ async fn a_valid_credential_does_not_wait_for_those_that_failed_at_its_address()
     let after = refused.headers().get("retry-after").expect("when to try again");
     let after: u64 = after.to_str().expect("a text").parse().expect("seconds");
     assert_eq!((refused.status().as_u16(), after), (429, 60));
-    let token = format!("Bearer {}", world.token(json!({ "role": "admin" })));
+    let token = format!("Bearer {}", world.issuer.token(json!({ "role": "admin" })));
     assert_eq!(ask(&node, &[("authorization", &token)], ME).await.0, 200);
     eventually("the key is known", async || {
         (ask(&node, &[("x-api-key", &key)], ME).await.0 == 200).then_some(())

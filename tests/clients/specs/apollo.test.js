@@ -2,8 +2,10 @@
 
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 
 import { CombinedGraphQLErrors, HttpLink, gql } from '@apollo/client';
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 
 import { apolloClient, retryLink, websocketClient } from '../support/clients.js';
@@ -25,6 +27,19 @@ describe('Apollo Client', { concurrency: true }, () => {
       return { client: apolloClient(new GraphQLWsLink(socket)), close: () => socket.dispose() };
     },
   };
+  /** `sends` is told of each request. */
+  const persisted = (to, sends = () => {}) => {
+    const hashes = new PersistedQueryLink({
+      sha256: (text) => createHash('sha256').update(text).digest('hex'),
+      useGETForHashedQueries: true,
+    });
+    const send = (url, options) => {
+      sends({ url: new URL(url), ...options });
+      return fetch(url, options);
+    };
+    return apolloClient(hashes, new HttpLink({ uri: to.graphql, fetch: send }));
+  };
+  transports['HTTP with persisted queries'] = (to) => ({ client: persisted(to), close() {} });
   const watch = (client, query, variables) => {
     const inbox = new Inbox();
     const results = client.subscribe({ query: gql(query), variables, fetchPolicy: 'no-cache' });
@@ -76,6 +91,19 @@ describe('Apollo Client', { concurrency: true }, () => {
       close();
     });
   }
+
+  test('a query is sent once, and from then on by anybody with its hash alone', async () => {
+    const metric = unique('m');
+    // Which nobody has sent before.
+    const query = gql(`query { ${metric.replace(/\W/g, '_')}: pipeline { ready } }`);
+    const sent = [];
+    for (let n = 0; n < 2; n++) {
+      const client = persisted(server, ({ url, method, body }) => sent.push([method, `${url.search}${body ?? ''}`.includes('ready')]));
+      const { data } = await client.query({ query });
+      assert.deepEqual(Object.values(data), [{ __typename: 'PipelineStatus', ready: true }]);
+    }
+    assert.deepEqual(sent, [['GET', false], ['POST', true], ['GET', false]]);
+  });
 
   for (const name of ['HTTP with retries', 'WebSocket']) {
     test(`a subscription over ${name} survives that the server drains and comes back`, async () => {

@@ -6,9 +6,11 @@
 pub mod exported;
 pub mod guarded;
 pub mod input;
+pub mod issuer;
 pub mod kafka;
 pub mod live;
 pub mod metrics;
+pub mod open;
 pub mod postgres;
 pub mod redis;
 pub mod streamed;

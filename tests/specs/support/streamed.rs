@@ -56,7 +56,12 @@ impl Streamed {
     }
 
     pub async fn request(node: &StreamSync, what: &str, accept: &str, headers: &str, body: &str) -> Self {
-        let address = node.url.trim_start_matches("http://");
+        Self::to(&node.url, what, accept, headers, body).await
+    }
+
+    /// The same to the URL of a node.
+    pub async fn to(url: &str, what: &str, accept: &str, headers: &str, body: &str) -> Self {
+        let address = url.trim_start_matches("http://");
         let socket = TcpStream::connect(address).await.expect("a connection");
         Self::over(socket, what, accept, headers, body).await
     }

@@ -127,9 +127,9 @@ impl World {
                 PerWorker {
                     data: Rc::new(move |client| {
                         let mut data = async_graphql::Data::default();
-                        data.insert(own.for_client(client));
+                        data.insert(own.clone());
                         data.insert(client);
-                        data.insert(own_feeds.for_client(client));
+                        data.insert(own_feeds.clone());
                         data.insert(aggregates.clone());
                         data
                     }),
