@@ -1,35 +1,26 @@
 //! What somebody may do: operations, and the series and streams they are allowed on.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::Scope;
+use super::words::words;
 
-/// What a role allows. [`Operation::Admin`] contains the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Operation {
-    /// Series, points and what is computed from them; state and dead letters of the role's streams.
-    Read,
-    /// Sending points to the role's streams.
-    Publish,
-    /// Redriving dead letters, resuming streams, metrics of the process.
-    Operate,
-    /// API keys and the audit log.
-    Admin,
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Read => "read",
-            Self::Publish => "publish",
-            Self::Operate => "operate",
-            Self::Admin => "admin",
-        })
+words! {
+    /// What a role allows. [`Operation::Admin`] contains the others.
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Operation, as_str {
+        /// Series, points and what is computed from them; state and dead letters of the role's streams.
+        Read = "read",
+        /// Sending points to the role's streams.
+        Publish = "publish",
+        /// Redriving dead letters, resuming streams, metrics of the process.
+        Operate = "operate",
+        /// API keys and the audit log.
+        Admin = "admin",
     }
 }
 

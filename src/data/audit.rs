@@ -1,102 +1,50 @@
 //! What is recorded of who did what. Never with a secret in it: keys by their ids, no payloads.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::Micros;
+use super::words::words;
 
 /// Longer texts are cut: they come from clients.
 const TEXT_MAX: usize = 1_024;
 /// Details of one event.
 const DETAILS_MAX: usize = 16;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    CreateKey,
-    RotateKey,
-    RevokeKey,
-    ChangeRoles,
-    Publish,
-    Redrive,
-    Resume,
-    DeleteSeries,
-    Export,
-    SignIn,
-    SignOut,
-    /// Somebody asked for what they may not have.
-    Denied,
-    /// Events that could not be recorded.
-    Lost,
+words! {
+    pub enum Action, as_str, parse {
+        CreateKey = "key.create",
+        RotateKey = "key.rotate",
+        RevokeKey = "key.revoke",
+        ChangeRoles = "roles.change",
+        Publish = "publish",
+        Redrive = "redrive",
+        Resume = "resume",
+        DeleteSeries = "series.delete",
+        Export = "export",
+        SignIn = "sign_in",
+        SignOut = "sign_out",
+        /// Somebody asked for what they may not have.
+        Denied = "denied",
+        /// Events that could not be recorded.
+        Lost = "audit.lost",
+    }
+}
+
+words! {
+    pub enum Outcome, as_str {
+        Done = "done",
+        Refused = "refused",
+        Failed = "failed",
+    }
 }
 
 impl Action {
-    pub const ALL: [Self; 13] = [
-        Self::CreateKey,
-        Self::RotateKey,
-        Self::RevokeKey,
-        Self::ChangeRoles,
-        Self::Publish,
-        Self::Redrive,
-        Self::Resume,
-        Self::DeleteSeries,
-        Self::Export,
-        Self::SignIn,
-        Self::SignOut,
-        Self::Denied,
-        Self::Lost,
-    ];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::CreateKey => "key.create",
-            Self::RotateKey => "key.rotate",
-            Self::RevokeKey => "key.revoke",
-            Self::ChangeRoles => "roles.change",
-            Self::Publish => "publish",
-            Self::Redrive => "redrive",
-            Self::Resume => "resume",
-            Self::DeleteSeries => "series.delete",
-            Self::Export => "export",
-            Self::SignIn => "sign_in",
-            Self::SignOut => "sign_out",
-            Self::Denied => "denied",
-            Self::Lost => "audit.lost",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.as_str() == text)
-    }
-
     /// Those that come so often that the same again, within a minute, is only counted.
     pub const fn is_frequent(self) -> bool {
         matches!(self, Self::Denied | Self::Publish | Self::Export)
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    Done,
-    Refused,
-    Failed,
-}
-
-impl Outcome {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing here does I/O and nothing here imports another part of StreamSync.
 
-mod words;
+pub(crate) mod words;
 pub mod audit;
 pub mod time;
 pub mod access;

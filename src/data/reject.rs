@@ -1,7 +1,5 @@
 //! Why a record became a dead letter.
 
-use std::fmt;
-
 use super::words::words;
 
 words! {
@@ -46,12 +44,6 @@ impl Reason {
                 | Self::BadTimestamp
                 | Self::OutOfTimeRange
         )
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
     }
 }
 

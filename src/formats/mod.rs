@@ -16,32 +16,19 @@ mod text;
 pub use encode::{Block, Encode, EncodeError};
 pub use text::TimeText;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Format {
-    Json,
-    Ndjson,
-    Csv,
-    Arrow,
-    Parquet,
+use crate::data::words::words;
+
+words! {
+    pub enum Format, name, from_name {
+        Json = "json",
+        Ndjson = "ndjson",
+        Csv = "csv",
+        Arrow = "arrow",
+        Parquet = "parquet",
+    }
 }
 
 impl Format {
-    pub const ALL: [Self; 5] = [Self::Json, Self::Ndjson, Self::Csv, Self::Arrow, Self::Parquet];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Ndjson => "ndjson",
-            Self::Csv => "csv",
-            Self::Arrow => "arrow",
-            Self::Parquet => "parquet",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.name() == name)
-    }
-
     /// Without parameters.
     pub const fn media_type(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use jiff::tz::TimeZone;
 
+use crate::data::words::words;
 use crate::data::{self, Aggregate, Columns, Micros, Scoped, StoredSeries};
 
 /// The range of `maxPoints`.
@@ -67,16 +68,17 @@ pub struct Group {
     pub across: Across,
 }
 
-/// How the series of a group become one value in each bucket. A series without a value in a bucket
-/// is ignored there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Across {
-    Sum,
-    Avg,
-    Min,
-    Max,
-    /// How many series have a value.
-    Count,
+words! {
+    /// How the series of a group become one value in each bucket. A series without a value in a bucket
+    /// is ignored there.
+    pub enum Across, name, from_name {
+        Sum = "sum",
+        Avg = "avg",
+        Min = "min",
+        Max = "max",
+        /// How many series have a value.
+        Count = "count",
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

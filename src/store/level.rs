@@ -1,5 +1,7 @@
 //! The levels on which points are kept: as they came, and rolled up.
 
+use crate::data::words::words;
+
 pub(super) const MINUTE: i64 = 60_000_000;
 pub(super) const HOUR: i64 = 60 * MINUTE;
 pub(super) const DAY: i64 = 24 * HOUR;
@@ -17,32 +19,18 @@ pub(super) const fn round_up(time: i64, width: i64) -> i64 {
     }
 }
 
-/// What is kept of a stream, finest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    Raw,
-    Minute,
-    Hour,
-    Day,
+words! {
+    /// What is kept of a stream, finest first, by the names that `horizons` has for them.
+    pub enum Level, name, from_name {
+        Raw = "raw",
+        Minute = "1m",
+        Hour = "1h",
+        Day = "1d",
+    }
 }
 
 impl Level {
-    pub const ALL: [Self; 4] = [Self::Raw, Self::Minute, Self::Hour, Self::Day];
     pub const ROLLUPS: [Self; 3] = [Self::Minute, Self::Hour, Self::Day];
-
-    /// As `horizons` calls it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-            Self::Minute => "1m",
-            Self::Hour => "1h",
-            Self::Day => "1d",
-        }
-    }
-
-    pub(super) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| level.name() == name)
-    }
 
     pub const fn table(self) -> &'static str {
         match self {

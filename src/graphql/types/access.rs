@@ -68,13 +68,9 @@ pub struct NewApiKey {
 impl From<&Principal> for Me {
     fn from(principal: &Principal) -> Self {
         let grant = principal.viewer.grant();
-        let all = [
-            Operation::Read,
-            Operation::Publish,
-            Operation::Operate,
-            Operation::Admin,
-        ];
-        let allowed = all.into_iter().filter(|operation| grant.allows(*operation));
+        let allowed = Operation::ALL
+            .into_iter()
+            .filter(|operation| grant.allows(*operation));
         Self {
             subject: principal.viewer.subject().to_string(),
             name: principal.name.to_string(),

@@ -130,14 +130,8 @@ fn group(params: &Params) -> Result<Option<Group>> {
             None => Ok(None),
         };
     };
-    let across = match across.unwrap_or("avg") {
-        "sum" => Across::Sum,
-        "avg" => Across::Avg,
-        "min" => Across::Min,
-        "max" => Across::Max,
-        "count" => Across::Count,
-        _ => return Err(bad("across must be sum, avg, min, max or count")),
-    };
+    let across = Across::from_name(across.unwrap_or("avg"))
+        .ok_or_else(|| bad("across must be sum, avg, min, max or count"))?;
     let by = by.into_iter().filter(|label| !label.is_empty());
     let by = by.map(str::to_owned).collect();
     Ok(Some(Group { by, across }))
