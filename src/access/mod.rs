@@ -29,7 +29,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 pub use audit::Audit;
 pub use credential::{Authority, Certificate, Credential};
 pub use principal::{Denied, Identity, Principal};
-pub use roles::{Roles, SELECTORS_MAX};
+pub use roles::Roles;
 pub use sessions::SessionId;
 pub use tokens::{Claims, Issuers};
 

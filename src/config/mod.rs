@@ -29,9 +29,7 @@ use crate::access::config::AuthConfig;
 use crate::live::index::{ByClient, Limits};
 
 pub use archive::ArchiveConfig;
-pub use documents::WhichDocuments;
 pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisConfig};
-pub use retention::Retention;
 pub use rollups::RollupsConfig;
 pub use stream_test::StreamTest;
 pub use streams::{StartAt, StreamConfig};

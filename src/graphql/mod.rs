@@ -34,4 +34,4 @@ pub(crate) mod tests;
 pub use guard::Checked;
 pub use new_series::NewSeries;
 pub use payload::{Next, Operations, Payload, Then};
-pub use schema::{Api, Schema, sdl};
+pub use schema::{Api, sdl};

@@ -29,8 +29,6 @@ use super::services::Services;
 use super::subscription::Subscription;
 use crate::access::Audit;
 
-pub type Schema = async_graphql::Schema<Queries, Mutations, Subscriptions>;
-
 #[derive(Clone, Copy, Debug, Default, MergedObject)]
 #[graphql(name = "Query")]
 pub struct Queries(Query, Catalogue, DeadLetters, Principals, AuditQuery);

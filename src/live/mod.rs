@@ -17,7 +17,6 @@ pub mod outbox;
 pub mod json;
 pub mod windows;
 
-pub use cut::MESSAGE_MAX;
 pub use delivery::{Delivery, Page, Selected};
 pub use fold::Fold;
 pub use index::{Index, SubscriberId};

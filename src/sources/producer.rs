@@ -10,7 +10,7 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, OwnedHeaders};
 use rdkafka::producer::future_producer::DeliveryFuture;
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::broker::{Broker, Quiet, SourceError, refused};
@@ -113,15 +113,6 @@ impl Producer {
             }
             sleep(QUEUE_FULL_PAUSE).await;
         }
-    }
-
-    /// Waits until everything enqueued is confirmed or given up.
-    pub async fn flush(&self) -> Result<(), ProduceError> {
-        let (inner, patience) = (self.inner.clone(), self.patience);
-        tokio::task::spawn_blocking(move || inner.flush(patience))
-            .await
-            .map_err(|_| ProduceError::TimedOut)?
-            .map_err(refusal)
     }
 }
 

@@ -42,6 +42,5 @@ pub mod testing;
 pub use connect::{DatabaseUrl, connect};
 pub use error::{ConnectError, WriteError};
 pub use locks::PATIENCE;
-pub use migrate::MigrateError;
 pub use pace::Pace;
 pub use write::{DeadLetterQuota, DeadRecord, Held, Writer, WriterConfig, Written};

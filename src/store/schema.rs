@@ -1,37 +1,7 @@
-//! The tables as diesel knows them; `migrations/` creates them and a test compares the two.
-//!
-//! Only the read side queries through these. The writer speaks COPY, which diesel does not.
+//! The tables that are read through diesel's query builder; `migrations/` creates them and a test compares
+//! the two.
 
 use diesel::{allow_tables_to_appear_in_same_query, table};
-
-table! {
-    series (id) {
-        id -> Integer,
-        key -> Text,
-        metric -> Text,
-        labels -> Jsonb,
-        stream -> Text,
-    }
-}
-
-table! {
-    catalogue (only_row) {
-        only_row -> Bool,
-        version -> BigInt,
-    }
-}
-
-table! {
-    points (series_id, ts) {
-        series_id -> Integer,
-        partition_id -> Integer,
-        ts -> Timestamptz,
-        value -> Double,
-        #[sql_name = "offset"]
-        record_offset -> BigInt,
-        recorded_at -> Timestamptz,
-    }
-}
 
 table! {
     ingest_offsets (partition_id) {
@@ -46,30 +16,6 @@ table! {
         resume_from -> BigInt,
         leader_epoch -> Nullable<Integer>,
         leader_epoch_offset -> Nullable<BigInt>,
-    }
-}
-
-table! {
-    paused_streams (stream, plan) {
-        stream -> Text,
-        plan -> Text,
-        why -> Text,
-        paused_at -> Timestamptz,
-        until -> Timestamptz,
-        times -> Integer,
-    }
-}
-
-table! {
-    commits (partition_id, from_offset) {
-        partition_id -> Integer,
-        from_offset -> BigInt,
-        to_offset -> BigInt,
-        min_ts -> Nullable<Timestamptz>,
-        max_ts -> Nullable<Timestamptz>,
-        points -> Integer,
-        series_ids -> Array<Integer>,
-        committed_at -> Timestamptz,
     }
 }
 
@@ -121,14 +67,4 @@ table! {
     }
 }
 
-allow_tables_to_appear_in_same_query!(
-    series,
-    catalogue,
-    points,
-    ingest_offsets,
-    paused_streams,
-    commits,
-    gaps,
-    dead_letters,
-    audit,
-);
+allow_tables_to_appear_in_same_query!(ingest_offsets, gaps);
