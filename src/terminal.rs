@@ -118,17 +118,8 @@ pub struct TailArgs {
     server: Server,
     #[command(flatten)]
     which: Which,
-    /// Start with the stored points of this span, such as 15m
-    #[arg(long)]
-    backfill: Option<String>,
-    /// Continue after this cursor
-    #[arg(long, conflicts_with = "backfill")]
-    after: Option<String>,
-    /// Only the newest point of each series in this time, such as 250ms
-    #[arg(long)]
-    every: Option<String>,
-    #[arg(long, value_enum, default_value_t)]
-    format: client::tail::LineFormat,
+    #[command(flatten)]
+    options: client::tail::Options,
 }
 
 #[derive(Args, Debug)]
@@ -213,24 +204,14 @@ pub async fn query(args: &QueryArgs) -> Result<()> {
             (LATEST.to_owned(), Some(variables.to_string()))
         }
     };
-    let query = client::Query {
-        url: args.server.url.clone(),
-        text,
-        variables,
-        format: args.format,
-    };
-    client::query(&query, &mut io::stdout().lock()).await
+    let out = &mut io::stdout().lock();
+    client::query(&args.server.url, &text, variables.as_deref(), args.format, out).await
 }
 
 pub async fn resume(args: &ResumeArgs) -> Result<()> {
-    let query = client::Query {
-        url: args.server.url.clone(),
-        text: RESUME.to_owned(),
-        variables: Some(json!({"stream": args.stream}).to_string()),
-        format: client::query::Format::Json,
-    };
-    let mut answer = Vec::new();
-    client::query(&query, &mut answer).await?;
+    let variables = json!({"stream": args.stream}).to_string();
+    let (format, mut answer) = (client::query::Format::Json, Vec::new());
+    client::query(&args.server.url, RESUME, Some(&variables), format, &mut answer).await?;
     let answer: Value = serde_json::from_slice(&answer)?;
     let stream = &args.stream;
     match answer["resumeStream"]["wasPaused"].as_bool() {
@@ -242,12 +223,9 @@ pub async fn resume(args: &ResumeArgs) -> Result<()> {
 
 pub async fn tail(args: &TailArgs) -> Result<()> {
     let tail = client::Tail {
-        url: args.server.url.clone(),
+        url: &args.server.url,
         selector: args.which.selector()?,
-        after: args.after.clone(),
-        backfill: args.backfill.clone(),
-        every: args.every.clone(),
-        format: args.format,
+        options: &args.options,
     };
     let say = |news: &str| eprintln!("{news}");
     let stop = async {

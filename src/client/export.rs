@@ -8,9 +8,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use indicatif::ProgressBar;
 
 use super::http;
+use super::progress::bar;
 
 #[derive(Clone, Debug)]
 pub struct Export {
@@ -64,7 +64,9 @@ async fn receive(what: &Export, out: &mut impl Write) -> Result<u64> {
     if !response.status().is_success() {
         bail!("{}", http::complaint(response).await);
     }
-    let bar = bar(what.progress);
+    // Nobody knows the size of the answer before its end.
+    let template = "{spinner} {bytes}  {bytes_per_sec}  {elapsed}";
+    let bar = bar(what.progress, None, template);
     let mut bytes = 0;
     while let Some(chunk) = response
         .chunk()
@@ -78,13 +80,4 @@ async fn receive(what: &Export, out: &mut impl Write) -> Result<u64> {
     out.flush().context("cannot write the answer")?;
     bar.finish_and_clear();
     Ok(bytes)
-}
-
-/// A spinner, since the size of the answer is not known before its end.
-fn bar(wanted: bool) -> ProgressBar {
-    if !wanted {
-        return ProgressBar::hidden();
-    }
-    let template = "{spinner} {bytes}  {bytes_per_sec}  {elapsed}";
-    http::styled(ProgressBar::new_spinner(), template)
 }

@@ -1,9 +1,8 @@
-//! Shared by the commands: address, HTTP client, progress bar, errors.
+//! Shared by the commands: address, HTTP client, errors.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, RequestBuilder, Response, Url};
 use serde_json::Value;
@@ -45,14 +44,6 @@ pub(super) fn post(url: &Url, silence: Duration, accept: &str, body: &Value) -> 
     Ok(request
         .header(CONTENT_TYPE, "application/json")
         .body(body.to_string()))
-}
-
-/// With a template that indicatif understands.
-pub(super) fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 /// Why the server refused a request.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use indicatif::{HumanCount, ProgressBar};
 
-use super::http;
+use super::progress;
 use crate::data::{Decode, Series, Value};
 use crate::decode::Json;
 use crate::transform::label_text;
@@ -116,23 +116,13 @@ fn by_ending(file: Option<&Path>) -> Result<InputFormat> {
 
 /// The progress in a file, or a spinner for input without a size. Hidden unless `wanted`.
 fn bar(file: Option<&Path>, wanted: bool) -> ProgressBar {
-    if !wanted {
-        return ProgressBar::hidden();
-    }
-    let size = file
-        .and_then(|path| path.metadata().ok())
-        .filter(std::fs::Metadata::is_file);
-    let (bar, template) = match size {
-        Some(meta) => (
-            ProgressBar::new(meta.len()),
-            "{bar:40} {percent:>3} %  {msg} records  {bytes_per_sec}  {eta} left",
-        ),
-        None => (
-            ProgressBar::new_spinner(),
-            "{spinner} {msg} records  {bytes}  {bytes_per_sec}",
-        ),
+    let meta = file.and_then(|path| path.metadata().ok());
+    let size = meta.filter(std::fs::Metadata::is_file).map(|meta| meta.len());
+    let template = match size {
+        Some(_) => "{bar:40} {percent:>3} %  {msg} records  {bytes_per_sec}  {eta} left",
+        None => "{spinner} {msg} records  {bytes}  {bytes_per_sec}",
     };
-    http::styled(bar, template)
+    progress::bar(wanted, size, template)
 }
 
 fn csv_records<R: Read>(input: R, what: &Produce) -> Result<impl Iterator<Item = Result<Record>>> {

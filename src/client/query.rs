@@ -15,27 +15,21 @@ pub enum Format {
     Table,
 }
 
-#[derive(Clone, Debug)]
-pub struct Query {
-    /// `http://127.0.0.1:8080`.
-    pub url: String,
-    /// The GraphQL text.
-    pub text: String,
-    /// A JSON object.
-    pub variables: Option<String>,
-    pub format: Format,
-}
-
-/// Prints the answer's data to `out` and returns its errors as one. Runs in a tokio runtime.
-pub async fn query(query: &Query, out: &mut impl Write) -> Result<()> {
-    let variables: Option<serde_json::Map<String, Value>> = query
-        .variables
-        .as_deref()
+/// Sends the GraphQL text, prints the answer's data to `out` and returns its errors as one. `variables`: a
+/// JSON object. Runs in a tokio runtime.
+pub async fn query(
+    url: &str,
+    text: &str,
+    variables: Option<&str>,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<()> {
+    let variables: Option<serde_json::Map<String, Value>> = variables
         .map(serde_json::from_str)
         .transpose()
         .context("--variables is not a JSON object")?;
-    let body = json!({ "query": query.text, "variables": variables });
-    let url = http::graphql(&query.url)?;
+    let body = json!({ "query": text, "variables": variables });
+    let url = http::graphql(url)?;
     let accept = "application/graphql-response+json, application/json;q=0.9";
     let response = http::post(&url, http::PATIENCE, accept, &body)?
         .send()
@@ -47,7 +41,7 @@ pub async fn query(query: &Query, out: &mut impl Write) -> Result<()> {
     let answer: Value = serde_json::from_slice(&bytes)
         .map_err(|_| anyhow::anyhow!("{url} does not speak GraphQL (it answered {status})"))?;
     if let Some(data) = answer.get("data").filter(|data| !data.is_null()) {
-        print(query.format, data, out).context("cannot write the answer")?;
+        print(format, data, out).context("cannot write the answer")?;
     }
     match answer["errors"].as_array() {
         Some(errors) if !errors.is_empty() => bail!("{}", http::explain(errors)),

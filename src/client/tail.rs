@@ -45,31 +45,41 @@ pub enum LineFormat {
     Json,
 }
 
+/// From where, how often and how it prints.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct Options {
+    /// Start with the stored points of this span, such as 15m
+    #[arg(long)]
+    pub backfill: Option<String>,
+    /// Continue after this cursor
+    #[arg(long, conflicts_with = "backfill")]
+    pub after: Option<String>,
+    /// Only the newest point of each series in this time, such as 250ms
+    #[arg(long)]
+    pub every: Option<String>,
+    #[arg(long, value_enum, default_value_t)]
+    pub format: LineFormat,
+}
+
 #[derive(Clone, Debug)]
-pub struct Tail {
+pub struct Tail<'o> {
     /// `http://127.0.0.1:8080`.
-    pub url: String,
+    pub url: &'o str,
     /// A `SeriesSelector` as JSON: `{"metric": .., "labels": [..]}`.
     pub selector: Value,
-    /// Continue after this cursor.
-    pub after: Option<String>,
-    /// Begin with the stored points of this span, such as `15m`.
-    pub backfill: Option<String>,
-    /// Only the newest point of each series in this time.
-    pub every: Option<String>,
-    pub format: LineFormat,
+    pub options: &'o Options,
 }
 
 /// Prints until `stop` is ready or `out` is closed; returns the last cursor, for `after`. `say` gets news
 /// about the connection. Runs in a tokio runtime.
 pub async fn tail(
-    tail: &Tail,
+    tail: &Tail<'_>,
     out: &mut impl Write,
     say: impl Fn(&str),
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<Option<String>> {
     let mut progress = Progress {
-        cursor: tail.after.clone(),
+        cursor: tail.options.after.clone(),
         wait: FIRST_WAIT,
     };
     tokio::select! {
@@ -98,7 +108,7 @@ impl From<Error> for Trouble {
 }
 
 async fn follow(
-    tail: &Tail,
+    tail: &Tail<'_>,
     out: &mut impl Write,
     say: &impl Fn(&str),
     progress: &mut Progress,
@@ -115,12 +125,12 @@ async fn follow(
 }
 
 /// One connection. It ends without an error when nobody reads the output any more.
-async fn once(tail: &Tail, out: &mut impl Write, progress: &mut Progress) -> Result<(), Trouble> {
+async fn once(tail: &Tail<'_>, out: &mut impl Write, progress: &mut Progress) -> Result<(), Trouble> {
     let mut events = subscribe(tail, progress).await?;
     while let Some(answer) = events.next().await? {
         check(&answer["errors"])?;
         let batch = &answer["data"]["points"];
-        if print(tail.format, batch, out).is_err() {
+        if print(tail.options.format, batch, out).is_err() {
             return Ok(());
         }
         if let Some(cursor) = batch["cursor"].as_str() {
@@ -131,19 +141,20 @@ async fn once(tail: &Tail, out: &mut impl Write, progress: &mut Progress) -> Res
     Err(Trouble::Passing("the server ended the subscription".to_owned()))
 }
 
-async fn subscribe(tail: &Tail, progress: &Progress) -> Result<Events, Trouble> {
+async fn subscribe(tail: &Tail<'_>, progress: &Progress) -> Result<Events, Trouble> {
     // A cursor continues an unfinished backfill; the server refuses both together.
-    let backfill = tail.backfill.as_ref().filter(|_| progress.cursor.is_none());
+    let Options { backfill, every, .. } = tail.options;
+    let backfill = backfill.as_ref().filter(|_| progress.cursor.is_none());
     let body = json!({
         "query": SUBSCRIPTION,
         "variables": {
             "selector": tail.selector,
             "after": progress.cursor,
             "backfill": backfill,
-            "every": tail.every,
+            "every": every,
         },
     });
-    let url = http::graphql(&tail.url)?;
+    let url = http::graphql(tail.url)?;
     let request = http::post(&url, SILENCE, "text/event-stream", &body)?;
     let response = request.send().await.map_err(|error| {
         let error = Error::from(error.without_url());

@@ -165,14 +165,9 @@ async fn answering(answer: Value) -> String {
 }
 
 async fn ask(answer: Value, format: Format) -> (String, anyhow::Result<()>) {
-    let question = Query {
-        url: answering(answer).await,
-        text: "{ x }".to_owned(),
-        variables: Some("{}".to_owned()),
-        format,
-    };
+    let url = answering(answer).await;
     let mut out = Vec::new();
-    let result = query(&question, &mut out).await;
+    let result = query(&url, "{ x }", Some("{}"), format, &mut out).await;
     (String::from_utf8(out).unwrap(), result)
 }
 
@@ -244,14 +239,18 @@ fn events(variables: &Value, heard: &mut Vec<Value>) -> String {
     format!(":\n\nevent: next\ndata: {answer}\n\n")
 }
 
-fn follow(url: String) -> Tail {
+fn options() -> tail::Options {
+    tail::Options {
+        backfill: Some("15m".to_owned()),
+        ..tail::Options::default()
+    }
+}
+
+fn follow<'o>(url: &'o str, options: &'o tail::Options) -> Tail<'o> {
     Tail {
         url,
         selector: json!({}),
-        after: None,
-        backfill: Some("15m".to_owned()),
-        every: None,
-        format: LineFormat::Text,
+        options,
     }
 }
 
@@ -261,7 +260,7 @@ async fn a_tail_that_loses_its_connection_continues_behind_its_last_line() {
     let mut out = Vec::new();
     let news = Mutex::new(Vec::new());
     let say = |text: &str| news.lock().unwrap().push(text.to_owned());
-    let error = tail(&follow(url), &mut out, say, std::future::pending())
+    let error = tail(&follow(&url, &options()), &mut out, say, std::future::pending())
         .await
         .unwrap_err();
     assert_eq!(error.to_string(), "RESUME_GAP: gone");
@@ -286,7 +285,7 @@ async fn a_tail_that_is_stopped_tells_its_cursor() {
     // The first connection is lost after its batch: by then the cursor is known.
     let say = |_: &str| drop(stop.lock().unwrap().take());
     let mut out = Vec::new();
-    let cursor = tail(&follow(url), &mut out, say, async {
+    let cursor = tail(&follow(&url, &options()), &mut out, say, async {
         let _ = stopped.await;
     })
     .await

@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::Store;
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use crate::archive::{self, Target};
+use crate::client::progress;
 use crate::config::Config;
 use crate::data::{Day, Micros};
 use crate::store::PATIENCE;
@@ -137,22 +138,10 @@ fn time(text: &str) -> Result<Micros, &'static str> {
 
 /// Nothing when standard error is no terminal.
 fn bar(day: Day, rows: Option<u64>) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let (bar, template) = match rows {
-        Some(rows) => (
-            ProgressBar::new(rows),
-            "{msg} {bar:40} {percent:>3} %  {human_pos} rows  {eta} left",
-        ),
-        None => (
-            ProgressBar::new_spinner(),
-            "{spinner} {msg} {human_pos} rows  {per_sec}",
-        ),
+    let template = match rows {
+        Some(_) => "{msg} {bar:40} {percent:>3} %  {human_pos} rows  {eta} left",
+        None => "{spinner} {msg} {human_pos} rows  {per_sec}",
     };
-    let bar = match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    };
-    bar.with_message(day.to_string())
+    let wanted = std::io::stderr().is_terminal();
+    progress::bar(wanted, rows, template).with_message(day.to_string())
 }

@@ -8,12 +8,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
+use percent_encoding::percent_decode_str;
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Client, Config};
+use tokio_postgres::{AsyncMessage, Client, Config};
 
 use super::error::ConnectError;
 
-pub mod listen;
 mod tls;
 
 use tls::Tls;
@@ -49,21 +50,43 @@ pub struct BadDatabaseUrl(String);
 
 /// Connects and drives the connection on the current tokio runtime, to which the client is bound.
 pub async fn connect(url: &DatabaseUrl) -> Result<Client, ConnectError> {
+    open(url, || {}).await
+}
+
+/// As [`connect`], and `heard` is called for each notification on the channel. A pooler between us and the
+/// server may keep them back, so that nobody may rely on them.
+///
+/// # Errors
+/// The server cannot be reached or refuses.
+pub async fn connect_to_listen(
+    url: &DatabaseUrl,
+    channel: &str,
+    heard: impl Fn() + Send + 'static,
+) -> Result<Client, ConnectError> {
+    let client = open(url, heard).await?;
+    set(url, &client, &[&format!("listen {channel}")]).await?;
+    Ok(client)
+}
+
+async fn open(url: &DatabaseUrl, heard: impl Fn() + Send + 'static) -> Result<Client, ConnectError> {
     let tls = url.tls.connector().map_err(|error| ConnectError::Tls {
         url: url.to_string(),
         why: error.to_string(),
     })?;
     // Boxed: the handshake's state is large, and connecting is rare.
-    let (client, connection) =
-        Box::pin(url.config.connect(tls))
-            .await
-            .map_err(|source| ConnectError::Postgres {
-                url: url.to_string(),
-                source,
-            })?;
+    let connecting = Box::pin(url.config.connect(tls));
+    let (client, mut connection) = connecting.await.map_err(|error| url.failed(error))?;
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a postgres connection ended");
+        let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
+        while let Some(message) = messages.next().await {
+            match message {
+                Ok(AsyncMessage::Notification(_)) => heard(),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "a postgres connection ended");
+                    return;
+                }
+            }
         }
     });
     set(url, &client, &SESSION).await?;
@@ -85,10 +108,7 @@ async fn set(url: &DatabaseUrl, client: &Client, settings: &[&str]) -> Result<()
             tracing::debug!(%why, "this server does not know a session setting");
             Ok(())
         }
-        None => Err(ConnectError::Postgres {
-            url: url.to_string(),
-            source: error,
-        }),
+        None => Err(url.failed(error)),
     };
     let Err(error) = client.batch_execute(&settings.join(";")).await else {
         return Ok(());
@@ -112,13 +132,8 @@ pub async fn connect_to_read(url: &DatabaseUrl, timeout: Duration) -> Result<Cli
         "set statement_timeout = {}; set jit = off; set plan_cache_mode = force_custom_plan",
         timeout.as_millis()
     );
-    client
-        .batch_execute(&limits)
-        .await
-        .map_err(|source| ConnectError::Postgres {
-            url: url.to_string(),
-            source,
-        })?;
+    let limited = client.batch_execute(&limits).await;
+    limited.map_err(|error| url.failed(error))?;
     // Without it an abandoned statement runs until its time-out.
     set(url, &client, &["set client_connection_check_interval = 1000"]).await?;
     Ok(client)
@@ -130,6 +145,13 @@ impl DatabaseUrl {
         let mut other = self.clone();
         other.config.dbname(name);
         other
+    }
+
+    fn failed(&self, source: tokio_postgres::Error) -> ConnectError {
+        ConnectError::Postgres {
+            url: self.to_string(),
+            source,
+        }
     }
 
     /// Whether the files that it names can be read; each connection reads them again.
@@ -208,7 +230,10 @@ fn without_tls(text: &str) -> Result<(String, Tls), BadDatabaseUrl> {
     let mut kept: Vec<String> = Vec::new();
     for setting in settings {
         let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
-        let value = if is_url { unescape(value) } else { value.to_owned() };
+        let value = match is_url {
+            true => percent_decode_str(value).decode_utf8_lossy(),
+            false => value.into(),
+        };
         if !tls.take(name, value.trim_matches('\'')) {
             kept.push(setting.to_owned());
         }
@@ -221,27 +246,6 @@ fn without_tls(text: &str) -> Result<(String, Tls), BadDatabaseUrl> {
         Some(base) => (format!("{base}?{}", kept.join("&")), tls),
         None => (kept.join(" "), tls),
     })
-}
-
-/// Percent-decoding for the values we take out of the URL ourselves.
-fn unescape(value: &str) -> String {
-    let mut out = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        let hex = tail.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        let decoded = hex.and_then(|two| u8::from_str_radix(two, 16).ok());
-        match decoded {
-            Some(decoded) if byte == b'%' => {
-                out.push(decoded);
-                rest = &tail[2..];
-            }
-            _ => {
-                out.push(byte);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 impl fmt::Display for DatabaseUrl {
@@ -383,7 +387,9 @@ mod tests {
 
     #[test]
     fn the_root_certificate_may_be_escaped() {
-        assert_eq!(unescape("%2Fetc%2Fca.pem"), "/etc/ca.pem");
-        assert_eq!(unescape("100%"), "100%");
+        let url = "postgres://u@h/db?sslmode=verify-full&sslrootcert=%2Fnowhere%2F100%.pem";
+        let url: DatabaseUrl = url.parse().unwrap();
+        let why = url.check_files().unwrap_err().to_string();
+        assert!(why.contains("/nowhere/100%.pem"), "{why}");
     }
 }

@@ -2,8 +2,7 @@
 
 use tokio_postgres::{Client, GenericClient};
 
-use super::connect::listen::connect_to_listen;
-use super::connect::{DatabaseUrl, connect_to_work};
+use super::connect::{DatabaseUrl, connect_to_listen, connect_to_work};
 use super::error::WriteError;
 
 pub mod audit;

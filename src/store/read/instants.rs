@@ -9,7 +9,6 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Interval, Timestamptz};
 
 use super::history::are_kept;
-use super::pool::Loan;
 use super::{ReadError, Reader, ids};
 use crate::data::{Class, Columns, Matched, Micros, SeriesId, Step};
 use crate::store::micros::to_pg;
@@ -54,11 +53,20 @@ impl Reader {
         } else {
             Class::Cheap
         };
-        let mut loan = self.loan(class).await?;
-        loan.begin().await?;
-        let rows = self.stands(&mut loan, ids, (first, last), step, lookback);
-        let rows = rows.await;
-        let mut rows = self.whole(loan.end(rows).await?)?;
+        // The points that retention keeps at the check are still there when they are read.
+        let rows = self.in_snapshot(class, async |loan| {
+            are_kept(loan, ids, first.minus(lookback), Micros(last.0.saturating_add(1))).await?;
+            let lookback = i64::try_from(lookback.as_micros()).unwrap_or(i64::MAX);
+            let query = diesel::sql_query(STANDS)
+                .bind::<Array<Integer>, _>(ids.clone())
+                .bind::<Timestamptz, _>(to_pg(first))
+                .bind::<Timestamptz, _>(to_pg(last))
+                .bind::<Interval, _>(PgInterval::from_microseconds(step.micros()))
+                .bind::<Interval, _>(PgInterval::from_microseconds(lookback))
+                .bind::<BigInt, _>(self.one_too_many());
+            loan.load::<_, Row>(query).await
+        });
+        let mut rows = self.whole(rows.await?)?;
         // Sorted here, so that the statement can stop early at the limit.
         let places: std::collections::HashMap<SeriesId, usize> =
             ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
@@ -92,28 +100,6 @@ impl Reader {
             return Err(ReadError::TooManyInstants { limit });
         }
         Ok(all)
-    }
-
-    /// In one transaction, so that the points that retention keeps at the check are still there when
-    /// they are read.
-    async fn stands(
-        &self,
-        loan: &mut Loan,
-        ids: &[SeriesId],
-        (first, last): (Micros, Micros),
-        step: Step,
-        lookback: Duration,
-    ) -> Result<Vec<Row>, ReadError> {
-        are_kept(loan, ids, first.minus(lookback), Micros(last.0.saturating_add(1))).await?;
-        let lookback = i64::try_from(lookback.as_micros()).unwrap_or(i64::MAX);
-        let query = diesel::sql_query(STANDS)
-            .bind::<Array<Integer>, _>(ids.to_vec())
-            .bind::<Timestamptz, _>(to_pg(first))
-            .bind::<Timestamptz, _>(to_pg(last))
-            .bind::<Interval, _>(PgInterval::from_microseconds(step.micros()))
-            .bind::<Interval, _>(PgInterval::from_microseconds(lookback))
-            .bind::<BigInt, _>(self.one_too_many());
-        loan.load(query).await
     }
 }
 

@@ -189,6 +189,18 @@ impl Reader {
         Ok(loan)
     }
 
+    /// What `work` reads in one snapshot, in which no partition is dropped.
+    async fn in_snapshot<T>(
+        &self,
+        class: Class,
+        work: impl AsyncFnOnce(&mut Loan) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        let mut loan = self.loan(class).await?;
+        loan.begin().await?;
+        let answer = work(&mut loan).await;
+        loan.end(answer).await
+    }
+
     /// Refuses an answer that has the one row more than allowed that the statement asked for.
     fn whole<T>(&self, rows: Vec<T>) -> Result<Vec<T>, ReadError> {
         if rows.len() > self.limits.rows {

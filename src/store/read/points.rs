@@ -90,10 +90,10 @@ impl Reader {
         if of.is_empty() {
             return Ok(Vec::new());
         }
-        let mut loan = self.loan(Class::Cheap).await?;
-        loan.begin().await?;
-        let rows = points(&mut loan, PAGE, &ids(of), since, to, one_more(first)).await;
-        let rows = loan.end(rows).await?;
+        let rows = self.in_snapshot(Class::Cheap, async |loan| {
+            points(loan, PAGE, &ids(of), since, to, one_more(first)).await
+        });
+        let rows = rows.await?;
         let point = |row: FoundPoint| {
             let at = usize::try_from(row.nr - 1).ok()?;
             Some(PointRow {

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use diesel::prelude::*;
 use diesel::sql_types::{Double, Integer, Timestamptz};
 
-use super::super::pool::Loan;
 use super::super::{ReadError, Reader, ids};
 use super::partial::{Part, joined};
 use super::plan;
@@ -48,32 +47,17 @@ impl Reader {
         let grid = Grid::Even(width);
         let levels = plan::nesting(&grid, from, to);
         let coarsest = levels.first().copied().unwrap_or(Level::Raw);
-        let mut loan = self.loan(super::class(ids, from, to, coarsest)).await?;
-        loan.begin().await?;
-        let answer = self.extremes_in(&mut loan, ids, (from, to), &grid, &levels).await;
-        loan.end(answer).await
-    }
-
-    async fn extremes_in(
-        &self,
-        loan: &mut Loan,
-        ids: &[SeriesId],
-        (from, to): (Micros, Micros),
-        grid: &Grid,
-        levels: &[Level],
-    ) -> Result<Vec<(SeriesId, Columns)>, ReadError> {
-        let plan = super::plan(loan, ids, from, to, levels).await?;
-        // Every seam between two pieces may cut one bucket in two.
-        let limit = self
-            .one_too_many()
-            .saturating_add_unsigned(plan.pieces.len() as u64);
-        let statement = Statement::new(&plan.pieces, grid, from, limit);
-        let rows: Vec<Row> = loan.load(query(&statement, "")).await?;
-        let rows = self.whole(joined(rows, &plan.pieces))?;
-        let every = i64::try_from(2 * ids.len()).unwrap_or(i64::MAX);
-        let ends = points_query(ENDS, ids, from, to, every);
-        let ends: Vec<FoundPoint> = loan.load(prepared::Statement::once(ends)).await?;
-        Ok(lines(ids, &rows, &ends))
+        self.in_snapshot(super::class(ids, from, to, coarsest), async |loan| {
+            let plan = super::plan(loan, ids, from, to, &levels).await?;
+            let statement = Statement::new(&plan.pieces, &grid, from, self.bucket_limit(&plan));
+            let rows: Vec<Row> = loan.load(query(&statement, "")).await?;
+            let rows = self.whole(joined(rows, &plan.pieces))?;
+            let every = i64::try_from(2 * ids.len()).unwrap_or(i64::MAX);
+            let ends = points_query(ENDS, ids, from, to, every);
+            let ends: Vec<FoundPoint> = loan.load(prepared::Statement::once(ends)).await?;
+            Ok(lines(ids, &rows, &ends))
+        })
+        .await
     }
 }
 

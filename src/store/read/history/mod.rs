@@ -54,10 +54,22 @@ impl Reader {
         if ids.is_empty() || from >= to {
             return Ok(Vec::new());
         }
-        let mut loan = self.loan(class(ids, from, to, Level::Raw)).await?;
-        loan.begin().await?;
-        let answer = self.points_in(&mut loan, ids, from, to).await;
-        loan.end(answer).await
+        let class = class(ids, from, to, Level::Raw);
+        let rows = self.in_snapshot(class, async |loan| {
+            points(loan, POINTS, ids, from, to, self.one_too_many()).await
+        });
+        let mut rows = self.whole(rows.await?)?;
+        // Sorted here, so that the statement can stop early at the limit.
+        rows.sort_unstable_by_key(|row| (row.nr, row.ts));
+        let points = rows.chunk_by(|a, b| a.nr == b.nr).filter_map(|rows| {
+            let id = ids.get(usize::try_from(rows.first()?.nr).ok()?.checked_sub(1)?)?;
+            let line = Columns {
+                times: rows.iter().map(|row| row.ts).collect(),
+                columns: vec![rows.iter().map(|row| Some(row.value)).collect()],
+            };
+            Some((*id, line))
+        });
+        Ok(points.collect())
     }
 
     /// The aggregates of the points with `from <= ts < to` over the buckets of `grid`, of each
@@ -85,60 +97,28 @@ impl Reader {
             vec![Level::Raw]
         };
         let coarsest = levels.first().copied().unwrap_or(Level::Raw);
-        let mut loan = self.loan(class(ids, from, to, coarsest)).await?;
-        loan.begin().await?;
-        let answer = self.lines_in(&mut loan, ids, (from, to), grid, wanted, &levels);
-        let answer = answer.await;
-        loan.end(answer).await
-    }
-
-    async fn points_in(
-        &self,
-        loan: &mut Loan,
-        ids: &[SeriesId],
-        from: Micros,
-        to: Micros,
-    ) -> Result<Vec<(SeriesId, Columns)>, ReadError> {
-        let rows = points(loan, POINTS, ids, from, to, self.one_too_many()).await?;
-        let mut rows = self.whole(rows)?;
-        // Sorted here, so that the statement can stop early at the limit.
-        rows.sort_unstable_by_key(|row| (row.nr, row.ts));
-        let points = rows.chunk_by(|a, b| a.nr == b.nr).filter_map(|rows| {
-            let id = ids.get(usize::try_from(rows.first()?.nr).ok()?.checked_sub(1)?)?;
-            let line = Columns {
-                times: rows.iter().map(|row| row.ts).collect(),
-                columns: vec![rows.iter().map(|row| Some(row.value)).collect()],
-            };
-            Some((*id, line))
-        });
-        Ok(points.collect())
-    }
-
-    async fn lines_in(
-        &self,
-        loan: &mut Loan,
-        ids: &[SeriesId],
-        (from, to): (Micros, Micros),
-        grid: &Grid,
-        wanted: &[Aggregate],
-        levels: &[Level],
-    ) -> Result<Vec<(SeriesId, Columns)>, ReadError> {
         let needs = Needs::of(wanted);
-        let plan = plan(loan, ids, from, to, levels).await?;
-        // Every seam between two pieces may cut one bucket in two.
-        let limit = self
-            .one_too_many()
-            .saturating_add_unsigned(plan.pieces.len() as u64);
-        let statement = Statement::new(&plan.pieces, grid, from, limit);
-        let rows = loan.load(statement.aggregates("", &needs)).await?;
-        let partials = partial::joined(rows, &plan.pieces);
-        let mut partials = self.whole(partials)?;
-        if let Some((ids, first, last)) = partial::overflown(&partials, &needs, grid) {
-            let span = (from.max(first), to.min(last));
-            let scaled = scaled(loan, &ids, span, grid, &needs, limit).await?;
-            partial::complete(&mut partials, &needs, scaled);
-        }
-        Ok(partial::lines(&partials, grid, wanted))
+        self.in_snapshot(class(ids, from, to, coarsest), async |loan| {
+            let plan = plan(loan, ids, from, to, &levels).await?;
+            let limit = self.bucket_limit(&plan);
+            let statement = Statement::new(&plan.pieces, grid, from, limit);
+            let rows = loan.load(statement.aggregates("", &needs)).await?;
+            let partials = partial::joined(rows, &plan.pieces);
+            let mut partials = self.whole(partials)?;
+            if let Some((ids, first, last)) = partial::overflown(&partials, &needs, grid) {
+                let span = (from.max(first), to.min(last));
+                let scaled = scaled(loan, &ids, span, grid, &needs, limit).await?;
+                partial::complete(&mut partials, &needs, scaled);
+            }
+            Ok(partial::lines(&partials, grid, wanted))
+        })
+        .await
+    }
+
+    /// Every seam between two pieces may cut one bucket in two.
+    fn bucket_limit(&self, plan: &Plan) -> i64 {
+        self.one_too_many()
+            .saturating_add_unsigned(plan.pieces.len() as u64)
     }
 }
 
