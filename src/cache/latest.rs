@@ -1,4 +1,4 @@
-//! The latest point of a series, and which of two it is.
+//! The latest point of a series, and which of two points is the later one.
 
 use crate::data::{Micros, PartitionId, SeriesId, Stored};
 
@@ -61,7 +61,7 @@ pub(super) enum Verdict {
     Unclear,
 }
 
-/// What `new` is to `old`. `merge.lua` says the same.
+/// How `new` compares with `old`. `merge.lua` does the same.
 pub(super) fn judge(old: &Latest, new: &Latest) -> Verdict {
     if new.ts == old.ts && new.partition_id != old.partition_id {
         return Verdict::Unclear;

@@ -19,17 +19,17 @@ use crate::data::installation::Purpose;
 use crate::data::{Installation, Micros, SeriesId, Stored};
 use crate::telemetry::{Metrics, Status};
 
-/// Batches on their way to Redis. More than this and Redis is too slow: a new epoch is cheaper.
+/// Batches on their way to Redis. With more, Redis is too slow, and a new epoch is cheaper.
 const QUEUE: usize = 64;
 /// Points or ids in one call of a script; Lua's `unpack` takes some 8,000.
 const CHUNK: usize = 1_000;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Postgres answers in a few milliseconds; a lookup slower than this is no help.
 const LOOKUP_TIMEOUT: Duration = Duration::from_millis(250);
-/// The name under which `Status::degraded` speaks of us.
+/// The name of this cache in `Status::degraded`.
 const REDIS: &str = "redis";
 
-/// Of an epoch's name; ours have some 35 bytes.
+/// The longest name of an epoch, in bytes; ours have some 35.
 const EPOCH_MAX: usize = 64;
 
 type Link = Option<(MultiplexedConnection, Arc<Ours>)>;
@@ -59,7 +59,7 @@ struct Shared {
     renew: Script,
     metrics: Arc<Metrics>,
     status: Arc<Status>,
-    /// Something passed the cache by: begin a new epoch.
+    /// The cache may have missed a commit: begin a new epoch.
     dirty: AtomicBool,
     wake: Notify,
     /// A lookup met a broken connection.
@@ -243,7 +243,7 @@ async fn serve(
             },
             () = shared.wake.notified() => {}
             () = shared.broken.notified() => {
-                // Is it the server or only that connection? Either way a new one is due.
+                // Whether the server or only the connection is gone, a new connection is needed.
                 return Err(RedisError::from((redis::ErrorKind::Io, "connection lost")));
             }
         }
@@ -301,7 +301,7 @@ impl Shared {
         pipeline.exec_async(link).await
     }
 
-    /// `None` when it met what none of us wrote.
+    /// `None` for an entry that no node of ours wrote.
     async fn lookup(
         &self,
         link: &mut MultiplexedConnection,
@@ -369,7 +369,7 @@ fn tagged(series: SeriesId, text: &str) -> String {
     format!("{series}={text}")
 }
 
-/// `None` for what none of us wrote.
+/// `None` for an entry that no node of ours wrote.
 fn from_value(installation: &Installation, series: SeriesId, value: &Value) -> Option<Latest> {
     let Value::BulkString(bytes) = value else {
         return None;

@@ -40,7 +40,7 @@ pub struct Keep {
 /// is kept.
 type Floors = BTreeMap<(String, Level), Micros>;
 
-/// How much went.
+/// How much was removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dropped {
     pub partitions: u64,
@@ -54,7 +54,7 @@ pub struct Swept {
     floors: Option<Floors>,
     /// In the last run.
     now: bool,
-    /// Something could not be had in the last run because others were using it.
+    /// The last run left something because others were using it.
     in_use: bool,
 }
 

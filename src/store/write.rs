@@ -136,8 +136,8 @@ impl Writer {
         self.offsets.check(&self.client, held).await
     }
 
-    /// Stores the batch. After an error it is returned unchanged: reconnect and write it again;
-    /// what was committed before the error is found out then.
+    /// Stores the batch. After an error it is returned unchanged: reconnect and write it again. The
+    /// next attempt finds out what was committed before the error.
     ///
     /// A future that is dropped before its end leaves the connection inside a transaction: drop
     /// the writer with it.
@@ -156,9 +156,8 @@ impl Writer {
         }
     }
 
-    /// The whole batch in one transaction, or several where that was too much before. Where
-    /// Postgres refuses its data, halves of it, until the bad record is alone and becomes a dead
-    /// letter.
+    /// Writes the whole batch in one transaction, or in several where one was too much before. Where
+    /// Postgres refuses data, it writes halves, until the bad record is alone and becomes a dead letter.
     async fn parts(&mut self, batch: &Batch) -> Result<Written, WriteError> {
         let mut rejects: Rejects = batch
             .rejected
@@ -236,7 +235,7 @@ impl Writer {
             return Ok(Outcome::CatalogueChanged);
         };
         self.pace.step();
-        // Without an id is only what was deleted just now, and then the version is another one.
+        // Only a series that was deleted just now has no id, and then the version has changed.
         let id = |series: u32| known[series as usize].map_or(0, |known| known.id);
         let (rows, seen) = rows(batch, part, rejects, &moved.live, id);
         let won = self.store(batch, &rows, &known).await?;
@@ -273,8 +272,8 @@ impl Writer {
         Ok(Outcome::Done)
     }
 
-    /// Copies rows newer than anything stored of their series straight in, and sends the others
-    /// through the upsert. A row that was there after all sends everything that way.
+    /// Copies rows that are newer than all that is stored of their series, and upserts the others. If
+    /// one of the new rows is there already, all are upserted.
     async fn store(
         &mut self,
         batch: &Batch,
@@ -300,7 +299,7 @@ impl Writer {
                 self.client.batch_execute("rollback to savepoint fresh").await?;
                 self.metrics.copy_fallbacks.inc();
                 let won = self.upsert.run(&self.client, rows).await?;
-                // Another writer was ahead of us; else each batch to come would fail first, too.
+                // Another writer was first. Without this look each later batch would fail to copy, too.
                 self.catalogue.look_again(&self.client, batch, rows).await?;
                 return Ok(won);
             }

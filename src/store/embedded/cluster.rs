@@ -19,7 +19,7 @@ const SOCKET: &str = "socket";
 /// Where a cluster goes when the Postgres user cannot reach the data directory, best first.
 const REACHABLE: [&str; 2] = ["/var/lib", "/tmp"];
 
-/// How much of a failed program's last words goes into an error, in bytes.
+/// How much of a failed program's output goes into an error, in bytes.
 const LAST_WORDS: usize = 400;
 
 #[derive(Clone, Debug)]
@@ -108,7 +108,7 @@ impl Cluster {
         let name = format!("{}.unfinished", self.name);
         let unfinished = self.base.path.join(&name);
         if self.base.entry(&name)?.is_some() {
-            // By whom it belongs to: what lies in it is not ours to follow.
+            // As its owner: root must not follow links that lie in it.
             let mut remove = owner.command(Path::new("/bin/rm"));
             let removed = remove
                 .args(["-rf", "--"])
@@ -151,7 +151,7 @@ impl Cluster {
         Ok(log)
     }
 
-    /// Where a server that runs has its socket, by its own word; with the process that says so.
+    /// The process and the socket of a running server, as its lock file says.
     pub fn in_use(&self, owner: &Owner) -> Option<(u32, PathBuf)> {
         let text = self.file("postmaster.pid", owner).ok()??;
         let mut lines = text.lines();
@@ -203,7 +203,7 @@ pub(super) fn url(socket_dir: &Path) -> String {
     format!("postgresql://{NAME}@{host}/postgres")
 }
 
-/// What the file holds is a name and nothing else: it may be another user's file.
+/// Only a name of ours is taken: another user may have written the file.
 fn dir_named(name: &str) -> Option<PathBuf> {
     let is_ours = name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_ours.then(|| PathBuf::from(format!("/tmp/.streamsync-{name}")))
@@ -217,7 +217,7 @@ fn elsewhere(dir: &Path, owner: &Owner) -> Result<Directory, EmbeddedError> {
     );
     for base in REACHABLE {
         let path = Path::new(base).join(&unique);
-        // Never one that was there before.
+        // Never a directory that was there before.
         if fs::create_dir(&path).is_err() {
             continue;
         }

@@ -1,5 +1,5 @@
-//! As whom Postgres runs, and whose its directories are: it refuses root, so a root that starts it has
-//! to pick another user.
+//! The user that Postgres runs as, and the owner of its directories. Postgres refuses to run as root, so
+//! root has to pick another user.
 //!
 //! Order: the user who owns an existing cluster, then the one behind `sudo`, then `postgres`. Not
 //! root: ourselves. `nobody` is many programs at once, each of which could then read the database
@@ -53,7 +53,7 @@ impl Owner {
         Ok(Self { uid, gid, who })
     }
 
-    /// Whose a data directory is that we have just made.
+    /// Sets the owner of a data directory that we have just made.
     pub fn settle(&self, directory: &Directory) -> Result<(), EmbeddedError> {
         match self.who {
             Who::Ourselves => Ok(()),
@@ -90,8 +90,8 @@ impl Owner {
     }
 }
 
-/// Who owns the cluster in this directory. A link to it is followed when root made it, or whoever owns
-/// what it leads to: nobody else can make us work on a stranger's files.
+/// Who owns the cluster in this directory. A link to it is followed if root or the owner of its target made
+/// it: nobody else can make us work on a stranger's files.
 fn of_cluster(directory: &Directory, us: u32) -> Result<Option<(u32, u32)>, EmbeddedError> {
     let path = directory.path.join(DATA);
     match directory.entry(DATA)? {

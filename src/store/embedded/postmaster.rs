@@ -23,7 +23,7 @@ use super::cluster::{Cluster, NAME, socket_in, tail, url};
 use super::error::EmbeddedError;
 use super::owner::Owner;
 
-/// How long a start may take, crash recovery and a dying predecessor included.
+/// How long a start may take, including crash recovery and the end of a previous server.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a fast shutdown may take before it becomes an immediate one, which loses nothing
 /// either but costs recovery at the next start.

@@ -1,7 +1,7 @@
 //! Drops and deletes what the floors allow, one partition at a time.
 //!
-//! Dropping a partition locks the whole table for a moment. To wait for that lock would make every
-//! reader and the writer queue behind us, so we wait little and come back with the next run.
+//! Dropping a partition locks the whole table for a moment. While we wait for that lock, every reader and
+//! the writer queue behind us. So we wait only briefly, and try again in the next run.
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, Transaction};
@@ -14,7 +14,7 @@ use crate::store::partitions::{Partition, list};
 
 use super::{Dropped, Floors, Keep, Swept, floors};
 
-/// What readers and the writer may have to wait because of us.
+/// How long readers and the writer may have to wait because of us.
 const PATIENCE: &str = "set local lock_timeout = '300ms'";
 /// Series of which rows are deleted in one transaction.
 const SERIES_AT_ONCE: usize = 100;
@@ -25,8 +25,7 @@ const RESTORED: &str = "select exists (select from restored where
     day::timestamp at time zone 'UTC' < $2::timestamptz
     and day::timestamp at time zone 'UTC' + interval '24 hours' > $1::timestamptz)";
 
-/// Drops and deletes what is older than it need be at `now`. What could not be had without making
-/// others wait is left for the next run.
+/// Drops and deletes what need not be kept at `now`. What others are using is left for the next run.
 pub(in crate::store) async fn run(
     client: &mut Client,
     keep: &Keep,
@@ -71,7 +70,7 @@ enum Left {
     Nothing,
     /// What waits for something else: the end of a restore, the archive.
     Waiting,
-    /// What others were using just then.
+    /// What others were using.
     InUse,
 }
 
@@ -80,7 +79,7 @@ enum Fate {
     /// Not now: a restored day, or one that is not archived yet.
     Waits,
     Dropped,
-    /// Rows of these series go, others stay.
+    /// Rows of these series are deleted, others stay.
     Thinned(Vec<SeriesId>),
 }
 

@@ -24,14 +24,14 @@ const TAKE: &str = "select id, series_ids, from_ts, to_ts from (
 const PUT_BACK: &str = "insert into invalidations (min_ts, max_ts, series_ids, from_ts, to_ts)
     values ($1, $2, $3, $4, $5)";
 
-/// Rows of the log, and what they say.
+/// Rows of the log, and the ranges in them.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     pub ids: Vec<i64>,
     pub ranges: Vec<Range>,
 }
 
-/// The oldest rows that say something of the time before `edge`.
+/// The oldest rows with changes before `edge`.
 pub(super) async fn take(client: &Client, edge: i64) -> Result<Taken, WriteError> {
     let mut taken = Taken::default();
     for row in client.query(TAKE, &[&Micros(edge), &ROWS, &RANGES]).await? {

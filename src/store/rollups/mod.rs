@@ -1,8 +1,7 @@
 //! Keeps the rollups up to date: processes the invalidation log and moves the edge.
 //!
-//! The writer logs every commit and knows nothing of the edge; here the log is read before the points
-//! are, so that whatever is not in it yet is still in it at the next pass (docs/adr/0016). One node
-//! at a time refreshes.
+//! The writer logs every commit and knows nothing of the edge. A pass reads the log before the points, so
+//! that the next pass finds what was not in the log yet (docs/adr/0016). One node at a time refreshes.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -31,7 +30,7 @@ use tables::Table;
 
 #[derive(Clone, Copy, Debug)]
 pub struct RollupConfig {
-    /// How long after its time a point is waited for before it is rolled up; later ones cost more.
+    /// How long after its end a minute is rolled up; points that come later cost more.
     pub lag: Duration,
     /// How often the log is looked at.
     pub every: Duration,
@@ -91,8 +90,9 @@ impl Refresher {
         metrics: Arc<Metrics>,
     ) -> Result<Self, WriteError> {
         let client = connect(url).await?;
-        // A commit that is lost with the server is made again: log, rollups and edge are one. Plans
-        // are made for the very times asked for, by index, whatever is known of young partitions.
+        // A commit that a crash of Postgres loses is made again: log, rollups and edge change together.
+        // Plans are made for the times asked for, and use an index even where a new partition has no
+        // statistics yet.
         client
             .batch_execute(
                 "set synchronous_commit = off;
@@ -113,7 +113,7 @@ impl Refresher {
         })
     }
 
-    /// One pass, bounded in time. Does nothing where another node is at it.
+    /// Makes one pass, bounded in time. Does nothing while another node makes one.
     pub async fn pass(&mut self, now: Micros) -> Result<Refreshed, WriteError> {
         if !locks::alone(&self.client, locks::ROLLUPS, Duration::ZERO).await? {
             return Ok(Refreshed::default());
@@ -173,9 +173,9 @@ impl Refresher {
         Ok(row.get::<_, Micros>(0).0)
     }
 
-    /// What of the ranges has raw points that can answer it.
+    /// The parts of the ranges that raw points can answer.
     async fn answerable(&self, dirty: Vec<Range>) -> Result<Vec<Range>, WriteError> {
-        // Looked at after the log: what that names has its partition by now, or has lost it.
+        // Read after the log: what the log names has its partition by now, or has lost it.
         let points = Partitions::of(&self.client, "points", 1).await?;
         let dirty = ranges::within(&dirty, points.known());
         let mut floors: HashMap<String, Floors> = HashMap::new();
@@ -205,7 +205,7 @@ impl Refresher {
         Ok(ranges::answerable(dirty, &floors.collect(), &restored))
     }
 
-    /// Sees to the time partitions of what will be written.
+    /// Creates the time partitions of what will be written.
     async fn make_room(&self, dirty: &[Range], crossed: [Option<Range>; 2]) -> Result<(), WriteError> {
         let all: Vec<Range> = dirty
             .iter()

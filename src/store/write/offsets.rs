@@ -1,9 +1,9 @@
 //! The head of a write transaction: it begins, checks that our series ids still hold, and moves
 //! each partition's next offset by compare-and-set.
 //!
-//! For each span of a part the result is: ours to commit, already committed by an earlier attempt,
-//! or owned by another node. A row with less than this node was told is none of these: Postgres
-//! went back (docs/adr/0031).
+//! The result for each span of a part is: ours to commit, already committed by an earlier attempt, or
+//! owned by another node. If a row has less than Postgres once confirmed, Postgres went back
+//! (docs/adr/0031).
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -76,8 +76,8 @@ impl Offsets {
     }
 
     /// Begins the transaction and moves the offsets, in one go over the wire. `None` when the
-    /// catalogue has another version than ours: the ids are worthless. Partitions are locked in
-    /// the order of their ids, so that no two writers wait for each other crosswise.
+    /// catalogue has another version than ours: the ids are no longer valid. Partitions are locked in
+    /// the order of their ids, so that no two writers deadlock.
     pub async fn begin(
         &self,
         client: &Client,

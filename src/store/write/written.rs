@@ -17,7 +17,7 @@ use super::offsets::Moved;
 pub struct DeadRecord {
     pub stream: Arc<str>,
     pub reason: Reason,
-    /// It tells of the stream's mapping: neither redriven nor published by a client of ours.
+    /// The stream's mapping may be wrong: the record was neither redriven nor published through us.
     pub blames_mapping: bool,
 }
 
@@ -28,9 +28,9 @@ pub struct Written {
     pub stored: Stored,
     /// Ranges whose offsets moved now.
     pub committed: Vec<OffsetRange>,
-    /// Ranges that an earlier attempt of ours had committed, its answer lost; not in `stored`.
+    /// Ranges that an earlier attempt of ours committed, whose answer was lost; not in `stored`.
     pub already: Vec<OffsetRange>,
-    /// Ranges that belong to another owner by now; somebody else reads them again.
+    /// Ranges that have another owner now, which reads them again.
     pub dropped: Vec<OffsetRange>,
     /// One for each record that became a dead letter.
     pub dead_letters: Vec<DeadRecord>,
@@ -113,7 +113,8 @@ pub(super) fn count(metrics: &Metrics, batch: &Batch, seen: &[u64], rows: &[Row]
     metrics.last_commit_millis.store(now, Ordering::Relaxed);
 }
 
-/// How long the records of one committed transaction took. Redriven ones came first long ago.
+/// Notes how long the records of one committed transaction took. Redriven ones do not count: they first
+/// came long ago.
 pub(super) fn time(metrics: &Metrics, batch: &Batch, part: &Part, moved: &Moved) {
     let committed = part.records.clone().filter(|at| moved.is_live(batch, *at as u32));
     let records = committed.map(|at| &batch.raw.records[at]);
