@@ -11,7 +11,6 @@ use crate::data::Problem;
 use crate::history::promql::{Labels, PromqlError, Sample, Sampled};
 use crate::http::body::BodyError;
 use crate::http::connections::Full;
-use crate::http::error::HttpError;
 use crate::http::refusal;
 use crate::store::read::ReadError;
 
@@ -156,11 +155,6 @@ impl Failure {
             why: why.into(),
             retry: false,
         }
-    }
-
-    /// Of a request that is not let in.
-    pub fn refused(error: HttpError, why: &str) -> Self {
-        Self::new(error.status(), error.kind(), why)
     }
 
     pub fn bad_data(why: impl Into<String>) -> Self {
