@@ -132,8 +132,7 @@ impl World {
     }
 
     async fn ask(&self, query: &str) -> Value {
-        let everyone = Viewer::everyone();
-        self.ask_as(&everyone, &everyone, query).await
+        self.ask_as(&Viewer::everyone(), &Viewer::everyone(), query).await
     }
 
     /// `now`: what the viewer has become since the request was let in.
@@ -180,9 +179,8 @@ async fn connections_page_with_the_cursor_of_the_page_before() {
     let world = World::new().await;
     let span = r#"selector: {}, from: "2026-01-01T00:00:00Z""#;
     let fields = "{ nodes { value } edges { cursor } pageInfo { hasPreviousPage hasNextPage endCursor } }";
-    let first = world
-        .data(&format!("{{ points({span}, first: 4) {fields} }}"))
-        .await;
+    let first = format!("{{ points({span}, first: 4) {fields} }}");
+    let first = world.data(&first).await;
     let info = &first["points"]["pageInfo"];
     assert_eq!(
         (&info["hasPreviousPage"], &info["hasNextPage"]),

@@ -12,6 +12,7 @@ mod numbers;
 mod origin;
 mod settings;
 mod times;
+mod zone;
 
 use std::borrow::Cow;
 
@@ -20,6 +21,7 @@ use super::limits::Limits;
 use crate::data::{Decode, Micros, Object, RecordError, TimeUnit, Value};
 
 pub use envelope::Envelope;
+pub use errors::Rule;
 use errors::{missing_field, wrong_type};
 use labels::Labels;
 use nested::Nested;
@@ -44,9 +46,6 @@ pub struct Mapping {
     pub values: Vec<ValueField>,
     pub on_missing: OnMissing,
 }
-
-/// Why a record has neither points nor a dead letter.
-pub type Rule = &'static str;
 
 /// Where the points of a record go.
 #[derive(Debug)]

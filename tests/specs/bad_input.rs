@@ -15,6 +15,17 @@ use streamsync::data::{Micros, Reason};
 
 const HOUR: i64 = 3_600_000_000;
 
+/// Formats besides JSON, what becomes of a record that is none, and one that has a point of `m`, 7, now.
+const FORMATS: [(&str, Reason, &[u8]); 3] = [
+    ("csv", Reason::NotCsv, b"metric,ts,value\nm,{ts},7\n"),
+    ("line-protocol", Reason::NotLineProtocol, b"m value=7 {ts}"),
+    (
+        "messagepack",
+        Reason::NotMessagePack,
+        b"\x83\xa6metric\xa1m\xa2ts\xd3{ts}\xa5value\x07",
+    ),
+];
+
 /// A point of `metric` with these labels, ready to be stored but for what the test changes.
 fn labelled(metric: &str, ts: Micros, labels: Value) -> Record {
     let payload = json!({"metric": metric, "labels": labels, "ts": ts.to_string(), "value": 1});
@@ -40,6 +51,7 @@ async fn every_kind_of_bad_record_is_one_dead_letter_and_its_neighbours_are_stor
     };
     let bad = [
         (Reason::NotJson, record("{\"metric\": \"m\"")),
+        (Reason::BadCompression, record(b"\x1f\x8bno gzip".to_vec())),
         (Reason::TooDeep, record("[".repeat(129))),
         (Reason::MissingField, record(r#"{"metric": "m", "value": 1}"#)),
         (
@@ -83,7 +95,10 @@ async fn every_kind_of_bad_record_is_one_dead_letter_and_its_neighbours_are_stor
         // By the database's own check, below.
         (Reason::RejectedByStore, point("good", t, -1.0)),
     ];
-    let tested: BTreeSet<&str> = bad.iter().map(|(reason, _)| reason.code()).collect();
+    let tested = bad.iter().map(|(reason, _)| reason.code());
+    let tested: BTreeSet<&str> = tested
+        .chain(FORMATS.map(|(_, reason, _)| reason.code()))
+        .collect();
     let all: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
     assert_eq!(tested, all, "a reason without an example");
 
@@ -135,12 +150,42 @@ async fn every_kind_of_bad_record_is_one_dead_letter_and_its_neighbours_are_stor
     let mut stored = plan.database.points().await;
     stored.sort_unstable();
     assert_eq!(stored, rows);
-    for reason in Reason::ALL {
+    for (reason, _) in bad {
         let label = format!("reason=\"{}\"", reason.code());
         let counted = node.metric("streamsync_dead_letters_total", &label).await;
         assert_eq!(counted, 1.0, "{reason} in the metrics");
     }
     node.stop().await;
+}
+
+#[actix_web::test]
+async fn each_format_is_stored_compressed_or_not_and_what_is_none_is_a_dead_letter() {
+    for (format, reason, good) in FORMATS {
+        let plan = StreamSync::plan().await.stream_settings(&format!(
+            "format = \"{format}\"\ntime = {{ field = \"{}\", unit = \"us\" }}",
+            if format == "line-protocol" { "time" } else { "ts" }
+        ));
+        let node = plan.start().await;
+        let t = moment();
+        let at = |t: i64| {
+            let place = memchr::memmem::find(good, b"{ts}").expect("a place for the time");
+            let time = match format {
+                "messagepack" => t.to_be_bytes().to_vec(),
+                _ => t.to_string().into_bytes(),
+            };
+            [&good[..place], &time, &good[place + 4..]].concat()
+        };
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&at(t.0 + 1)).expect("memory");
+        let bad = record(b"\"\xc1".to_vec());
+        let gzip = record(gzip.finish().expect("memory"));
+        plan.send_and_read(&[record(at(t.0)), bad, gzip]).await;
+        let letters = "select reason || \"offset\" from dead_letters";
+        assert_eq!(plan.database.column(letters).await, [format!("{reason}1")]);
+        let rows = [0, 1].map(|n| format!("m{{}} {} 7", t.0 + n));
+        assert_eq!(plan.database.points().await, rows, "{format}");
+        node.stop().await;
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -370,10 +415,11 @@ async fn a_url_that_is_not_utf8_is_refused_on_every_route() {
     ] {
         let (status, body) = node.get(path).await;
         assert_eq!(status, 400, "{path} {body}");
-        assert!(
-            body.contains("BAD_REQUEST") && body.contains("not UTF-8"),
-            "{path} {body}"
-        );
+        let code = match path.starts_with("/prometheus/") {
+            true => "bad_data",
+            false => "BAD_REQUEST",
+        };
+        assert!(body.contains(code) && body.contains("not UTF-8"), "{path} {body}");
     }
     node.stop().await;
 }

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Rule;
-use super::errors::{missing_field, wrong_type};
+use super::errors::{Rule, missing_field, wrong_type};
 use super::nested::Nested;
 use super::origin::Origin;
 use crate::data::{Decode, Object, RecordError, Value};

@@ -1,7 +1,10 @@
-//! What a mapping says of a field that it cannot use.
+//! What a mapping says of a field that it cannot use, or of a record that it leaves out.
 
 use crate::data::{Reason, RecordError, Value};
 use crate::transform::limits::shorten;
+
+/// Why a record has neither points nor a dead letter.
+pub type Rule = &'static str;
 
 pub(super) fn missing_field(name: &str) -> RecordError {
     RecordError::new(Reason::MissingField, format!("the field '{name}' is missing"))

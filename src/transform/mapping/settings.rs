@@ -11,7 +11,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::times::Zone;
+use super::zone::Zone;
 use crate::data::{LabelMatcher, MatchOp, TimeUnit};
 
 /// The field of the time. Numbers have the unit; texts are RFC 3339, or as `format` and `zone` say.

@@ -1,21 +1,14 @@
 //! The time of a point: a number of a unit, a text, or the record's own.
 
-use std::fmt;
-
 use jiff::civil;
 use jiff::fmt::strtime::BrokenDownTime;
-use jiff::tz::TimeZone;
-use serde::{Deserialize, Deserializer};
 
 use super::errors::{missing_field, wrong_type};
 use super::numbers::parse;
 use super::settings::{TimeField, TimeSource};
+use super::zone::Zone;
 use crate::data::{Micros, Reason, RecordError, TimeUnit, Value};
 use crate::transform::limits::shorten;
-
-/// A time zone of the IANA database, such as `Europe/Berlin`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Zone(pub TimeZone);
 
 impl TimeField {
     /// The time in this field, or where the configuration looks instead.
@@ -98,20 +91,4 @@ impl TimeField {
 
 fn micros(time: jiff::Timestamp) -> Option<Micros> {
     Some(Micros(time.as_microsecond()))
-}
-
-impl<'de> Deserialize<'de> for Zone {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        let zone = TimeZone::get(&name);
-        zone.map(Self).map_err(|_| {
-            serde::de::Error::custom(format!("'{name}' is no time zone, such as \"Europe/Berlin\""))
-        })
-    }
-}
-
-impl fmt::Display for Zone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.iana_name().unwrap_or("UTC"))
-    }
 }
