@@ -357,11 +357,11 @@ async fn who_signs_in_over_a_socket_uses_its_own_shares_and_not_those_of_its_add
             let query = format!(
                 "subscription {{ aggregates(selector: {{}}, window: \"{window}ms\", aggregate: [COUNT]) {{ conflated }} }}"
             );
-            let subscribe =
-                json!({"type": "subscribe", "id": length.to_string(), "payload": {"query": query}});
+            let id = length.to_string();
+            let subscribe = json!({"type": "subscribe", "id": id, "payload": {"query": query}});
             socket.send(subscribe).await;
             let mut answer = socket.frame().await.expect("an answer");
-            while answer["id"] != length.to_string() {
+            while answer["id"].as_str() != Some(&*id) {
                 answer = socket.frame().await.expect("an answer");
             }
             let code = &answer["payload"][0]["extensions"]["code"];

@@ -172,7 +172,7 @@ impl Open {
     }
 
     /// The values of this metric up to its end: its code and its last cursor.
-    pub async fn to_end(&mut self, metric: &str) -> (Vec<f64>, String, Option<String>) {
+    pub async fn last(&mut self, metric: &str) -> (Vec<f64>, String, Option<String>) {
         let mut values = Vec::new();
         loop {
             match self.next(metric).await {

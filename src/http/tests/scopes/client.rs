@@ -182,7 +182,7 @@ impl Events {
 /// A WebSocket.
 pub struct Socket {
     reading: Reading,
-    says: mpsc::UnboundedSender<Result<Bytes, PayloadError>>,
+    says: mpsc::Sender<Result<Bytes, PayloadError>>,
 }
 
 impl Socket {
@@ -198,7 +198,7 @@ impl Socket {
             .insert_header((SEC_WEBSOCKET_VERSION, "13"))
             .insert_header((SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ=="))
             .insert_header((SEC_WEBSOCKET_PROTOCOL, protocol));
-        let (says, mut heard) = mpsc::unbounded_channel();
+        let (says, mut heard) = mpsc::channel(16);
         let heard = stream::poll_fn(move |cx| heard.poll_recv(cx));
         let (request, _) = request
             .to_request()
@@ -213,7 +213,7 @@ impl Socket {
         let mut frame = BytesMut::new();
         let message = Message::Text(message.to_string().into());
         Codec::new().client_mode().encode(message, &mut frame).unwrap();
-        self.says.send(Ok(frame.freeze())).unwrap();
+        self.says.try_send(Ok(frame.freeze())).unwrap();
     }
 
     /// The next message.
