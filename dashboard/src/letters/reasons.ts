@@ -57,8 +57,7 @@ const EXPLANATIONS: Record<string, Explanation> = {
   bad_timestamp: {
     title: 'Unreadable time',
     meaning: 'The time cannot be read in the unit that the stream is configured for.',
-    remedy:
-      'Redrive it once `time` of the stream fits: it has a field, a unit, a format and a zone.',
+    remedy: 'Redrive it once `time` of the stream fits: it has a field, a unit, a format and a zone.',
   },
   out_of_time_range: {
     title: 'Time out of range',
