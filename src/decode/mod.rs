@@ -1,6 +1,6 @@
 //! A record's bytes become a value: one object, or a list of objects.
 //!
-//! A message that cannot be decoded is one [`RecordError`](crate::data::RecordError), never an error for
+//! A message that cannot be decoded is one [`RecordError`], never an error for
 //! its batch.
 
 mod compression;

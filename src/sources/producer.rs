@@ -54,7 +54,7 @@ pub enum ProduceError {
     Other(#[from] KafkaError),
 }
 
-/// Dropping it does not wait for records on their way, see [`Producer::flush`].
+/// Dropping it does not wait for records on their way.
 pub struct Producer {
     inner: FutureProducer<Quiet>,
     broker: Broker,
