@@ -192,10 +192,11 @@ async function access() {
     }
   }
   const metrics = await fetch(`http://${contestants[2].server.address}/metrics`).then((answer) => answer.text());
-  const total = (name) => metrics.split('\n').filter((line) => line.startsWith(name)).reduce((sum, line) => sum + Number(line.split(' ')[1]), 0);
+  const of = (name, label) => metrics.split('\n').filter((line) => line.startsWith(name) && line.includes(label));
+  const total = (name, label = '') => of(name, label).reduce((sum, line) => sum + Number(line.split(' ')[1]), 0);
   for (const { server } of contestants) await end(server.child);
   const [open, one, many] = contestants.map(({ costs }) => median(costs));
-  const encodings = total('streamsync_encoded_points_total') / total('streamsync_points_total{outcome="stored"');
+  const encodings = total('streamsync_encoded_points_total') / total('streamsync_points_total', 'outcome="stored"');
   return { open, one, many, encodings };
 }
 
