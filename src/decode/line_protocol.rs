@@ -205,12 +205,10 @@ impl<'a> Reader<'a> {
 
 /// `5`, `2.5e3`, `5i` or `5u`; words such as `nan` are none.
 fn number(text: &str) -> Option<Value<'_>> {
-    let (last, digits) = (text.bytes().last()?, &text[..text.len() - 1]);
-    if matches!(last, b'i' | b'u') {
-        let unsigned = digits
-            .strip_prefix('-')
-            .filter(|_| last == b'i')
-            .unwrap_or(digits);
+    let suffixed = text.strip_suffix('u').or_else(|| text.strip_suffix('i'));
+    if let Some(digits) = suffixed {
+        let sign = if text.ends_with('i') { "-" } else { "" };
+        let unsigned = digits.strip_prefix(sign).unwrap_or(digits);
         let all_digits = !unsigned.is_empty() && unsigned.bytes().all(|byte| byte.is_ascii_digit());
         let whole = || {
             digits

@@ -126,6 +126,8 @@ fn what_is_no_line_is_refused_with_its_place() {
             "expected a number, a boolean or a text in quotes, found 'n' at line 1 column 5",
         ),
         ("m f=1x", "found '1' at line 1 column 5"),
+        ("m f=é", "found 'é' at line 1 column 5"),
+        ("m f=1é 1", "found '1' at line 1 column 5"),
         ("m f=\"x", "expected '\"' to end a text, but the record ends"),
         ("m f=1 1.5", "expected a time as a whole number"),
         (
@@ -141,7 +143,7 @@ fn what_is_no_line_is_refused_with_its_place() {
 
 proptest! {
     #[test]
-    fn whatever_comes_is_read_or_refused(payload in "[ma,= \"\\\\\n#1.tiu-]{0,60}") {
+    fn whatever_comes_is_read_or_refused(payload in "[ma,= \"\\\\\n#1.tiué-]{0,60}") {
         let _ = LineProtocol.decode(payload.as_bytes());
     }
 }

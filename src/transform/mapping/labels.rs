@@ -55,7 +55,8 @@ pub(super) fn own<'a>(object: &'a Object<'_>, limits: &Limits) -> Result<Labels<
         Some(Value::Object(fields)) => &fields.0,
         Some(other) => return Err(wrong_type("labels", "an object", other)),
     };
-    let mut labels = Labels::with_capacity(fields.len().min(limits.labels + 1));
+    limits.check_label_count(fields.len())?;
+    let mut labels = Labels::with_capacity(fields.len());
     // From the back, since of a repeated name the last value counts.
     for (name, value) in fields.iter().rev().filter(|(_, v)| *v != Value::Null) {
         push(&mut labels, Cow::Borrowed(name), label_text(name, value)?, limits)?;

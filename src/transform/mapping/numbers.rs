@@ -96,7 +96,7 @@ pub(super) fn parse(text: &str) -> Option<Value<'_>> {
     if let Ok(whole) = text.parse() {
         return Some(Value::Int(whole));
     }
-    let digits = text.strip_prefix('-').unwrap_or(text);
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Value::BigInt(Cow::Borrowed(text)));
     }

@@ -47,9 +47,9 @@ impl TimeField {
     fn text(&self, text: &str, may_be_epoch: bool) -> Option<Micros> {
         if let Some(format) = &self.format {
             let parsed = BrokenDownTime::parse(format, text).ok()?;
-            return match parsed.offset() {
-                Some(_) => parsed.to_timestamp().ok().and_then(micros),
-                None => self.local(parsed.to_datetime().ok()?),
+            return match parsed.to_timestamp() {
+                Ok(time) => Some(micros(time)),
+                Err(_) => self.local(parsed.to_datetime().ok()?),
             };
         }
         if let Some(ts) = Micros::from_rfc3339(text) {
@@ -64,7 +64,7 @@ impl TimeField {
     /// Of an hour that a clock shows twice the first; one that it leaves out counts on.
     fn local(&self, time: civil::DateTime) -> Option<Micros> {
         let Zone(zone) = self.zone.as_ref()?;
-        micros(zone.to_timestamp(time).ok()?)
+        Some(micros(zone.to_timestamp(time).ok()?))
     }
 
     fn refused(&self, field: &str, value: &Value<'_>) -> RecordError {
@@ -89,6 +89,6 @@ impl TimeField {
     }
 }
 
-fn micros(time: jiff::Timestamp) -> Option<Micros> {
-    Some(Micros(time.as_microsecond()))
+fn micros(time: jiff::Timestamp) -> Micros {
+    Micros(time.as_microsecond())
 }
