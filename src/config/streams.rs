@@ -133,9 +133,7 @@ impl StreamConfig {
             },
         }
     }
-}
 
-impl StreamConfig {
     fn reading(&self) -> Reading<'_> {
         Reading {
             format: self.format,

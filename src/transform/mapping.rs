@@ -161,14 +161,14 @@ impl Mapping {
                 (ValueSource::Field(field), Some(found_value)) => {
                     let name = value.name.as_deref().unwrap_or(field);
                     let number = value.of(field, found_value)?;
-                    self.emit(&prefix, name, &labels, ts, number, to)?;
+                    self.emit(value, &prefix, name, &labels, (ts, number), to)?;
                     found = true;
                 }
                 (ValueSource::All(_), Some(Value::Object(fields))) => {
                     let numbers = fields.0.iter().filter(|(_, field)| value.takes(field));
                     for (name, field) in numbers {
                         let number = value.of(name, field)?;
-                        self.emit(&prefix, name, &labels, ts, number, to)?;
+                        self.emit(value, &prefix, name, &labels, (ts, number), to)?;
                     }
                     // Texts alone are no mistake of the record.
                     found = true;
@@ -231,16 +231,19 @@ impl Mapping {
 
     fn emit<E: FnMut(u32, Micros, f64)>(
         &self,
+        value: &ValueField,
         prefix: &str,
         name: &str,
         labels: &Labels<'_>,
-        ts: Micros,
-        value: f64,
+        (ts, number): (Micros, f64),
         to: &mut Target<'_, E>,
     ) -> Result<(), RecordError> {
         let metric = self.metric_name(prefix, name);
-        to.limits.check_name("metric", &metric)?;
-        (to.emit)(to.series.index(&metric, labels)?, ts, value);
+        // One that the configuration names was checked with it.
+        if !self.names_metric_of(value) {
+            to.limits.check_name("metric", &metric)?;
+        }
+        (to.emit)(to.series.index(&metric, labels)?, ts, number);
         Ok(())
     }
 
@@ -264,13 +267,15 @@ impl Mapping {
         }
     }
 
+    /// Whether no part of the metric comes from the record.
+    const fn names_metric_of(&self, value: &ValueField) -> bool {
+        self.metric.is_none() && matches!(value.from, ValueSource::Field(_))
+    }
+
     /// The metric that a value becomes, if only the configuration names it.
     pub fn metric(&self, value: &ValueField) -> Option<String> {
-        let ValueSource::Field(field) = &value.from else {
-            return None;
-        };
-        let name = value.name.as_deref().unwrap_or(field);
-        let is_fixed = self.metric.is_none();
+        let name = value.name.as_deref().unwrap_or(value.reads());
+        let is_fixed = self.names_metric_of(value);
         is_fixed.then(|| self.metric_name(&self.metric_prefix, name).into_owned())
     }
 }

@@ -1,5 +1,7 @@
 //! Known shells around what a record is about: of change data capture, of events, of Telegraf.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::errors::{Rule, missing_field, wrong_type};
@@ -21,19 +23,21 @@ pub enum Envelope {
     Telegraf,
 }
 
+/// The rule by which something inside was left out.
+type Opened = Result<Option<Rule>, RecordError>;
+/// What is done with each object inside.
+type Each<'e> = dyn FnMut(&Nested<'_, '_>) -> Opened + 'e;
+
 impl Envelope {
     /// Calls `each` with every object inside; the fields around it stay reachable. Or says by which rule
     /// the record has none.
-    pub(super) fn open<E>(
+    pub(super) fn open(
         self,
         whole: &Nested<'_, '_>,
         origin: Origin<'_>,
         decoder: &dyn Decode,
-        each: &mut E,
-    ) -> Result<Option<Rule>, RecordError>
-    where
-        E: FnMut(&Nested<'_, '_>) -> Result<Option<Rule>, RecordError>,
-    {
+        each: &mut Each<'_>,
+    ) -> Opened {
         match self {
             Self::Debezium => debezium(whole, each),
             Self::CloudEvents => cloud_event(whole, origin, decoder, each),
@@ -45,10 +49,7 @@ impl Envelope {
     }
 }
 
-fn debezium<E>(whole: &Nested<'_, '_>, each: &mut E) -> Result<Option<Rule>, RecordError>
-where
-    E: FnMut(&Nested<'_, '_>) -> Result<Option<Rule>, RecordError>,
-{
+fn debezium(whole: &Nested<'_, '_>, each: &mut Each<'_>) -> Opened {
     // With schemas the event is in `payload`; of a tombstone that is null.
     let payload = whole.object.0.iter().find(|(name, _)| name == "payload");
     let event = match payload.map(|(_, payload)| payload) {
@@ -77,15 +78,12 @@ where
     }
 }
 
-fn cloud_event<E>(
+fn cloud_event(
     whole: &Nested<'_, '_>,
     origin: Origin<'_>,
     decoder: &dyn Decode,
-    each: &mut E,
-) -> Result<Option<Rule>, RecordError>
-where
-    E: FnMut(&Nested<'_, '_>) -> Result<Option<Rule>, RecordError>,
-{
+    each: &mut Each<'_>,
+) -> Opened {
     if origin.header("ce_specversion").is_some() {
         let attributes = Object(attributes(origin).collect());
         let outer = Nested {
@@ -108,7 +106,7 @@ where
     }
 }
 
-fn attributes<'a>(origin: Origin<'a>) -> impl Iterator<Item = (std::borrow::Cow<'a, str>, Value<'a>)> {
+fn attributes<'a>(origin: Origin<'a>) -> impl Iterator<Item = (Cow<'a, str>, Value<'a>)> {
     origin.headers.iter().filter_map(|header| {
         let name = header.name.strip_prefix(CLOUD_EVENT)?;
         let text = std::str::from_utf8(&header.value).ok()?;
@@ -117,15 +115,7 @@ fn attributes<'a>(origin: Origin<'a>) -> impl Iterator<Item = (std::borrow::Cow<
 }
 
 /// The object in a field, or every one of an array there.
-fn inside<E>(
-    name: &str,
-    value: &Value<'_>,
-    outer: &Nested<'_, '_>,
-    each: &mut E,
-) -> Result<Option<Rule>, RecordError>
-where
-    E: FnMut(&Nested<'_, '_>) -> Result<Option<Rule>, RecordError>,
-{
+fn inside(name: &str, value: &Value<'_>, outer: &Nested<'_, '_>, each: &mut Each<'_>) -> Opened {
     match value {
         Value::Object(object) => each(&Nested {
             object,

@@ -293,22 +293,33 @@ where
 
 impl<'de> Deserialize<'de> for Label {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextOr::<Self, LabelTable> {
-            text: Self::field,
-            expecting: "a field's name, or a table such as { field = \"device.id\", as = \"device\" }",
-            table: PhantomData,
-        })
+        let expecting = "a field's name, or a table such as { field = \"device.id\", as = \"device\" }";
+        text_or::<Self, LabelTable, D>(deserializer, Self::field, expecting)
     }
 }
 
 impl<'de> Deserialize<'de> for ValueField {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextOr::<Self, ValueTable> {
-            text: Self::field,
-            expecting: "a field's name, or a table such as { field = \"f\", scale = 0.5, as = \"half\" }",
-            table: PhantomData,
-        })
+        let expecting = "a field's name, or a table such as { field = \"f\", scale = 0.5, as = \"half\" }";
+        text_or::<Self, ValueTable, D>(deserializer, Self::field, expecting)
     }
+}
+
+fn text_or<'de, T, Table, D>(
+    deserializer: D,
+    text: fn(String) -> T,
+    expecting: &'static str,
+) -> Result<T, D::Error>
+where
+    T: TryFrom<Table, Error = &'static str>,
+    Table: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_any(TextOr {
+        text,
+        expecting,
+        table: PhantomData::<Table>,
+    })
 }
 
 impl<'de> Deserialize<'de> for When {
