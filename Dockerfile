@@ -21,16 +21,16 @@ WORKDIR /build
 
 # The dependencies in a layer of their own: it changes with Cargo.lock alone.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src tests/specs benches/live \
-    && touch src/lib.rs tests/specs/main.rs benches/live/main.rs benches/subscribe.rs \
+RUN mkdir -p src tests/specs benches/live benches/transform benches/write \
+    && touch src/lib.rs tests/specs/main.rs benches/live/main.rs benches/subscribe.rs benches/transform/main.rs benches/write/main.rs \
     && echo 'fn main() {}' > src/main.rs \
-    && cargo build --release --locked --features dashboard \
+    && cargo build --release --locked --features "dashboard vrl" \
     && rm -rf src tests benches
 
 COPY . .
 COPY --from=dashboard /build/dashboard/sealed dashboard/sealed
 # Cargo goes by file times, and the copies may be older than the stand-ins were.
-RUN touch src/lib.rs src/main.rs && cargo build --release --locked --features dashboard --bin streamsync
+RUN touch src/lib.rs src/main.rs && cargo build --release --locked --features "dashboard vrl" --bin streamsync
 
 FROM debian:bookworm-slim
 RUN apt-get update \

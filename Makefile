@@ -2,15 +2,15 @@
 
 # Nothing where there is no Node.js to build it with. Read late: `make dashboard` comes first.
 DASHBOARD = $(shell test ! -e dashboard/sealed/site.rs || echo dashboard)
-# The crash tests need failpoints; no shipped build has them.
-FEATURES = --features "failpoints $(DASHBOARD)"
+# The crash tests need failpoints; no shipped build has them. All shipped builds have VRL; the demo needs none.
+FEATURES = --features "failpoints vrl $(DASHBOARD)"
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dashboard run run-kafka test test-dashboard test-clients test-api test-image test-peers test-kafka repeat check lint licences bench bench-history bench-live schema fmt doc clean
+.PHONY: help setup dashboard run run-kafka test test-dashboard test-clients test-api test-senders test-image test-peers test-kafka repeat check lint licences bench bench-history bench-live bench-transform bench-write fuzz schema fmt doc clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 setup: ## Check for what is needed; as root on Debian install it
 	@scripts/setup
@@ -37,9 +37,13 @@ test-clients: dashboard ## Run the tests of public clients from npm on the runni
 	$(CARGO) build $(FEATURES)
 	scripts/test-clients
 
-test-api: dashboard ## Run the tests of the HTTP API with schemathesis, pyarrow and pandas (needs Python 3.11)
+test-api: dashboard ## Run the tests of the HTTP API with schemathesis, pyarrow, pandas and Confluent's serialisers (needs Python 3.11)
 	$(CARGO) build $(FEATURES)
 	scripts/test-api
+
+test-senders: dashboard ## Run the tests of programs that write over HTTP: Prometheus, its cases for receivers, Telegraf, OpenTelemetry, influxdb-client (needs Go and Python 3.11)
+	$(CARGO) build $(FEATURES)
+	scripts/test-senders
 
 PEERS := prometheus_peer a_header_name_that_is_not_utf8
 test-peers: dashboard ## Run the tests beside a Prometheus server and kcat (of Debian)
@@ -54,10 +58,13 @@ test-kafka: dashboard ## Run the same suite, and what only it can show, on a rea
 	scripts/kafka run sh -c '$(CARGO) test --no-fail-fast $(FEATURES) --lib; lib=$$?; \
 		$(CARGO) test $(FEATURES) --test specs -- --include-ignored $(PEERS:%=--skip %) && exit $$lib'
 
+fuzz: ## Decode and map INPUTS= hostile records of each format (1,000,000, from SEED=)
+	INPUTS=$${INPUTS:-1000000} $(CARGO) test --quiet $(FEATURES) --lib -- transform::tests::fuzz
+
 repeat: dashboard ## Run the tests that match TEST= 50 times in a row
 	set -e; for i in $$(seq 50); do $(CARGO) test --quiet $(FEATURES) $(TEST); done
 
-check: setup lint licences test test-clients test-api test-image test-peers ## All that CI asks for: format, lints, docs, licences, tests
+check: setup lint licences test test-clients test-api test-senders test-image test-peers ## All that CI asks for: format, lints, docs, licences, tests
 
 lint: dashboard ## Format, clippy and docs, warnings denied
 	$(CARGO) fmt --check
@@ -83,6 +90,13 @@ LIVE := $(CARGO) build --release --locked --features stock-websocket --bin strea
 bench-live: setup ## Live delivery benchmark against other servers; see docs/benchmarks.md
 	$(LIVE)
 	BUILD="$(LIVE)" taskset -c 1 scripts/kafka run node benches/live.mjs
+
+bench-transform: setup ## Benchmark of decoding and mapping beside parsers and stream processors; see docs/benchmarks.md
+	scripts/bench-transform
+
+bench-write: setup ## Benchmark of points written over HTTP, beside VictoriaMetrics and InfluxDB; see docs/benchmarks.md
+	$(CARGO) build --release --locked --bin streamsync --bench write
+	scripts/kafka run sh -c '$(CARGO) bench --locked --bench write && node benches/write.mjs'
 
 schema: ## Regenerate schema.graphql
 	$(CARGO) run --quiet -- schema > schema.graphql.new

@@ -17,28 +17,31 @@ use anyhow::{Context, Result};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use crate::access::{Access, Audit};
+use crate::access::Audit;
 use crate::actors::aggregates::Aggregates;
 use crate::actors::generation::Pipeline;
 use crate::actors::hub::HubHandle;
+use crate::actors::lookups;
 use crate::actors::pausing::Pausing;
 use crate::actors::sampler;
 use crate::actors::supervisor::{Stop, Supervisor};
-use crate::archive::{Schedule, Target};
 use crate::cache::{Bus, BusEvent, LatestCache, RedisConfig};
-use crate::config::{Config, Overrides, StreamConfig};
+use crate::config::{Config, Overrides};
 use crate::embedded_kafka::{self, Announcement};
 use crate::feed::{CatchUp, Feeds};
 use crate::graphql::{self, services};
 use crate::http::connections::open_files;
 use crate::http::{self, session};
+use crate::inspect::Inspection;
 use crate::sources::{Broker, PollConfig, Producer, reach};
 use crate::store::connect::DatabaseUrl;
 use crate::store::embedded::Embedded;
 use crate::store::retention::Keep;
 use crate::store::{DeadLetterQuota, WriterConfig};
 use crate::telemetry::{Metrics, Status};
-use crate::transform::StreamPlan;
+use crate::write::{KafkaPublisher, NewSeries, Writers};
+
+use reload::Replaceable;
 
 /// Everything must have stopped by then; what has not is read again at the next start.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
@@ -64,7 +67,7 @@ pub struct App {
     announced: Option<Announcement>,
     pub producer: Arc<Producer>,
     pub status: Arc<Status>,
-    access: Access,
+    replaceable: Option<Replaceable>,
     supervisor: Addr<Supervisor>,
     hub: HubHandle,
     http: ServerHandle,
@@ -121,10 +124,14 @@ impl App {
             Some(redis) => Some(bus(redis, &hub, &metrics, &status)?),
             None => None,
         };
-        let plans: Vec<StreamPlan> = config.streams.iter().map(StreamConfig::plan).collect();
+        let registry = config.registry().map_err(anyhow::Error::msg)?;
+        let plans = watch::Sender::new(config.plans(registry.as_ref())?);
+        lookups::refresh(&plans.borrow(), &database);
+        let group = config.kafka.group_id.clone();
+        let inspection = Inspection::new(broker.clone(), group, plans.subscribe(), registry.clone());
         let pausing = Pausing::new(
             database.clone(),
-            &plans,
+            &**plans.borrow(),
             config.pipeline.dead_letter_pause,
             Arc::clone(&status),
         );
@@ -135,7 +142,8 @@ impl App {
                 .iter()
                 .map(|s| s.source(broker.is_embedded()))
                 .collect(),
-            plans,
+            plans: plans.subscribe(),
+            registry: registry.clone(),
             pausing: pausing.clone(),
             poll: PollConfig {
                 group_id: config.kafka.group_id.clone(),
@@ -178,24 +186,28 @@ impl App {
         let supervisor = Supervisor::new(Arc::new(pipeline), to_fatal).start();
 
         let access = serving::access(config, &database, &status, &metrics)?;
-        let archiver = archiver(config, &database, &metrics)?;
-        let settings = |s: &StreamConfig| (s.name.clone(), s.settings(broker.is_embedded()));
+        let archiver = serving::archiver(config, &database, &metrics)?;
+        let streams = watch::Sender::new(Arc::new(config.shown_streams(broker.is_embedded())));
+        let (reloads, requests) = mpsc::channel(1);
         let services = services::Services {
             access: access.clone(),
             status: Arc::clone(&status),
             metrics: Arc::clone(&metrics),
             samples: sampler::start(&metrics, &status),
-            settings: config.streams.iter().map(settings).collect(),
-            streams: config.streams.iter().map(StreamConfig::target).collect(),
+            streams: streams.subscribe(),
+            reloads,
             latest,
-            publisher: Arc::new(services::KafkaPublisher {
+            publisher: Arc::new(KafkaPublisher {
                 producer: Arc::clone(&producer),
                 durable: !broker.is_embedded(),
             }),
-            pausing,
-            new_series: graphql::NewSeries::default(),
+            pausing: pausing.clone(),
+            inspection,
+            new_series: NewSeries::default(),
+            writers: Writers::default(),
             audit: audit.clone(),
         };
+        let writes = http::Writes::new(services.clone(), serving::write_settings(config));
         let (server, http, address) = http::serve(
             listener,
             serving::http_config(config, open_files),
@@ -205,10 +217,11 @@ impl App {
                 live: session::Settings {
                     limits: serving::limits(config, FAREWELL),
                     metrics: Arc::clone(&metrics),
+                    audit: audit.clone(),
                     draining: hub.draining(),
                 },
+                writes,
                 access: access.clone(),
-                audit: audit.clone(),
                 metrics: Arc::clone(&metrics),
                 status: Arc::clone(&status),
             },
@@ -218,6 +231,17 @@ impl App {
             let hosts = &config.http.allowed_hosts;
             actix::spawn(http::serve_operations(listener, hosts, &metrics, &status)?);
         }
+        let replaceable = Replaceable {
+            access,
+            audit: audit.clone(),
+            pausing,
+            registry,
+            plans,
+            streams,
+            requests,
+            database,
+            is_embedded: broker.is_embedded(),
+        };
         Ok(Self {
             address,
             is_secured: config.http.tls.is_some(),
@@ -225,7 +249,7 @@ impl App {
             announced,
             producer,
             status,
-            access,
+            replaceable: Some(replaceable),
             supervisor,
             hub,
             http,
@@ -237,13 +261,12 @@ impl App {
         })
     }
 
-    /// From now on SIGHUP reads `[auth]` again, where there is one.
-    pub fn reload_on_hangup(&self, config: &Config, overrides: &Overrides) -> Result<()> {
-        if let Some(auth) = &config.auth {
-            let (access, audit) = (self.access.clone(), self.audit.clone());
-            reload::on_hangup(access, audit, auth.grace, overrides.clone())?;
+    /// From now on the configuration can be read again.
+    pub fn reload_on_hangup(&mut self, config: &Config, overrides: &Overrides) -> Result<()> {
+        match self.replaceable.take() {
+            Some(parts) => reload::start(parts, config.clone(), overrides.clone()),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Where the API is.
@@ -319,23 +342,6 @@ fn database(config: &Config) -> Result<(DatabaseUrl, Option<Embedded>)> {
     }
     let embedded = Embedded::start(&config.data_dir.0)?;
     Ok((embedded.url().parse()?, Some(embedded)))
-}
-
-/// On a thread of its own: it compresses whole days.
-fn archiver(config: &Config, database: &DatabaseUrl, metrics: &Arc<Metrics>) -> Result<Option<Arbiter>> {
-    let Some(url) = &config.archive.url else {
-        return Ok(None);
-    };
-    let schedule = Schedule {
-        database: database.clone(),
-        target: Target::open(url, &config.archive.s3())?,
-        after: config.archive.after,
-        every: config.archive.every,
-        metrics: Arc::clone(metrics),
-    };
-    let arbiter = Arbiter::new();
-    arbiter.spawn(schedule.run());
-    Ok(Some(arbiter))
 }
 
 pub fn broker(config: &Config) -> Result<Broker> {

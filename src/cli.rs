@@ -1,6 +1,7 @@
 //! The commands of the program: two that keep running, and those for the terminal.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -34,12 +35,18 @@ enum Command {
     Serve,
     /// Run everything, with recorded series replayed through Kafka
     Demo(DemoArgs),
-    /// Check the configuration and report all mistakes
-    Check,
+    /// Check the configuration and report all mistakes, or show what becomes of a sample
+    Check(CheckArgs),
+    /// Guess the configuration of a stream from a sample of its records
+    Infer(offline::infer::InferArgs),
     /// Ask the server of this configuration, on this machine, whether it is alive
     Health,
     /// Check what becomes of the records of [[stream.test]]
     Test,
+    /// Show what would become of records that are in Kafka, without storing anything
+    DryRun(offline::dry_run::DryRunArgs),
+    /// Follow a stream's records between the stages, without storing anything
+    Tap(offline::dry_run::TapArgs),
     /// Bring the database's tables up to date
     Migrate,
     /// Print the GraphQL schema
@@ -52,6 +59,8 @@ enum Command {
     Export(terminal::ExportArgs),
     /// Resume a paused stream of a running server
     Resume(terminal::ResumeArgs),
+    /// Have the nodes of a running server read their configuration again
+    Reload(terminal::ReloadArgs),
     /// Send the points of a file or of standard input through Kafka
     Produce(offline::ProduceArgs),
     /// Read a stream's topic again from an offset or a time (the server must not be running)
@@ -75,6 +84,16 @@ struct DemoArgs {
     pace: Duration,
 }
 
+#[derive(Args, Debug)]
+struct CheckArgs {
+    /// Show what becomes of each record of this file, or of - for standard input
+    #[arg(long, value_name = "FILE")]
+    sample: Option<PathBuf>,
+    /// The stream whose records these are [default: the only one]
+    #[arg(long, requires = "sample")]
+    stream: Option<String>,
+}
+
 impl Cli {
     pub fn run(self) -> Result<()> {
         let load = || {
@@ -85,9 +104,22 @@ impl Cli {
         match &self.command {
             Command::Serve => in_system(serve(load()?, &self.overrides)),
             Command::Demo(args) => in_system(run_demo(load()?, &self.overrides, args.pace)),
-            Command::Check => check(&load()?),
+            Command::Check(args) => match &args.sample {
+                Some(sample) => {
+                    let config = load()?;
+                    in_system(offline::sample_check::run(
+                        &config,
+                        args.stream.as_deref(),
+                        sample,
+                    ))
+                }
+                None => check(&load()?),
+            },
+            Command::Infer(args) => in_system(offline::infer::run(args, load)),
             Command::Health => in_system(health(&Config::of_running(&self.overrides)?)),
-            Command::Test => offline::stream_tests::run(&load()?),
+            Command::Test => in_system(async { offline::stream_tests::run(&load()?).await }),
+            Command::DryRun(args) => in_system(offline::dry_run::dry_run(load()?, args)),
+            Command::Tap(args) => in_system(offline::dry_run::tap(load()?, args)),
             Command::Migrate => in_system(offline::migrate(&load()?)),
             Command::Schema => {
                 print!("{}", graphql::sdl());
@@ -97,6 +129,7 @@ impl Cli {
             Command::Tail(args) => in_system(terminal::tail(args)),
             Command::Export(args) => in_system(terminal::export(args)),
             Command::Resume(args) => in_system(terminal::resume(args)),
+            Command::Reload(args) => in_system(terminal::reload(args)),
             Command::Produce(args) => in_system(offline::produce(load()?, args)),
             Command::Rewind(args) => in_system(offline::rewind(load()?, args)),
             Command::Keys(args) => in_system(offline::keys::keys(&load()?, args)),
@@ -124,7 +157,7 @@ async fn serve(config: Config, overrides: &Overrides) -> Result<()> {
             "no [[stream]] is configured: write a streamsync.toml (see streamsync.example.toml), or try `streamsync demo`"
         );
     }
-    let app = App::start(&config).await?;
+    let mut app = App::start(&config).await?;
     app.reload_on_hangup(&config, overrides)?;
     tracing::info!(address = %app.address, url = app.url(), kafka = app.broker.bootstrap_servers(), "serving");
     until_stopped(app).await
@@ -132,7 +165,7 @@ async fn serve(config: Config, overrides: &Overrides) -> Result<()> {
 
 async fn run_demo(config: Config, overrides: &Overrides, pace: Duration) -> Result<()> {
     let config = demo::configure(config);
-    let app = App::start(&config).await?;
+    let mut app = App::start(&config).await?;
     app.reload_on_hangup(&config, overrides)?;
     demo::greet(&app);
     let replay = actix::spawn(demo::replay(app.producer.clone(), pace));

@@ -22,6 +22,8 @@ pub mod actors;
 pub mod feed;
 pub mod history;
 pub mod archive;
+pub mod inspect;
+pub mod write;
 // Who may use the server.
 pub mod access;
 

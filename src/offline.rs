@@ -24,7 +24,12 @@ use crate::transform::Label;
 pub mod archive;
 pub mod keys;
 pub mod audit;
+pub mod dry_run;
+pub mod infer;
+mod outcome;
 pub mod recorded;
+pub mod sample_check;
+mod sample_file;
 pub mod stream_tests;
 
 /// A broker that is just starting is waited for.
@@ -218,7 +223,7 @@ pub async fn produce(config: Config, args: &ProduceArgs) -> Result<()> {
     };
     let to = || format!("Kafka at {}", broker.bootstrap_servers());
     let produced = client::produce(&what, async |records| {
-        let mut deliveries = Vec::with_capacity(records.len());
+        let mut sending = producer.begin();
         for record in &records {
             let outgoing = Outgoing {
                 topic: stream.topic(),
@@ -227,10 +232,10 @@ pub async fn produce(config: Config, args: &ProduceArgs) -> Result<()> {
                 headers: &headers,
                 timestamp: None,
             };
-            deliveries.push(producer.enqueue(outgoing).await.with_context(to)?);
+            sending.add(outgoing).await.with_context(to)?;
         }
-        for (delivery, record) in deliveries.into_iter().zip(&records) {
-            let placed = delivery.placed().await.with_context(to)?;
+        let places = sending.placed().await.with_context(to)?;
+        for (placed, record) in places.into_iter().zip(&records) {
             if let Some(pace) = &mut pace {
                 pace.sent(placed, record.payload.len());
             }

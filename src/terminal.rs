@@ -23,6 +23,14 @@ const LATEST: &str = "query($selector: SeriesSelector!) {
 
 const RESUME: &str = "mutation($stream: String!) { resumeStream(stream: $stream) { wasPaused } }";
 
+const RELOAD: &str = "mutation { reloadConfiguration { streams atRestart } }";
+
+#[derive(Args, Debug)]
+pub struct ReloadArgs {
+    #[command(flatten)]
+    server: Server,
+}
+
 #[derive(Args, Debug)]
 pub struct Server {
     /// Where StreamSync listens
@@ -217,6 +225,26 @@ pub async fn resume(args: &ResumeArgs) -> Result<()> {
     match answer["resumeStream"]["wasPaused"].as_bool() {
         Some(true) => println!("stream {stream} is read again"),
         _ => println!("stream {stream} was not paused"),
+    }
+    Ok(())
+}
+
+pub async fn reload(args: &ReloadArgs) -> Result<()> {
+    let (format, mut answer) = (client::query::Format::Json, Vec::new());
+    client::query(&args.server.url, RELOAD, None, format, &mut answer).await?;
+    let answer: Value = serde_json::from_slice(&answer)?;
+    let names = |field: &str| {
+        let names = answer["reloadConfiguration"][field].as_array();
+        let names = names.into_iter().flatten().filter_map(Value::as_str);
+        names.map(str::to_owned).collect::<Vec<_>>().join(", ")
+    };
+    match names("streams") {
+        none if none.is_empty() => println!("no stream has changed"),
+        streams => println!("changed: {streams}"),
+    }
+    let later = names("atRestart");
+    if !later.is_empty() {
+        println!("changed at the next start: {later}");
     }
     Ok(())
 }

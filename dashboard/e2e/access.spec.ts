@@ -10,6 +10,7 @@ const PAGES: [string, string][] = [
   ['/explore', 'button:has-text("ec2_cpu_utilization")'],
   ['/explore?metric=ec2_cpu_utilization', '[data-panel][data-state=live]'],
   ['/streams', 'td:has-text("Running")'],
+  ['/records?stream=machines', '[data-record]'],
   ['/dead-letters', '[data-letter]'],
   ['/playground', '.graphiql-query-editor .view-lines'],
   ['/there-is-no-such-page', 'text=There is no such page'],
@@ -97,6 +98,16 @@ describe('by keyboard alone', () => {
     await page.getByRole('table').waitFor();
   });
 
+  test('a record is opened and shown in another way', async ({ visit }) => {
+    const page = await visit('/records?stream=machines');
+    await page.locator('[data-record]').first().waitFor();
+    await tabTo(page, 'Partition', '[data-record] button');
+    await page.keyboard.press('Enter');
+    await tabTo(page, 'Shown as');
+    await page.keyboard.press('End');
+    await expect.poll(() => page.getByLabel('Shown as').inputValue()).toBe('Base64');
+  });
+
   test('a dead letter is opened and redriven', async ({ visit }) => {
     const page = await visit('/dead-letters');
     await page.locator('[data-letter]').first().waitFor();
@@ -115,7 +126,7 @@ describe('by keyboard alone', () => {
 const focused = (page: Page) =>
   page.evaluate(() => {
     const { activeElement } = document;
-    const label = activeElement instanceof HTMLInputElement ? activeElement.labels?.[0] : activeElement;
+    const label = (activeElement as HTMLInputElement | null)?.labels?.[0] ?? activeElement;
     return activeElement?.getAttribute('aria-label') ?? label?.textContent?.trim() ?? '';
   });
 

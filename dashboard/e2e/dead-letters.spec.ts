@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, onTestFinished } from 'vitest';
 import { Server } from '../../tests/clients/support/server.js';
 import { unique } from '../../tests/clients/support/wait.js';
-import { produce, refuse, type Site } from './support/site';
+import { meterRecord, produce, refuse, type Site } from './support/site';
 import { site, test } from './support/test';
 
 test('a broken record is shown with its reason and payload, and a redrive is told as it goes', async ({ visit }) => {
@@ -18,6 +18,17 @@ test('a broken record is shown with its reason and payload, and a redrive is tol
   await page.getByRole('dialog').getByRole('button', { name: 'Redrive' }).click();
   await page.getByText('failed again').waitFor();
   await row.getByText('2 attempts').waitFor();
+});
+
+test('a payload that is no text is shown as its format reads it', async ({ visit }) => {
+  await refuse(site, 'meters', [meterRecord({ site: 'south' }), meterRecord({ site: 'west' })]);
+  const page = await visit('/dead-letters?stream=meters&reason=missing_field');
+  for (const [at, name] of ['west', 'south'].entries()) {
+    const row = page.locator('[data-letter]').nth(at);
+    await row.getByRole('button').first().click();
+    await row.locator('pre', { hasText: `"site": "${name}"` }).waitFor();
+    expect(await row.getByLabel('Shown as').inputValue()).toBe('Decoded');
+  }
 });
 
 test('a letter that fits after a change of its stream is stored by a redrive', async ({ visit }) => {

@@ -8,6 +8,7 @@ const PAGES = [
   ['/explore', 'button:has-text("ec2_cpu_utilization")'],
   ['/explore?metric=ec2_cpu_utilization', '[data-panel][data-state=live]'],
   ['/streams', 'button:has-text("machines")'],
+  ['/records', '[data-record], :text("holds no records")'],
   ['/dead-letters', '[data-letter], :text("Nothing was refused")'],
 ] as const;
 

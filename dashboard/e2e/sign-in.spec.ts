@@ -66,6 +66,20 @@ describe('with access control', { timeout: 90_000 }, () => {
     await operator.getByText('failed again').first().waitFor();
   });
 
+  test('records are for operators: a reader has no link to them, and their page says why', async ({ visit }) => {
+    const reader = await visit('/records', { url: guarded.url });
+    await signIn(reader, keyOf('reader'));
+    await reader.getByText('lacks the operation operate').waitFor();
+    const link = (page: Page) => page.getByRole('navigation').getByRole('link', { name: 'Records' });
+    expect(await link(reader).count()).toBe(0);
+
+    const operator = await visit('/', { url: guarded.url });
+    await signIn(operator, keyOf('operator'));
+    await link(operator).click();
+    await operator.locator('[data-record]').first().waitFor();
+    expect(await operator.locator('[data-record]').count()).toBe(3);
+  });
+
   test('a role without streams has a sentence in place of them', async ({ visit }) => {
     const page = await visit('/streams', { url: guarded.url });
     await signIn(page, keyOf('berlin'));

@@ -47,3 +47,14 @@ test('a stream is found by its name', async ({ visit }) => {
   await page.getByLabel('Name or topic').fill('MACH');
   await page.getByRole('button', { name: 'machines' }).waitFor();
 });
+
+test('who writes over HTTP is shown with what was refused', async ({ visit }) => {
+  const page = await visit('/streams');
+  await page.getByRole('button', { name: 'machines' }).waitFor();
+  const lines = 'machines,site=north,device=m1 temperature=20.5\nmachines temperature=\n';
+  const answer = await fetch(`${site.url}/write?stream=machines`, { method: 'POST', body: lines });
+  expect(answer.status).toBe(400);
+  const row = page.getByRole('row', { name: /everyone machines \/write/ });
+  await expect.poll(() => row.count()).toBe(1);
+  expect(await row.getByRole('cell').nth(3).innerText()).toBe('1');
+});

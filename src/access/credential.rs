@@ -98,7 +98,11 @@ impl Credential {
         let Some((scheme, rest)) = value.trim().split_once(' ') else {
             return Self::Malformed;
         };
-        if scheme.eq_ignore_ascii_case("bearer") {
+        // Clients of InfluxDB 2 say `Token`.
+        if ["bearer", "token"]
+            .iter()
+            .any(|known| scheme.eq_ignore_ascii_case(known))
+        {
             return Self::of(rest);
         }
         if !scheme.eq_ignore_ascii_case("basic") || rest.len() > 2 * TEXT_MAX {

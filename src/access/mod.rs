@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of HTTP. `http/authenticate.rs` and the WebSockets bring credentials; everything that
 //! is read, sent or done then asks the principal's
-//! [`Viewer`](crate::data::Viewer).
+//! [`Viewer`].
 
 pub mod audit;
 pub mod config;
@@ -28,12 +28,12 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 pub use audit::Audit;
 pub use credential::{Authority, Certificate, Credential};
-pub use principal::{Denied, Identity, Principal};
+pub use principal::{Denied, Ended, Identity, Principal};
 pub use roles::Roles;
 pub use sessions::SessionId;
 pub use tokens::{Claims, Issuers};
 
-use crate::data::{ClientKey, Micros, Operation};
+use crate::data::{ClientKey, Micros, Operation, Viewer};
 use crate::store::access::keys::StoredKey;
 use crate::store::connect::DatabaseUrl;
 use crate::telemetry::{Metrics, Status};
@@ -161,7 +161,18 @@ impl Access {
         unexpired(self.renew_expired(principal)?)
     }
 
-    /// The same for who may go on for a while with a credential that has expired.
+    /// Another role holds for what its `viewer` asks from now on.
+    ///
+    /// # Errors
+    /// The principal is no longer let in, or the role forbids what its `viewer` has used.
+    pub fn still_allows(&self, principal: &Arc<Principal>, viewer: &Viewer) -> Result<(), Ended> {
+        match viewer.change(&self.renew(principal)?.viewer.grant()) {
+            true => Ok(()),
+            false => Err(Ended::Forbidden),
+        }
+    }
+
+    /// As [`Self::renew`], for who may go on for a while with a credential that has expired.
     fn renew_expired(&self, principal: &Arc<Principal>) -> Result<Arc<Principal>, Denied> {
         let Some(control) = &self.0.control else {
             return Ok(Arc::clone(principal));

@@ -86,6 +86,25 @@ pub enum Denied {
     Unavailable,
 }
 
+/// Why somebody who was let in may not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ended {
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The role no longer allows what was used.
+    #[error("your role does not allow this operation any longer")]
+    Forbidden,
+}
+
+impl From<Ended> for Problem {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Denied(denied) => denied.into(),
+            Ended::Forbidden => Self::new(Code::Forbidden, ended.to_string()),
+        }
+    }
+}
+
 impl From<Denied> for Problem {
     fn from(denied: Denied) -> Self {
         match denied {

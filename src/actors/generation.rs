@@ -12,12 +12,14 @@ use super::failing::FailingStreams;
 use super::fenced::Fenced;
 use super::hub::HubHandle;
 use super::ledger::PostgresLedger;
+use super::lookups;
 use super::messages::Failed;
 use super::pausing::Pausing;
-use super::transformer::Transformer;
+use super::transformer::{Schemas, Transformer};
 use super::writer::{Outlets, Session, Source, Writer};
 use crate::cache::{Bus, LatestCache};
 use crate::data::{Credits, Installation};
+use crate::decode::registry::SchemaRegistry;
 use crate::sources::{Broker, PollConfig, Reading, StreamSource, TopicSpec, ensure_topics};
 use crate::store::connect::DatabaseUrl;
 use crate::store::retention::Keep;
@@ -26,13 +28,17 @@ use crate::store::{self, Pace, WriteError, WriterConfig, migrate};
 use crate::telemetry::{Metrics, Status};
 use crate::transform::{StreamPlan, Transform};
 
+/// The stage that loads tables, as it is called where something is missing.
+const LOOKUP: &str = "lookup";
+
 /// What every generation is built from.
 #[derive(Debug)]
 pub struct Pipeline {
     pub broker: Broker,
     pub database: DatabaseUrl,
     pub streams: Vec<StreamSource>,
-    pub plans: Vec<StreamPlan>,
+    pub plans: watch::Receiver<Arc<[StreamPlan]>>,
+    pub registry: Option<Arc<SchemaRegistry>>,
     pub poll: PollConfig,
     pub writer: WriterConfig,
     pub keep: Keep,
@@ -112,6 +118,15 @@ impl Generation {
             .await
             .map_err(|error| failed("kafka", error.to_string(), error.is_final()))?;
 
+        let plans = Arc::clone(&pipeline.plans.borrow());
+        lookups::load(&plans, database).await.map_err(|why| {
+            pipeline.status.trouble(LOOKUP, why.clone());
+            failed(LOOKUP, why, false)
+        })?;
+        if plans.iter().any(|plan| !plan.lookups.is_empty()) {
+            pipeline.status.well(LOOKUP);
+        }
+
         let credits = Credits::new(pipeline.credit_bytes);
         let pace = Arc::clone(&config.pace);
         let arbiters = vec![Arbiter::new(), Arbiter::new()];
@@ -138,8 +153,16 @@ impl Generation {
             stopped: false,
         };
         let writer = Writer::start_in_arbiter(&arbiters[0].handle(), |_| writer);
+        let mut plans = pipeline.plans.clone();
+        let transform = Transform::new(plans.borrow_and_update().iter().cloned());
         let transformer = Transformer {
-            transform: Transform::new(pipeline.plans.iter().cloned()),
+            transform,
+            plans,
+            schemas: Schemas {
+                registry: pipeline.registry.clone(),
+                status: Arc::clone(&pipeline.status),
+                pace: Arc::clone(&pace),
+            },
             writer: writer.clone(),
             metrics: Arc::clone(&pipeline.metrics),
         };

@@ -1,5 +1,6 @@
 //! Runs the maintenance of the tables and reports the result.
 
+use std::iter::successors;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,11 @@ use crate::store::{DatabaseUrl, WriteError};
 use crate::telemetry::status::{Maintained, MaintenanceRun};
 use crate::telemetry::{Metrics, Status, caught};
 
-/// How soon and how often a run tries again what others were using.
-const AGAIN_AFTER: Duration = Duration::from_secs(5);
+pub const MAINTAIN_EVERY: Duration = Duration::from_secs(600);
+/// How soon and how often a run tries again while another node runs it (or ended a moment ago, and
+/// Postgres does not know yet), and what others were using. Each pause is twice the one before.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const ATTEMPTS: usize = 10;
 
 #[derive(Debug)]
@@ -48,16 +52,16 @@ impl Maintenance {
             return;
         };
         let mut dropped = Dropped::default();
-        for _ in 0..ATTEMPTS {
-            self.attempt(&mut job, &mut dropped).await;
-            if !job.is_left_in_use() {
+        for pause in pauses() {
+            let outcome = self.attempt(&mut job, &mut dropped).await;
+            if outcome != Maintained::Elsewhere && !job.is_left_in_use() {
                 return;
             }
-            tokio::time::sleep(AGAIN_AFTER).await;
+            tokio::time::sleep(pause).await;
         }
     }
 
-    async fn attempt(&self, job: &mut maintain::Maintenance, dropped: &mut Dropped) {
+    async fn attempt(&self, job: &mut maintain::Maintenance, dropped: &mut Dropped) -> Maintained {
         let at = Micros::now();
         let ran = caught(&self.metrics, "maintenance", job.run(at)).await;
         let outcome = match ran.unwrap_or_else(|| Err(WriteError::Retry("panicked".to_owned()))) {
@@ -81,9 +85,18 @@ impl Maintenance {
                 Maintained::Failed(error.to_string())
             }
         };
-        self.status
-            .update(|snapshot| snapshot.maintenance = Some(MaintenanceRun { at, outcome }));
+        let run = MaintenanceRun {
+            at,
+            outcome: outcome.clone(),
+        };
+        self.status.update(|snapshot| snapshot.maintenance = Some(run));
+        outcome
     }
+}
+
+fn pauses() -> impl Iterator<Item = Duration> {
+    let doubled = |pause: &Duration| Some(LONGEST_PAUSE.min(*pause * 2));
+    successors(Some(AGAIN_AFTER), doubled).take(ATTEMPTS)
 }
 
 #[cfg(test)]
@@ -91,8 +104,49 @@ mod tests {
     use super::*;
     use crate::cache::Latest;
     use crate::data::Matched;
+    use crate::store::testing::Database;
     use crate::store::testing::batches::{Input, Node, second};
     use std::collections::BTreeMap;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn keep<const N: usize>(streams: [(String, [Option<Duration>; 4]); N]) -> Keep {
+        Keep {
+            dead_letters: DAY,
+            commits: DAY,
+            streams: BTreeMap::from(streams),
+            rollups: false,
+            archive: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_node_that_finds_another_at_it_looks_again_soon_and_ever_less_often() {
+        let db = Database::create().await;
+        let other = db.maintaining().await;
+        let status = Arc::<Status>::default();
+        let (url, latest) = (db.url.clone(), LatestCache::local(10));
+        let maintenance = Maintenance::new(url, keep([]), latest, Arc::default(), Arc::clone(&status));
+        let outcome = || {
+            status
+                .snapshot()
+                .maintenance
+                .as_ref()
+                .map(|run| run.outcome.clone())
+        };
+        let ends = async {
+            while outcome() != Some(Maintained::Elsewhere) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            drop(other);
+        };
+        let waited = Duration::from_secs(30);
+        let run = tokio::time::timeout(waited, maintenance.run());
+        tokio::join!(run, ends).0.expect("it looked again");
+        let (partitions, rows) = (0, 0);
+        assert_eq!(outcome(), Some(Maintained::Done { partitions, rows }));
+        assert!(pauses().is_sorted() && pauses().sum::<Duration>() < MAINTAIN_EVERY);
+    }
 
     #[tokio::test]
     async fn a_latest_point_that_retention_dropped_is_not_shown_from_the_cache() {
@@ -112,14 +166,7 @@ mod tests {
         latest.put_back(&lookup.epoch, vec![point]);
         assert_eq!(latest.lookup(&Matched::of_ids([1])).await.found, [point]);
 
-        let day = Duration::from_secs(86_400);
-        let keep = Keep {
-            dead_letters: day,
-            commits: day,
-            streams: BTreeMap::from([("machines".to_owned(), [Some(day), None, None, None])]),
-            rollups: false,
-            archive: false,
-        };
+        let keep = keep([("machines".to_owned(), [Some(DAY), None, None, None])]);
         let (url, metrics, status) = (node.db.url.clone(), Arc::default(), Arc::<Status>::default());
         let maintenance = Maintenance::new(url, keep, latest.clone(), metrics, Arc::clone(&status));
         maintenance.run().await;

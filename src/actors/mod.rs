@@ -18,6 +18,7 @@ pub mod pausing;
 mod maintenance;
 mod refresher;
 pub mod sampler;
+pub mod lookups;
 pub mod hub;
 pub mod aggregates;
 pub mod generation;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 
@@ -31,7 +31,7 @@ pub struct Pausing(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     database: DatabaseUrl,
-    plans: Vec<Plan>,
+    plans: RwLock<Vec<Plan>>,
     /// How long the first pause of a stream is.
     first: Duration,
     status: Arc<Status>,
@@ -50,14 +50,9 @@ impl Pausing {
         first: Duration,
         status: Arc<Status>,
     ) -> Self {
-        // What decides which records fail. Functions are left out because they differ between builds.
-        let plan = |plan: &StreamPlan| {
-            let what = format!("{:?} {:?}", plan.mapping, plan.limits);
-            (plan.name.to_string(), what)
-        };
         Self(Arc::new(Shared {
             database,
-            plans: plans.into_iter().map(plan).collect(),
+            plans: RwLock::new(told(plans)),
             first,
             status,
             fresh: Mutex::default(),
@@ -71,10 +66,28 @@ impl Pausing {
     pub async fn begin(&self) -> Result<(), WriteError> {
         if !self.0.begun.load(Ordering::Relaxed) {
             let pauses = Pauses::connect(&self.0.database).await?;
-            pauses.forget(&self.0.plans).await?;
+            pauses.forget(&self.plans()).await?;
             self.0.begun.store(true, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Some streams are read in another way from now on: their pauses end as at a restart.
+    pub async fn replan(&self, plans: &[StreamPlan], changed: &[StreamPlan]) {
+        *self.0.plans.write() = told(plans);
+        let changed = told(changed);
+        let forgotten = timeout(ANSWER_WITHIN, async {
+            let pauses = Pauses::connect(&self.0.database).await?;
+            pauses.forget(&changed).await
+        });
+        if !matches!(forgotten.await, Ok(Ok(()))) {
+            tracing::warn!("pauses of earlier mappings may hold on, as Postgres does not answer");
+        }
+        self.0.decided.notify_one();
+    }
+
+    fn plans(&self) -> Vec<Plan> {
+        self.0.plans.read().clone()
     }
 
     /// Too many records of this stream fail.
@@ -129,7 +142,7 @@ impl Pausing {
         };
         let fresh = self.0.fresh.lock().clone();
         for (stream, why) in fresh {
-            if let Some(plan) = self.0.plans.iter().find(|(name, _)| *name == stream) {
+            if let Some(plan) = self.plans().iter().find(|(name, _)| *name == stream) {
                 pauses.begin(plan, &why, self.0.first).await?;
             }
             let mut fresh = self.0.fresh.lock();
@@ -141,10 +154,11 @@ impl Pausing {
     }
 
     async fn look(&self, pauses: &Pauses) -> Result<(), WriteError> {
-        let current = pauses.current(&self.0.plans).await?;
+        let plans = self.plans();
+        let current = pauses.current(&plans).await?;
         let fresh = self.0.fresh.lock();
         self.0.status.update(|snapshot| {
-            for (stream, _) in &self.0.plans {
+            for (stream, _) in &plans {
                 if fresh.contains_key(stream) {
                     continue;
                 }
@@ -160,6 +174,15 @@ impl Pausing {
         });
         Ok(())
     }
+}
+
+/// What decides which records fail. Functions are left out because they differ between builds.
+fn told<'p>(plans: impl IntoIterator<Item = &'p StreamPlan>) -> Vec<Plan> {
+    let told = |plan: &StreamPlan| {
+        let what = format!("{:?} {:?}", plan.mapping, plan.limits);
+        (plan.name.to_string(), what)
+    };
+    plans.into_iter().map(told).collect()
 }
 
 fn late() -> WriteError {

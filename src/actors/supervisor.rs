@@ -9,7 +9,7 @@ use actix::{Actor, ActorFutureExt, Arbiter, AsyncContext, Context, Handler, Mess
 use tokio::sync::mpsc;
 
 use super::generation::{Generation, Pipeline};
-use super::maintenance::Maintenance;
+use super::maintenance::{MAINTAIN_EVERY, Maintenance};
 use super::messages::{Drain, Failed};
 use super::refresher;
 use crate::telemetry::caught;
@@ -20,7 +20,6 @@ const RESTART_LONGEST: Duration = Duration::from_secs(60);
 const GOOD_RUN: Duration = Duration::from_secs(60);
 /// Longer than any statement and any retry may keep the writer silent.
 const STALLED_AFTER: Duration = Duration::from_secs(120);
-const MAINTAIN_EVERY: Duration = Duration::from_secs(600);
 
 /// Stop the pipeline once everything read is stored. Answered when it has stopped.
 #[derive(Clone, Copy, Debug, Message)]

@@ -5,10 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix::Arbiter;
 use anyhow::{Context, Result, anyhow};
 
 use crate::access::Access;
 use crate::actors::aggregates::AggregatesHandle;
+use crate::archive::{Schedule, Target};
 use crate::config::{Config, TlsConfig};
 use crate::data::ClientKey;
 use crate::data::meter::OnRefusal;
@@ -38,6 +40,13 @@ pub(super) fn http_config(config: &Config, open_files: usize) -> http::HttpConfi
         stall_timeout: config.http.stall_timeout,
         tls: config.http.tls.as_ref().and_then(TlsConfig::files),
         ..http::HttpConfig::default()
+    }
+}
+
+pub(super) fn write_settings(config: &Config) -> http::WriteSettings {
+    http::WriteSettings {
+        stream: config.http.write.stream.clone(),
+        body_bytes: config.http.write.body_mib << 20,
     }
 }
 
@@ -103,4 +112,25 @@ pub(super) fn per_worker(
         let feeds = Some(feeds.clone());
         http::PerWorker { data, reader, feeds }
     }))
+}
+
+/// On a thread of its own: it compresses whole days.
+pub(super) fn archiver(
+    config: &Config,
+    database: &DatabaseUrl,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<Arbiter>> {
+    let Some(url) = &config.archive.url else {
+        return Ok(None);
+    };
+    let schedule = Schedule {
+        database: database.clone(),
+        target: Target::open(url, &config.archive.s3())?,
+        after: config.archive.after,
+        every: config.archive.every,
+        metrics: Arc::clone(metrics),
+    };
+    let arbiter = Arbiter::new();
+    arbiter.spawn(schedule.run());
+    Ok(Some(arbiter))
 }

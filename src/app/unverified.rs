@@ -15,6 +15,11 @@ pub(super) fn warn(config: &Config) {
             "the identity of the Kafka brokers is not verified: anyone on the network path can read and change the records; set \"security.protocol\" = \"SSL\" or \"SASL_SSL\" in [kafka.properties]"
         );
     }
+    if config.schema_registry.is_unverified() {
+        tracing::warn!(
+            "the identity of the schema registry is not verified: anyone on the network path can change what records mean; use https:// in its URL"
+        );
+    }
     if config.redis.url.as_deref().is_some_and(cache::is_unverified) {
         tracing::warn!(
             "the identity of the Redis server is not verified: anyone on the network path can read and change latest values; use rediss:// in its URL"

@@ -5,7 +5,6 @@
 //! batch too large) is a gap that the hub fills from Postgres; it checks after each (re)connect.
 //! Messages without our tag are dropped and counted, as others may write to this Redis.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -37,16 +36,11 @@ pub enum BusEvent {
 }
 
 /// Publishes until dropped; the tasks end with it.
+#[derive(Debug)]
 pub struct Bus {
     queue: mpsc::Sender<Arc<Stored>>,
     metrics: Arc<Metrics>,
     _alive: watch::Sender<()>,
-}
-
-impl fmt::Debug for Bus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bus").finish_non_exhaustive()
-    }
 }
 
 impl Bus {

@@ -8,7 +8,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ConnectionAddr, RedisError};
 use tokio::sync::watch;
 
-use crate::data::Installation;
+use crate::data::{Installation, is_loopback};
 
 /// Waits between attempts double from the first to the last.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -71,13 +71,9 @@ pub fn check_url(url: &str) -> Result<(), CacheError> {
 
 /// Whether the server is beyond this machine and nothing proves that it is the one that was meant.
 pub fn is_unverified(url: &str) -> bool {
-    let is_local = |host: &str| {
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-    };
     client(url).is_ok_and(|client| match client.get_connection_info().addr() {
-        ConnectionAddr::Tcp(host, _) => !is_local(host),
-        ConnectionAddr::TcpTls { host, insecure, .. } => *insecure && !is_local(host),
+        ConnectionAddr::Tcp(host, _) => !is_loopback(host),
+        ConnectionAddr::TcpTls { host, insecure, .. } => *insecure && !is_loopback(host),
         _ => false,
     })
 }

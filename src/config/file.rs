@@ -94,6 +94,17 @@ pub struct HttpConfig {
     pub documents_file: Option<PathBuf>,
     /// For documents that clients name by their hash once they have sent them, in MiB; 0: they cannot.
     pub documents_cache_mib: usize,
+    /// How clients write points.
+    pub write: WriteConfig,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WriteConfig {
+    /// The stream of those who name none.
+    pub stream: Option<String>,
+    /// The largest body, also when it is decompressed, in MiB.
+    pub body_mib: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -180,6 +191,16 @@ impl Default for HttpConfig {
             documents: WhichDocuments::Any,
             documents_file: None,
             documents_cache_mib: 8,
+            write: WriteConfig::default(),
+        }
+    }
+}
+
+impl Default for WriteConfig {
+    fn default() -> Self {
+        Self {
+            stream: None,
+            body_mib: 16,
         }
     }
 }
@@ -307,6 +328,9 @@ impl HttpConfig {
         }
         if !(1..=64).contains(&self.workers) {
             mistakes.push("http.workers: must be 1 to 64".to_owned());
+        }
+        if !(1..=32).contains(&self.write.body_mib) {
+            mistakes.push("http.write.body_mib: must be 1 to 32".to_owned());
         }
         if let Some(tls) = &self.tls {
             tls.check(mistakes);

@@ -171,6 +171,17 @@ impl Locations {
                 self.add_table(text, &path, table);
             } else {
                 self.add(text, &path, key.span(), value.span());
+                self.add_tables(text, &path, value.get_ref());
+            }
+        }
+    }
+
+    /// The tables of a list within a section, such as `stream #1.lookup #2`.
+    fn add_tables(&mut self, text: &str, path: &str, value: &DeValue<'_>) {
+        let DeValue::Array(elements) = value else { return };
+        for (at, element) in (1..).zip(elements) {
+            if matches!(element.get_ref(), DeValue::Table(_)) {
+                self.add(text, &format!("{path} #{at}"), element.span(), 0..0);
             }
         }
     }

@@ -10,15 +10,14 @@ use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::TimeZone;
 
 use crate::data::METRIC_NAME;
-use crate::transform::{LabelSource, StreamPlan, TimeField};
+use crate::transform::{LabelSource, Limits, Mapping, Part, TimeField};
 
-pub(super) fn check(plan: &StreamPlan, say: &mut impl FnMut(String)) {
-    let mapping = &plan.mapping;
+pub(super) fn check(stream: &str, mapping: &Mapping, limits: &Limits, say: &mut impl FnMut(String)) {
     let prefix = &mapping.metric_prefix;
     // That of the name is told of the name.
-    let names = prefix.is_empty() || plan.limits.check_name("prefix", &format!("{prefix}_")).is_ok();
+    let names = prefix.is_empty() || limits.check_name("prefix", &format!("{prefix}_")).is_ok();
     let has_blanks = prefix.contains(char::is_whitespace);
-    if (!names || has_blanks) && **prefix != *plan.name {
+    if (!names || has_blanks) && *prefix != stream {
         say(format!(
             "metric_prefix: '{prefix}' cannot start a metric name: it must be without blanks, control characters \
              and {{}}\"=,"
@@ -35,6 +34,15 @@ pub(super) fn check(plan: &StreamPlan, say: &mut impl FnMut(String)) {
     {
         say("metric: the field name is empty".to_owned());
     }
+    if let Some(dedupe) = &mapping.dedupe {
+        let is_empty = |part: &Part| part.0.reads().is_some_and(str::is_empty);
+        if dedupe.by.is_empty() || dedupe.by.iter().any(is_empty) {
+            say("dedupe: by names what tells records apart, such as by = [\"device\", \"seq\"]".to_owned());
+        }
+        if dedupe.within.is_zero() {
+            say("dedupe: within must be longer than zero".to_owned());
+        }
+    }
     let mut metrics: HashMap<String, &str> = HashMap::new();
     for value in &mapping.values {
         let field = value.reads();
@@ -45,11 +53,11 @@ pub(super) fn check(plan: &StreamPlan, say: &mut impl FnMut(String)) {
         let Some(metric) = mapping.metric(value) else {
             continue;
         };
-        if plan.limits.check_name("metric", &metric).is_err() && names {
+        if limits.check_name("metric", &metric).is_err() && names {
             say(format!(
                 "values: '{field}' would become the metric '{metric}', which must be at most {} bytes and without \
                  control characters and {{}}\"=,",
-                plan.limits.name_bytes
+                limits.name_bytes
             ));
         }
         match metrics.insert(metric.clone(), field) {
@@ -69,7 +77,7 @@ pub(super) fn check(plan: &StreamPlan, say: &mut impl FnMut(String)) {
             continue;
         }
         let name = &label.name;
-        if let Err(error) = plan.limits.check_name("label", name) {
+        if let Err(error) = limits.check_name("label", name) {
             say(format!("labels: {}", error.detail));
         }
         if name == METRIC_NAME {
@@ -88,7 +96,7 @@ pub(super) fn check(plan: &StreamPlan, say: &mut impl FnMut(String)) {
             say(format!("labels: '{field}' is also the time"));
         }
     }
-    if let Err(error) = plan.limits.check_label_count(mapping.labels.len()) {
+    if let Err(error) = limits.check_label_count(mapping.labels.len()) {
         say(format!("labels: {}", error.detail));
     }
 }

@@ -4,10 +4,12 @@
 
 mod archive;
 mod auth;
+mod changes;
 mod documents;
 mod file;
 mod hidden;
 mod locations;
+mod lookups;
 mod mapping;
 mod retention;
 mod rollups;
@@ -21,12 +23,15 @@ mod words;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Deserialize;
 
 use crate::access::config::AuthConfig;
+use crate::decode::registry::{RegistryConfig, SchemaRegistry};
 use crate::live::index::{ByClient, Limits};
+use crate::transform::StreamPlan;
 
 pub use archive::ArchiveConfig;
 pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisConfig};
@@ -53,6 +58,9 @@ pub struct Overrides {
     /// Redis URL [default: latest values in memory]
     #[arg(long, env = "REDIS_URL", global = true, hide_env_values = true)]
     pub redis_url: Option<String>,
+    /// Schema registry URL, such as `https://host:8081` [default: none]
+    #[arg(long, env = "SCHEMA_REGISTRY_URL", global = true, hide_env_values = true)]
+    pub schema_registry_url: Option<String>,
     /// Address to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "STREAMSYNC_LISTEN", global = true, value_parser = file::socket_address)]
     pub listen: Option<SocketAddr>,
@@ -95,6 +103,7 @@ pub struct Config {
     pub pipeline: PipelineConfig,
     pub rollups: RollupsConfig,
     pub archive: ArchiveConfig,
+    pub schema_registry: RegistryConfig,
     /// Unset: whoever reaches the server may do everything.
     pub auth: Option<AuthConfig>,
     #[serde(rename = "stream")]
@@ -192,6 +201,7 @@ impl Config {
             pipeline: file.section("pipeline"),
             rollups: file.section("rollups"),
             archive: file.section("archive"),
+            schema_registry: file.section("schema_registry"),
             auth: auth::read(&mut file),
             streams: file.sections("stream"),
             ..Self::default()
@@ -231,6 +241,12 @@ impl Config {
             "redis.url",
             "--redis-url or REDIS_URL",
         );
+        text(
+            &mut self.schema_registry.url,
+            &over.schema_registry_url,
+            "schema_registry.url",
+            "--schema-registry-url or SCHEMA_REGISTRY_URL",
+        );
         if let Some(listen) = over.listen {
             self.http.listen = listen;
             locations.outside("http.listen", "--listen or STREAMSYNC_LISTEN");
@@ -255,6 +271,11 @@ impl Config {
         self.postgres.check(mistakes);
         self.redis.check(mistakes);
         self.http.check(self.auth.is_some(), mistakes);
+        if let Some(stream) = &self.http.write.stream
+            && !self.streams.iter().any(|known| known.name == *stream)
+        {
+            mistakes.push(format!("http.write.stream: there is no stream '{stream}'"));
+        }
         self.pipeline.check(mistakes);
         self.rollups.check(mistakes);
         self.archive.check(mistakes);
@@ -263,7 +284,29 @@ impl Config {
         }
         let certificates = self.auth.as_ref().is_some_and(|auth| auth.certificates.is_some());
         tls::check_clients(self.http.tls.as_ref(), certificates, mistakes);
-        streams::check(&self.streams, mistakes);
+        let registry = self.registry().unwrap_or_else(|mistake| {
+            mistakes.push(format!("schema_registry.{mistake}"));
+            None
+        });
+        streams::check(&self.streams, registry.as_ref(), mistakes);
+    }
+
+    /// # Errors
+    /// A schema that cannot be used.
+    pub fn plans(&self, registry: Option<&Arc<SchemaRegistry>>) -> anyhow::Result<Arc<[StreamPlan]>> {
+        let plan = |stream: &StreamConfig| {
+            let plan = stream.plan(registry);
+            plan.map_err(|why| anyhow::anyhow!("stream {}: {why}", stream.name))
+        };
+        self.streams.iter().map(plan).collect()
+    }
+
+    /// # Errors
+    /// `setting: why` of what is wrong with its section.
+    pub fn registry(&self) -> Result<Option<Arc<SchemaRegistry>>, String> {
+        let config = &self.schema_registry;
+        let registry = config.url.as_ref().map(|_| SchemaRegistry::new(config));
+        Ok(registry.transpose()?.map(Arc::new))
     }
 }
 

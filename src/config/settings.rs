@@ -2,11 +2,24 @@
 
 use serde::Serialize;
 
-use super::streams::StreamConfig;
+use super::{Config, StreamConfig};
 use crate::graphql::scalars::{Duration, Long};
-use crate::graphql::services::StreamTarget;
+use crate::graphql::services::ConfiguredStreams;
 use crate::graphql::types::{RetentionSetting, StreamSettings};
 use crate::store::level::Level;
+use crate::transform::{Label, LabelSource, ValueField, ValueSource};
+use crate::write::StreamTarget;
+
+impl Config {
+    /// The streams as the API shows them.
+    pub fn shown_streams(&self, embedded: bool) -> ConfiguredStreams {
+        let settings = |stream: &StreamConfig| (stream.name.clone(), stream.settings(embedded));
+        ConfiguredStreams {
+            targets: self.streams.iter().map(StreamConfig::target).collect(),
+            settings: self.streams.iter().map(settings).collect(),
+        }
+    }
+}
 
 impl StreamConfig {
     /// Where what is published or sent again goes, by the stream's name.
@@ -14,7 +27,7 @@ impl StreamConfig {
         let target = StreamTarget {
             topic: self.topic().to_owned(),
             redrive_topic: self.redrive_topic(),
-            limits: self.plan().limits,
+            limits: self.limits(),
             max_series: self.max_series,
         };
         (self.name.clone(), target)
@@ -22,7 +35,7 @@ impl StreamConfig {
 
     pub fn settings(&self, embedded: bool) -> StreamSettings {
         let source = self.source(embedded);
-        let mapping = self.plan().mapping;
+        let mapping = self.mapping();
         let keep = Level::ALL.into_iter().zip(self.retention.ages());
         StreamSettings {
             topic: self.topic().to_owned(),
@@ -31,12 +44,8 @@ impl StreamConfig {
             format: word(&self.format),
             time_unit: word(&mapping.time.unit()),
             time_field: mapping.time.field,
-            labels: mapping.labels.iter().map(|label| label.name.clone()).collect(),
-            values: mapping
-                .values
-                .iter()
-                .map(|value| value.reads().to_owned())
-                .collect(),
+            labels: mapping.labels.iter().map(label).collect(),
+            values: mapping.values.iter().map(value).collect(),
             metric_prefix: mapping.metric_prefix,
             on_missing: word(&self.on_missing),
             start: word(&self.start),
@@ -52,6 +61,20 @@ impl StreamConfig {
                 })
                 .collect(),
         }
+    }
+}
+
+fn label(label: &Label) -> String {
+    match &label.from {
+        LabelSource::All(field) => format!("{field}.*"),
+        _ => label.name.clone(),
+    }
+}
+
+fn value(value: &ValueField) -> String {
+    match &value.from {
+        ValueSource::All(field) => format!("{field}.*"),
+        ValueSource::Field(field) => field.clone(),
     }
 }
 

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::mapping;
 use super::retention::Retention;
 use super::stream_test::StreamTest;
+use super::{lookups, mapping};
 use crate::data::{Micros, TimeUnit};
-use crate::decode::{Compression, Csv, Format, Reading};
+use crate::decode::registry::SchemaRegistry;
+use crate::decode::{Compression, Csv, Format, Reading, SchemaFile};
 use crate::sources::{OnOffsetLost, Start, StreamSource};
 use crate::transform::{
-    AcceptedTime, Envelope, Label, Limits, Mapping, MetricField, OnMissing, StreamPlan, TimeField,
-    ValueField, When,
+    AcceptedTime, Dedupe, Envelope, Label, Limits, LookupSettings, Mapping, MetricField, OnMissing, Program,
+    ProgramText, Relabel, StreamPlan, TimeField, ValueField, When,
 };
 
 /// The topics of redriven dead letters; no stream may have one as its topic.
@@ -30,11 +31,17 @@ pub struct StreamConfig {
     pub format: Format,
     pub compression: Compression,
     pub csv: Csv,
+    /// Of Avro and Protobuf, unless records name their schemas in the registry.
+    pub schema: Option<SchemaFile>,
+    /// A program in VRL that goes through the objects of a record before the mapping does.
+    pub transform: Option<ProgramText>,
     pub envelope: Option<Envelope>,
     /// The path to the objects of a record that have points.
     pub each: Option<String>,
     /// Conditions on fields; an object that does not meet them has no points.
     pub when: Vec<When>,
+    /// What was there a short time ago has no points.
+    pub dedupe: Option<Dedupe>,
     pub time: TimeField,
     pub metric: Option<MetricField>,
     pub labels: Vec<Label>,
@@ -43,6 +50,10 @@ pub struct StreamConfig {
     /// Unset: the name.
     pub metric_prefix: Option<String>,
     pub on_missing: OnMissing,
+    /// Labels that tables know.
+    pub lookup: Vec<LookupSettings>,
+    /// Applied to the series of each point, in this order.
+    pub relabel: Vec<Relabel>,
     pub start: StartAt,
     /// Unset: `stop` on a real Kafka, `jump` on the embedded broker.
     pub on_offset_lost: Option<OnOffsetLost>,
@@ -67,15 +78,20 @@ impl Default for StreamConfig {
             format: Format::default(),
             compression: Compression::default(),
             csv: Csv::default(),
+            schema: None,
+            transform: None,
             envelope: None,
             each: None,
             when: Vec::new(),
+            dedupe: None,
             metric: None,
             time: TimeField::default(),
             labels: Vec::new(),
             values: Vec::new(),
             metric_prefix: None,
             on_missing: OnMissing::default(),
+            lookup: Vec::new(),
+            relabel: Vec::new(),
             start: StartAt::default(),
             on_offset_lost: None,
             max_series: 100_000,
@@ -120,35 +136,45 @@ impl StreamConfig {
         }
     }
 
-    pub fn plan(&self) -> StreamPlan {
-        StreamPlan {
-            name: Arc::from(self.name.as_str()),
-            decoder: self.reading().decoder(),
-            mapping: self.mapping(),
-            limits: Limits {
-                record_bytes: self.max_record_bytes,
-                accepted: self.accept,
-                retention: self.retention.raw,
-                ..Limits::default()
-            },
-        }
-    }
-
-    fn reading(&self) -> Reading<'_> {
-        Reading {
+    /// # Errors
+    /// `setting: why` of a schema or a file that cannot be used.
+    pub fn plan(&self, registry: Option<&Arc<SchemaRegistry>>) -> Result<StreamPlan, String> {
+        let reading = Reading {
             format: self.format,
             compression: self.compression,
             limit: self.max_record_bytes,
             csv: &self.csv,
+            schema: self.schema.as_ref(),
+            registry,
+        };
+        let program = self.transform.as_ref().map(Program::of).transpose();
+        Ok(StreamPlan {
+            name: Arc::from(self.name.as_str()),
+            opener: reading.opener().map_err(|why| format!("schema: {why}"))?,
+            program: program.map_err(|mistakes| format!("transform: {}", mistakes.join("; ")))?,
+            mapping: self.mapping(),
+            lookups: lookups::opened(&self.lookup)?,
+            relabel: self.relabel.clone(),
+            limits: self.limits(),
+        })
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            record_bytes: self.max_record_bytes,
+            accepted: self.accept,
+            retention: self.retention.raw,
+            ..Limits::default()
         }
     }
 
-    fn mapping(&self) -> Mapping {
+    pub(super) fn mapping(&self) -> Mapping {
         let mapping = Mapping {
             metric_prefix: self.metric_prefix.clone().unwrap_or_else(|| self.name.clone()),
             envelope: self.envelope,
             each: self.each.clone(),
             when: self.when.clone(),
+            dedupe: self.dedupe.clone(),
             time: self.time.clone(),
             metric: self.metric.clone(),
             labels: self.labels.clone(),
@@ -160,6 +186,7 @@ impl StreamConfig {
         }
         match (self.format, self.envelope) {
             (Format::LineProtocol, None) => mapping.of_fields_and_tags("measurement", "time", TimeUnit::Ns),
+            (_, Some(Envelope::Otlp)) => mapping.of_samples(),
             (_, Some(Envelope::Telegraf)) => mapping.of_fields_and_tags("name", "timestamp", TimeUnit::S),
             _ => mapping,
         }
@@ -168,12 +195,12 @@ impl StreamConfig {
 
 /// Says `stream #n.setting: why` of each mistake. Streams may have metrics of the same names: which
 /// of two equal points wins is decided across topics as well.
-pub fn check(streams: &[StreamConfig], mistakes: &mut Vec<String>) {
+pub fn check(streams: &[StreamConfig], registry: Option<&Arc<SchemaRegistry>>, mistakes: &mut Vec<String>) {
     let mut names: HashMap<String, usize> = HashMap::new();
     let mut topics: HashMap<String, usize> = HashMap::new();
     for (at, stream) in (1..).zip(streams) {
         let mut say = |mistake: String| mistakes.push(format!("stream #{at}.{mistake}"));
-        check_one(stream, &mut say);
+        check_one(stream, registry, &mut say);
         let first = names.entry(same_in_kafka(&stream.name)).or_insert(at);
         if *first != at && !stream.name.is_empty() {
             say(match streams[*first - 1].name == stream.name {
@@ -210,7 +237,7 @@ fn same_in_kafka(name: &str) -> String {
     name.replace('.', "_")
 }
 
-fn check_one(stream: &StreamConfig, say: &mut impl FnMut(String)) {
+fn check_one(stream: &StreamConfig, registry: Option<&Arc<SchemaRegistry>>, say: &mut impl FnMut(String)) {
     if stream.name.is_empty() {
         say("name: is missing".to_owned());
     } else if !is_kafka_name(&stream.name) {
@@ -230,17 +257,29 @@ fn check_one(stream: &StreamConfig, say: &mut impl FnMut(String)) {
     if !(1..=10_000).contains(&stream.partitions) {
         say("partitions: must be 1 to 10000".to_owned());
     }
-    if stream.values.is_empty() && !stream.labels.is_empty() {
+    if stream.mapping().values.is_empty() && !stream.labels.is_empty() {
         say("labels: have no effect without values (records then bring their own labels)".to_owned());
     }
     stream.csv.check(say);
-    mapping::check(&stream.plan(), say);
+    check_plan(stream, registry, say);
+    mapping::check(&stream.name, &stream.mapping(), &stream.limits(), say);
+    lookups::check(&stream.lookup, &stream.mapping(), &stream.limits(), say);
     stream.retention.check(stream.accept.future, say);
     if stream.max_series == 0 {
         say("max_series: must be at least 1".to_owned());
     }
     if stream.max_record_bytes == 0 {
         say("max_record_bytes: must be at least 1".to_owned());
+    }
+}
+
+fn check_plan(stream: &StreamConfig, registry: Option<&Arc<SchemaRegistry>>, say: &mut impl FnMut(String)) {
+    let has_schemas = matches!(stream.format, Format::Avro | Format::Protobuf);
+    if stream.schema.is_some() && !has_schemas {
+        say("schema: has no effect unless format is \"avro\" or \"protobuf\"".to_owned());
+    }
+    if let Err(why) = stream.plan(registry) {
+        say(why);
     }
 }
 

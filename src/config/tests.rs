@@ -32,7 +32,7 @@ fn a_stream_is_read_with_all_its_settings() {
         stream.start.0,
         Start::At(Micros::from_rfc3339("2026-01-01T00:00:00Z").unwrap())
     );
-    assert_eq!(stream.plan().mapping.metric_prefix, "machines");
+    assert_eq!(stream.mapping().metric_prefix, "machines");
     assert_eq!(
         stream.source(false).redrive_topic.as_deref(),
         Some("streamsync.redrive.machines")
@@ -60,6 +60,15 @@ fn what_is_shown_of_a_stream_is_what_holds_and_has_no_secret() {
         .collect();
     assert_eq!(keep, [("raw", true), ("1m", false), ("1h", false), ("1d", false)]);
     assert_eq!(StreamConfig::default().settings(true).start, "earliest");
+    let agents = "[[stream]]\nname = \"agents\"\nenvelope = \"telegraf\"\nlabels = [\"site\"]";
+    let agents = Config::from_text(agents, &Overrides::default()).unwrap().streams[0].settings(true);
+    assert_eq!(
+        (agents.labels, agents.values),
+        (
+            vec!["site".to_owned(), "tags.*".to_owned()],
+            vec!["fields.*".to_owned()]
+        )
+    );
     assert!(!format!("{shown:?}").contains("file"), "{shown:?}");
 }
 

@@ -4,9 +4,10 @@
 //! and what remains makes the value.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::de::DeserializeOwned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 use toml::{Deserializer, Spanned};
 
 use super::locations::{Locations, Mistake, line_of};
@@ -117,29 +118,52 @@ impl<'t, 'm> Document<'t, 'm> {
         };
         let mut good = DeTable::new();
         for (key, value) in table {
-            let alone = DeTable::from_iter([(key.clone(), value.clone())]);
-            match T::deserialize(Deserializer::from(Spanned::new(span.clone(), alone))) {
-                Ok(_) => {
+            let is_good = |value: &Spanned<DeValue<'t>>| {
+                let alone = DeTable::from_iter([(key.clone(), value.clone())]);
+                T::deserialize(Deserializer::from(Spanned::new(span.clone(), alone))).map(drop)
+            };
+            match is_good(&value) {
+                Ok(()) => {
                     good.insert(key, value);
                 }
                 Err(error) => {
                     let dot = if path.is_empty() { "" } else { "." };
                     let path = format!("{path}{dot}{}", key.get_ref());
-                    self.refuse(&path, key.span().start, &error);
+                    let told = error.span().filter(|told| *told != value.span());
+                    let at = told.or_else(|| bad_element(&value, is_good)).or(error.span());
+                    self.refuse(&path, key.span().start, at, &error);
                 }
             }
         }
         T::deserialize(Deserializer::from(Spanned::new(span, good))).unwrap_or_else(|error| {
-            self.refuse(path, 0, &error);
+            self.refuse(path, 0, error.span(), &error);
             T::default()
         })
     }
 
-    fn refuse(&mut self, path: &str, key: usize, error: &toml::de::Error) {
-        let span = error.span().filter(|span| !span.is_empty());
+    fn refuse(&mut self, path: &str, key: usize, at: Option<Range<usize>>, error: &toml::de::Error) {
+        let span = at.filter(|span| !span.is_empty());
         let found = span.clone().and_then(|span| self.text.get(span));
+        // The head of a section says nothing.
+        let found = found.filter(|found| !found.starts_with("[["));
         let why = words::plain(path, error.message(), found);
         let line = line_of(self.text, span.map_or(key, |span| span.start));
         self.mistakes.push(Mistake::of(line, path, &why));
     }
+}
+
+/// Where the first element of a list is that is a mistake by itself: what a type says of an element has the
+/// place of the whole list.
+fn bad_element<'t, E>(
+    value: &Spanned<DeValue<'t>>,
+    is_good: impl Fn(&Spanned<DeValue<'t>>) -> Result<(), E>,
+) -> Option<Range<usize>> {
+    let DeValue::Array(elements) = value.get_ref() else {
+        return None;
+    };
+    let is_bad = |element: &&Spanned<DeValue<'t>>| {
+        let alone = DeArray::from_iter([(*element).clone()]);
+        is_good(&Spanned::new(element.span(), DeValue::Array(alone))).is_err()
+    };
+    elements.iter().find(is_bad).map(Spanned::span)
 }

@@ -22,6 +22,7 @@ words! {
         Publish = "publish",
         Redrive = "redrive",
         Resume = "resume",
+        Reload = "reload",
         DeleteSeries = "series.delete",
         Export = "export",
         SignIn = "sign_in",
@@ -105,6 +106,11 @@ impl Event {
             },
             detail: Map::new(),
         }
+    }
+
+    /// The actor asked for what they may not have.
+    pub fn denied(actor: Actor, target: &str, why: &str) -> Self {
+        Self::new(actor, Action::Denied, target).with("why", why)
     }
 
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {

@@ -74,7 +74,56 @@ pub struct RawBatch {
     pub permit: Permit,
 }
 
+/// A record that is looked at for itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoneRecord {
+    pub partition: i32,
+    pub offset: i64,
+    pub timestamp: Micros,
+    pub key: Option<Vec<u8>>,
+    pub payload: Option<Vec<u8>>,
+    pub headers: Vec<Header>,
+}
+
 impl RawBatch {
+    /// Of one record, which no node owns.
+    pub fn of_one(stream: &Arc<str>, record: LoneRecord) -> Self {
+        let of = Assigned {
+            partition_id: 0,
+            owner_epoch: 0,
+            stream: Arc::clone(stream),
+            topic: Arc::clone(stream),
+            partition: record.partition,
+            redrive: false,
+        };
+        let mut arena = Vec::new();
+        let mut keep = |bytes: Vec<u8>| {
+            let at = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+            let from = at(arena.len());
+            arena.extend(bytes);
+            from..at(arena.len())
+        };
+        let raw = RawRecord {
+            range: 0,
+            offset: record.offset,
+            timestamp: record.timestamp,
+            key: record.key.map(&mut keep),
+            payload: record.payload.map(&mut keep),
+            headers: record.headers,
+        };
+        Self {
+            ranges: vec![OffsetRange {
+                of: Arc::new(of),
+                from: record.offset,
+                to: record.offset + 1,
+                leader_epoch: None,
+            }],
+            records: vec![raw],
+            arena,
+            permit: Permit::of_nothing(),
+        }
+    }
+
     pub fn payload(&self, record: &RawRecord) -> Option<&[u8]> {
         record.payload.as_ref().map(|at| self.slice(at))
     }

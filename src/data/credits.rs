@@ -106,6 +106,15 @@ impl Credits {
 }
 
 impl Permit {
+    /// Of no bytes, for what is not read under a budget.
+    pub fn of_nothing() -> Self {
+        Self {
+            bytes: 0,
+            stage: Stage::Transform,
+            from: Credits::new(0),
+        }
+    }
+
     /// The batch is transformed: from now on the store holds its bytes.
     pub fn pass_to_store(&mut self) {
         let mut held = self.from.held.lock();

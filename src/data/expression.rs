@@ -188,7 +188,7 @@ fn automaton(text: &str) -> Result<sparse::DFA<Vec<u8>>, String> {
 }
 
 /// The same expression with Perl's classes written out as in RE2.
-fn with_ascii_classes(text: &str) -> Result<String, String> {
+pub fn with_ascii_classes(text: &str) -> Result<String, String> {
     let parsed = ast::parse::Parser::new()
         .parse(text)
         .map_err(|error| error.to_string())?;

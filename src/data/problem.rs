@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::words::words;
 
 words! {
-    /// The vocabulary of `extensions.code`. The README lists it; `tests/specs/schema.rs` compares.
+    /// The vocabulary of `extensions.code`. `docs/graphql.md` lists it; `tests/specs/schema.rs` compares.
     pub enum Code, as_str {
         /// The document does not parse, does not fit the schema, or is too large, deep or complex.
         GraphqlValidationFailed = "GRAPHQL_VALIDATION_FAILED",

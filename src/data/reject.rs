@@ -9,10 +9,14 @@ words! {
         NotCsv = "not_csv",
         NotLineProtocol = "not_line_protocol",
         NotMessagePack = "not_messagepack",
+        NotAvro = "not_avro",
+        NotProtobuf = "not_protobuf",
+        UnknownSchema = "unknown_schema",
         BadCompression = "bad_compression",
         TooDeep = "too_deep",
         MissingField = "missing_field",
         WrongType = "wrong_type",
+        TransformFailed = "transform_failed",
         NotFinite = "not_finite",
         BadTimestamp = "bad_timestamp",
         OutOfTimeRange = "out_of_time_range",
@@ -37,9 +41,13 @@ impl Reason {
                 | Self::NotCsv
                 | Self::NotLineProtocol
                 | Self::NotMessagePack
+                | Self::NotAvro
+                | Self::NotProtobuf
+                | Self::UnknownSchema
                 | Self::BadCompression
                 | Self::MissingField
                 | Self::WrongType
+                | Self::TransformFailed
                 | Self::NotFinite
                 | Self::BadTimestamp
                 | Self::OutOfTimeRange

@@ -69,14 +69,17 @@ pub fn write_key<'a>(out: &mut String, metric: &str, labels: impl Iterator<Item 
         }
         out.push_str(name);
         out.push_str("=\"");
-        for c in value.chars() {
-            match c {
-                '\\' => out.push_str("\\\\"),
-                '"' => out.push_str("\\\""),
-                '\n' => out.push_str("\\n"),
-                other => out.push(other),
-            }
+        let mut rest = value;
+        while let Some(at) = rest.bytes().position(|b| matches!(b, b'\\' | b'"' | b'\n')) {
+            out.push_str(&rest[..at]);
+            out.push_str(match rest.as_bytes()[at] {
+                b'\n' => "\\n",
+                b'"' => "\\\"",
+                _ => "\\\\",
+            });
+            rest = &rest[at + 1..];
         }
+        out.push_str(rest);
         out.push('"');
     }
     out.push('}');

@@ -116,6 +116,45 @@ impl fmt::Display for Micros {
     }
 }
 
+const DAY: i64 = 86_400_000_000;
+
+/// Writes times as `Display` does, many times as fast: most have the date of the one before.
+#[derive(Debug, Default)]
+pub struct Rfc3339 {
+    day: Option<i64>,
+    date: String,
+}
+
+impl Rfc3339 {
+    pub fn write(&mut self, ts: Micros, out: &mut Vec<u8>) {
+        let day = ts.0.div_euclid(DAY);
+        if self.day != Some(day) {
+            self.day = Some(day);
+            self.date = DateTime::from_timestamp(day * (DAY / 1_000_000), 0)
+                .map(|date| date.format("%Y-%m-%d").to_string())
+                .unwrap_or_default();
+        }
+        let micros = ts.0.rem_euclid(DAY);
+        let seconds = micros / 1_000_000;
+        out.extend_from_slice(self.date.as_bytes());
+        let parts = [
+            (b'T', seconds / 3_600, 2),
+            (b':', seconds / 60 % 60, 2),
+            (b':', seconds % 60, 2),
+            (b'.', micros % 1_000_000, 6),
+        ];
+        for (before, number, digits) in parts {
+            out.push(before);
+            let mut unit = 10_i64.pow(digits - 1);
+            while unit > 0 {
+                out.push(b'0' + (number / unit % 10) as u8);
+                unit /= 10;
+            }
+        }
+        out.push(b'Z');
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +170,9 @@ mod tests {
         ] {
             assert_eq!(Micros(micros).to_string(), text);
             assert_eq!(Micros::from_rfc3339(text), Some(Micros(micros)));
+            let mut written = Vec::new();
+            Rfc3339::default().write(Micros(micros), &mut written);
+            assert_eq!(String::from_utf8(written).unwrap(), text);
         }
     }
 }

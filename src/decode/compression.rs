@@ -18,7 +18,7 @@ const SNAPPY_JAVA: &[u8] = b"\x82SNAPPY\x00";
 const SNAPPY_JAVA_HEADER: usize = 16;
 
 /// How the payloads of a stream are compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
     /// Told by the first bytes; all but blocks of snappy, which have no mark.
@@ -35,7 +35,7 @@ impl Compression {
     /// The payload as it was before, of at most `limit` bytes.
     pub fn open(self, payload: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, RecordError> {
         let found = match self {
-            Self::Auto => detect(payload),
+            Self::Auto => Self::of(payload),
             set => set,
         };
         let (name, opened) = match found {
@@ -45,33 +45,43 @@ impl Compression {
             Self::Lz4 => ("lz4", lz4(payload, limit)),
             Self::Snappy => ("snappy", snappy(payload, limit)),
         };
-        let opened = opened.map_err(|error| {
-            RecordError::new(
-                Reason::BadCompression,
-                format!("the payload is not {name}: {error}"),
-            )
-        })?;
-        if opened.len() > limit {
-            let detail = format!("more than {limit} bytes when decompressed, which is the limit");
-            return Err(RecordError::new(Reason::RecordTooLarge, detail));
+        within(name, opened, limit).map(Cow::Owned)
+    }
+
+    /// Told by the first bytes.
+    pub fn of(payload: &[u8]) -> Self {
+        let begins = |magic: &[u8]| payload.starts_with(magic);
+        if begins(GZIP) {
+            Self::Gzip
+        } else if begins(ZSTD) {
+            Self::Zstd
+        } else if begins(LZ4_FRAME) {
+            Self::Lz4
+        } else if begins(SNAPPY_FRAME) || begins(SNAPPY_JAVA) {
+            Self::Snappy
+        } else {
+            Self::None
         }
-        Ok(Cow::Owned(opened))
     }
 }
 
-fn detect(payload: &[u8]) -> Compression {
-    let begins = |magic: &[u8]| payload.starts_with(magic);
-    if begins(GZIP) {
-        Compression::Gzip
-    } else if begins(ZSTD) {
-        Compression::Zstd
-    } else if begins(LZ4_FRAME) {
-        Compression::Lz4
-    } else if begins(SNAPPY_FRAME) || begins(SNAPPY_JAVA) {
-        Compression::Snappy
-    } else {
-        Compression::None
+/// A block of snappy and nothing else, of at most `limit` bytes when it is decompressed.
+pub fn snappy_block(compressed: &[u8], limit: usize) -> Result<Vec<u8>, RecordError> {
+    let mut opened = Vec::new();
+    let done = block(compressed, limit, &mut opened);
+    within("a block of snappy", done.map(|()| opened), limit)
+}
+
+fn within(name: &str, opened: io::Result<Vec<u8>>, limit: usize) -> Result<Vec<u8>, RecordError> {
+    let opened = opened.map_err(|error| {
+        let detail = format!("the payload is not {name}: {error}");
+        RecordError::new(Reason::BadCompression, detail)
+    })?;
+    if opened.len() > limit {
+        let detail = format!("more than {limit} bytes when decompressed, which is the limit");
+        return Err(RecordError::new(Reason::RecordTooLarge, detail));
     }
+    Ok(opened)
 }
 
 /// One byte more than the limit tells that there are more.
@@ -164,7 +174,7 @@ mod tests {
         writer.into_inner().expect("memory")
     }
 
-    fn snappy_block(text: &[u8]) -> Vec<u8> {
+    fn snappy_block_of(text: &[u8]) -> Vec<u8> {
         snap::raw::Encoder::new().compress_vec(text).expect("memory")
     }
 
@@ -172,7 +182,7 @@ mod tests {
         let mut written = SNAPPY_JAVA.to_vec();
         written.extend([0, 0, 0, 1, 0, 0, 0, 1]);
         for part in text.chunks(20) {
-            let block = snappy_block(part);
+            let block = snappy_block_of(part);
             written.extend(u32::try_from(block.len()).expect("short").to_be_bytes());
             written.extend(block);
         }
@@ -190,7 +200,7 @@ mod tests {
             (Compression::Lz4, lz4(text), true),
             (Compression::Snappy, snappy_frames(text), true),
             (Compression::Snappy, snappy_of_java(text), true),
-            (Compression::Snappy, snappy_block(text), false),
+            (Compression::Snappy, snappy_block_of(text), false),
         ]
     }
 
@@ -232,6 +242,18 @@ mod tests {
         block.extend(b"abc");
         let error = Compression::Snappy.open(&block, 1_000).expect_err("too large");
         assert_eq!(error.reason, Reason::RecordTooLarge);
+        let error = snappy_block(&block, 1_000).expect_err("too large");
+        assert_eq!(error.reason, Reason::RecordTooLarge);
+    }
+
+    #[test]
+    fn where_a_block_is_asked_for_nothing_else_is_taken() {
+        assert_eq!(snappy_block(&snappy_block_of(TEXT), 1_000).as_deref(), Ok(TEXT));
+        assert_eq!(snappy_block(&snappy_block_of(b""), 0).as_deref(), Ok(&[][..]));
+        for other in [snappy_frames(TEXT), snappy_of_java(TEXT), gzip(TEXT), Vec::new()] {
+            let error = snappy_block(&other, 1_000_000).expect_err("no block");
+            assert_eq!(error.reason, Reason::BadCompression);
+        }
     }
 
     #[test]

@@ -7,11 +7,12 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use super::parts::Parts;
 use super::text::{place, utf8};
 use crate::data::{Decode, Object, Reason, RecordError, Value};
 
 /// `[stream.csv]`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Csv {
     /// Unset: the first row of each record has the names.
@@ -48,41 +49,80 @@ impl Csv {
         }
     }
 
-    fn value<'a>(&self, field: Cow<'a, str>) -> Value<'a> {
-        match field.is_empty() || self.null.iter().any(|null| *null == *field) {
-            true => Value::Null,
-            false => Value::Untyped(field),
-        }
+    fn is_missing(&self, field: &str) -> bool {
+        field.is_empty() || self.null.iter().any(|null| *null == *field)
     }
 }
 
 impl Decode for Csv {
     fn decode<'a>(&'a self, payload: &'a [u8]) -> Result<Value<'a>, RecordError> {
         let text = utf8(payload, Reason::NotCsv)?;
-        let mut rows = Rows {
-            text,
-            at: 0,
-            row_at: 0,
-            delimiter: self.delimiter,
-        };
+        let mut rows = Rows::of(text, self.delimiter);
         let names: Vec<&'a str> = match &self.columns {
             Some(columns) => columns.iter().map(String::as_str).collect(),
             None => rows.names()?,
         };
         let mut objects = Vec::new();
-        while let Some(row) = rows.next()? {
-            if row.len() != names.len() {
-                let (found, wanted) = (row.len(), names.len());
-                let place = rows.place(rows.row_at);
-                let detail = format!("{found} fields, but {wanted} columns in the row at {place}");
-                return Err(RecordError::new(Reason::NotCsv, detail));
-            }
-            let fields = names.iter().zip(row);
-            let fields = fields.map(|(name, field)| (Cow::Borrowed(*name), self.value(field)));
-            objects.push(Value::Object(Object(fields.collect())));
+        while rows.finds_row() {
+            objects.push(Value::Object(self.row(&mut rows, &names)?));
         }
         Ok(Value::List(objects))
     }
+}
+
+impl Csv {
+    fn row<'a>(&self, rows: &mut Rows<'a>, names: &[&'a str]) -> Result<Object<'a>, RecordError> {
+        let mut fields = Vec::with_capacity(names.len().min(16));
+        let mut found = 0;
+        loop {
+            let field = rows.field()?;
+            // What is missing takes no memory: rows may have far more commas than texts.
+            if let Some(name) = names.get(found).filter(|_| !self.is_missing(&field)) {
+                fields.push((Cow::Borrowed(*name), Value::Untyped(field)));
+            }
+            found += 1;
+            if !rows.goes_on()? {
+                break;
+            }
+        }
+        if found == names.len() {
+            return Ok(Object(fields));
+        }
+        let (wanted, place) = (names.len(), rows.place(rows.row_at));
+        let detail = format!("{found} fields, but {wanted} columns in the row at {place}");
+        Err(RecordError::new(Reason::NotCsv, detail))
+    }
+}
+
+/// Hands on each row before the next one is read, so that they take no memory together. The first row has
+/// the names. An error ends it; what stands before was handed on.
+pub fn each_row<'a>(body: &'a [u8], mut take: impl FnMut(Object<'a>)) -> Result<(), RecordError> {
+    let csv = Csv::default();
+    let mut rows = Rows::of(utf8(body, Reason::NotCsv)?, csv.delimiter);
+    let names = rows.names()?;
+    while rows.finds_row() {
+        take(csv.row(&mut rows, &names)?);
+    }
+    Ok(())
+}
+
+/// The bytes of each row of a file, that of the names first.
+pub(super) fn parts<'a>(file: &'a [u8], csv: &Csv) -> Parts<'a> {
+    let text = match utf8(file, Reason::NotCsv) {
+        Ok(text) => text,
+        Err(error) => return Parts::none(error),
+    };
+    let mut rows = Rows::of(text, csv.delimiter);
+    Parts::read(|| {
+        if !rows.finds_row() {
+            return Ok(None);
+        }
+        rows.field()?;
+        while rows.goes_on()? {
+            rows.field()?;
+        }
+        Ok(Some(&file[rows.row_at..rows.at]))
+    })
 }
 
 struct Rows<'a> {
@@ -94,39 +134,55 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// The names borrow from the record, so that a thousand rows share them.
-    fn names(&mut self) -> Result<Vec<&'a str>, RecordError> {
-        let row = self.next()?.unwrap_or_default();
-        let name = |field: Cow<'a, str>| match field {
-            Cow::Borrowed(name) => Ok(name),
-            Cow::Owned(name) => {
-                let short: String = name.chars().take(50).collect();
-                let detail = format!("the column name '{short}' holds quotes");
-                Err(RecordError::new(Reason::NotCsv, detail))
-            }
-        };
-        row.into_iter().map(name).collect()
+    const fn of(text: &'a str, delimiter: char) -> Self {
+        Self {
+            text,
+            at: 0,
+            row_at: 0,
+            delimiter,
+        }
     }
 
-    /// The next row that is not empty.
-    fn next(&mut self) -> Result<Option<Vec<Cow<'a, str>>>, RecordError> {
-        let rest = &self.text[self.at..];
-        self.at += rest.len() - rest.trim_start_matches(['\r', '\n']).len();
-        if self.at == self.text.len() {
-            return Ok(None);
+    /// The names borrow from the record, so that a thousand rows share them.
+    fn names(&mut self) -> Result<Vec<&'a str>, RecordError> {
+        let mut names = Vec::new();
+        if !self.finds_row() {
+            return Ok(names);
         }
-        self.row_at = self.at;
-        let mut row = Vec::new();
         loop {
-            row.push(self.field()?);
-            let mut rest = self.text[self.at..].chars();
-            match rest.next() {
-                Some(found) if found == self.delimiter => self.at += found.len_utf8(),
-                None | Some('\n' | '\r') => return Ok(Some(row)),
-                Some(_) => {
-                    let detail = format!("text behind the closing quote at {}", self.place(self.at));
+            match self.field()? {
+                Cow::Borrowed(name) => names.push(name),
+                Cow::Owned(name) => {
+                    let short: String = name.chars().take(50).collect();
+                    let detail = format!("the column name '{short}' holds quotes");
                     return Err(RecordError::new(Reason::NotCsv, detail));
                 }
+            }
+            if !self.goes_on()? {
+                return Ok(names);
+            }
+        }
+    }
+
+    /// Goes to the next row that is not empty; false at the end.
+    fn finds_row(&mut self) -> bool {
+        let rest = &self.text[self.at..];
+        self.at += rest.len() - rest.trim_start_matches(['\r', '\n']).len();
+        self.row_at = self.at;
+        self.at < self.text.len()
+    }
+
+    /// Whether the row has one more field.
+    fn goes_on(&mut self) -> Result<bool, RecordError> {
+        match self.text[self.at..].chars().next() {
+            Some(found) if found == self.delimiter => {
+                self.at += found.len_utf8();
+                Ok(true)
+            }
+            None | Some('\n' | '\r') => Ok(false),
+            Some(_) => {
+                let detail = format!("text behind the closing quote at {}", self.place(self.at));
+                Err(RecordError::new(Reason::NotCsv, detail))
             }
         }
     }
@@ -188,7 +244,6 @@ mod tests {
             };
             let fields = object.0.iter().map(|(name, value)| match value {
                 Value::Untyped(text) => format!("{name}={text}"),
-                Value::Null => format!("{name}=null"),
                 other => panic!("{other:?}"),
             });
             fields.collect::<Vec<_>>().join(" ")
@@ -200,13 +255,7 @@ mod tests {
     fn the_first_row_names_the_columns() {
         let text = "ts,site,temperature\r\n1,north,20.5\r\n2,south,\r\n\r\n";
         let rows = rows(&Csv::default(), text).expect("csv");
-        assert_eq!(
-            rows,
-            [
-                "ts=1 site=north temperature=20.5",
-                "ts=2 site=south temperature=null"
-            ]
-        );
+        assert_eq!(rows, ["ts=1 site=north temperature=20.5", "ts=2 site=south"]);
     }
 
     #[test]
@@ -216,10 +265,7 @@ mod tests {
             delimiter: ';',
             null: vec!["NA".to_owned()],
         };
-        assert_eq!(
-            rows(&csv, "1;20,5\n2;NA").expect("csv"),
-            ["ts=1 t=20,5", "ts=2 t=null"]
-        );
+        assert_eq!(rows(&csv, "1;20,5\n2;NA").expect("csv"), ["ts=1 t=20,5", "ts=2"]);
     }
 
     #[test]
@@ -227,7 +273,7 @@ mod tests {
         let text = "a,b\n\"x,y\",\"1\n2\"\n\"say \"\"hi\"\"\",\"\"";
         assert_eq!(
             rows(&Csv::default(), text).expect("csv"),
-            ["a=x,y b=1\n2", "a=say \"hi\" b=null"]
+            ["a=x,y b=1\n2", "a=say \"hi\""]
         );
     }
 
@@ -262,8 +308,8 @@ mod tests {
             let csv = Csv::default();
             let Value::List(read) = csv.decode(text.as_bytes()).expect("csv") else { panic!("rows") };
             let wanted: Vec<Value<'_>> = table.iter().map(|row| {
-                let fields = ["a", "b", "c"].into_iter().zip(row);
-                let fields = fields.map(|(name, field)| (name.into(), csv.value(field.as_str().into())));
+                let fields = ["a", "b", "c"].into_iter().zip(row).filter(|(_, field)| !field.is_empty());
+                let fields = fields.map(|(name, field)| (name.into(), Value::Untyped(field.as_str().into())));
                 Value::Object(Object(fields.collect()))
             }).collect();
             prop_assert_eq!(read, wanted);

@@ -3,10 +3,22 @@
 //! A reader of our own, because public ones round an integer of more than 64 bits to a float before
 //! anyone sees its digits, and end at the first `NaN`, also in a field that no mapping reads (ADR 23).
 
+pub(super) mod values;
+
 use std::borrow::Cow;
 
+use super::parts::Parts;
 use super::text::{DEPTH_MAX, place, too_deep, utf8};
 use crate::data::{Decode, Object, Reason, RecordError, Value};
+
+/// Integers of so many digits are within 64 bits.
+const I64_DIGITS: usize = 18;
+/// Numbers of so many digits and a point are below 2^53 without it.
+const F64_DIGITS: usize = 16;
+/// Floats that are exact.
+const POWERS: [f64; F64_DIGITS] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+];
 
 /// A record that is one JSON value.
 #[derive(Debug)]
@@ -38,6 +50,27 @@ impl Decode for Ndjson {
     }
 }
 
+/// The bytes of each value of a file, or of each element where the file is one array.
+pub(super) fn parts(file: &[u8]) -> Parts<'_> {
+    let mut reader = match Reader::of(file) {
+        Ok(reader) => reader,
+        Err(error) => return Parts::none(error),
+    };
+    if reader.peek() == Some(b'[') {
+        reader.at += 1;
+        let elements = Parts::read(|| reader.element());
+        // What follows an array makes it one value of several.
+        if elements.stopped.is_some() || reader.peek().is_none() {
+            return elements;
+        }
+        reader.at = 0;
+    }
+    Parts::read(|| match reader.peek() {
+        Some(_) => reader.skip().map(Some),
+        None => Ok(None),
+    })
+}
+
 struct Reader<'a> {
     text: &'a str,
     /// The byte that is read next.
@@ -45,6 +78,28 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// The next element of an array, or nothing behind its last one.
+    fn element(&mut self) -> Result<Option<&'a [u8]>, RecordError> {
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(None);
+        }
+        let element = self.skip()?;
+        match self.peek() {
+            Some(b',') => self.at += 1,
+            Some(b']') => {}
+            _ => return Err(self.expected("',' or ']'")),
+        }
+        Ok(Some(element))
+    }
+
+    fn skip(&mut self) -> Result<&'a [u8], RecordError> {
+        self.peek();
+        let start = self.at;
+        self.value(0)?;
+        Ok(&self.text.as_bytes()[start..self.at])
+    }
+
     fn of(payload: &'a [u8]) -> Result<Self, RecordError> {
         let text = utf8(payload, Reason::NotJson)?;
         Ok(Self { text, at: 0 })
@@ -73,7 +128,7 @@ impl<'a> Reader<'a> {
             self.at += 1;
             return Ok(Value::Object(Object::default()));
         }
-        let mut fields = Vec::with_capacity(4);
+        let mut fields = Vec::with_capacity(8);
         loop {
             if self.peek() != Some(b'"') {
                 return Err(self.expected("a field name in double quotes"));
@@ -123,50 +178,64 @@ impl<'a> Reader<'a> {
     /// or an exponent is the nearest float, infinite where there is none.
     fn number(&mut self) -> Result<Value<'a>, RecordError> {
         let start = self.at;
-        if self.byte() == Some(b'-') {
+        let is_negative = self.byte() == Some(b'-');
+        if is_negative {
             self.at += 1;
             if self.byte() == Some(b'I') {
                 return self.word("Infinity", Value::Float(f64::NEG_INFINITY));
             }
         }
-        let mut is_integer = true;
+        let first = self.at;
+        let mut digits = 0;
         if self.byte() == Some(b'0') {
             self.at += 1;
         } else {
-            self.digits()?;
+            digits = self.digits(digits)?;
         }
+        let point = self.at;
         if self.byte() == Some(b'.') {
             self.at += 1;
-            self.digits()?;
-            is_integer = false;
+            digits = self.digits(digits)?;
         }
+        let end = self.at;
         if let Some(b'e' | b'E') = self.byte() {
             self.at += 1;
             if let Some(b'+' | b'-') = self.byte() {
                 self.at += 1;
             }
-            self.digits()?;
-            is_integer = false;
+            self.digits(0)?;
         }
         let text = &self.text[start..self.at];
-        if is_integer {
+        if self.at == point {
+            if end - first <= I64_DIGITS {
+                let number = digits.cast_signed();
+                return Ok(Value::Int(if is_negative { -number } else { number }));
+            }
             let fits = text.parse().map(Value::Int);
             return Ok(fits.unwrap_or(Value::BigInt(Cow::Borrowed(text))));
+        }
+        // Both are exact, so that their quotient is rounded once, as the nearest float is.
+        if self.at == end && end - first <= F64_DIGITS {
+            let quotient = digits as f64 / POWERS[end - point - 1];
+            return Ok(Value::Float(if is_negative { -quotient } else { quotient }));
         }
         text.parse()
             .map(Value::Float)
             .map_err(|_| self.expected("a number"))
     }
 
-    fn digits(&mut self) -> Result<(), RecordError> {
+    /// At least one digit, behind those that were read before; a number of more than 19 overflows.
+    fn digits(&mut self, before: u64) -> Result<u64, RecordError> {
         let start = self.at;
-        while let Some(b'0'..=b'9') = self.byte() {
+        let mut number = before;
+        while let Some(digit @ b'0'..=b'9') = self.byte() {
+            number = number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
             self.at += 1;
         }
-        if self.at == start {
-            return Err(self.expected("a digit"));
+        match self.at > start {
+            true => Ok(number),
+            false => Err(self.expected("a digit")),
         }
-        Ok(())
     }
 
     fn word(&mut self, word: &str, value: Value<'a>) -> Result<Value<'a>, RecordError> {

@@ -7,7 +7,8 @@
 
 use std::borrow::Cow;
 
-use super::text::{place, utf8};
+use super::parts::Parts;
+use super::text::{place_behind, utf8};
 use crate::data::{Decode, Object, Reason, RecordError, Value};
 
 /// What a backslash escapes in tags and the keys of fields.
@@ -19,7 +20,7 @@ pub struct LineProtocol;
 impl Decode for LineProtocol {
     fn decode<'a>(&'a self, payload: &'a [u8]) -> Result<Value<'a>, RecordError> {
         let text = utf8(payload, Reason::NotLineProtocol)?;
-        let mut reader = Reader { text, at: 0 };
+        let mut reader = Reader::of(text);
         let mut lines = Vec::new();
         while reader.finds_line() {
             lines.push(Value::Object(reader.line()?));
@@ -28,26 +29,120 @@ impl Decode for LineProtocol {
     }
 }
 
+/// The bytes of each line of a file.
+pub(super) fn parts(file: &[u8]) -> Parts<'_> {
+    let text = match utf8(file, Reason::NotLineProtocol) {
+        Ok(text) => text,
+        Err(error) => return Parts::none(error),
+    };
+    let mut reader = Reader::of(text);
+    Parts::read(|| {
+        if !reader.finds_line() {
+            return Ok(None);
+        }
+        let start = reader.at;
+        reader.line()?;
+        Ok(Some(&file[start..reader.at]))
+    })
+}
+
+/// Lines that are read one by one: behind a bad one it goes on with the next.
+#[derive(Debug)]
+pub struct Lines<'a> {
+    reader: Reader<'a>,
+    /// From the first line on that is not UTF-8.
+    rest: &'a [u8],
+}
+
+pub fn lines(body: &[u8]) -> Lines<'_> {
+    Lines {
+        reader: Reader::of(""),
+        rest: body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body),
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    /// The number of the line, and what it holds.
+    type Item = (usize, Result<Object<'a>, RecordError>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let reader = &mut self.reader;
+            if reader.finds_line() {
+                let (number, start) = (reader.lines + 1, reader.at);
+                let line = reader.line();
+                if line.is_err() {
+                    let rest = &reader.text[start..];
+                    reader.at = start + rest.find('\n').unwrap_or(rest.len());
+                }
+                return Some((number, line));
+            }
+            if self.rest.is_empty() {
+                return None;
+            }
+            let begun = reader.lines;
+            let valid = match std::str::from_utf8(self.rest) {
+                Ok(_) => self.rest.len(),
+                Err(error) => end_of_last_line(&self.rest[..error.valid_up_to()]),
+            };
+            let (text, rest) = self.rest.split_at(valid);
+            if let (0, Err(error)) = (valid, utf8(rest, Reason::NotLineProtocol)) {
+                let end = rest.iter().position(|byte| *byte == b'\n');
+                self.rest = &rest[end.map_or(rest.len(), |at| at + 1)..];
+                reader.lines += 1;
+                return Some((begun + 1, Err(error)));
+            }
+            self.rest = rest;
+            self.reader = Reader::of(std::str::from_utf8(text).unwrap_or_default());
+            self.reader.lines = begun;
+        }
+    }
+}
+
+/// Behind the last line end.
+fn end_of_last_line(text: &[u8]) -> usize {
+    let last = text.iter().rposition(|byte| *byte == b'\n');
+    last.map_or(0, |at| at + 1)
+}
+
+#[derive(Debug)]
 struct Reader<'a> {
     text: &'a str,
     /// The byte that is read next.
     at: usize,
+    /// Lines that have ended, and where the next one begins.
+    lines: usize,
+    start: usize,
 }
 
 impl<'a> Reader<'a> {
+    const fn of(text: &'a str) -> Self {
+        Self {
+            text,
+            at: 0,
+            lines: 0,
+            start: 0,
+        }
+    }
+
     /// Over blank lines and comments; false at the end.
     fn finds_line(&mut self) -> bool {
-        loop {
+        let found = loop {
             match self.byte() {
-                Some(b' ' | b'\t' | b'\r' | b'\n' | b'\0') => self.at += 1,
+                Some(b' ' | b'\t' | b'\n' | b'\0') => self.at += 1,
+                Some(b'\r') if self.ends_line() => self.at += 1,
                 Some(b'#') => {
                     let rest = &self.text[self.at..];
                     self.at += rest.find('\n').unwrap_or(rest.len());
                 }
-                Some(_) => return true,
-                None => return false,
+                Some(_) => break true,
+                None => break false,
             }
-        }
+        };
+        let passed = &self.text.as_bytes()[self.start..self.at];
+        self.lines += passed.iter().filter(|byte| **byte == b'\n').count();
+        self.start += end_of_last_line(passed);
+        found
     }
 
     fn line(&mut self) -> Result<Object<'a>, RecordError> {
@@ -72,23 +167,40 @@ impl<'a> Reader<'a> {
                 break;
             }
         }
-        let mut object = vec![
-            ("measurement".into(), Value::Text(measurement)),
-            ("tags".into(), Value::Object(Object(tags))),
-            ("fields".into(), Value::Object(Object(fields))),
-        ];
-        self.skip_blanks();
-        let time = self.run(b" \r\n");
-        if !time.is_empty() {
-            let time = time
-                .parse()
-                .map_err(|_| self.expected("a time as a whole number"))?;
-            object.push(("time".into(), Value::Int(time)));
+        let mut object = Vec::with_capacity(4);
+        object.push(("measurement".into(), Value::Text(measurement)));
+        object.push(("tags".into(), Value::Object(Object(tags))));
+        object.push(("fields".into(), Value::Object(Object(fields))));
+        if self.takes(b' ') {
+            self.skip_blanks();
+            if let Some(time) = self.time()? {
+                object.push(("time".into(), Value::Int(time)));
+            }
+            self.skip_blanks();
         }
-        self.skip_blanks();
+        match self.ends_line() {
+            true => Ok(Object(object)),
+            false => Err(self.expected("the end of the line")),
+        }
+    }
+
+    fn time(&mut self) -> Result<Option<i64>, RecordError> {
+        let text = self.run(b" \r\n");
+        if text.is_empty() {
+            return Ok(None);
+        }
+        match text.parse() {
+            Ok(time) if !text.starts_with('+') => Ok(Some(time)),
+            _ => Err(self.expected("a time as a whole number")),
+        }
+    }
+
+    /// A carriage return alone ends none.
+    fn ends_line(&self) -> bool {
         match self.byte() {
-            None | Some(b'\r' | b'\n') => Ok(Object(object)),
-            Some(_) => Err(self.expected("the end of the line")),
+            None | Some(b'\n') => true,
+            Some(b'\r') => matches!(self.text.as_bytes().get(self.at + 1), None | Some(b'\n')),
+            Some(_) => false,
         }
     }
 
@@ -195,7 +307,7 @@ impl<'a> Reader<'a> {
             Some(found) => format!("found {found:?}"),
             None => "but the record ends".to_owned(),
         };
-        let place = place(&self.text.as_bytes()[..self.at]);
+        let place = place_behind(self.lines, &self.text.as_bytes()[self.start..self.at]);
         RecordError::new(
             Reason::NotLineProtocol,
             format!("expected {what}, {found} at {place}"),
@@ -210,16 +322,22 @@ fn number(text: &str) -> Option<Value<'_>> {
         let sign = if text.ends_with('i') { "-" } else { "" };
         let unsigned = digits.strip_prefix(sign).unwrap_or(digits);
         let all_digits = !unsigned.is_empty() && unsigned.bytes().all(|byte| byte.is_ascii_digit());
-        let whole = || {
-            digits
-                .parse()
-                .map_or(Value::BigInt(Cow::Borrowed(digits)), Value::Int)
-        };
-        return all_digits.then(whole);
+        return all_digits.then(|| whole(digits));
     }
-    let begins = text.trim_start_matches(['-', '+']);
+    let begins = text.strip_prefix('-').unwrap_or(text);
     let is_number = begins.starts_with(|c: char| c.is_ascii_digit() || c == '.');
     is_number.then(|| text.parse().ok().map(Value::Float)).flatten()
+}
+
+fn whole(digits: &str) -> Value<'_> {
+    if let Ok(whole) = digits.parse() {
+        return Value::Int(whole);
+    }
+    // Equal numbers are equal labels, so that no zeros may stand before one.
+    Value::BigInt(match digits.strip_prefix('-') {
+        Some(unsigned) => Cow::Owned(format!("-{}", unsigned.trim_start_matches('0'))),
+        None => Cow::Borrowed(digits.trim_start_matches('0')),
+    })
 }
 
 /// Without the backslashes before any of these.

@@ -5,11 +5,14 @@
 
 use std::borrow::Cow;
 
+use super::parts::Parts;
 use super::text::{DEPTH_MAX, too_deep};
 use crate::data::{Decode, Micros, Object, Reason, RecordError, Value};
 
 /// The extension type of a time.
 const TIMESTAMP: i8 = -1;
+/// Elements for which memory is taken at once; a record may declare more in each of its levels.
+const FEW: usize = 8;
 
 #[derive(Debug)]
 pub struct MessagePack;
@@ -23,6 +26,19 @@ impl Decode for MessagePack {
             more => Err(reader.refused(&format!("{more} bytes more than one value"))),
         }
     }
+}
+
+/// The bytes of each value of a file.
+pub(super) fn parts(file: &[u8]) -> Parts<'_> {
+    let mut reader = Reader { payload: file, at: 0 };
+    Parts::read(|| {
+        let start = reader.at;
+        if start == file.len() {
+            return Ok(None);
+        }
+        reader.value(0)?;
+        Ok(Some(&file[start..reader.at]))
+    })
 }
 
 struct Reader<'a> {
@@ -78,7 +94,7 @@ impl<'a> Reader<'a> {
     fn map(&mut self, count: usize, depth: usize) -> Result<Value<'a>, RecordError> {
         // A name and a value take a byte each at least.
         self.enter(count.saturating_mul(2), depth)?;
-        let mut fields = Vec::with_capacity(count.min(64));
+        let mut fields = Vec::with_capacity(count.min(FEW));
         for _ in 0..count {
             let name = match self.value(depth)? {
                 Value::Text(name) => name,
@@ -92,10 +108,11 @@ impl<'a> Reader<'a> {
 
     fn list(&mut self, count: usize, depth: usize) -> Result<Value<'a>, RecordError> {
         self.enter(count, depth)?;
-        (0..count)
-            .map(|_| self.value(depth))
-            .collect::<Result<_, _>>()
-            .map(Value::List)
+        let mut items = Vec::with_capacity(count.min(FEW));
+        for _ in 0..count {
+            items.push(self.value(depth)?);
+        }
+        Ok(Value::List(items))
     }
 
     fn enter(&self, bytes: usize, depth: usize) -> Result<(), RecordError> {

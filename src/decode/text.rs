@@ -34,7 +34,12 @@ pub(super) fn utf8(payload: &[u8], reason: Reason) -> Result<&str, RecordError> 
 
 /// Where what follows these bytes stands; columns are counted in bytes.
 pub(super) fn place(before: &[u8]) -> String {
+    place_behind(0, before)
+}
+
+/// The same after so many lines.
+pub(super) fn place_behind(lines: usize, before: &[u8]) -> String {
     let line_ends = before.iter().filter(|byte| **byte == b'\n').count();
     let in_line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    format!("line {} column {}", line_ends + 1, in_line.len() + 1)
+    format!("line {} column {}", lines + line_ends + 1, in_line.len() + 1)
 }

@@ -2,10 +2,9 @@
 
 use std::io::Write;
 
-use chrono::DateTime;
 use serde_json::{Map, Value};
 
-use crate::data::{Micros, Series};
+use crate::data::{Micros, Rfc3339, Series};
 
 /// How a time is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -31,16 +30,13 @@ impl TimeText {
     }
 }
 
-const DAY: i64 = 86_400_000_000;
-
-/// Writes times; remembers the date of the last one, since most rows have the same.
+/// Writes times.
 #[derive(Debug)]
 pub(super) struct Times {
     text: TimeText,
     /// Around an RFC 3339 time.
     quote: &'static str,
-    day: Option<i64>,
-    date: String,
+    iso: Rfc3339,
 }
 
 impl Times {
@@ -48,38 +44,21 @@ impl Times {
         Self {
             text,
             quote,
-            day: None,
-            date: String::new(),
+            iso: Rfc3339::default(),
         }
     }
 
     pub fn write(&mut self, ts: Micros, out: &mut Vec<u8>) {
         match self.text {
-            TimeText::Iso => self.iso(ts, out),
+            TimeText::Iso => {
+                out.extend_from_slice(self.quote.as_bytes());
+                self.iso.write(ts, out);
+                out.extend_from_slice(self.quote.as_bytes());
+            }
             TimeText::Seconds => decimal(ts, 1_000_000, out),
             TimeText::Millis => decimal(ts, 1_000, out),
             TimeText::Micros => decimal(ts, 1, out),
         }
-    }
-
-    fn iso(&mut self, ts: Micros, out: &mut Vec<u8>) {
-        let day = ts.0.div_euclid(DAY);
-        if self.day != Some(day) {
-            self.day = Some(day);
-            self.date = DateTime::from_timestamp(day * (DAY / 1_000_000), 0)
-                .map(|date| date.format("%Y-%m-%d").to_string())
-                .unwrap_or_default();
-        }
-        let micros = ts.0.rem_euclid(DAY);
-        let seconds = micros / 1_000_000;
-        let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
-        let (date, quote) = (&self.date, self.quote);
-        let (seconds, micros) = (seconds % 60, micros % 1_000_000);
-        // Writing to a vector cannot fail.
-        let _ = write!(
-            out,
-            "{quote}{date}T{hours:02}:{minutes:02}:{seconds:02}.{micros:06}Z{quote}"
-        );
     }
 }
 

@@ -3,12 +3,10 @@
 use async_graphql::{Error, ErrorExtensionValues, Response, ServerError, Value};
 
 use super::limits::{ERRORS_MAX, MESSAGE_MAX};
+use crate::access::Ended;
 pub use crate::data::Code;
 use crate::data::Problem;
 use crate::store::read::ReadError;
-
-/// The role has changed.
-pub const NO_LONGER: &str = "your role does not allow this operation any longer";
 
 /// The error a client sees.
 pub fn read_error(error: ReadError) -> Error {
@@ -48,7 +46,7 @@ pub fn of_request(why: impl Into<String>, code: Code) -> ServerError {
 
 /// The end of an operation that its viewer's role does not allow any longer. `cursor`: how far it came.
 pub fn forbidden(cursor: Option<&str>) -> ServerError {
-    ended(Problem::new(Code::Forbidden, NO_LONGER), cursor)
+    ended(Ended::Forbidden.into(), cursor)
 }
 
 /// The end of an operation that could have gone on, from outside. `cursor`: how far it came.

@@ -59,6 +59,8 @@ pub const PAGE_MAX: usize = 10_000;
 pub const DEAD_LETTERS_MAX: usize = 500;
 /// Metrics, labels or values of a label that are looked for.
 pub const NAMES_MAX: usize = 1_000;
+/// Records of Kafka with what becomes of them.
+pub const RECORDS_MAX: usize = 100;
 pub const REDRIVE_MAX: usize = 1_000;
 pub const PUBLISH_MAX: usize = 10_000;
 /// Bytes of a cursor, a prefix or a name.

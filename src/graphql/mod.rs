@@ -14,10 +14,10 @@ mod connection;
 pub mod query;
 pub mod catalogue;
 pub mod dead_letters;
+pub mod records;
 pub mod audit;
 pub mod recording;
 mod publish;
-mod new_series;
 mod redrive;
 pub mod mutation;
 pub mod payload;
@@ -32,6 +32,5 @@ mod schema;
 pub(crate) mod tests;
 
 pub use guard::Checked;
-pub use new_series::NewSeries;
 pub use payload::{Next, Operations, Payload, Then};
 pub use schema::{Api, sdl};

@@ -4,19 +4,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_graphql::{Context, ID, Object, Result};
+use tokio::sync::oneshot;
 
 use super::errors::{Code, read_error};
-use super::new_series::NotAdmitted;
 use super::recording::event;
 use super::scalars::Long;
-use super::services::{Services, StreamTarget, publish_error, reader, services, still_allowed, viewer};
+use super::services::{Reloaded, known_stream, publish_error, reader, services, still_allowed, viewer};
 use super::types::{
-    PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, ResumeReceipt, SkippedLetter,
+    PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, ReloadReceipt, ResumeReceipt, SkippedLetter,
 };
 use super::{limits, publish, redrive};
+use crate::data::Micros;
 use crate::data::audit::Action;
-use crate::data::{Micros, Viewer};
 use crate::sources::producer::Placed;
+use crate::write::NotAdmitted;
 
 /// Dead letters that the audit names of one redrive.
 const NAMED: usize = 20;
@@ -36,7 +37,7 @@ impl Mutation {
     ) -> Result<PublishReceipt> {
         let services = services(ctx)?;
         let viewer = viewer(ctx)?;
-        let target = known(services, viewer, &stream)?;
+        let target = &known_stream(ctx, &stream)?;
         if services.status.is_paused(&stream) {
             return Err(Code::StreamPaused.error(format!(
                 "stream '{stream}' is paused because too many of its records failed; see `pipeline`; nothing was sent"
@@ -46,15 +47,19 @@ impl Mutation {
         // Without Postgres the writer's limit alone holds.
         if let Ok(reader) = reader(ctx) {
             let (series, max) = (publish::series(&records), target.max_series);
-            let new_series = services.new_series.admit(&reader, &stream, series, max, viewer);
-            new_series.await.map_err(|refused| {
+            let new_series =
+                services
+                    .new_series
+                    .admit(&reader, &stream, series.iter().map(String::as_str), max, viewer);
+            new_series.await.map_err(|refused| -> async_graphql::Error {
                 if matches!(refused, NotAdmitted::TooFast) {
                     services.metrics.over_limit("published_series");
                 }
-                refused.told_to(viewer, &stream)
+                refused.told_to(viewer, &stream).into()
             })?;
         }
         still_allowed(ctx)?;
+        let records = Box::new(records.into_iter());
         let places = services.publisher.publish(records).await.map_err(publish_error)?;
         let published = event(ctx, Action::Publish, &stream).with("points", places.len());
         services.audit.record(published);
@@ -74,7 +79,7 @@ impl Mutation {
         #[graphql(desc = "The name of a configured stream.")] stream: String,
     ) -> Result<ResumeReceipt> {
         let services = services(ctx)?;
-        known(services, viewer(ctx)?, &stream)?;
+        known_stream(ctx, &stream)?;
         let unavailable = |error| {
             tracing::warn!(%error, "cannot resume a stream");
             Code::Unavailable.error("postgres is unavailable; try again in a moment")
@@ -90,6 +95,24 @@ impl Mutation {
             .audit
             .record(event(ctx, Action::Resume, &stream).with("was_paused", was_paused));
         Ok(ResumeReceipt { was_paused })
+    }
+
+    /// Reads the configuration file again, on every node. Mappings and `[auth]` change at once; a
+    /// configuration with a mistake changes nothing.
+    #[graphql(complexity = "limits::MUTATION + child_complexity")]
+    async fn reload_configuration(&self, ctx: &Context<'_>) -> Result<ReloadReceipt> {
+        if !viewer(ctx)?.streams().are_all() {
+            return Err(Code::Forbidden.error("your role does not have every stream"));
+        }
+        let (answer, reloaded) = oneshot::channel();
+        let unavailable = || Code::Unavailable.error("the server is starting or about to stop");
+        let asked = services(ctx)?.reloads.send(answer).await;
+        asked.map_err(|_| unavailable())?;
+        let reloaded = reloaded.await.map_err(|_| unavailable())?;
+        let Reloaded { streams, at_restart } = reloaded.map_err(|why| Code::BadUserInput.error(why))?;
+        let what = streams.join(",");
+        services(ctx)?.audit.record(event(ctx, Action::Reload, &what));
+        Ok(ReloadReceipt { streams, at_restart })
     }
 
     /// Sends dead letters through Kafka again, unchanged. Their points never replace a stored one;
@@ -113,13 +136,14 @@ impl Mutation {
             .await
             .map_err(read_error)?;
         still_allowed(ctx)?;
+        let streams = services.streams();
         let plan = redrive::plan(&ids, letters, |stream| {
-            let target = services.streams.get(stream)?;
+            let target = streams.targets.get(stream)?;
             Some(target.redrive_topic.as_str())
         });
         services
             .publisher
-            .publish(plan.records)
+            .publish(Box::new(plan.records.into_iter()))
             .await
             .map_err(publish_error)?;
         let ids: Vec<String> = plan.sent.iter().take(NAMED).map(i64::to_string).collect();
@@ -135,13 +159,6 @@ impl Mutation {
             skipped: skipped.collect(),
         })
     }
-}
-
-/// A stream that the viewer may know of; others are refused in the words for one that is not there.
-fn known<'a>(services: &'a Services, viewer: &Viewer, stream: &str) -> Result<&'a StreamTarget> {
-    let target = services.streams.get(stream);
-    let target = target.filter(|_| viewer.sees_stream(stream));
-    target.ok_or_else(|| Code::NotFound.error(format!("no stream is named '{stream}'")))
 }
 
 fn last_offsets(topic: &str, places: &[Placed]) -> Vec<PublishedOffset> {

@@ -2,26 +2,15 @@
 //! series, so that a series stays in one partition and in order.
 
 use std::collections::BTreeMap;
-
-use async_graphql::Result;
-use serde::Serialize;
+use std::sync::Arc;
 
 use super::errors::Code;
 use super::limits;
-use super::services::{Record, StreamTarget};
 use super::types::PointInput;
-use crate::data::headers;
-use crate::data::{Header, Micros, Reason, RecordError, Series, Viewer};
+use crate::data::{Micros, Reason, RecordError, Rfc3339, Series, Viewer};
 use crate::transform::Limits;
-
-#[derive(Serialize)]
-struct Json<'a> {
-    metric: &'a str,
-    labels: BTreeMap<&'a str, &'a str>,
-    /// RFC 3339, which keeps the microseconds whatever unit the stream is configured for.
-    ts: String,
-    value: f64,
-}
+use crate::write::{self, Record, StreamTarget};
+use async_graphql::Result;
 
 /// # Errors
 /// `BAD_USER_INPUT` with the place of the first point that could not be stored, `FORBIDDEN` with that of
@@ -37,10 +26,7 @@ pub fn records(
     if points.is_empty() {
         return Err(Code::BadUserInput.error("no points"));
     }
-    let header = Header {
-        name: headers::STREAM.to_owned(),
-        value: stream.into(),
-    };
+    let (topic, headers) = (Arc::<str>::from(&*to.topic), write::headers(stream));
     let record = |(at, point): (usize, &PointInput)| {
         let (series, payload) = encode(point, &to.limits, now)
             .map_err(|why| Code::BadUserInput.error(format!("point {at}: {}", why.detail)))?;
@@ -48,11 +34,11 @@ pub fn records(
             return Err(Code::Forbidden.error(format!("point {at}: your role may not write this series")));
         }
         Ok(Record {
-            topic: to.topic.clone(),
+            topic: Arc::clone(&topic),
             key: Some(series.key.as_bytes().to_vec()),
             payload: Some(payload),
             timestamp: None,
-            headers: vec![header.clone()],
+            headers: Arc::clone(&headers),
         })
     };
     points.iter().enumerate().map(record).collect()
@@ -94,14 +80,11 @@ fn encode(
         point.metric.as_str(),
         labels.iter().map(|(name, value)| (*name, *value)),
     );
-    let json = Json {
-        metric: &point.metric,
-        labels,
-        ts: ts.to_string(),
-        value: point.value.0,
-    };
-    let payload =
-        serde_json::to_vec(&json).map_err(|error| RecordError::new(Reason::NotJson, error.to_string()))?;
+    let payload = write::payload(
+        &series,
+        [(ts, point.value.0)].into_iter(),
+        &mut Rfc3339::default(),
+    );
     limits.check_size(&payload)?;
     Ok((series, payload))
 }

@@ -52,8 +52,7 @@ impl Denials {
             let code = error.extensions.as_ref().and_then(|more| more.get("code"));
             let is = |denied: Code| matches!(code, Some(Value::String(code)) if code == denied.as_str());
             if is(Code::Forbidden) || is(Code::Unauthenticated) {
-                let denied = Event::new(actor.clone(), Action::Denied, PATH);
-                audit.record(denied.with("why", error.message.as_str()));
+                audit.record(Event::denied(actor.clone(), PATH, &error.message));
             }
         }
     }

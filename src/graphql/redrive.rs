@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::errors::Code;
-use super::services::Record;
 use crate::data::Header;
 use crate::data::headers;
 use crate::store::read::DeadLetter;
+use crate::write::Record;
 
 /// What is sent, and what is not and why.
 #[derive(Debug, Default)]
@@ -85,11 +85,11 @@ fn record<'a>(letter: DeadLetter, topic: &impl Fn(&str) -> Option<&'a str>) -> R
         header(headers::ORIGIN, origin),
     ]);
     Ok(Record {
-        topic: topic.to_owned(),
+        topic: topic.into(),
         key: letter.key,
         payload: letter.payload,
         timestamp: Some(letter.recorded_at),
-        headers,
+        headers: headers.into(),
     })
 }
 
@@ -135,16 +135,17 @@ mod tests {
         assert_eq!(
             plan.records,
             [Record {
-                topic: "again".to_owned(),
+                topic: "again".into(),
                 key: Some(b"k".to_vec()),
                 payload: Some(b"{".to_vec()),
                 timestamp: Some(Micros(5_000)),
-                headers: vec![
+                headers: [
                     header("own", "1".to_owned()),
                     header(headers::DEAD_LETTER, "7".to_owned()),
                     header(headers::ATTEMPT, "3".to_owned()),
                     header(headers::ORIGIN, "t/3/42".to_owned()),
-                ],
+                ]
+                .into(),
             }]
         );
         assert_eq!(plan.sent, [7]);

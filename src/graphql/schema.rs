@@ -25,13 +25,14 @@ use super::payload::{Operations, Payload};
 use super::pipeline_subscription::PipelineSubscription;
 use super::query::Query;
 use super::recording::Denials;
+use super::records::Records;
 use super::services::Services;
 use super::subscription::Subscription;
 use crate::access::Audit;
 
 #[derive(Clone, Copy, Debug, Default, MergedObject)]
 #[graphql(name = "Query")]
-pub struct Queries(Query, Catalogue, DeadLetters, Principals, AuditQuery);
+pub struct Queries(Query, Catalogue, DeadLetters, Records, Principals, AuditQuery);
 
 #[derive(Clone, Copy, Debug, Default, MergedObject)]
 #[graphql(name = "Mutation")]

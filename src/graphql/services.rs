@@ -7,21 +7,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_graphql::{Context, Error, Result};
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot, watch};
 
-use super::errors::{Code, NO_LONGER};
-use super::new_series::NewSeries;
+use super::errors::Code;
 use super::types::StreamSettings;
 use crate::access::{Access, Audit, Principal};
 use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
-use crate::data::{ClientKey, Header, Micros, Problem, Viewer};
+use crate::data::{ClientKey, Problem, Viewer};
 use crate::feed::Feeds;
-use crate::sources::producer::{self, Placed, Producer};
+use crate::inspect::Inspection;
 use crate::store::read::Reader;
 use crate::telemetry::{Metrics, Samples, Status};
-use crate::transform::Limits;
+use crate::write::{NewSeries, NotPublished, Publisher, StreamTarget, Writers};
 
 /// Shared by all requests.
 #[derive(Clone)]
@@ -30,108 +28,40 @@ pub struct Services {
     pub status: Arc<Status>,
     pub metrics: Arc<Metrics>,
     pub samples: Arc<Samples>,
-    /// The configured streams by name.
-    pub streams: BTreeMap<String, StreamTarget>,
-    /// The same, as `pipeline` shows them.
-    pub settings: BTreeMap<String, StreamSettings>,
+    pub streams: watch::Receiver<Arc<ConfiguredStreams>>,
+    pub reloads: mpsc::Sender<ReloadRequest>,
     pub latest: LatestCache,
     pub publisher: Arc<dyn Publisher>,
     pub pausing: Pausing,
+    pub inspection: Inspection,
     pub new_series: NewSeries,
+    pub writers: Writers,
     pub audit: Audit,
 }
 
-/// What a producer has to know of a stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamTarget {
-    pub topic: String,
-    /// The topic to which its redriven dead letters are sent.
-    pub redrive_topic: String,
-    /// What its records are held to; a point beyond them is refused before it is sent.
-    pub limits: Limits,
-    /// The most series it may have.
-    pub max_series: u64,
+/// The configured streams by name.
+#[derive(Clone, Debug, Default)]
+pub struct ConfiguredStreams {
+    pub targets: BTreeMap<String, StreamTarget>,
+    /// As `pipeline` shows them.
+    pub settings: BTreeMap<String, StreamSettings>,
 }
 
-/// Sends records to Kafka; [`KafkaPublisher`] but for tests.
-pub trait Publisher: Send + Sync {
-    /// Waits until the broker has acknowledged every record; one place for each, in their order.
-    fn publish(&self, records: Vec<Record>) -> BoxFuture<'_, Result<Vec<Placed>, NotPublished>>;
+/// Someone asks for the configuration to be read again, and waits for what has changed or why nothing has.
+pub type ReloadRequest = oneshot::Sender<Result<Reloaded, String>>;
 
-    /// False for the in-process cluster, which forgets everything when the program ends.
-    fn durable(&self) -> bool;
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// Streams with another mapping.
+    pub streams: Vec<String>,
+    /// Sections whose changes take effect at the next start.
+    pub at_restart: Vec<String>,
 }
 
-/// A record on its way to Kafka.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    pub topic: String,
-    pub key: Option<Vec<u8>>,
-    pub payload: Option<Vec<u8>>,
-    /// The Kafka record's time; that of the broker or client when absent.
-    pub timestamp: Option<Micros>,
-    pub headers: Vec<Header>,
-}
-
-/// Some records, or all, were not acknowledged. They may still have been written.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{acknowledged} records were acknowledged, then: {why}")]
-pub struct NotPublished {
-    pub acknowledged: usize,
-    pub why: String,
-}
-
-/// Records put into the producer's queue before their acknowledgements are awaited. The embedded
-/// broker has room for more than this, and counts it free only as they are.
-const WINDOW: usize = 1_000;
-
-/// The producer of this process.
-#[derive(Clone, Debug)]
-pub struct KafkaPublisher {
-    pub producer: Arc<Producer>,
-    /// False for the in-process cluster.
-    pub durable: bool,
-}
-
-impl Publisher for KafkaPublisher {
-    fn publish(&self, records: Vec<Record>) -> BoxFuture<'_, Result<Vec<Placed>, NotPublished>> {
-        async move {
-            let mut places = Vec::with_capacity(records.len());
-            for window in records.chunks(WINDOW) {
-                self.send(window, &mut places)
-                    .await
-                    .map_err(|error| NotPublished {
-                        acknowledged: places.len(),
-                        why: error.to_string(),
-                    })?;
-            }
-            Ok(places)
-        }
-        .boxed()
-    }
-
-    fn durable(&self) -> bool {
-        self.durable
-    }
-}
-
-impl KafkaPublisher {
-    async fn send(&self, records: &[Record], places: &mut Vec<Placed>) -> Result<(), producer::ProduceError> {
-        let mut deliveries = Vec::with_capacity(records.len());
-        for record in records {
-            let outgoing = producer::Outgoing {
-                topic: &record.topic,
-                key: record.key.as_deref(),
-                payload: record.payload.as_deref(),
-                headers: &record.headers,
-                timestamp: record.timestamp,
-            };
-            deliveries.push(self.producer.enqueue(outgoing).await?);
-        }
-        for delivery in deliveries {
-            places.push(delivery.placed().await?);
-        }
-        Ok(())
+impl Services {
+    /// As they are configured now.
+    pub fn streams(&self) -> Arc<ConfiguredStreams> {
+        Arc::clone(&self.streams.borrow())
     }
 }
 
@@ -179,14 +109,18 @@ pub fn principal<'a>(ctx: &Context<'a>) -> Result<&'a Arc<Principal>> {
         .map_err(|_| Code::Internal.error("the request came without a principal"))
 }
 
+/// A stream that the viewer may know of; others are refused in the words for one that is not there.
+pub fn known_stream(ctx: &Context<'_>, stream: &str) -> Result<StreamTarget> {
+    let sees = viewer(ctx)?.sees_stream(stream);
+    let streams = services(ctx)?.streams();
+    let target = streams.targets.get(stream).filter(|_| sees).cloned();
+    target.ok_or_else(|| Code::NotFound.error(format!("no stream is named '{stream}'")))
+}
+
 /// After a wait, before a change: whoever asks is still let in, and allowed what the operation needs.
 pub fn still_allowed(ctx: &Context<'_>) -> Result<()> {
-    let now = services(ctx)?.access.renew(principal(ctx)?);
-    let now = now.map_err(Problem::from)?;
-    match viewer(ctx)?.change(&now.viewer.grant()) {
-        true => Ok(()),
-        false => Err(Code::Forbidden.error(NO_LONGER)),
-    }
+    let allowed = services(ctx)?.access.still_allows(principal(ctx)?, viewer(ctx)?);
+    Ok(allowed.map_err(Problem::from)?)
 }
 
 /// What a client is told of records that Kafka did not acknowledge.
@@ -202,36 +136,7 @@ pub fn publish_error(error: NotPublished) -> Error {
 impl std::fmt::Debug for Services {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Services")
-            .field("streams", &self.streams)
+            .field("streams", &self.streams())
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::sources::Broker;
-
-    #[tokio::test]
-    async fn each_record_has_its_place_in_the_order_it_was_given() {
-        let broker = Broker::embedded().unwrap();
-        let producer = Producer::new(&broker, Duration::from_secs(20)).unwrap();
-        let publisher = KafkaPublisher {
-            producer: Arc::new(producer),
-            durable: false,
-        };
-        let record = |n: usize| Record {
-            topic: "t".to_owned(),
-            key: Some(b"always the same".to_vec()),
-            payload: Some(n.to_string().into_bytes()),
-            timestamp: None,
-            headers: Vec::new(),
-        };
-        let records = (0..2 * WINDOW + 1).map(record).collect();
-        let places = publisher.publish(records).await.unwrap();
-        let offsets: Vec<i64> = places.iter().map(|place| place.offset).collect();
-        assert_eq!(offsets, (0..=2 * WINDOW as i64).collect::<Vec<_>>());
     }
 }

@@ -7,21 +7,25 @@ use async_graphql::{Executor, Request};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
 
-use super::new_series::NewSeries;
-use super::services::{NotPublished, Publisher, Record, Services, StreamTarget};
+use super::services::{ConfiguredStreams, Services};
+use super::types::StreamSettings;
 use super::{Api, sdl};
 use crate::access::{Access, Audit, Principal};
 use crate::actors::pausing::Pausing;
 use crate::cache::LatestCache;
 use crate::config::StreamConfig;
 use crate::data::Viewer;
+use crate::inspect::Inspection;
+use crate::sources::Broker;
 use crate::sources::producer::Placed;
 use crate::store::DatabaseUrl;
 use crate::store::read::{ReadLimits, Reader};
 use crate::store::testing::Database;
 use crate::telemetry::{Metrics, Samples, Status};
 use crate::transform::Limits;
+use crate::write::{NewSeries, NotPublished, Publisher, Record, Records, StreamTarget, Writers};
 
 mod catalogue;
 mod changes;
@@ -46,7 +50,7 @@ struct Recorder {
 }
 
 impl Publisher for Recorder {
-    fn publish(&self, records: Vec<Record>) -> BoxFuture<'_, Result<Vec<Placed>, NotPublished>> {
+    fn publish<'a>(&'a self, records: Records<'a>) -> BoxFuture<'a, Result<Vec<Placed>, NotPublished>> {
         async move {
             if self.refuse {
                 let why = "away".to_owned();
@@ -62,6 +66,10 @@ impl Publisher for Recorder {
             Ok((from..sent.len()).map(place).collect())
         }
         .boxed()
+    }
+
+    fn keep<'a>(&'a self, _: &'a str, _: &'a [Placed]) -> BoxFuture<'a, Result<(), NotPublished>> {
+        async { Ok(()) }.boxed()
     }
 
     fn durable(&self) -> bool {
@@ -86,14 +94,37 @@ fn services_with(publisher: Arc<Recorder>, url: &DatabaseUrl) -> Services {
         samples: Arc::new(Samples::new(Arc::clone(&metrics), Arc::clone(&status))),
         status: Arc::clone(&status),
         metrics,
-        settings: BTreeMap::from([("machines".to_owned(), stream.settings(true))]),
-        streams: BTreeMap::from([("machines".to_owned(), target)]),
+        streams: shown([("machines", target, stream.settings(true))]),
+        reloads: mpsc::channel(1).0,
+        inspection: Inspection::new(
+            Broker::remote("127.0.0.1:1", BTreeMap::new()),
+            "test".to_owned(),
+            watch::Sender::new(Arc::from([])).subscribe(),
+            None,
+        ),
         latest: LatestCache::local(1_000),
         publisher,
-        pausing: Pausing::new(url.clone(), [&stream.plan()], PAUSE, status),
+        pausing: Pausing::new(
+            url.clone(),
+            [&stream.plan(None).expect("a format without schemas")],
+            PAUSE,
+            status,
+        ),
         new_series: NewSeries::default(),
+        writers: Writers::default(),
         audit: Audit::log_only(),
     }
+}
+
+fn shown<const N: usize>(
+    streams: [(&str, StreamTarget, StreamSettings); N],
+) -> watch::Receiver<Arc<ConfiguredStreams>> {
+    let mut shown = ConfiguredStreams::default();
+    for (name, target, settings) in streams {
+        shown.targets.insert(name.to_owned(), target);
+        shown.settings.insert(name.to_owned(), settings);
+    }
+    watch::Sender::new(Arc::new(shown)).subscribe()
 }
 
 struct World {
@@ -305,89 +336,6 @@ async fn the_introspection_query_of_tools_passes_the_limits() {
             interfaces {{ {nested} }} enumValues {{ name }} possibleTypes {{ {nested} }} }} }} }}"
     );
     world.data(&introspection).await;
-}
-
-#[tokio::test]
-async fn published_points_go_to_the_streams_topic_with_their_places_in_the_receipt() {
-    let world = World::new().await;
-    let publish = r#"mutation { publish(stream: "machines", points: [
-        {metric: "t", labels: [{name: "site", value: "a"}], ts: "2026-01-01T00:00:00.000001Z", value: 1.5},
-        {metric: "t", value: 2}, {metric: "t", value: 3}])
-        { accepted durable offsets { topic partition lastOffset } } }"#;
-    assert_eq!(
-        world.data(publish).await,
-        json!({"publish": {"accepted": 3, "durable": true, "offsets": [
-            {"topic": "machines", "partition": 0, "lastOffset": 2},
-            {"topic": "machines", "partition": 1, "lastOffset": 1},
-        ]}})
-    );
-    assert_eq!(
-        world.publisher.sent.lock().unwrap()[0].key.as_deref(),
-        Some(&br#"t{site="a"}"#[..])
-    );
-    // Beyond 2^53 a whole number would lose digits, as in a record.
-    let value = |value: &str| {
-        format!(
-            r#"mutation {{ publish(stream: "machines", points: [{{metric: "t", value: {value}}}]) {{ accepted }} }}"#
-        )
-    };
-    for refused in [
-        "9007199254740993",
-        "-9007199254740993",
-        "18446744073709551615",
-        "18446744073709551616",
-        "123456789012345678901",
-        "-9223372036854775809",
-    ] {
-        assert_eq!(world.code(&value(refused)).await, "BAD_USER_INPUT", "{refused}");
-    }
-    for accepted in ["9007199254740992", "-9007199254740992", "1e20", "1e300"] {
-        world.data(&value(accepted)).await;
-    }
-}
-
-#[tokio::test]
-async fn an_unreachable_kafka_is_unavailable() {
-    let publisher = Recorder {
-        refuse: true,
-        ..Recorder::default()
-    };
-    let world = World::with(ReadLimits::default(), publisher).await;
-    let publish =
-        r#"mutation { publish(stream: "machines", points: [{metric: "m", value: 1}]) { accepted } }"#;
-    assert_eq!(world.code(publish).await, "UNAVAILABLE");
-}
-
-#[tokio::test]
-async fn dead_letters_are_listed_and_sent_again_and_the_receipt_names_the_others() {
-    let world = World::new().await;
-    world
-        .db
-        .run(
-            r#"insert into dead_letters (stream, reason, detail, topic, topic_id, partition, "offset",
-               recorded_at, payload, payload_size, headers)
-               select 'machines', 'not_json', 'd', 'machines', 'id', 0, 5000000000 + n, now(), '\x7bff',
-                      n, '[]' from generate_series(2, 3) n"#,
-        )
-        .await;
-    let list =
-        "{ deadLetters { nodes { id offset payload payloadBase64 payloadTruncated headers { name } } } }";
-    assert_eq!(
-        world.data(list).await["deadLetters"]["nodes"][1],
-        json!({"id": "1", "offset": 5_000_000_002_i64, "payload": "{\u{fffd}", "payloadBase64": "e/8=",
-               "payloadTruncated": false, "headers": []})
-    );
-    let redrive = "mutation { redriveDeadLetters(ids: [1, 2, 9, 1]) { sent skipped { id code } } }";
-    assert_eq!(
-        world.data(redrive).await["redriveDeadLetters"],
-        json!({"sent": ["1"], "skipped": [
-            {"id": "9", "code": "NOT_FOUND"}, {"id": "2", "code": "PAYLOAD_TRUNCATED"}]})
-    );
-    let sent = world.publisher.sent.lock().unwrap();
-    assert_eq!(
-        (sent.len(), sent[0].topic.as_str()),
-        (1, "streamsync.redrive.machines")
-    );
 }
 
 #[test]

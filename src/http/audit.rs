@@ -20,10 +20,7 @@ pub(super) fn actor(request: &HttpRequest) -> Actor {
 /// Records that a request was refused, by the path that it matched: others are not served.
 pub(super) fn denied(request: &HttpRequest, why: &str) {
     let path = request.match_pattern().unwrap_or_default();
-    record(
-        request,
-        Event::new(actor(request), Action::Denied, &path).with("why", why),
-    );
+    record(request, Event::denied(actor(request), &path, why));
 }
 
 /// Records that somebody signed in or out.

@@ -29,7 +29,7 @@ pub(super) async fn check<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let registered = request.match_pattern();
-    let path = match routes::access(registered.as_deref()) {
+    let path = match routes::access(registered.as_deref(), request.method()) {
         None | Some(PathAccess::Public) => return Ok(next.call(request).await?.map_into_boxed_body()),
         Some(path) => path,
     };
@@ -89,7 +89,7 @@ fn enter(
     if let Some(connection) = Connection::of(request) {
         connection.meter_by(principal.viewer.meter());
     }
-    let over = count(principal, registered).err()?;
+    let over = count(principal, registered, path).err()?;
     Some(refusal::limited(request, &over.into()))
 }
 
@@ -102,12 +102,12 @@ fn vary_by_credential(headers: &mut HeaderMap) {
 }
 
 /// Counts the request, and what it costs unless the guard of GraphQL will tell.
-fn count(principal: &Principal, path: Option<&str>) -> Result<(), OverLimit> {
+fn count(principal: &Principal, registered: Option<&str>, path: PathAccess) -> Result<(), OverLimit> {
     let Some(meter) = principal.viewer.meter() else {
         return Ok(());
     };
     meter.request()?;
-    meter.cost(routes::cost(path))
+    meter.cost(routes::cost(registered, path))
 }
 
 /// Who asks; `None` where nobody was let in yet.

@@ -1,10 +1,12 @@
 //! Refusals by the HTTP layer, in the shape of a GraphQL error, a message and `extensions.code`, or in
 //! Prometheus' shape on its paths.
 
-use actix_web::http::{StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
+use super::retry::begin;
+use super::write::Shape;
 use crate::data::{Code, Problem};
 
 /// Why a request goes no further.
@@ -55,6 +57,15 @@ impl HttpError {
         self.parts().0
     }
 
+    /// For an answer that is nothing but this error, whatever its shape.
+    pub fn problem(self, message: &str) -> Problem {
+        let problem = Problem::new(self.parts().1, message);
+        match self {
+            Self::OwnShare => problem.with("ownShare", true),
+            _ => problem,
+        }
+    }
+
     /// Prometheus' `errorType`.
     pub fn kind(self) -> &'static str {
         match self.status() {
@@ -68,8 +79,11 @@ impl HttpError {
 
     /// In the shape that clients of the path expect.
     pub fn respond_to(self, request: &HttpRequest, message: &str) -> HttpResponse {
+        if let Some(shape) = Shape::of(request) {
+            return shape.respond(self.status(), None, message);
+        }
         match is_prometheus(request) {
-            true => self.begin(None).json(self.as_prometheus(message)),
+            true => begin(self.status(), None).json(self.as_prometheus(message)),
             false => self.respond(message),
         }
     }
@@ -81,14 +95,18 @@ impl HttpError {
     pub fn respond_as(self, content_type: &'static str, message: &str) -> HttpResponse {
         let (_, code) = self.parts();
         let error = json!({ "message": message, "extensions": { "code": code.as_str() } });
-        let mut answer = self.begin(None);
+        let mut answer = begin(self.status(), None);
         answer.content_type(content_type);
         answer.json(json!({ "errors": [error] }))
     }
 
     /// 429 with the time after which it is worth trying again. Only GraphQL has other content types.
     pub fn limited(request: &HttpRequest, content_type: &'static str, problem: &Problem) -> HttpResponse {
-        let mut answer = Self::OwnShare.begin(problem.extensions.get("retryAfter"));
+        let retry_after = problem.extensions.get("retryAfter");
+        if let Some(shape) = Shape::of(request) {
+            return shape.respond(Self::OwnShare.status(), retry_after, &problem.message);
+        }
+        let mut answer = begin(Self::OwnShare.status(), retry_after);
         if is_prometheus(request) {
             return answer.json(Self::OwnShare.as_prometheus(&problem.message));
         }
@@ -96,20 +114,29 @@ impl HttpError {
         answer.json(json!({ "errors": [problem] }))
     }
 
-    fn begin(self, retry_after: Option<&Value>) -> HttpResponseBuilder {
-        let mut answer = HttpResponse::build(self.status());
-        if matches!(
-            self.status(),
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-        ) {
-            let after = retry_after.map_or(Problem::RETRY_AFTER.to_string(), Value::to_string);
-            answer.insert_header((header::RETRY_AFTER, after));
-        }
-        answer
-    }
-
     fn as_prometheus(self, message: &str) -> Value {
         json!({ "status": "error", "errorType": self.kind(), "error": message })
+    }
+}
+
+/// Of an answer that is nothing but this error.
+pub(super) fn status_of(problem: &Problem) -> StatusCode {
+    match problem.code {
+        Code::BadUserInput | Code::BadRequest => StatusCode::BAD_REQUEST,
+        Code::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+        Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::Forbidden => StatusCode::FORBIDDEN,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::NotAvailableAtThisAge => StatusCode::GONE,
+        Code::TooManyRows => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::Overloaded if problem.extensions.get("ownShare") == Some(&true.into()) => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
+        Code::Unavailable | Code::Overloaded | Code::StreamPaused => StatusCode::SERVICE_UNAVAILABLE,
+        Code::QueryTimeout => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

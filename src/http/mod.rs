@@ -24,6 +24,7 @@ mod error;
 mod refusal;
 mod request;
 mod resume;
+mod retry;
 pub mod routes;
 pub mod session;
 mod sign_in;
@@ -37,6 +38,7 @@ mod etag;
 mod tests;
 mod websocket;
 mod worker;
+mod write;
 
 use std::fmt;
 use std::io;
@@ -52,6 +54,7 @@ pub use guard::Guard;
 pub use operations::serve_operations;
 pub use tls::{TlsFiles, TlsProblem};
 pub use worker::{PerWorker, RequestData};
+pub use write::{WriteSettings, Writes};
 
 use self::config::DISCONNECT;
 use self::connections::Connections;
@@ -60,7 +63,7 @@ use self::dashboard as pages;
 #[cfg(not(feature = "dashboard"))]
 use self::home as pages;
 use self::worker::Worker;
-use crate::access::{Access, Audit};
+use crate::access::Access;
 use crate::graphql::Operations;
 use crate::telemetry::{Metrics, Status};
 
@@ -71,8 +74,8 @@ pub struct Parts<E> {
     /// Called once in each worker thread, inside its runtime.
     pub per_worker: Arc<dyn Fn() -> PerWorker + Send + Sync>,
     pub live: session::Settings,
+    pub writes: Writes,
     pub access: Access,
-    pub audit: Audit,
     pub metrics: Arc<Metrics>,
     pub status: Arc<Status>,
 }
@@ -147,13 +150,15 @@ fn services<E: Operations>(
         body_timeout: config.request_timeout,
     });
     let access = web::Data::new(parts.access.clone());
-    let audit = web::Data::new(parts.audit.clone());
+    let writes = web::Data::new(parts.writes.clone());
+    let audit = web::Data::new(parts.live.audit.clone());
     let (metrics, status) = (Arc::clone(&parts.metrics), Arc::clone(&parts.status));
     move |app| {
         #[cfg(feature = "stock-websocket")]
         app.route("/stock", web::get().to(bench_websocket::upgrade::<E>));
         app.app_data(worker)
             .app_data(access)
+            .app_data(writes)
             .app_data(audit)
             .app_data(web::Data::from(metrics))
             .app_data(web::Data::from(status))
@@ -164,6 +169,7 @@ fn services<E: Operations>(
                     .default_service(web::to(graphql::other_method)),
             )
             .configure(api::routes::<E>)
+            .configure(write::routes::<E>)
             .route("/ws", web::get().to(websocket::plain::<E>))
             .configure(sign_in::routes)
             .service(prometheus::routes::<E>())

@@ -6,23 +6,14 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use tokio::sync::watch;
 
 use super::refusal;
-use crate::access::{Access, Denied, Principal};
+use crate::access::{Access, Denied, Ended, Principal};
 use crate::data::Micros;
-use crate::graphql::errors::NO_LONGER;
 
 #[derive(Clone)]
 pub(super) struct StillAllowed {
     access: web::Data<Access>,
     principal: Arc<Principal>,
     changes: watch::Receiver<u64>,
-}
-
-/// Why nothing more is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
-    Denied(Denied),
-    /// The role no longer allows what the answer has used.
-    Forbidden,
 }
 
 impl StillAllowed {
@@ -58,9 +49,10 @@ impl StillAllowed {
 
     /// The answer instead of the one that may not be sent.
     pub fn refusal(request: &HttpRequest) -> Option<HttpResponse> {
-        Some(match Self::of(request)?.check().err()? {
+        let ended = Self::of(request)?.check().err()?;
+        Some(match ended {
             Ended::Denied(denied) => refusal::denied(request, denied),
-            Ended::Forbidden => refusal::forbidden(request, NO_LONGER),
+            Ended::Forbidden => refusal::forbidden(request, &ended.to_string()),
         })
     }
 
@@ -71,16 +63,12 @@ impl StillAllowed {
     pub fn check(&mut self) -> Result<(), Ended> {
         let principal = &self.principal;
         if principal.expires.is_some_and(|expires| expires <= Micros::now()) {
-            return Err(Ended::Denied(Denied::Expired));
+            return Err(Denied::Expired.into());
         }
         if !self.changes.has_changed().unwrap_or(true) {
             return Ok(());
         }
         self.changes.mark_unchanged();
-        let now = self.access.renew(principal).map_err(Ended::Denied)?;
-        match principal.viewer.change(&now.viewer.grant()) {
-            true => Ok(()),
-            false => Err(Ended::Forbidden),
-        }
+        self.access.still_allows(principal, &principal.viewer)
     }
 }

@@ -14,6 +14,7 @@ use super::*;
 use crate::access::{Access, Audit};
 use crate::graphql::Api;
 
+mod remote_write;
 mod scopes;
 
 struct Query;
@@ -41,10 +42,19 @@ impl Mutation {
     }
 }
 
+fn writes() -> Writes {
+    let settings = WriteSettings {
+        stream: None,
+        body_bytes: 1 << 20,
+    };
+    Writes::new(crate::graphql::tests::services(), settings)
+}
+
 fn settings() -> session::Settings {
     session::Settings {
         limits: session::Limits::default(),
         metrics: Arc::default(),
+        audit: Audit::log_only(),
         draining: tokio::sync::watch::channel(false).1,
     }
 }
@@ -97,8 +107,8 @@ impl Running {
                 feeds: None,
             }),
             live: settings(),
+            writes: writes(),
             access: Access::open(),
-            audit: Audit::log_only(),
             metrics: Arc::default(),
             status: Arc::clone(&status),
         };

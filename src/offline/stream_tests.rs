@@ -2,22 +2,23 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::outcome::became;
 use crate::config::{Config, StreamConfig, StreamTest};
-use crate::data::{Assigned, Credits, Header, Micros, OffsetRange, RawBatch, RawRecord};
-use crate::telemetry::Metrics;
-use crate::transform::Transform;
+use crate::data::{Header, LoneRecord, Micros};
+use crate::decode::registry::SchemaRegistry;
+use crate::inspect::Inspector;
 
-pub fn run(config: &Config) -> Result<()> {
+pub async fn run(config: &Config) -> Result<()> {
+    let registry = config.registry().map_err(anyhow::Error::msg)?;
     let (mut passed, mut failed) = (0_usize, 0_usize);
     for stream in &config.streams {
         for test in &stream.tests {
-            match compare(stream, test)? {
+            match compare(stream, test, registry.as_ref()).await? {
                 None => passed += 1,
                 Some(difference) => {
                     failed += 1;
@@ -35,12 +36,16 @@ pub fn run(config: &Config) -> Result<()> {
 }
 
 /// Line by line what is missing (-), and what is there instead (+); nothing if they are equal.
-pub fn compare(stream: &StreamConfig, test: &StreamTest) -> Result<Option<String>> {
+pub async fn compare(
+    stream: &StreamConfig,
+    test: &StreamTest,
+    registry: Option<&Arc<SchemaRegistry>>,
+) -> Result<Option<String>> {
     let wanted = match &test.dead_letter {
         Some(reason) => vec![format!("dead letter {reason}")],
         None => test.points.iter().map(|line| as_shown(line)).collect(),
     };
-    let found = outcome(stream, test)?;
+    let found = outcome(stream, test, registry).await?;
     let is_same = |found: &String, wanted: &String| match test.dead_letter.is_some() {
         true => found.split(": ").next() == Some(wanted),
         false => found == wanted,
@@ -65,7 +70,11 @@ pub fn compare(stream: &StreamConfig, test: &StreamTest) -> Result<Option<String
 }
 
 /// The points as `series value time`, or the dead letter with its reason.
-fn outcome(stream: &StreamConfig, test: &StreamTest) -> Result<Vec<String>> {
+async fn outcome(
+    stream: &StreamConfig,
+    test: &StreamTest,
+    registry: Option<&Arc<SchemaRegistry>>,
+) -> Result<Vec<String>> {
     let payload = match (&test.input, &test.input_base64) {
         (Some(text), None) => text.clone().into_bytes(),
         (None, Some(text)) => STANDARD.decode(text)?,
@@ -75,18 +84,23 @@ fn outcome(stream: &StreamConfig, test: &StreamTest) -> Result<Vec<String>> {
             test.name
         ),
     };
-    let batch = Transform::new([stream.plan()]).apply(record(stream, test, &payload)?, &Metrics::default());
-    let dead = batch
-        .rejected
-        .iter()
-        .map(|dead| format!("dead letter {}: {}", dead.reason, dead.detail));
-    let points = batch.points.iter().map(|point| {
-        let key = &batch.series[point.series as usize].key;
-        format!("{key} {} {}", point.value, point.ts)
-    });
-    Ok(dead.chain(points).collect())
+    let header = |(name, value): (&String, &String)| Header {
+        name: name.clone(),
+        value: value.clone().into_bytes(),
+    };
+    let record = LoneRecord {
+        timestamp: recorded(test),
+        key: test.key.as_ref().map(|key| key.clone().into_bytes()),
+        payload: Some(payload),
+        headers: test.headers.iter().map(header).collect(),
+        ..LoneRecord::default()
+    };
+    let plan = stream.plan(registry).map_err(anyhow::Error::msg)?;
+    let name = Arc::clone(&plan.name);
+    let mut inspector = Inspector::new([plan], registry.cloned());
+    let inspected = inspector.inspect(&name, record).await;
+    Ok(became(&inspected.map_err(anyhow::Error::msg)?))
 }
-
 /// A point with its time as it is printed.
 fn as_shown(line: &str) -> String {
     let parts = line.trim().rsplit_once(' ');
@@ -103,62 +117,34 @@ fn recorded(test: &StreamTest) -> Micros {
     test.time.or(expected).unwrap_or_else(Micros::now)
 }
 
-fn record(stream: &StreamConfig, test: &StreamTest, payload: &[u8]) -> Result<RawBatch> {
-    let of = Assigned {
-        partition_id: 0,
-        owner_epoch: 0,
-        stream: Arc::from(stream.name.as_str()),
-        topic: Arc::from(stream.topic()),
-        partition: 0,
-        redrive: false,
-    };
-    let key = test.key.as_deref().unwrap_or_default().as_bytes();
-    let arena = [key, payload].concat();
-    let end = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
-    let header = |(name, value): (&String, &String)| Header {
-        name: name.clone(),
-        value: value.clone().into_bytes(),
-    };
-    let credits = Credits::new(arena.len());
-    Ok(RawBatch {
-        ranges: vec![OffsetRange {
-            of: Arc::new(of),
-            from: 0,
-            to: 1,
-            leader_epoch: None,
-        }],
-        records: vec![RawRecord {
-            range: 0,
-            offset: 0,
-            timestamp: recorded(test),
-            key: test.key.as_ref().map(|_| 0..end(key.len())),
-            payload: Some(end(key.len())..end(arena.len())),
-            headers: test.headers.iter().map(header).collect(),
-        }],
-        permit: credits.acquire(1, Duration::ZERO).context("no memory")?,
-        arena,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Overrides;
 
-    const EXAMPLES: &str = include_str!("../../docs/streams.md");
+    const PAGES: [&str; 3] = [
+        include_str!("../../README.md"),
+        include_str!("../../docs/streams.md"),
+        include_str!("../../docs/migrating.md"),
+    ];
 
     fn config(text: &str) -> Config {
         Config::from_text(text, &Overrides::default()).unwrap_or_else(|error| panic!("{text}\n{error:#}"))
     }
 
-    #[test]
-    fn every_example_of_the_documentation_gives_what_it_says() {
-        let blocks = EXAMPLES.split("```toml\n").skip(1);
+    #[actix_web::test]
+    async fn every_example_of_the_documentation_gives_what_it_says() {
+        let blocks = PAGES.into_iter().flat_map(|page| page.split("```toml\n").skip(1));
+        let blocks = blocks.filter_map(|block| block.split("```").next());
         let mut tests = 0;
-        for block in blocks.filter_map(|block| block.split("```").next()) {
-            for stream in config(block).streams {
+        // The others are configurations of other programs.
+        let runs = |block: &&str| cfg!(feature = "vrl") || !block.contains("\ntransform = ");
+        for block in blocks.filter(|block| block.contains("[[stream]]")).filter(runs) {
+            let example = config(block);
+            let registry = example.registry().unwrap();
+            for stream in example.streams {
                 for test in &stream.tests {
-                    let difference = compare(&stream, test).unwrap();
+                    let difference = compare(&stream, test, registry.as_ref()).await.unwrap();
                     assert_eq!(
                         difference,
                         None,
@@ -174,14 +160,14 @@ mod tests {
         assert!(tests > 10, "{tests}");
     }
 
-    #[test]
-    fn a_test_that_fails_shows_what_is_missing_and_what_is_there_instead() {
+    #[actix_web::test]
+    async fn a_test_that_fails_shows_what_is_missing_and_what_is_there_instead() {
         let text = "[[stream]]\nname = \"m\"\nvalues = [\"t\", \"v\"]\n[[stream.test]]\nname = \"one\"\n\
                     input = '{\"ts\": \"2026-11-28T17:44:05Z\", \"t\": 1, \"v\": 2}'\n\
                     points = [\"m_t{} 1 2026-11-28T17:44:05Z\", \"m_v{} 3 2026-11-28T17:44:05Z\"]";
         let mut stream = config(text).streams.remove(0);
         let mut test = stream.tests.remove(0);
-        let shown = compare(&stream, &test).unwrap().unwrap();
+        let shown = compare(&stream, &test, None).await.unwrap().unwrap();
         let lines = [
             "  - m_v{} 3 2026-11-28T17:44:05.000000Z",
             "    m_t{} 1 2026-11-28T17:44:05.000000Z",
@@ -191,12 +177,13 @@ mod tests {
         assert_eq!(shown, lines.join("\n"));
         test.dead_letter = Some("missing_field".to_owned());
         assert!(
-            compare(&stream, &test)
+            compare(&stream, &test, None)
+                .await
                 .unwrap()
                 .unwrap()
                 .starts_with("  - dead letter missing_field\n  + m_t")
         );
         test.input = Some("{}".to_owned());
-        assert_eq!(compare(&stream, &test).unwrap(), None);
+        assert_eq!(compare(&stream, &test, None).await.unwrap(), None);
     }
 }

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -92,7 +91,7 @@ impl Replay {
         round: usize,
     ) -> Result<(), ProduceError> {
         let now = Micros::now();
-        let mut deliveries = Vec::with_capacity(series.len());
+        let mut sending = producer.begin();
         for one in series {
             let Some(value) = one.values.get(round % one.values.len().max(1)) else {
                 continue;
@@ -105,9 +104,9 @@ impl Replay {
                 headers,
                 timestamp: Some(now),
             };
-            deliveries.push(producer.enqueue(record).await?.placed());
+            sending.add(record).await?;
         }
-        try_join_all(deliveries).await?;
+        sending.placed().await.map_err(|unsent| unsent.why)?;
         Ok(())
     }
 }

@@ -97,19 +97,27 @@ pub(super) fn first_offsets<C: ConsumerContext>(
 /// the partition's end. Blocks for as long as the broker takes, up to ten seconds a partition.
 pub fn resolve_time(broker: &Broker, topic: &str, time: Micros) -> Result<BTreeMap<i32, i64>, SourceError> {
     let asker = broker.asker()?;
+    let partitions = partitions(&asker, topic)?;
+    let first = first_offsets(&asker, topic, partitions, Start::At(time), broker.is_embedded())?;
+    Ok(first.into_iter().collect())
+}
+
+/// How many a topic has.
+pub(super) fn partitions<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+) -> Result<i32, SourceError> {
     let unusable = |why: String| SourceError::Topic {
         topic: topic.to_owned(),
         why,
     };
-    let description = native::describe(asker.client(), &[topic], REQUEST_TIMEOUT)?
+    let description = native::describe(consumer.client(), &[topic], REQUEST_TIMEOUT)?
         .into_iter()
         .next()
         .ok_or_else(|| unusable("the broker does not describe it".to_owned()))?
         .found
         .map_err(|code| unusable(code.to_string()))?;
-    let (partitions, start) = (description.partitions, Start::At(time));
-    let first = first_offsets(&asker, topic, partitions, start, broker.is_embedded())?;
-    Ok(first.into_iter().collect())
+    Ok(description.partitions)
 }
 
 /// `None` when no record is that late.

@@ -246,7 +246,7 @@ impl<'c> Reader<'c> {
         if more || self.consumer.context().has_changed() {
             return Ok(());
         }
-        if !self.hand_over(IDLE) {
+        if !self.hand_over(IDLE)? {
             return Ok(());
         }
         self.held_back = false;
@@ -280,7 +280,7 @@ impl<'c> Reader<'c> {
     }
 
     fn hand_over_or_hold_back(&mut self) -> Result<(), Failure> {
-        if self.hand_over(PATIENCE) {
+        if self.hand_over(PATIENCE)? {
             return Ok(());
         }
         self.held_back = true;
@@ -288,12 +288,14 @@ impl<'c> Reader<'c> {
     }
 
     /// True when nothing is left to hand over.
-    fn hand_over(&mut self, patience: Duration) -> bool {
+    fn hand_over(&mut self, patience: Duration) -> Result<bool, Failure> {
+        // What came after a pause was told stays in Kafka, whoever told it.
+        self.follow_pauses()?;
         if self.builder.is_empty() {
-            return true;
+            return Ok(true);
         }
         let Some(permit) = self.credits.acquire(self.builder.cost(), patience) else {
-            return false;
+            return Ok(false);
         };
         let batch = self.builder.take(permit);
         let metrics = &self.consumer.context().metrics;
@@ -302,7 +304,7 @@ impl<'c> Reader<'c> {
         }
         metrics.flow.read.inc_by(batch.records.len() as u64);
         self.sink.batch(batch);
-        true
+        Ok(true)
     }
 
     /// Pauses the chosen partitions, and those of stopped streams again.

@@ -14,6 +14,7 @@ use rdkafka::types::{RDKafkaConfRes, RDKafkaType};
 
 use super::broker::{Broker, Quiet, property_mistake};
 use super::{PollConfig, poller, producer};
+use crate::data::is_loopback;
 
 /// librdkafka's two names for the list of brokers.
 const BROKERS: [&str; 2] = ["bootstrap.servers", "metadata.broker.list"];
@@ -95,8 +96,7 @@ pub fn is_unverified(brokers: &str, properties: &BTreeMap<String, String>) -> bo
             Some((host, port)) if port.parse::<u16>().is_ok() => host,
             _ => address,
         };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+        is_loopback(host)
     };
     let is = |name: &str, wanted: &[&str]| {
         let value = properties.get(name);

@@ -83,6 +83,22 @@ impl Throttle {
         self.freed.notify_waiters();
     }
 
+    /// Waits until everything up to `offset` is in Postgres; the caller sets the deadline.
+    pub async fn until_committed(&self, topic: &str, partition: i32, offset: i64) {
+        loop {
+            let mut freed = std::pin::pin!(self.freed.notified());
+            freed.as_mut().enable();
+            let is_committed = |topic: &Topic| {
+                let place = topic.partitions.get(&partition);
+                place.is_some_and(|place| place.committed > offset)
+            };
+            if self.topics.lock().get(topic).is_some_and(is_committed) {
+                return;
+            }
+            freed.await;
+        }
+    }
+
     fn try_take(&self, topic: &str, bytes: usize) -> bool {
         let mut topics = self.topics.lock();
         // Looking up by &str first saves an allocation for each record.

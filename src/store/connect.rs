@@ -14,6 +14,7 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{AsyncMessage, Client, Config};
 
 use super::error::ConnectError;
+use crate::data::is_loopback;
 
 mod tls;
 
@@ -50,7 +51,7 @@ pub struct BadDatabaseUrl(String);
 
 /// Connects and drives the connection on the current tokio runtime, to which the client is bound.
 pub async fn connect(url: &DatabaseUrl) -> Result<Client, ConnectError> {
-    open(url, || {}).await
+    open(url, |_| {}).await
 }
 
 /// As [`connect`], and `heard` is called for each notification on the channel. A pooler between us and the
@@ -61,14 +62,14 @@ pub async fn connect(url: &DatabaseUrl) -> Result<Client, ConnectError> {
 pub async fn connect_to_listen(
     url: &DatabaseUrl,
     channel: &str,
-    heard: impl Fn() + Send + 'static,
+    heard: impl Fn(&str) + Send + 'static,
 ) -> Result<Client, ConnectError> {
     let client = open(url, heard).await?;
     set(url, &client, &[&format!("listen {channel}")]).await?;
     Ok(client)
 }
 
-async fn open(url: &DatabaseUrl, heard: impl Fn() + Send + 'static) -> Result<Client, ConnectError> {
+async fn open(url: &DatabaseUrl, heard: impl Fn(&str) + Send + 'static) -> Result<Client, ConnectError> {
     let tls = url.tls.connector().map_err(|error| ConnectError::Tls {
         url: url.to_string(),
         why: error.to_string(),
@@ -80,7 +81,7 @@ async fn open(url: &DatabaseUrl, heard: impl Fn() + Send + 'static) -> Result<Cl
         let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
         while let Some(message) = messages.next().await {
             match message {
-                Ok(AsyncMessage::Notification(_)) => heard(),
+                Ok(AsyncMessage::Notification(told)) => heard(told.payload()),
                 Ok(_) => {}
                 Err(error) => {
                     tracing::debug!(%error, "a postgres connection ended");
@@ -163,11 +164,8 @@ impl DatabaseUrl {
 
     /// Whether the server is beyond this machine and nothing proves that it is the one that was meant.
     pub fn is_unverified(&self) -> bool {
-        let is_local = |name: &str| {
-            name == "localhost" || name.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-        };
         let beyond = |host: &Host| match host {
-            Host::Tcp(name) => !is_local(name),
+            Host::Tcp(name) => !is_loopback(name),
             Host::Unix(_) => false,
         };
         let hosts = self.config.get_hosts().iter().any(beyond);

@@ -20,7 +20,9 @@ pub mod rollups;
 pub mod maintain;
 pub mod archive;
 pub mod retention;
+pub mod reloads;
 pub mod level;
+pub mod lookup;
 
 mod catalogue;
 mod copy;

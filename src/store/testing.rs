@@ -8,12 +8,14 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
 use tokio_postgres::Client;
 
 pub mod batches;
 
 use super::connect::{DatabaseUrl, connect};
+use super::locks::{MAINTAIN, alone};
 use super::migrate::migrate;
 
 const SCRIPT: &str = r#"
@@ -61,6 +63,13 @@ impl Database {
             url: self.url.clone(),
             client: connect(&self.url).await.expect("the test database answers"),
         }
+    }
+
+    /// A session of another node that does its maintenance as long as this lasts.
+    pub async fn maintaining(&self) -> Client {
+        let other = self.again().await.client;
+        assert!(alone(&other, MAINTAIN, Duration::ZERO).await.expect("an answer"));
+        other
     }
 
     /// The URL of a database without any table.

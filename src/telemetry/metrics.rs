@@ -82,8 +82,16 @@ metrics! {
     records: Counters, "records", "Kafka records read";
     /// By stream and outcome: `stored`, `replaced` (a newer value won) or `lost` (an older one did not).
     points: Counters, "points", "Points by outcome";
+    /// By stream, path and outcome: `stored` or `refused`.
+    written_points: Counters, "written_points", "Points written over HTTP by outcome";
+    /// By stream and path.
+    failed_writes: Counters, "failed_writes", "Requests that write points and may succeed later";
     /// By stream and rule.
     skipped: Counters, "skipped", "Records left out by a rule";
+    /// By stream and rule; also of records that have other points.
+    left_out: Counters, "left_out", "Points, or objects of a record as a whole, left out by a rule";
+    /// By stream.
+    forgotten: Counters, "forgotten_keys", "Keys of dedupe and rate forgotten early, for lack of room";
     /// By stream and reason.
     dead_letters: Counters, "dead_letters", "Records that became dead letters";
     /// By topic and partition.

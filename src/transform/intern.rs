@@ -3,6 +3,7 @@
 //! Looking a series up costs one hash of its key; a batch then refers to it by a small index.
 
 use std::borrow::Borrow;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -31,11 +32,12 @@ pub struct Interner {
     key: String,
 }
 
+/// The last batch that used it, and its index there. Cells, because the table gives a key out together
+/// with a value that cannot be changed.
 #[derive(Debug)]
 struct Known {
-    /// The last batch that used it, and its index there.
-    batch: u64,
-    index: u32,
+    batch: Cell<u64>,
+    index: Cell<u32>,
 }
 
 /// A series, found by its key.
@@ -55,6 +57,28 @@ impl Interner {
         std::mem::take(&mut self.table)
     }
 
+    /// Counts the batches.
+    pub const fn batch(&self) -> u64 {
+        self.batch
+    }
+
+    /// The series of an index in this batch.
+    pub fn at(&self, index: u32) -> Option<&Arc<Series>> {
+        self.table.get(index as usize)
+    }
+
+    /// The index of a series that was found before.
+    pub fn index_of(&mut self, series: &Arc<Series>) -> u32 {
+        let Some((known, place)) = self.known.get_key_value(&*series.key) else {
+            return self.add(Arc::clone(series));
+        };
+        if place.batch.get() != self.batch {
+            place.index.set(push(&mut self.table, &known.0));
+            place.batch.set(self.batch);
+        }
+        place.index.get()
+    }
+
     /// The index of the series in this batch's table; `labels` come sorted and unique. Refuses a
     /// series whose key Postgres could not index.
     pub fn index<N: AsRef<str>, V: AsRef<str>>(
@@ -69,15 +93,11 @@ impl Interner {
             labels.iter().map(|(n, v)| (n.as_ref(), v.as_ref())),
         );
         if let Some((series, known)) = self.known.get_key_value(self.key.as_str()) {
-            if known.batch == self.batch {
-                return Ok(known.index);
+            if known.batch.get() != self.batch {
+                known.index.set(push(&mut self.table, &series.0));
+                known.batch.set(self.batch);
             }
-            let index = push(&mut self.table, &series.0);
-            let batch = self.batch;
-            if let Some(known) = self.known.get_mut(self.key.as_str()) {
-                *known = Known { batch, index };
-            }
-            return Ok(index);
+            return Ok(known.index.get());
         }
         check_key(&self.key)?;
         let series = Arc::new(Series {
@@ -88,13 +108,20 @@ impl Interner {
                 .map(|(n, v)| (n.as_ref().into(), v.as_ref().into()))
                 .collect(),
         });
+        Ok(self.add(series))
+    }
+
+    fn add(&mut self, series: Arc<Series>) -> u32 {
         let bytes = series.weight() + PLACE;
         self.bytes += bytes;
         self.unswept += bytes;
         let index = push(&mut self.table, &series);
-        let batch = self.batch;
-        self.known.insert(ByKey(series), Known { batch, index });
-        Ok(index)
+        let known = Known {
+            batch: Cell::new(self.batch),
+            index: Cell::new(index),
+        };
+        self.known.insert(ByKey(series), known);
+        index
     }
 
     fn sweep(&mut self) {

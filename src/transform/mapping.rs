@@ -4,33 +4,41 @@
 //! nothing else, needs none. Otherwise each value of the mapping becomes a point: its metric is
 //! `<prefix>_<field>`, or the text of a field, and all points of an object share time and labels.
 
+mod data_points;
+mod dedupe;
 mod envelope;
 mod errors;
 mod labels;
+mod looked_up;
 mod nested;
 mod numbers;
+mod objects;
 mod origin;
+mod otlp;
 mod settings;
 mod times;
 mod zone;
 
 use std::borrow::Cow;
 
-use super::intern::Interner;
 use super::limits::Limits;
+use super::target::Target;
 use crate::data::{Decode, Micros, Object, RecordError, TimeUnit, Value};
 
 pub use envelope::Envelope;
-pub use errors::Rule;
 use errors::{missing_field, wrong_type};
 use labels::Labels;
-use nested::Nested;
-pub use numbers::label_text;
+pub use labels::of_series as series_labels;
+pub use nested::Nested;
 use numbers::number;
+pub use numbers::{label_text, parse as parse_number};
 pub use origin::Origin;
+pub use otlp::{DataPoint, Exported, visit as visit_export};
 pub use settings::{
-    Label, LabelSource, MetricField, Number, OnMissing, TimeField, TimeSource, ValueField, ValueSource, When,
+    Dedupe, Label, LabelSource, MetricField, Number, OnMissing, Part, TimeField, TimeSource, ValueField,
+    ValueSource, When,
 };
+pub use zone::Zone;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mapping {
@@ -40,6 +48,7 @@ pub struct Mapping {
     /// The path to the objects of a record, each of which has points; their outer fields count too.
     pub each: Option<String>,
     pub when: Vec<When>,
+    pub dedupe: Option<Dedupe>,
     pub time: TimeField,
     pub metric: Option<MetricField>,
     pub labels: Vec<Label>,
@@ -47,19 +56,30 @@ pub struct Mapping {
     pub on_missing: OnMissing,
 }
 
-/// Where the points of a record go.
-#[derive(Debug)]
-pub struct Target<'t, E> {
-    pub limits: &'t Limits,
-    pub series: &'t mut Interner,
-    /// Takes the index of the series, time and value.
-    pub emit: E,
-}
-
 impl Mapping {
     /// Of records that name all they have, in `tags` and `fields`: `<metric>_<field>` with the tags, as
     /// Telegraf does it for Prometheus. One without a time has that of its Kafka record.
     pub fn of_fields_and_tags(self, metric: &str, time: &str, unit: TimeUnit) -> Self {
+        let fields = ValueSource::All("fields".to_owned());
+        self.named_by(metric, &["tags"], fields, time, unit)
+    }
+
+    /// Of the samples that the envelope `otlp` makes.
+    pub fn of_samples(self) -> Self {
+        let value = ValueSource::Field("value".to_owned());
+        let labels = ["sample", "target", "attributes"];
+        self.named_by("name", &labels, value, "timeUnixNano", TimeUnit::Ns)
+    }
+
+    /// What is set already stays.
+    fn named_by(
+        self,
+        metric: &str,
+        labels: &[&str],
+        values: ValueSource,
+        time: &str,
+        unit: TimeUnit,
+    ) -> Self {
         let time = TimeField {
             field: time.to_owned(),
             unit: Some(unit),
@@ -70,10 +90,10 @@ impl Mapping {
             field: metric.to_owned(),
             prefix: String::new(),
         };
-        let tags = Label {
-            from: LabelSource::All("tags".to_owned()),
+        let all = labels.iter().map(|&field| Label {
+            from: LabelSource::All(field.to_owned()),
             name: String::new(),
-        };
+        });
         Self {
             time: if self.time == TimeField::default() {
                 time
@@ -81,27 +101,28 @@ impl Mapping {
                 self.time
             },
             metric: self.metric.or(Some(metric)),
-            labels: self.labels.into_iter().chain([tags]).collect(),
-            values: vec![ValueField::new(ValueSource::All("fields".to_owned()))],
+            labels: self.labels.into_iter().chain(all).collect(),
+            values: vec![ValueField::new(values)],
             ..self
         }
     }
 
-    /// Hands on each point of the object, or of the objects in it that envelope and `each` name. Where
-    /// something was left out it says by which rule.
+    /// Hands on each point of the object, or of the objects in it that envelope and `each` name.
     pub fn points<E: FnMut(u32, Micros, f64)>(
         &self,
         object: &Object<'_>,
         origin: Origin<'_>,
         decoder: &dyn Decode,
         to: &mut Target<'_, E>,
-    ) -> Result<Option<Rule>, RecordError> {
-        let whole = Nested { object, outer: None };
+    ) -> Result<(), RecordError> {
+        let whole = Nested::of(object, None);
+        let Some(envelope) = self.envelope else {
+            return self.inside(&whole, origin, to);
+        };
         let mut inside = |nested: &Nested<'_, '_>| self.inside(nested, origin, to);
-        match self.envelope {
-            Some(envelope) => envelope.open(&whole, origin, decoder, &mut inside),
-            None => inside(&whole),
-        }
+        let left_out = envelope.open(&whole, origin, decoder, &mut inside)?;
+        to.left_out.append(left_out);
+        Ok(())
     }
 
     fn inside<E: FnMut(u32, Micros, f64)>(
@@ -109,17 +130,13 @@ impl Mapping {
         nested: &Nested<'_, '_>,
         origin: Origin<'_>,
         to: &mut Target<'_, E>,
-    ) -> Result<Option<Rule>, RecordError> {
+    ) -> Result<(), RecordError> {
         let Some(path) = &self.each else {
             return self.element(nested, origin, to);
         };
-        let mut rule = None;
-        let found = nested.walk(path, &mut |nested| {
-            rule = self.element(nested, origin, to)?.or(rule);
-            Ok(())
-        })?;
+        let found = nested.walk(path, &mut |nested| self.element(nested, origin, to))?;
         match found || self.on_missing == OnMissing::Skip {
-            true => Ok(rule),
+            true => Ok(()),
             false => Err(missing_field(path)),
         }
     }
@@ -129,7 +146,7 @@ impl Mapping {
         nested: &Nested<'_, '_>,
         origin: Origin<'_>,
         to: &mut Target<'_, E>,
-    ) -> Result<Option<Rule>, RecordError> {
+    ) -> Result<(), RecordError> {
         let object = nested.object;
         // Beside a mapping an object with more fields than these may have them to be mapped.
         let own = |name: &str| matches!(name, "metric" | "labels" | "ts" | "value");
@@ -137,8 +154,10 @@ impl Mapping {
             if let (Some(metric), Some(ts), Some(value)) =
                 (object.get("metric"), object.get("ts"), object.get("value"))
             {
-                self.own(object, (metric, ts, value), origin, to)?;
-                return Ok(None);
+                if self.is_duplicate(nested, origin, to)? {
+                    return Ok(());
+                }
+                return self.own(object, (metric, ts, value), origin, to);
             }
             if self.values.is_empty() {
                 let missing = ["metric", "ts", "value"]
@@ -148,27 +167,40 @@ impl Mapping {
             }
         }
         if !self.applies(nested)? {
-            return Ok(Some("when"));
+            to.left_out.add("when");
+            return Ok(());
+        }
+        if self.is_duplicate(nested, origin, to)? {
+            return Ok(());
         }
         let ts = self.time.of(nested.get(&self.time.field), origin.recorded)?;
         to.limits.check_time(ts, origin.recorded)?;
         let prefix = self.prefix(nested)?;
         let labels = labels::of(&self.labels, nested, origin, self.on_missing, to.limits)?;
+        let labels = looked_up::add(labels, nested, to.lookups, to.tables, to.limits)?;
         let mut missing = None;
         let mut found = false;
-        for value in &self.values {
+        for (value, metric) in self.values.iter().zip(to.metrics) {
             match (&value.from, nested.get(value.reads())) {
                 (ValueSource::Field(field), Some(found_value)) => {
                     let name = value.name.as_deref().unwrap_or(field);
                     let number = value.of(field, found_value)?;
-                    self.emit(value, &prefix, name, &labels, (ts, number), to)?;
+                    let metric = match metric {
+                        // It was checked with the configuration.
+                        Some(metric) => Cow::Borrowed(&**metric),
+                        None => self.checked_name(&prefix, name, to.limits)?,
+                    };
+                    emit(value, &metric, &labels, (ts, number), to)?;
                     found = true;
                 }
                 (ValueSource::All(_), Some(Value::Object(fields))) => {
+                    // They may be around many objects.
+                    to.room.take(fields.0.len())?;
                     let numbers = fields.0.iter().filter(|(_, field)| value.takes(field));
                     for (name, field) in numbers {
                         let number = value.of(name, field)?;
-                        self.emit(value, &prefix, name, &labels, (ts, number), to)?;
+                        let metric = self.checked_name(&prefix, name, to.limits)?;
+                        emit(value, &metric, &labels, (ts, number), to)?;
                     }
                     // Texts alone are no mistake of the record.
                     found = true;
@@ -182,7 +214,7 @@ impl Mapping {
         }
         match missing.filter(|_| !found) {
             Some(field) => Err(missing_field(field)),
-            None => Ok(None),
+            None => Ok(()),
         }
     }
 
@@ -198,12 +230,13 @@ impl Mapping {
             return Err(wrong_type("metric", "a string", metric));
         };
         to.limits.check_name("metric", metric)?;
+        let whole = Nested::of(object, None);
         let labels = labels::own(object, to.limits)?;
+        let labels = looked_up::add(labels, &whole, to.lookups, to.tables, to.limits)?;
         let ts = self.time.parse("ts", ts)?;
         to.limits.check_time(ts, origin.recorded)?;
         let value = number("value", value, Number::Exact)?;
-        (to.emit)(to.series.index(metric, &labels)?, ts, value);
-        Ok(())
+        to.point(metric, &labels, ts, value)
     }
 
     /// Whether all conditions hold; a field that is not there counts as empty.
@@ -229,22 +262,33 @@ impl Mapping {
         Ok(Cow::Owned(format!("{prefix}{}", label_text(field, found)?)))
     }
 
-    fn emit<E: FnMut(u32, Micros, f64)>(
+    /// Whether an object by the same parts was taken a short time ago.
+    fn is_duplicate<E: FnMut(u32, Micros, f64)>(
         &self,
-        value: &ValueField,
-        prefix: &str,
-        name: &str,
-        labels: &Labels<'_>,
-        (ts, number): (Micros, f64),
+        nested: &Nested<'_, '_>,
+        origin: Origin<'_>,
         to: &mut Target<'_, E>,
-    ) -> Result<(), RecordError> {
-        let metric = self.metric_name(prefix, name);
-        // One that the configuration names was checked with it.
-        if !self.names_metric_of(value) {
-            to.limits.check_name("metric", &metric)?;
+    ) -> Result<bool, RecordError> {
+        let Some(dedupe) = &self.dedupe else {
+            return Ok(false);
+        };
+        let key = dedupe.key(nested, origin, to.remembered.hasher())?;
+        let is_duplicate = key.is_some_and(|key| to.is_duplicate(key, origin.recorded, dedupe.within));
+        if is_duplicate {
+            to.left_out.add("duplicate");
         }
-        (to.emit)(to.series.index(&metric, labels)?, ts, number);
-        Ok(())
+        Ok(is_duplicate)
+    }
+
+    fn checked_name<'a>(
+        &self,
+        prefix: &'a str,
+        name: &str,
+        limits: &Limits,
+    ) -> Result<Cow<'a, str>, RecordError> {
+        let metric = self.metric_name(prefix, name);
+        limits.check_name("metric", &metric)?;
+        Ok(metric)
     }
 
     /// Where a field names the metric, the field `value` adds nothing to it, and one value alone neither.
@@ -260,11 +304,17 @@ impl Mapping {
         if self.metric.is_some() && (name == "value" || is_single) {
             return Cow::Borrowed(prefix);
         }
-        let name = name.replace('.', "_");
-        match prefix.is_empty() {
-            true => Cow::Owned(name),
-            false => Cow::Owned(format!("{prefix}_{name}")),
+        let mut metric = String::with_capacity(prefix.len() + 1 + name.len());
+        if !prefix.is_empty() {
+            metric.push_str(prefix);
+            metric.push('_');
         }
+        metric.extend(name.chars().map(|c| if c == '.' { '_' } else { c }));
+        Cow::Owned(metric)
+    }
+
+    pub fn has_rates(&self) -> bool {
+        self.values.iter().any(|value| value.rate)
     }
 
     /// Whether no part of the metric comes from the record.
@@ -277,5 +327,18 @@ impl Mapping {
         let name = value.name.as_deref().unwrap_or(value.reads());
         let is_fixed = self.names_metric_of(value);
         is_fixed.then(|| self.metric_name(&self.metric_prefix, name).into_owned())
+    }
+}
+
+fn emit<E: FnMut(u32, Micros, f64)>(
+    value: &ValueField,
+    metric: &str,
+    labels: &Labels<'_>,
+    (ts, number): (Micros, f64),
+    to: &mut Target<'_, E>,
+) -> Result<(), RecordError> {
+    match value.rate {
+        true => to.rate(metric, labels, ts, number),
+        false => to.point(metric, labels, ts, number),
     }
 }

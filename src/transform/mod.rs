@@ -3,66 +3,144 @@
 //! Takes a [`RawBatch`] and returns the same batch with its points. A record is all or nothing: one
 //! bad element makes the whole record a dead letter.
 
+mod inspect;
+mod intake;
 mod intern;
+mod left_out;
 mod limits;
+mod lookup;
 mod mapping;
+mod memory;
+mod plan;
+mod program;
+mod relabel;
+mod stream;
+mod target;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::data::headers;
-use crate::data::{Batch, Decoder, Point, RawBatch, RawRecord, Reason, RecordError, Rejected, Value};
+use crate::data::{Batch, RawBatch, Rejected, SchemaId};
 use crate::telemetry::Metrics;
 
+pub use inspect::Inspected;
+pub use intake::{Intake, Taken, TakenPoint, Taking};
 use intern::Interner;
+pub use left_out::LeftOut;
+use left_out::Rule;
 pub use limits::{AcceptedTime, Limits, humantime_text};
+pub use lookup::{Lookup, LookupBy, LookupFrom, LookupSettings, Table, TableBuilder};
 pub use mapping::{
-    Envelope, Label, LabelSource, Mapping, MetricField, Number, OnMissing, TimeField, TimeSource, ValueField,
-    ValueSource, When, label_text,
+    DataPoint, Dedupe, Envelope, Exported, Label, LabelSource, Mapping, MetricField, Nested, Number,
+    OnMissing, Origin, Part, TimeField, TimeSource, ValueField, ValueSource, When, Zone, label_text,
+    parse_number, visit_export,
 };
-use mapping::{Origin, Rule, Target};
-
-/// Everything needed to turn one stream's records into points.
-#[derive(Clone, Debug)]
-pub struct StreamPlan {
-    pub name: Arc<str>,
-    pub decoder: Decoder,
-    pub mapping: Mapping,
-    pub limits: Limits,
-}
-
-enum Outcome {
-    Points,
-    Skipped(Rule),
-}
+pub use plan::{StreamPlan, replanned};
+pub use program::{Program, ProgramFile, ProgramText};
+pub use relabel::Relabel;
+use stream::{Shares, Stream, unknown_stream};
 
 /// The plans of all streams and the series seen so far.
 #[derive(Debug)]
 pub struct Transform {
-    plans: HashMap<Arc<str>, StreamPlan>,
+    streams: HashMap<Arc<str>, Stream>,
     interner: Interner,
+}
+
+/// What was left out of a batch, by stream and rule.
+#[derive(Debug, Default)]
+struct Omitted {
+    /// Records without points.
+    records: HashMap<(Arc<str>, Rule), u64>,
+    /// Points, or objects as a whole, also of the other records.
+    parts: HashMap<(Arc<str>, Rule), u64>,
 }
 
 impl Transform {
     pub fn new(plans: impl IntoIterator<Item = StreamPlan>) -> Self {
-        Self {
-            plans: plans.into_iter().map(|p| (p.name.clone(), p)).collect(),
+        let mut transform = Self {
+            streams: HashMap::new(),
             interner: Interner::default(),
+        };
+        transform.replan(plans);
+        transform
+    }
+
+    /// From now on these plans hold. A stream whose plan makes the same of records goes on with what it
+    /// remembers.
+    pub fn replan(&mut self, plans: impl IntoIterator<Item = StreamPlan>) {
+        let plans: Vec<_> = plans.into_iter().collect();
+        let shares = Shares::of(&plans);
+        let mut before = std::mem::take(&mut self.streams);
+        let stream = |plan: StreamPlan| {
+            let name = Arc::clone(&plan.name);
+            let same = before.remove(&name).filter(|stream| stream.plan.is_same(&plan));
+            let stream = match same {
+                Some(stream) => stream.go_on(plan, shares),
+                None => Stream::new(plan, shares),
+            };
+            (name, stream)
+        };
+        self.streams = plans.into_iter().map(stream).collect();
+    }
+
+    fn plan(&self, stream: &str) -> Option<&StreamPlan> {
+        self.streams.get(stream).map(|stream| &stream.plan)
+    }
+
+    /// The schemas that records of the batch need and that must be fetched first.
+    pub fn missing(&self, raw: &RawBatch) -> BTreeSet<SchemaId> {
+        let mut missing = BTreeSet::new();
+        for record in &raw.records {
+            let plan = self.plan(&raw.range(record).of.stream);
+            if let (Some(plan), Some(payload)) = (plan, raw.payload(record))
+                && payload.len() <= plan.limits.record_bytes
+            {
+                missing.extend(plan.opener.missing(payload, &record.headers));
+            }
         }
+        missing
     }
 
     pub fn apply(&mut self, raw: RawBatch, metrics: &Metrics) -> Batch {
+        self.streams.values_mut().for_each(Stream::forget_lost);
+        let (batch, omitted) = self.mapped(raw);
+        for ((stream, rule), n) in omitted.records {
+            metrics.add(&metrics.skipped, &[("stream", &*stream), ("rule", rule)], n);
+        }
+        for ((stream, rule), n) in omitted.parts {
+            metrics.add(&metrics.left_out, &[("stream", &*stream), ("rule", rule)], n);
+        }
+        for (name, stream) in &mut self.streams {
+            metrics.add(&metrics.forgotten, &[("stream", &**name)], stream.forgotten());
+        }
+        batch
+    }
+
+    /// The batch with its points, and what was left out of it.
+    fn mapped(&mut self, raw: RawBatch) -> (Batch, Omitted) {
         let mut points = Vec::with_capacity(raw.records.len());
         let mut rejected = Vec::new();
-        let mut skipped: HashMap<(&str, Rule), u64> = HashMap::new();
+        let mut omitted = Omitted::default();
         self.interner.begin_batch();
+        self.streams.values_mut().for_each(Stream::begin_batch);
 
         for (index, record) in (0_u32..).zip(&raw.records) {
             let before = points.len();
-            match self.record(&raw, index, record, &mut points) {
-                Ok(Outcome::Points) => {}
-                Ok(Outcome::Skipped(rule)) => {
-                    *skipped.entry((&*raw.range(record).of.stream, rule)).or_default() += 1;
+            let name = &raw.range(record).of.stream;
+            let done = match self.streams.get_mut(name) {
+                Some(stream) => stream.points(&raw, index, record, &mut self.interner, &mut points),
+                None => Err((unknown_stream(name), None)),
+            };
+            match done {
+                Ok(left_out) => {
+                    if points.len() == before {
+                        let rule = left_out.first().unwrap_or("no_values");
+                        *omitted.records.entry((Arc::clone(name), rule)).or_default() += 1;
+                    }
+                    for (rule, n) in left_out.counts() {
+                        *omitted.parts.entry((Arc::clone(name), rule)).or_default() += n;
+                    }
                 }
                 Err((error, element)) => {
                     points.truncate(before);
@@ -75,100 +153,15 @@ impl Transform {
                 }
             }
         }
-
-        for ((stream, rule), n) in skipped {
-            metrics.add(&metrics.skipped, &[("stream", stream), ("rule", rule)], n);
-        }
-        Batch {
+        let batch = Batch {
             series: self.interner.end_batch(),
             raw,
             points,
             rejected,
-        }
+        };
+        (batch, omitted)
     }
-
-    fn record(
-        &mut self,
-        raw: &RawBatch,
-        index: u32,
-        record: &RawRecord,
-        points: &mut Vec<Point>,
-    ) -> Result<Outcome, (RecordError, Option<u32>)> {
-        let stream = &raw.range(record).of.stream;
-        let Some(plan) = self.plans.get(stream) else {
-            return Err((unknown_stream(stream), None));
-        };
-        let named = record.headers.iter().find(|h| h.name == headers::STREAM);
-        if let Some(named) = named.filter(|h| h.value != stream.as_bytes()) {
-            return Err((unknown_stream(&String::from_utf8_lossy(&named.value)), None));
-        }
-        let Some(payload) = raw.payload(record) else {
-            return Ok(Outcome::Skipped("tombstone"));
-        };
-        let limits = &plan.limits;
-        limits.check_size(payload).map_err(whole)?;
-        let payload = plan.decoder.open(payload).map_err(whole)?;
-        let decoded = plan.decoder.decode(&payload).map_err(whole)?;
-
-        let before = points.len();
-        let origin = Origin {
-            recorded: record.timestamp,
-            key: raw.key(record),
-            headers: &record.headers,
-            partition: raw.range(record).of.partition,
-        };
-        let mut to = Target {
-            limits,
-            series: &mut self.interner,
-            emit: |series, ts, value| {
-                points.push(Point {
-                    record: index,
-                    series,
-                    ts,
-                    value,
-                });
-            },
-        };
-        let mut rule = "no_values";
-        let mut element = |value: &Value<'_>| match value {
-            Value::Object(object) => {
-                let skipped = plan.mapping.points(object, origin, &*plan.decoder, &mut to)?;
-                rule = skipped.unwrap_or(rule);
-                Ok(())
-            }
-            other => {
-                let detail = format!("expected an object, found {}", other.kind());
-                Err(RecordError::new(Reason::WrongType, detail))
-            }
-        };
-        match &decoded {
-            Value::List(items) => {
-                for (at, item) in (0_u32..).zip(items) {
-                    element(item).map_err(|error| (error, Some(at)))?;
-                }
-            }
-            single => element(single).map_err(whole)?,
-        }
-        Ok(if points.len() > before {
-            Outcome::Points
-        } else {
-            Outcome::Skipped(rule)
-        })
-    }
-}
-
-/// An error of the record and not of one element.
-const fn whole(error: RecordError) -> (RecordError, Option<u32>) {
-    (error, None)
-}
-
-fn unknown_stream(name: &str) -> RecordError {
-    let short: String = name.chars().take(100).collect();
-    RecordError::new(
-        Reason::UnknownStream,
-        format!("no stream '{short}' reads this topic"),
-    )
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

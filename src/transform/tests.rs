@@ -5,15 +5,35 @@ use std::time::Duration;
 use super::*;
 use crate::data::headers;
 use crate::data::{Assigned, Credits, Header, Micros, OffsetRange, TimeUnit};
+use crate::data::{Point, RawRecord, Reason};
+use crate::decode::{Compression, Csv, Format, Reading};
 
+mod avro;
+pub mod fuzz;
+mod lookups;
 mod numbers;
+mod otlp;
+#[cfg(feature = "vrl")]
+mod programs;
+mod relabelling;
+mod remembered;
 
 const NOW: Micros = Micros(1_700_000_000_000_000);
 
 fn plan() -> StreamPlan {
+    let csv = Csv::default();
+    let reading = Reading {
+        format: Format::Json,
+        compression: Compression::None,
+        limit: 1 << 20,
+        csv: &csv,
+        schema: None,
+        registry: None,
+    };
     StreamPlan {
         name: "machines".into(),
-        decoder: Arc::new(crate::decode::Json),
+        opener: reading.opener().expect("a format without schemas"),
+        program: None,
         mapping: Mapping {
             metric_prefix: "machines".into(),
             labels: ["site", "device"].map(Label::field).into(),
@@ -21,11 +41,26 @@ fn plan() -> StreamPlan {
             on_missing: OnMissing::DeadLetter,
             ..Mapping::default()
         },
+        lookups: Vec::new(),
+        relabel: Vec::new(),
         limits: Limits::default(),
     }
 }
 
 fn apply(plan: StreamPlan, payloads: &[Option<&str>], headers: Vec<Header>) -> Batch {
+    apply_with(plan, payloads, headers, &Metrics::default())
+}
+
+fn apply_with(plan: StreamPlan, payloads: &[Option<&str>], headers: Vec<Header>, metrics: &Metrics) -> Batch {
+    let raw = record_batch(payloads.iter().copied(), &headers);
+    Transform::new([plan]).apply(raw, metrics)
+}
+
+/// A record for each payload.
+fn record_batch<P: AsRef<[u8]>>(
+    payloads: impl IntoIterator<Item = Option<P>>,
+    headers: &[Header],
+) -> RawBatch {
     let of = Arc::new(Assigned {
         partition_id: 1,
         owner_epoch: 1,
@@ -36,22 +71,22 @@ fn apply(plan: StreamPlan, payloads: &[Option<&str>], headers: Vec<Header>) -> B
     });
     let mut arena = Vec::new();
     let records = payloads
-        .iter()
+        .into_iter()
         .zip(0_i64..)
         .map(|(payload, offset)| RawRecord {
             range: 0,
             offset,
             timestamp: NOW,
             key: None,
-            payload: payload.map(|text| {
+            payload: payload.map(|bytes| {
                 let start = arena.len() as u32;
-                arena.extend_from_slice(text.as_bytes());
+                arena.extend_from_slice(bytes.as_ref());
                 start..arena.len() as u32
             }),
-            headers: headers.clone(),
+            headers: headers.to_vec(),
         })
         .collect::<Vec<_>>();
-    let raw = RawBatch {
+    RawBatch {
         ranges: vec![OffsetRange {
             of,
             from: 0,
@@ -61,8 +96,21 @@ fn apply(plan: StreamPlan, payloads: &[Option<&str>], headers: Vec<Header>) -> B
         records,
         arena,
         permit: Credits::new(1).acquire(1, Duration::ZERO).unwrap(),
-    };
-    Transform::new([plan]).apply(raw, &Metrics::default())
+    }
+}
+
+fn by_rule(rule: &str) -> Vec<(&'static str, String)> {
+    vec![("stream", "machines".to_owned()), ("rule", rule.to_owned())]
+}
+
+/// How many points or objects the rule has left out.
+fn left_out(metrics: &Metrics, rule: &str) -> u64 {
+    metrics.left_out.get_or_create(&by_rule(rule)).get()
+}
+
+/// How many records have no points by the rule.
+fn skipped(metrics: &Metrics, rule: &str) -> u64 {
+    metrics.skipped.get_or_create(&by_rule(rule)).get()
 }
 
 /// The points as `key time value` lines.

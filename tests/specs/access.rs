@@ -5,6 +5,7 @@ use std::process::Output;
 use awc::http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::support::asking;
 use crate::support::live::Subscriber;
 use crate::support::redis::Redis;
 use crate::support::{StreamSync, command, eventually};
@@ -27,11 +28,7 @@ impl Door {
     }
 
     fn post(&self, headers: &[(&str, &str)]) -> awc::ClientRequest {
-        let request = awc::Client::default().post(format!("{}/graphql", self.node.url));
-        let add = |request: awc::ClientRequest, (name, value): &(&str, &str)| {
-            request.insert_header((*name, *value))
-        };
-        headers.iter().fold(request, add)
+        asking::request(&self.node, "POST", "/graphql", headers)
     }
 
     /// The status of a mutation sent with these headers.
@@ -127,11 +124,7 @@ async fn foreign_pages_and_foreign_names_are_refused() {
 
 /// The status of a GET with these headers, beside those of every client.
 async fn get(door: &Door, path: &str, headers: &[(&str, &str)]) -> u16 {
-    let request = awc::Client::default().get(format!("{}{path}", door.node.url));
-    let add =
-        |request: awc::ClientRequest, (name, value): &(&str, &str)| request.insert_header((*name, *value));
-    let sent = headers.iter().fold(request, add).send().await;
-    sent.expect("an answer").status().as_u16()
+    asking::get(&door.node, path, headers).await.0
 }
 
 const SITE: &str = "sec-fetch-site";

@@ -29,7 +29,9 @@ const FLOORS: [&[&str]; 6] = [
         "live",
         "formats",
     ],
-    &["actors", "feed", "history", "archive", "access"],
+    &[
+        "actors", "feed", "history", "archive", "inspect", "write", "access",
+    ],
     &["graphql"],
     &["http"],
     &[

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::guarded::Guarded;
+use crate::support::asking::{ask, get, post};
+use crate::support::guarded::{Guarded, ROLES};
 use crate::support::kafka::{point, record};
+use crate::support::live::Subscriber;
 use crate::support::{StreamSync, command, eventually, seconds_ago, terminal};
 use streamsync::data::audit::Action;
 
@@ -143,48 +145,13 @@ async fn changes_and_exports_are_recorded_shown_and_kept() {
     );
 }
 
-const ROLES: &str = r#"
-[auth.roles.admin]
-operations = ["admin"]
-[auth.roles.sender]
-operations = ["publish"]
-write = ["*"]
-"#;
-
-/// A request with these headers, and what is answered.
-async fn sent(node: &StreamSync, path: &str, headers: &[(&str, &str)], body: Value) -> (u16, Value, String) {
-    let client = awc::Client::default();
-    let url = format!("{}{path}", node.url);
-    let request = match body {
-        Value::Null => client.get(url),
-        _ => client.post(url),
-    };
-    let add =
-        |request: awc::ClientRequest, (name, value): &(&str, &str)| request.insert_header((*name, *value));
-    let request = headers.iter().fold(request, add);
-    let sent = match body {
-        Value::Null => request.send().await,
-        body => request.send_json(&body).await,
-    };
-    let mut answer = sent.expect("an answer");
-    let cookie = answer.headers().get("set-cookie");
-    let cookie = cookie.map_or("", |cookie| cookie.to_str().expect("a text"));
-    let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
-    let body = answer.body().await.expect("a body");
-    let body = serde_json::from_slice(&body).unwrap_or_default();
-    (answer.status().as_u16(), body, cookie)
-}
-
 #[actix_web::test]
 async fn keys_roles_sessions_and_denials_are_recorded_with_who_and_without_a_secret() {
     let server = Guarded::of(StreamSync::plan().await.settings(ROLES)).await;
     let (admin, sender) = (server.key("boss", "admin", &[]), server.key("s", "sender", &[]));
     let node = server.node().await;
     let id = |key: &str| key.split('_').nth(1).expect("an id").to_owned();
-    let ask = async |key: &str, query: &str| {
-        let key = [("x-api-key", key)];
-        sent(&node, "/graphql", &key, json!({"query": query})).await.1
-    };
+    let ask = async |key: &str, query: &str| ask(&node, &[("x-api-key", key)], query).await.1;
     let create = r#"mutation { createApiKey(name: "new", role: "sender") { secret } }"#;
     let made = ask(&admin, create).await;
     let made = made["data"]["createApiKey"]["secret"].as_str().expect("a key");
@@ -193,30 +160,33 @@ async fn keys_roles_sessions_and_denials_are_recorded_with_who_and_without_a_sec
     let rotated = rotated["data"]["rotateApiKey"]["secret"].as_str().expect("a key");
     assert!(server.keys(&["revoke", "new"]).status.success());
 
-    let (status, session, cookie) = sent(&node, "/auth/session", &[], json!({"key": admin})).await;
-    assert_eq!(status, 200, "{session}");
-    let csrf = session["csrf"].as_str().expect("a token");
-    let own = [("cookie", &*cookie), ("x-csrf-token", csrf)];
-    assert_eq!(sent(&node, "/auth/logout", &own, json!({})).await.0, 204);
+    let session = post(&node, "/auth/session", &[], json!({"key": admin})).await;
+    assert_eq!(session.status, 200, "{session:?}");
+    let csrf = session.json["csrf"].as_str().expect("a token");
+    let cookie = session.header("set-cookie").split(';').next().unwrap_or_default();
+    let own = [("cookie", cookie), ("x-csrf-token", csrf)];
+    assert_eq!(post(&node, "/auth/logout", &own, json!({})).await.status, 204);
 
     let points = "/api/v1/points?from=0";
-    assert_eq!(sent(&node, points, &[], Value::Null).await.0, 401);
-    assert_eq!(
-        sent(&node, points, &[("x-api-key", "ss_x_y")], Value::Null)
-            .await
-            .0,
-        401
-    );
-    assert_eq!(
-        sent(&node, points, &[("x-api-key", &sender)], Value::Null)
-            .await
-            .0,
-        403
-    );
+    for (headers, status) in [
+        (&[][..], 401),
+        (&[("x-api-key", "ss_x_y")], 401),
+        (&[("x-api-key", &*sender)], 403),
+    ] {
+        assert_eq!(get(&node, points, headers).await.0, status);
+    }
     let resume = r#"mutation { resumeStream(stream: "x") { wasPaused } }"#;
     let refused = ask(&sender, resume).await;
     assert_eq!(refused["errors"][0]["extensions"]["code"], "FORBIDDEN");
-    node.signal(rustix::process::Signal::HUP);
+    // The same once more is no change.
+    let guests = ROLES.replace("weather", "climate");
+    server.reload(&guests, &[&node]);
+    server.reload(&guests, &[&node]);
+    let reload = "mutation { reloadConfiguration { streams atRestart } }";
+    assert_eq!(
+        ask(&admin, reload).await["data"]["reloadConfiguration"]["streams"],
+        json!([])
+    );
 
     // Whoever sits at the terminal has the name that the system gives them.
     let lines = "select distinct action || ' ' || split_part(actor, ':', 1) || ' ' || target || ' ' || outcome from audit order by 1";
@@ -231,6 +201,7 @@ async fn keys_roles_sessions_and_denials_are_recorded_with_who_and_without_a_sec
             keys("key.create", "key", &id(made)),
             keys("key.rotate", "key", &id(made)),
             keys("key.revoke", "terminal", &id(made)),
+            "reload key  done".to_owned(),
             "roles.change streamsync auth done".to_owned(),
             "sign_in key boss done".to_owned(),
             "sign_out key boss done".to_owned(),
@@ -245,6 +216,8 @@ async fn keys_roles_sessions_and_denials_are_recorded_with_who_and_without_a_sec
         (seen == expected).then_some(())
     })
     .await;
+    let changes = "select count(*)::text from audit where action = 'roles.change'";
+    assert_eq!(database.value(changes).await, "1");
     let by = format!(
         "select distinct actor || ' ' || role || ' ' || address from audit where actor = 'key:{}'",
         id(&admin)
@@ -267,6 +240,58 @@ async fn keys_roles_sessions_and_denials_are_recorded_with_who_and_without_a_sec
     ] {
         assert!(secret.len() > 20 && !told.contains(&secret));
     }
+}
+
+#[actix_web::test]
+async fn credentials_that_are_refused_over_a_websocket_are_recorded_as_those_of_requests_are() {
+    let server = Guarded::of(StreamSync::plan().await.settings(ROLES)).await;
+    let (reader, other) = (server.key("r", "reader", &[]), server.key("o", "reader", &[]));
+    let mut node = server.node().await;
+    let secret = "ss_0123456789ab_thisisnotthesecretofanykey";
+    let init = |token: &str| json!({"type": "connection_init", "payload": {"token": token}});
+    for (token, closed) in [(secret, 4403), ("", 4401)] {
+        for protocol in ["graphql-transport-ws", "graphql-ws"] {
+            let mut socket = Subscriber::socket(&node, protocol).await;
+            match token {
+                "" => socket.send(json!({"type": "connection_init"})).await,
+                token => socket.send(init(token)).await,
+            }
+            assert_eq!(socket.closed().await, closed, "{protocol}");
+        }
+    }
+    let mut plain = Subscriber::plain(&node).await;
+    plain.send(json!({"type": "auth", "token": secret})).await;
+    assert_eq!(plain.closed().await, 4403);
+    // Who is let in already is known by then.
+    let mut socket = Subscriber::socket(&node, "graphql-transport-ws").await;
+    socket.send(init(&reader)).await;
+    assert_eq!(socket.frame().await.expect("an answer")["type"], "connection_ack");
+    for token in [secret, &other] {
+        socket
+            .send(json!({"type": "ping", "payload": {"token": token}}))
+            .await;
+        assert_eq!(socket.frame().await.expect("an answer")["type"], "pong");
+    }
+    let log = node.log();
+    node.terminate().await;
+
+    let id = reader.split('_').nth(1).expect("an id");
+    let database = &server.plan.database;
+    let recorded = "select actor || ' ' || role || ' ' || target || ' ' || address || ' ' ||
+        coalesce(detail->>'times', '1') || ' ' || outcome from audit where action = 'denied' order by 1";
+    // The same again within a minute is counted.
+    let expected = [
+        format!("key:{id} reader /graphql 127.0.0.1 1 refused"),
+        format!("key:{id} reader /graphql 127.0.0.1 1 refused"),
+        "unknown  /graphql 127.0.0.1 1 refused".to_owned(),
+        "unknown  /graphql 127.0.0.1 3 refused".to_owned(),
+        "unknown  /ws 127.0.0.1 1 refused".to_owned(),
+    ];
+    assert_eq!(database.column(recorded).await, expected);
+    let whys = "select detail->>'why' from audit where target = '/ws'";
+    assert_eq!(database.column(whys).await, ["the credential is not valid"]);
+    let told = database.column("select audit::text from audit").await.join("\n") + &log;
+    assert!(!told.contains(secret));
 }
 
 #[test]

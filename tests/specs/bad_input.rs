@@ -26,6 +26,14 @@ const FORMATS: [(&str, Reason, &[u8]); 3] = [
     ),
 ];
 
+/// Their examples need schemas or programs and are in `schemas.rs` and `programs.rs`.
+const ELSEWHERE: [Reason; 4] = [
+    Reason::NotAvro,
+    Reason::NotProtobuf,
+    Reason::UnknownSchema,
+    Reason::TransformFailed,
+];
+
 /// A point of `metric` with these labels, ready to be stored but for what the test changes.
 fn labelled(metric: &str, ts: Micros, labels: Value) -> Record {
     let payload = json!({"metric": metric, "labels": labels, "ts": ts.to_string(), "value": 1});
@@ -98,6 +106,7 @@ async fn every_kind_of_bad_record_is_one_dead_letter_and_its_neighbours_are_stor
     let tested = bad.iter().map(|(reason, _)| reason.code());
     let tested: BTreeSet<&str> = tested
         .chain(FORMATS.map(|(_, reason, _)| reason.code()))
+        .chain(ELSEWHERE.map(Reason::code))
         .collect();
     let all: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
     assert_eq!(tested, all, "a reason without an example");

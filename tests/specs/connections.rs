@@ -119,12 +119,7 @@ async fn the_limits_of_a_connection_are_settings() {
     plain
         .send(json!({"type": "ping", "payload": "x".repeat(1_024)}))
         .await;
-    let code = loop {
-        if let Err(code) = plain.frame().await {
-            break code;
-        }
-    };
-    assert_eq!(code, 1009);
+    assert_eq!(plain.closed().await, 1009);
     let mut silent = Subscriber::socket(&node, "graphql-transport-ws").await;
     assert_eq!(silent.frame().await, Err(4408));
 }
@@ -143,12 +138,8 @@ async fn a_node_that_stops_sends_its_clients_away_one_after_the_other() {
     node.signal(Signal::TERM);
     let closed = async |clients: &mut Vec<Subscriber>| {
         let each = clients.iter_mut().map(async |client| {
-            loop {
-                if let Err(code) = client.frame().await {
-                    assert_eq!(code, 1001);
-                    return Instant::now();
-                }
-            }
+            assert_eq!(client.closed().await, 1001);
+            Instant::now()
         });
         let mut times = join_all(each).await;
         times.sort();

@@ -11,7 +11,14 @@ use serde_json::Value;
 
 use crate::support::{StreamSync, unique};
 
-const PAGES: [&str; 5] = ["/", "/explore", "/streams", "/dead-letters", "/playground"];
+const PAGES: [&str; 6] = [
+    "/",
+    "/explore",
+    "/streams",
+    "/records",
+    "/dead-letters",
+    "/playground",
+];
 const NAVIGATION: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
 
 /// A running node, asked as a browser or a program would.

@@ -264,16 +264,16 @@ async fn every_mistake_has_its_status_and_its_code() {
     let path = known.path("points", &minute);
     let answer = known.send("GET", &path, &[("accept", "text/html")]).await;
     assert_eq!((answer.status, &*answer.code()), (406, "NOT_ACCEPTABLE"));
-    let answer = known.send("POST", &path, &[]).await;
-    assert_eq!(
-        (answer.status, answer.header("allow")),
-        (405, "GET, HEAD, OPTIONS")
-    );
-    let answer = known.send("OPTIONS", &path, &[]).await;
-    assert_eq!(
-        (answer.status, answer.header("allow")),
-        (204, "GET, HEAD, OPTIONS")
-    );
+    let history = known.path("history", &minute);
+    for (path, other, allowed) in [
+        (&path, "PUT", "GET, HEAD, POST, OPTIONS"),
+        (&history, "POST", "GET, HEAD, OPTIONS"),
+    ] {
+        for (method, status) in [(other, 405), ("OPTIONS", 204)] {
+            let answer = known.send(method, path, &[]).await;
+            assert_eq!((answer.status, answer.header("allow")), (status, allowed));
+        }
+    }
     let foreign = known
         .send("GET", &path, &[("origin", "https://evil.example.org")])
         .await;

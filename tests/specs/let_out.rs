@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use streamsync::data::Micros;
 
+use crate::support::asking;
 use crate::support::guarded::Guarded;
 use crate::support::issuer::Issuer;
 use crate::support::kafka::{Record, point};
@@ -67,13 +68,9 @@ impl<'p> Traffic<'p> {
 }
 
 /// The answer to a question with this credential.
-async fn ask(node: &StreamSync, credential: &str, query: &str) -> (u16, Value) {
-    let request = awc::Client::default().post(format!("{}/graphql", node.url));
-    let request = request.insert_header(("authorization", format!("Bearer {credential}")));
-    let sent = request.send_json(&json!({"query": query})).await;
-    let mut answer = sent.expect("an answer");
-    let body = answer.json().await.unwrap_or_default();
-    (answer.status().as_u16(), body)
+async fn ask(node: &StreamSync, credential: &str, query: &str) -> Value {
+    let bearer = format!("Bearer {credential}");
+    asking::ask(node, &[("authorization", &bearer)], query).await.1
 }
 
 /// Sends more until these nodes know that the holder of this key reads only one metric.
@@ -81,7 +78,7 @@ async fn until_narrower(nodes: &[&StreamSync], key: &str, traffic: &mut Traffic<
     for node in nodes {
         eventually("the role is narrower", async || {
             traffic.pieces(1).await;
-            let (_, answer) = ask(node, key, "{ me { read } }").await;
+            let answer = ask(node, key, "{ me { read } }").await;
             (answer["data"]["me"]["read"] == json!([KEPT])).then_some(())
         })
         .await;
@@ -191,7 +188,7 @@ async fn a_narrower_role_ends_what_it_forbids_and_all_else_has_every_point_once(
     for node in nodes {
         eventually("the role is wider", async || {
             traffic.pieces(1).await;
-            let (_, answer) = ask(node, &key, "{ me { read } }").await;
+            let answer = ask(node, &key, "{ me { read } }").await;
             (answer["data"]["me"]["read"] == json!([KEPT, LOST])).then_some(())
         })
         .await;

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::asking;
 use crate::support::guarded::Guarded;
 use crate::support::live::Subscriber;
 use crate::support::open::{Open, WAYS, Way};
@@ -13,10 +14,8 @@ const TEXT: &str = "{ __typename }";
 const HASH: &str = "7f56e67dd21ab3f30d1ff8b7bed08893f0a0db86449836189b361dd1e56ddb4b";
 
 async fn post(node: &StreamSync, body: Value) -> (u16, Value) {
-    let request = awc::Client::default().post(format!("{}/graphql", node.url));
-    let mut answer = request.send_json(&body).await.expect("an answer");
-    let status = answer.status().as_u16();
-    (status, answer.json().await.expect("JSON"))
+    let answer = asking::post(node, "/graphql", &[], body).await;
+    (answer.status, answer.json)
 }
 
 const PROTOCOLS: [(&str, &str); 2] = [("graphql-transport-ws", "subscribe"), ("graphql-ws", "start")];
@@ -71,10 +70,9 @@ async fn a_document_is_sent_once_and_named_by_its_hash_from_then_on() {
         assert_eq!(answer["data"]["__typename"], "Query", "{answer}");
     }
     let extensions = persisted(None)["extensions"].to_string();
-    let url = format!("{}/graphql?extensions={extensions}", node.url);
-    let url = url.replace('{', "%7B").replace('}', "%7D").replace('"', "%22");
-    let mut answer = awc::Client::default().get(url).send().await.expect("an answer");
-    let answer: Value = answer.json().await.expect("JSON");
+    let path = format!("/graphql?extensions={extensions}");
+    let path = path.replace('{', "%7B").replace('}', "%7D").replace('"', "%22");
+    let (_, answer) = asking::get(&node, &path, &[]).await;
     assert_eq!(answer["data"]["__typename"], "Query", "{answer}");
 }
 
@@ -165,12 +163,14 @@ async fn whoever_uses_up_a_limit_is_told_when_there_is_more_and_others_go_on() {
         ),
         ("/prometheus/api/v1/query?query=m", "/errorType", "unavailable"),
     ] {
-        let asked = awc::Client::default().get(format!("{}{path}", node.url)).send();
-        let mut answer = asked.await.expect("an answer");
-        assert_eq!(answer.status().as_u16(), 429, "{path}");
-        assert!(answer.headers().contains_key("retry-after"), "{path}");
-        let body: Value = answer.json().await.expect("JSON");
-        assert_eq!(body.pointer(code), Some(&expected.into()), "{path}: {body}");
+        let answer = asking::answer(asking::request(&node, "GET", path, &[]), Value::Null).await;
+        assert_eq!(answer.status, 429, "{path}");
+        assert!(!answer.header("retry-after").is_empty(), "{path}");
+        assert_eq!(
+            answer.json.pointer(code),
+            Some(&expected.into()),
+            "{path}: {answer:?}"
+        );
     }
     let (status, _) = post(&node, json!({"query": TEXT})).await;
     assert_eq!(status, 200);
@@ -181,14 +181,8 @@ async fn failed_credentials_make_their_address_wait() {
     let node = StreamSync::plan().await.settings(GUEST).start().await;
     let mut statuses = Vec::new();
     for n in 0..30 {
-        let request = awc::Client::default()
-            .post(format!("{}/graphql", node.url))
-            .insert_header(("authorization", format!("Bearer ss_{n}_wrong")));
-        let answer = request
-            .send_json(&json!({"query": TEXT}))
-            .await
-            .expect("an answer");
-        statuses.push(answer.status().as_u16());
+        let wrong = format!("Bearer ss_{n}_wrong");
+        statuses.push(asking::ask(&node, &[("authorization", &wrong)], TEXT).await.0);
     }
     assert!(statuses[..5].iter().all(|status| *status == 401), "{statuses:?}");
     assert!(statuses.contains(&429), "{statuses:?}");
@@ -211,6 +205,11 @@ const LIMITED: &str = r#"
     operations = ["read"]
     read = ["*"]
     limits = { kib_out_per_minute = 1024 }
+    [auth.roles.thinker]
+    operations = ["read"]
+    read = ["*"]
+    streams = ["*"]
+    limits = { heavy_reads = 1 }
 "#;
 
 /// A node, and two keys with this role.
@@ -223,16 +222,9 @@ async fn limited(role: &str) -> (Guarded, StreamSync, [String; 2]) {
 
 /// Status, `Retry-After` and answer of a query with this key.
 async fn post_with(node: &StreamSync, key: &str, query: &str) -> (u16, Option<u64>, Value) {
-    let request = awc::Client::default().post(format!("{}/graphql", node.url));
-    let request = request.insert_header(("x-api-key", key));
-    let mut answer = request
-        .send_json(&json!({"query": query}))
-        .await
-        .expect("an answer");
-    let after = answer.headers().get("retry-after");
-    let after = after.and_then(|after| after.to_str().ok()?.parse().ok());
-    let json = answer.json().limit(1 << 20).await.expect("JSON");
-    (answer.status().as_u16(), after, json)
+    let answer = asking::post(node, "/graphql", &[("x-api-key", key)], json!({"query": query})).await;
+    let after = answer.header("retry-after").parse().ok();
+    (answer.status, after, answer.json)
 }
 
 #[actix_web::test]

@@ -14,9 +14,13 @@ fn names_helps_and_buckets_are_those_that_dashboards_and_alerts_know() {
     for family in [
         &metrics.records,
         &metrics.points,
+        &metrics.written_points,
+        &metrics.failed_writes,
         &metrics.skipped,
         &metrics.dead_letters,
         &metrics.rollup_buckets,
+        &metrics.left_out,
+        &metrics.forgotten,
         &metrics.went_back,
         &metrics.panics,
         &metrics.closed,

@@ -154,13 +154,7 @@ async fn offsets_that_kafka_lost_stop_the_partition_or_become_a_gap_that_cursors
     assert_eq!(gap, format!("10-{low}"));
 
     viewer.resume(&node).await;
-    let (code, extensions) = viewer.refused().await;
-    assert_eq!(code, "RESUME_GAP");
-    viewer.cursor = extensions["earliestCursor"]
-        .as_str()
-        .expect("a cursor")
-        .to_owned();
-    viewer.resume(&node).await;
+    viewer.resumes_behind_the_gap(&node).await;
     viewer.sees_points(&wanted).await;
 }
 
@@ -190,13 +184,7 @@ async fn records_that_kafka_drops_while_they_wait_become_a_gap_and_a_connected_s
     .await;
     let mut wanted = [Input::of(0..from).points(), Input::of(low as usize..130).points()].concat();
     wanted.sort_unstable();
-    let (code, extensions) = viewer.refused().await;
-    assert_eq!(code, "RESUME_GAP");
-    viewer.cursor = extensions["earliestCursor"]
-        .as_str()
-        .expect("a cursor")
-        .to_owned();
-    viewer.resume(&node).await;
+    viewer.resumes_behind_the_gap(&node).await;
     viewer.sees_points(&wanted).await;
     let mut stored = plan.database.points().await;
     stored.sort_unstable();
@@ -227,13 +215,7 @@ async fn a_topic_created_anew_is_read_from_its_beginning_and_old_cursors_cannot_
     );
     assert_eq!(plan.database.column(&epochs).await, ["1: 10", "2: 5"]);
     viewer.resume(&node).await;
-    let (code, extensions) = viewer.refused().await;
-    assert_eq!(code, "RESUME_GAP");
-    viewer.cursor = extensions["earliestCursor"]
-        .as_str()
-        .expect("a cursor")
-        .to_owned();
-    viewer.resume(&node).await;
+    viewer.resumes_behind_the_gap(&node).await;
     viewer.sees(&Input::of(0..15)).await;
 }
 

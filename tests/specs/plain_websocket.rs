@@ -33,14 +33,6 @@ async fn subscribed(socket: &mut Subscriber, subscribe: Value) -> Value {
     heard(socket, "points").await
 }
 
-async fn close_code(socket: &mut Subscriber) -> u16 {
-    loop {
-        if let Err(code) = socket.frame().await {
-            return code;
-        }
-    }
-}
-
 #[actix_web::test]
 async fn points_come_as_plain_messages_with_their_cursor() {
     let plan = StreamSync::plan().await;
@@ -225,7 +217,7 @@ async fn a_node_that_stops_closes_with_1001_after_the_last_cursor_and_nothing_is
         }
     };
     assert_eq!(code, 1001);
-    assert_eq!(close_code(&mut idle).await, 1001);
+    assert_eq!(idle.closed().await, 1001);
     assert!(leaving.ended().await.success(), "{}", leaving.log());
 
     let node = plan.start().await;

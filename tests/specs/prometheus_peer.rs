@@ -12,7 +12,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::Value;
 
 use crate::support::kafka::labelled_point;
-use crate::support::{StreamSync, eventually, seconds_ago};
+use crate::support::{StreamSync, eventually, free_port, seconds_ago};
 
 /// At no whole second, so that no point lies on the left end of a window: there Prometheus 2 and 3
 /// differ, and ours is that of 3.
@@ -142,11 +142,6 @@ impl Drop for Peer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address").port()
 }
 
 fn open_metrics(points: &Points) -> String {

@@ -25,14 +25,6 @@ async fn heard(socket: &mut Subscriber) -> Value {
     }
 }
 
-async fn close_code(socket: &mut Subscriber) -> u16 {
-    loop {
-        if let Err(code) = socket.frame().await {
-            return code;
-        }
-    }
-}
-
 #[actix_web::test]
 async fn queries_mutations_and_subscriptions_run_over_graphql_transport_ws() {
     let plan = StreamSync::plan().await;
@@ -183,10 +175,10 @@ async fn who_breaks_the_protocol_is_told_by_the_close_code() {
         for message in &messages {
             socket.send(message.clone()).await;
         }
-        assert_eq!(close_code(&mut socket).await, code, "{messages:?}");
+        assert_eq!(socket.closed().await, code, "{messages:?}");
     }
     let mut socket = Subscriber::socket(&node, "soap").await;
-    assert_eq!(close_code(&mut socket).await, 4406);
+    assert_eq!(socket.closed().await, 4406);
     for code in ["4400", "4401", "4406", "4409", "4429"] {
         let label = format!("code=\"{code}\"");
         assert!(
@@ -235,7 +227,7 @@ async fn who_says_nothing_is_closed_with_4408() {
     let node = StreamSync::plan().await.launch().await;
     for protocol in [TRANSPORT, LEGACY] {
         let mut socket = Subscriber::socket(&node, protocol).await;
-        assert_eq!(close_code(&mut socket).await, 4408);
+        assert_eq!(socket.closed().await, 4408);
     }
 }
 
@@ -247,7 +239,7 @@ async fn what_a_client_sends_is_bounded() {
     socket
         .send(json!({"type": "ping", "payload": {"long": long}}))
         .await;
-    assert_eq!(close_code(&mut socket).await, 1009);
+    assert_eq!(socket.closed().await, 1009);
 
     let mut socket = Subscriber::connect(&node).await;
     let within = "x".repeat(200 * 1024);

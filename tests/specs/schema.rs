@@ -26,9 +26,9 @@ fn schema_graphql_is_what_the_program_prints() {
 #[test]
 fn every_code_of_an_error_is_documented_and_no_other() {
     let known: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
-    let readme = read("README.md");
-    let section = readme.split("### Errors and limits").nth(1).expect("the section");
-    let list = section.split("\n|").next().expect("what is before the table");
+    let page = read("docs/graphql.md");
+    let section = page.split("## Errors\n").nth(1).expect("the section");
+    let list = section.split("\n\n").next().expect("its first paragraph");
     assert_eq!(codes(list), known);
 
     // What plain HTTP does not have: subscriptions, mutations, documents and bodies.

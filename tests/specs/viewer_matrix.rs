@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use streamsync::data::Operation::{self, Operate, Read};
+use streamsync::data::Operation::{self, Operate, Publish, Read};
 use streamsync::graphql::guard::permissions;
 use streamsync::http::routes::{PATHS, PathAccess};
 
@@ -31,7 +31,7 @@ enum Gives {
 
 use Gives::{Audit, Fields, Keys, Nothing, Operations, Series, Streams};
 
-const ROUTES: [(&str, Gives); 24] = [
+const ROUTES: [(&str, Gives); 29] = [
     ("/graphql", Fields),
     ("/ws", Series),
     // In builds for the benchmark alone.
@@ -39,6 +39,12 @@ const ROUTES: [(&str, Gives); 24] = [
     ("/api/v1/points", Series),
     ("/api/v1/history", Series),
     ("/api/v1/openapi.json", Nothing),
+    // As `Mutation.publish`.
+    ("/write", Streams),
+    ("/api/v2/write", Streams),
+    ("/otlp/v1/metrics", Streams),
+    ("/ping", Nothing),
+    ("/prometheus/api/v1/write", Streams),
     ("/prometheus/api/v1/query", Series),
     ("/prometheus/api/v1/query_range", Series),
     ("/prometheus/api/v1/series", Series),
@@ -59,7 +65,7 @@ const ROUTES: [(&str, Gives); 24] = [
     ("/", Nothing),
 ];
 
-const FIELDS: [(&str, Gives); 22] = [
+const FIELDS: [(&str, Gives); 24] = [
     ("Query.latest", Series),
     ("Query.history", Series),
     ("Query.points", Series),
@@ -70,6 +76,7 @@ const FIELDS: [(&str, Gives); 22] = [
     ("Query.pipeline", Streams),
     ("Query.deadLetters", Streams),
     ("Query.deadLetterReasons", Streams),
+    ("Query.records", Streams),
     ("Query.me", Nothing),
     ("Query.apiKeys", Keys),
     ("Mutation.createApiKey", Keys),
@@ -80,6 +87,7 @@ const FIELDS: [(&str, Gives); 22] = [
     ("Mutation.publish", Streams),
     ("Mutation.redriveDeadLetters", Streams),
     ("Mutation.resumeStream", Streams),
+    ("Mutation.reloadConfiguration", Streams),
     ("Subscription.points", Series),
     ("Subscription.aggregates", Series),
     ("Subscription.pipeline", Streams),
@@ -195,7 +203,9 @@ fn a_path_needs_what_it_gives_out() {
             Series if path == "/ws" => access == PathAccess::Asked,
             Series => access == PathAccess::Needs(Read),
             Operations => [PathAccess::Needs(Operate), PathAccess::Details(Operate)].contains(&access),
-            Streams | Keys | Audit => false,
+            // What writes tells of streams that are named.
+            Streams => access == PathAccess::Needs(Publish),
+            Keys | Audit => false,
             // Prometheus' empty answers are for its clients.
             Nothing => [PathAccess::Public, PathAccess::Needs(Read)].contains(&access),
         };

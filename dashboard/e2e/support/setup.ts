@@ -43,7 +43,7 @@ export default async function setup(project: TestProject) {
   return stop;
 }
 
-/** One whose records name their columns, so that they can lack one. */
+/** One whose records name their columns, so that they can lack one, and one whose records are no text. */
 const STREAMS = `
 [[stream]]
 name = "machines"
@@ -53,6 +53,16 @@ time = { field = "ts", unit = "ms" }
 labels = ["site", "device"]
 values = ["temperature", "vibration"]
 retention = { raw = "90d", 1m = "1y" }
+
+[[stream]]
+name = "meters"
+topic = "meters"
+partitions = 1
+format = "messagepack"
+time = { field = "ts", unit = "ms" }
+labels = ["site"]
+values = ["power"]
+when = ["site!=test"]
 `;
 
 function launchBrowser() {

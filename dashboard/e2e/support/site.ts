@@ -37,17 +37,29 @@ export async function publish({ url }: Pick<Site, 'url'>, points: PublishedPoint
 }
 
 /** Sends lines to a stream's topic as they are, broken ones too. */
-export async function produce({ brokers, config }: Site, stream: string, lines: string[]): Promise<void> {
+export async function produce(
+  { brokers, config }: Site,
+  stream: string,
+  lines: readonly (string | Buffer)[],
+): Promise<void> {
   const sent = promisify(execFile)(binary(), [
     'produce',
     ...['--stream', stream, '--config', config, '--kafka-brokers', brokers],
   ]);
-  sent.child.stdin?.end(lines.map((line) => `${line}\n`).join(''));
+  sent.child.stdin?.end(Buffer.concat(lines.flatMap((line) => [Buffer.from(line), Buffer.of(0x0a)])));
   await sent;
 }
 
+/** A record of the stream `meters` in MessagePack, without the byte that ends a line. Values are from 11 to 127. */
+export function meterRecord({ site, power }: { site: string; power?: number }): Buffer {
+  const text = (value: string) => Buffer.from([0xa0 + value.length, ...Buffer.from(value)]);
+  const fields = [text('ts'), text(new Date().toISOString()), text('site'), text(site)];
+  if (power !== undefined) fields.push(text('power'), Buffer.of(power));
+  return Buffer.concat([Buffer.of(0x80 + fields.length / 2), ...fields]);
+}
+
 /** Sends lines that become dead letters, and waits until they have. */
-export async function refuse(site: Site, stream: string, lines: string[]): Promise<void> {
+export async function refuse(site: Site, stream: string, lines: readonly (string | Buffer)[]): Promise<void> {
   const waiting = async (): Promise<number> => {
     const { deadLetterReasons } = await ask(site.url, '{ deadLetterReasons { stream count } }');
     const counts = deadLetterReasons.filter((each: { stream: string }) => each.stream === stream);

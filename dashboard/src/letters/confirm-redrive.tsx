@@ -1,8 +1,8 @@
 import { useEffect, useRef } from 'react';
+import { explain } from '@/kafka/reasons';
 import { Button } from '@/ui/button';
 import { count } from '@/ui/format';
 import { PARTS } from './filter';
-import { explain } from './reasons';
 import { PORTION } from './redrive';
 import { sizeOf, type Target } from './use-redrive';
 

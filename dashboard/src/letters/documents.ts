@@ -6,7 +6,7 @@ import type {
   RedriveLettersMutation,
 } from '@/api/generated/graphql';
 
-export type Letter = LetterPageQuery['deadLetters']['nodes'][number];
+export type Letter = LetterPageQuery['deadLetters']['edges'][number]['node'];
 export type LetterState = LetterStatesQuery['deadLetters']['nodes'][number];
 export type ReasonCount = LetterReasonsQuery['deadLetterReasons'][number];
 export type Receipt = RedriveLettersMutation['redriveDeadLetters'];
@@ -34,31 +34,53 @@ export const LetterPage = graphql(`
       first: $first
       after: $after
     ) {
-      nodes {
-        id
-        stream
-        reason
-        detail
-        element
-        topic
-        partition
-        offset
-        timestamp
-        key
-        headers {
-          name
-          value
+      edges {
+        cursor
+        node {
+          id
+          stream
+          reason
+          detail
+          element
+          topic
+          partition
+          offset
+          timestamp
+          key
+          headers {
+            name
+            value
+          }
+          attempts
+          lastFailedAt
+          resolvedAt
+          payloadBase64
+          payloadSize
+          payloadTruncated
         }
-        attempts
-        lastFailedAt
-        resolvedAt
-        payloadBase64
-        payloadSize
-        payloadTruncated
       }
       pageInfo {
         hasNextPage
         endCursor
+      }
+    }
+  }
+`);
+
+/** What the formats make of letters, which takes the server some work. */
+export const DecodedLetters = graphql(`
+  query DecodedLetters($stream: String, $topic: String, $reason: String, $resolved: Boolean!, $first: Int!, $after: String) {
+    deadLetters(
+      stream: $stream
+      topic: $topic
+      reason: $reason
+      includeResolved: $resolved
+      first: $first
+      after: $after
+    ) {
+      nodes {
+        id
+        decoded
       }
     }
   }

@@ -1,8 +1,8 @@
+import { explain } from '@/kafka/reasons';
 import { Button } from '@/ui/button';
 import { Select } from '@/ui/fields';
 import type { ReasonCount } from './documents';
 import { choices, type Filter, isNarrow, PARTS, type Part } from './filter';
-import { explain } from './reasons';
 
 interface Props {
   filter: Filter;

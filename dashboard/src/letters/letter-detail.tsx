@@ -1,31 +1,30 @@
-import type { ReactNode } from 'react';
+import { useMemo } from 'react';
+import { Fact, HeaderFacts, KeyFact } from '@/kafka/facts';
+import type { Payload } from '@/kafka/payload';
+import { PayloadView } from '@/kafka/payload-view';
+import { explain } from '@/kafka/reasons';
 import { Button } from '@/ui/button';
 import { count, time } from '@/ui/format';
-import type { Letter } from './documents';
-import { PayloadView } from './payload-view';
-import { explain } from './reasons';
-
-function Fact({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <>
-      <dt className="text-muted">{name}</dt>
-      <dd className="min-w-0 break-words">{children}</dd>
-    </>
-  );
-}
-
-/** Every second part between backticks is code. */
-function WithCode({ text }: { text: string }) {
-  // biome-ignore lint/suspicious/noArrayIndexKey: the parts of a constant
-  return text.split('`').map((part, at) => (at % 2 === 1 ? <code key={at}>{part}</code> : part));
-}
+import { WithCode } from '@/ui/with-code';
+import { useDecoded } from './use-decoded';
+import type { ListedLetter } from './use-letters';
 
 interface Props {
-  letter: Letter;
+  letter: ListedLetter;
   onRedrive: (() => void) | null;
 }
 
+function usePayload(letter: ListedLetter): Payload | null {
+  const decoded = useDecoded(letter);
+  const { payloadBase64, payloadTruncated, element = null } = letter;
+  return useMemo(
+    () => (payloadBase64 == null ? null : { base64: payloadBase64, truncated: payloadTruncated, element, decoded }),
+    [payloadBase64, payloadTruncated, element, decoded],
+  );
+}
+
 export function LetterDetail({ letter, onRedrive }: Props) {
+  const payload = usePayload(letter);
   const { meaning, remedy } = explain(letter.reason);
   return (
     <div className="grid gap-4 lg:grid-cols-[minmax(0,2fr)_minmax(0,3fr)]">
@@ -50,23 +49,22 @@ export function LetterDetail({ letter, onRedrive }: Props) {
           <Fact name="Partition">{letter.partition}</Fact>
           <Fact name="Offset">{count(letter.offset)}</Fact>
           <Fact name="Record's time">{time(letter.timestamp)}</Fact>
-          <Fact name="Key">
-            {letter.key == null ? <span className="text-muted">none</span> : <code>{letter.key}</code>}
-          </Fact>
+          <KeyFact value={letter.key} />
           <Fact name="Attempts">{letter.attempts}</Fact>
           <Fact name="Failed last">{time(letter.lastFailedAt)}</Fact>
           {letter.resolvedAt && <Fact name="Resolved">{time(letter.resolvedAt)}</Fact>}
           {letter.element != null && <Fact name="Element">{letter.element}</Fact>}
-          {letter.headers.map(({ name, value }, at) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: a name may come twice, and their order never changes
-            <Fact key={at} name={`Header ${name}`}>
-              <code>{value}</code>
-            </Fact>
-          ))}
+          <HeaderFacts headers={letter.headers} />
         </dl>
       </div>
       <div className="min-w-0">
-        <PayloadView letter={letter} />
+        <PayloadView payload={payload} size={letter.payloadSize}>
+          {letter.payloadTruncated && (
+            <p className="mb-2 text-warn">
+              ▲ Not all of it was kept. The letter cannot be redriven: its producer has to send it again.
+            </p>
+          )}
+        </PayloadView>
       </div>
     </div>
   );

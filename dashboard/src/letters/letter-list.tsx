@@ -1,12 +1,12 @@
 import { useState } from 'react';
 import { Button } from '@/ui/button';
 import { count } from '@/ui/format';
-import type { Letter } from './documents';
 import { canRedrive, LetterRow } from './letter-row';
+import type { ListedLetter } from './use-letters';
 import type { Target } from './use-redrive';
 
 interface Props {
-  letters: readonly Letter[];
+  letters: readonly ListedLetter[];
   /** All that wait of the filter, shown or not. */
   everything: Extract<Target, { waiting: number }>;
   isStale: boolean;

@@ -1,15 +1,16 @@
 import { useId } from 'react';
+import { explain } from '@/kafka/reasons';
 import { count, time } from '@/ui/format';
 import { Pill } from '@/ui/pill';
-import type { Letter } from './documents';
 import { LetterDetail } from './letter-detail';
-import { explain } from './reasons';
+import type { ListedLetter } from './use-letters';
 
 /** A letter that the server would skip is not offered to be sent. */
-export const canRedrive = (letter: Letter): boolean => !letter.resolvedAt && !letter.payloadTruncated;
+export const canRedrive = (letter: Pick<ListedLetter, 'resolvedAt' | 'payloadTruncated'>): boolean =>
+  !letter.resolvedAt && !letter.payloadTruncated;
 
 interface Props {
-  letter: Letter;
+  letter: ListedLetter;
   isOpen: boolean;
   isSelected: boolean;
   onToggle(): void;

@@ -1,8 +1,8 @@
+import { explain } from '@/kafka/reasons';
 import { Card } from '@/ui/card';
 import { count, time } from '@/ui/format';
 import type { ReasonCount } from './documents';
 import { type Filter, matches } from './filter';
-import { explain } from './reasons';
 
 interface Props {
   counts: readonly ReasonCount[];

@@ -5,7 +5,7 @@ import type { LetterPageQuery } from '@/api/generated/graphql';
 import { useSubscription } from '@/api/live';
 import { request, useApi } from '@/api/query';
 import { arrived, COUNTED } from './arrivals';
-import { LetterPage, LetterReasons, LetterStates, LettersArrive } from './documents';
+import { type Letter, LetterPage, LetterReasons, LetterStates, LettersArrive } from './documents';
 import type { Filter } from './filter';
 import type { Pages } from './redrive';
 
@@ -13,6 +13,26 @@ import type { Pages } from './redrive';
 const PAGE = 25;
 /** What another node refused is noticed by asking; this one's is told at once. */
 const ASK_AGAIN_MS = 15_000;
+
+/** A letter with its place in the list. */
+export type ListedLetter = Letter & { place: Place };
+
+export interface Place {
+  filter: Filter;
+  /** The cursor of the letter before it, if any. */
+  after: string | null;
+}
+
+function listed(pages: readonly LetterPageQuery[], filter: Filter): ListedLetter[] {
+  let after: string | null = null;
+  return pages
+    .flatMap(({ deadLetters }) => deadLetters.edges)
+    .map(({ cursor, node }) => {
+      const place = { filter, after };
+      after = cursor;
+      return { ...node, place };
+    });
+}
 
 /** The letters of a filter, page by page. The list stays as it is until it is refreshed. */
 export function useLetters(filter: Filter) {
@@ -30,7 +50,7 @@ export function useLetters(filter: Filter) {
     placeholderData: keepPreviousData,
     staleTime: Number.POSITIVE_INFINITY,
   });
-  const letters = useMemo(() => query.data?.pages.flatMap((page) => page.deadLetters.nodes), [query.data]);
+  const letters = useMemo(() => query.data && listed(query.data.pages, filter), [query.data, filter]);
   return { ...query, letters };
 }
 

@@ -26,6 +26,19 @@ graphql(`
 `);
 
 graphql(`
+  fragment WriterNow on Writer {
+    stream
+    principal
+    path
+    points
+    refused
+    requests
+    failed
+    lastSeen
+  }
+`);
+
+graphql(`
   fragment Settings on StreamSettings {
     topic
     partitions
@@ -63,6 +76,9 @@ export const StreamsAtFirst = graphql(`
       partitions {
         ...PartitionNow
       }
+      writers {
+        ...WriterNow
+      }
     }
   }
 `);
@@ -76,6 +92,9 @@ export const StreamsLive = graphql(`
       }
       partitions {
         ...PartitionNow
+      }
+      writers {
+        ...WriterNow
       }
     }
   }

@@ -1,10 +1,17 @@
 import Link from 'next/link';
+import { useMay } from '@/api/auth';
 import type { SettingsFragment } from '@/api/generated/graphql';
 import { count, short } from '@/ui/format';
 import { Loading } from '@/ui/states';
 import { Partitions } from './partitions';
 import type { Row } from './rows';
 import { settingsInWords } from './words';
+
+const RECORDS = 'records';
+const LINKS = [
+  ['dead-letters', 'Dead letters of this stream'],
+  [RECORDS, 'Its last records'],
+] as const;
 
 interface Props {
   row: Row;
@@ -13,6 +20,8 @@ interface Props {
 
 export function StreamDetails({ row, settings }: Props) {
   const { stream, rates, partitions } = row;
+  const mayOperate = useMay('operate');
+  const links = LINKS.filter(([page]) => page !== RECORDS || mayOperate);
   const perSecond = (rate: number | undefined) => (rate === undefined ? '' : ` (${short(rate)}/s)`);
   return (
     <div className="flex flex-col gap-4">
@@ -35,12 +44,18 @@ export function StreamDetails({ row, settings }: Props) {
             ['Dead letters', `${count(stream.deadLetters)}${perSecond(rates?.deadLetters)}`],
           ]}
         >
-          <Link
-            href={`/dead-letters?stream=${encodeURIComponent(stream.name)}`}
-            className="text-accent underline underline-offset-2"
-          >
-            Dead letters of this stream
-          </Link>
+          <ul className="flex flex-wrap gap-x-4">
+            {links.map(([page, title]) => (
+              <li key={page}>
+                <Link
+                  href={`/${page}?stream=${encodeURIComponent(stream.name)}`}
+                  className="text-accent underline underline-offset-2"
+                >
+                  {title}
+                </Link>
+              </li>
+            ))}
+          </ul>
         </Pairs>
         {settings ? (
           <Pairs title="Settings" pairs={settingsInWords(settings)} />

@@ -8,9 +8,10 @@ import { KeptCards } from './kept-cards';
 import { matching, ORDERS, type Order, rowsOf, sorted } from './rows';
 import { StreamTable } from './stream-table';
 import { useStreams } from './use-streams';
+import { Writers } from './writers';
 
 export function Streams() {
-  const { now, settings, rates, error, again } = useStreams();
+  const { now, settings, rates, writerRates, error, again } = useStreams();
   const [search, setSearch] = useState('');
   const [order, setOrder] = useState<Order>('attention');
   const stale = useStale(now);
@@ -37,6 +38,7 @@ export function Streams() {
           <StreamTable rows={rows} settings={settings} openAll={all.length === 1} />
         </Stale>
       )}
+      {now && <Writers writers={now.writers} rates={writerRates} />}
       {now && <KeptCards partitions={now.partitions} />}
     </div>
   );

@@ -32,6 +32,7 @@ interface SelectProps<T extends string> extends Labelled {
   value: T;
   options: readonly (T | { value: T; title: string })[];
   onChange(value: T): void;
+  disabled?: boolean;
   className?: string;
 }
 
@@ -41,13 +42,20 @@ export function Select<T extends string>({
   value,
   options,
   onChange,
+  disabled,
   className = '',
 }: SelectProps<T>) {
   const id = useId();
   return (
     <span className={`inline-flex flex-col gap-1 ${className}`}>
       <Label label={label} hideLabel={hideLabel} id={id} />
-      <select id={id} value={value} onChange={(event) => onChange(event.target.value as T)} className={CONTROL}>
+      <select
+        id={id}
+        value={value}
+        disabled={disabled}
+        onChange={(event) => onChange(event.target.value as T)}
+        className={CONTROL}
+      >
         {options.map((option) => {
           const { value, title } = typeof option === 'string' ? { value: option, title: option } : option;
           return (

@@ -2,6 +2,8 @@
 
 import Link from 'next/link';
 import { usePathname } from 'next/navigation';
+import { useDoor } from '@/api/auth';
+import { may } from '@/api/session';
 import { Account } from './account';
 import { ConnectionPill } from './connection';
 import { ThemeChoice } from './theme-choice';
@@ -10,16 +12,22 @@ import { ThemeChoice } from './theme-choice';
 // is a full load.
 const PLAYGROUND = '/playground';
 
+const RECORDS = '/records';
+
 const PAGES = [
   ['/', 'Home'],
   ['/explore', 'Explore'],
   ['/streams', 'Streams'],
+  [RECORDS, 'Records'],
   ['/dead-letters', 'Dead letters'],
   [PLAYGROUND, 'Playground'],
 ] as const;
 
 export function Header() {
   const path = usePathname();
+  const { session } = useDoor();
+  // Before the server has said who this is nothing moves: most may.
+  const pages = PAGES.filter(([href]) => href !== RECORDS || !session || may(session, 'operate'));
   const to = (href: string) => (path === PLAYGROUND || href === PLAYGROUND ? 'a' : Link);
   const Start = to('/');
   return (
@@ -29,7 +37,7 @@ export function Header() {
           StreamSync
         </Start>
         <nav aria-label="Pages" className="order-last flex w-full gap-1 overflow-x-auto sm:order-none sm:w-auto">
-          {PAGES.map(([href, title]) => {
+          {pages.map(([href, title]) => {
             const To = to(href);
             return (
               <To

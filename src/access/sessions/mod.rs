@@ -6,6 +6,7 @@ pub mod known;
 use std::time::Duration;
 
 use tokio::time::timeout;
+use tokio_postgres::Client;
 
 pub use id::SessionId;
 
@@ -15,7 +16,7 @@ use crate::data::Micros;
 use crate::store::WriteError;
 use crate::store::access::connect_to_change;
 use crate::store::access::refresh::{self, Taken};
-use crate::store::access::sessions::{self, SignedIn, StoredSession};
+use crate::store::access::sessions::{self, Begun, SignedIn, StoredSession};
 use crate::store::connect::DatabaseUrl;
 
 /// No session is longer, whatever it began with.
@@ -27,7 +28,7 @@ const REFRESH_MAX: usize = 8_192;
 /// `until`: when the key or the token expires. `refresh`: the issuer's token, if it gave one.
 ///
 /// # Errors
-/// Postgres is away, or there are too many sessions.
+/// Postgres is away, there are too many sessions, or the key lets nobody in any longer.
 pub async fn begin(
     database: &DatabaseUrl,
     subject: &str,
@@ -45,24 +46,19 @@ pub async fn begin(
         expires: until.map_or(longest, |until| until.min(longest)),
         refreshes: refresh.is_some(),
     };
-    let beginning = async {
-        let mut client = connect_to_change(database).await?;
-        sessions::begin(&mut client, &session, refresh.as_deref()).await
-    };
-    match within(beginning).await? {
-        true => Ok(id),
-        false => Err(unavailable(&"there are too many sessions")),
+    let refresh = refresh.as_deref();
+    let begun = async |client: &mut Client| sessions::begin(client, &session, refresh).await;
+    match within(database, begun).await? {
+        Begun::Session => Ok(id),
+        Begun::KeyEnded => Err(Denied::Invalid),
+        Begun::TooMany => Err(unavailable(&"there are too many sessions")),
     }
 }
 
 /// # Errors
 /// Postgres is away: the session goes on.
 pub async fn end(database: &DatabaseUrl, id: &SessionId) -> Result<(), Denied> {
-    within(async {
-        let mut client = connect_to_change(database).await?;
-        sessions::end(&mut client, &id.hash()).await
-    })
-    .await
+    within(database, async |client| sessions::end(client, &id.hash()).await).await
 }
 
 /// A refresh token that nobody else uses now, and when the session began.
@@ -73,12 +69,9 @@ pub async fn take_refresh(
     database: &DatabaseUrl,
     id: &SessionId,
 ) -> Result<Option<(String, Micros)>, Denied> {
-    let taken = within(async {
-        let client = connect_to_change(database).await?;
-        refresh::take(&client, &id.hash()).await
-    });
+    let taken = within(database, async |client| refresh::take(client, &id.hash()).await).await?;
     let token = |taken: Taken| Some((id.decrypt(&taken.refresh)?, taken.begun));
-    Ok(taken.await?.and_then(token))
+    Ok(taken.and_then(token))
 }
 
 /// The session goes on by these claims, but not longer than every session.
@@ -94,11 +87,9 @@ pub async fn go_on(
 ) -> Result<(), Denied> {
     let until = claims.expires.min(begun.plus(LONGEST));
     let refresh = encrypted(id, refresh).ok_or_else(|| unavailable(&"the token is too long"))?;
-    within(async {
-        let mut client = connect_to_change(database).await?;
-        refresh::go_on(&mut client, &id.hash(), &claims.all, until, &refresh).await
-    })
-    .await
+    let go_on =
+        async |client: &mut Client| refresh::go_on(client, &id.hash(), &claims.all, until, &refresh).await;
+    within(database, go_on).await
 }
 
 /// The session ends when it would now.
@@ -106,18 +97,21 @@ pub async fn go_on(
 /// # Errors
 /// Postgres is away.
 pub async fn forget_refresh(database: &DatabaseUrl, id: &SessionId) -> Result<(), Denied> {
-    within(async {
-        let mut client = connect_to_change(database).await?;
-        refresh::forget(&mut client, &id.hash()).await
-    })
-    .await
+    within(database, async |client| refresh::forget(client, &id.hash()).await).await
 }
 
 fn encrypted(id: &SessionId, token: &str) -> Option<Vec<u8>> {
     (token.len() <= REFRESH_MAX).then(|| id.encrypt(token))?
 }
 
-async fn within<T>(work: impl Future<Output = Result<T, WriteError>>) -> Result<T, Denied> {
+async fn within<T>(
+    database: &DatabaseUrl,
+    work: impl AsyncFnOnce(&mut Client) -> Result<T, WriteError>,
+) -> Result<T, Denied> {
+    let work = async {
+        let mut client = connect_to_change(database).await?;
+        work(&mut client).await
+    };
     match timeout(ANSWER_WITHIN, work).await {
         Ok(done) => done.map_err(|error| unavailable(&error)),
         Err(_) => Err(unavailable(&"postgres took too long")),

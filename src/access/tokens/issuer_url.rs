@@ -2,11 +2,12 @@
 //! bounds of time and size.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
+
+use crate::data::is_loopback;
 
 const CONNECT: Duration = Duration::from_secs(5);
 const WHOLE: Duration = Duration::from_secs(10);
@@ -25,7 +26,7 @@ impl Secured {
         }
         match url.scheme() {
             "https" => Ok(Self(url)),
-            "http" if is_loopback(&url) => Ok(Self(url)),
+            "http" if url.host_str().is_some_and(is_loopback) => Ok(Self(url)),
             "http" => Err("must be https beyond this machine".to_owned()),
             other => Err(format!("must be https, not {other}")),
         }
@@ -40,12 +41,6 @@ impl fmt::Display for Secured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 /// # Errors

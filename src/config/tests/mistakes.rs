@@ -108,6 +108,28 @@ fn what_a_setting_takes_is_said_in_plain_words() {
             "must be a list such as",
         ),
         (
+            "[[stream]]\nname = \"s\"\nrelabel = [\n  { action = \"labeldrop\", regex = \"a\" },\n  { regex = \"(\", target_label = \"a\" },\n]",
+            "line 5: stream #1.relabel: regex is no usable regular expression: unclosed group",
+        ),
+        (
+            "[[stream]]\nname = \"s\"\n[[stream.relabel]]\ntarget_label = \"a\"\n[[stream.relabel]]\naction = \"hashmod\"\ntarget_label = \"b\"",
+            "line 5: stream #1.relabel: hashmod needs a modulus, 1 or more",
+        ),
+        (
+            "[[stream]]\nname = \"s\"\n[[stream.lookup]]\nlabel = \"a\"\nkey = \"id\"\ntable = \"t\"\nlabels = [\"b\"]\n\
+             [[stream.lookup]]\nkey = \"id\"\ntable = \"t\"\nlabels = [\"c\"]",
+            "line 8: stream #1.lookup: a lookup has one of label and field",
+        ),
+        (
+            "[[stream]]\nname = \"s\"\n[[stream.lookup]]\nlabel = \"a\"\nkey = \"id\"\ntable = \"t\"\nlabels = [\"b\"]\n\
+             [[stream.lookup]]\nlabel = \"a\"\nkey = \"id\"\nfile = \"nowhere.csv\"\nlabels = [\"c\"]",
+            "line 8: stream 's': lookup #2: cannot read nowhere.csv: ",
+        ),
+        (
+            "[[stream]]\nname = \"s\"\nrelabel = [\"a\"]",
+            "line 3: stream #1.relabel: must be a table such as { source_labels",
+        ),
+        (
             "[pipeline]\ndead_letter_limit = \"half\"",
             "must be a number, found \"half\"",
         ),
@@ -207,6 +229,27 @@ fn a_mapping_that_collides_or_can_never_be_accepted_is_refused() {
             "values = [\"a\"]\nmetric_prefix = \"a{\"",
             "metric_prefix: 'a{' cannot start a metric name",
         ),
+        (
+            "dedupe = { by = [], within = \"5m\" }",
+            "line 3: stream 's': dedupe: by names what tells records apart",
+        ),
+        (
+            "dedupe = { by = [\"a\"], within = \"0s\" }",
+            "dedupe: within must be longer than zero",
+        ),
+        (
+            "[[stream.lookup]]\nlabel = \"device\"\nkey = \"id\"\nfile = \"nowhere.csv\"\nlabels = [\"site\"]",
+            "line 3: stream 's': lookup #1: cannot read nowhere.csv: ",
+        ),
+        (
+            "values = [\"a\"]\n[[stream.lookup]]\nlabel = \"device\"\nkey = \"id\"\nfile = \"docs/devices.csv\"\nlabels = [\"site\"]",
+            "line 4: stream 's': lookup #1: there is no label 'device'",
+        ),
+        (
+            "[[stream.lookup]]\nlabel = \"a\"\nkey = \"id\"\nfile = \"docs/devices.csv\"\nlabels = [\"colour\"]",
+            "lookup #1: docs/devices.csv: there is no column 'colour'; its first row has id, site, owner",
+        ),
+        ("labels = [\"x\"]", "labels: have no effect without values"),
         (
             "values = [\"a\"]\ntime = { field = \"\" }",
             "line 4: stream 's': time: the field name is empty",

@@ -5,12 +5,15 @@ use super::{LabelMatcher, METRIC_NAME, MatchOp, Scope, Selector};
 /// Every series that `selector` selects in the scope `old` is in the scope `new`. It may say no where
 /// only more than the texts could prove it, and never yes where one is not.
 pub fn contains(new: &Scope, selector: &Selector, old: &Scope) -> bool {
-    new == old || new.is_everything() || {
-        old.selectors().iter().all(|part| {
-            let known = Vec::from_iter(tests(selector).chain(tests(part)));
-            let mut wanted = new.selectors().iter();
-            selects_nothing(&known) || wanted.any(|all| tests(all).all(|wanted| follows(wanted, &known)))
-        })
+    new == old || (old.selectors().iter()).all(|part| has_all_of(new, &[selector, part]))
+}
+
+/// Every series that all of `selectors` select is in the scope, as far as the texts prove it.
+pub fn has_all_of(scope: &Scope, selectors: &[&Selector]) -> bool {
+    scope.is_everything() || {
+        let known = Vec::from_iter(selectors.iter().flat_map(|selector| tests(selector)));
+        let mut wanted = scope.selectors().iter();
+        selects_nothing(&known) || wanted.any(|all| tests(all).all(|wanted| follows(wanted, &known)))
     }
 }
 
@@ -111,24 +114,15 @@ mod tests {
     use super::*;
     use crate::data::Series;
 
-    fn matcher(name: &str, op: MatchOp, value: &str) -> LabelMatcher {
-        LabelMatcher::new(name.to_owned(), op, value.to_owned()).unwrap()
-    }
-
-    fn selector(metric: Option<&str>, labels: &[(&str, MatchOp, &str)]) -> Selector {
-        let labels = labels.iter().map(|(name, op, value)| matcher(name, *op, value));
-        Selector::new(metric.map(str::to_owned), labels.collect())
-    }
-
     #[test]
     fn what_was_asked_for_goes_on_where_the_new_scope_has_all_of_it() {
         use MatchOp::{Equal, Matches, NotEqual, StartsWith};
         let everything = Selector::default();
-        let berlin = selector(None, &[("site", Equal, "berlin")]);
-        let machines = selector(None, &[(METRIC_NAME, StartsWith, "machines_")]);
-        let temperature = selector(Some("machines_temperature"), &[]);
-        let not_paris = selector(None, &[("site", NotEqual, "paris")]);
-        let b = selector(None, &[("site", Matches, "b.*")]);
+        let berlin = Selector::of(None, &[("site", Equal, "berlin")]);
+        let machines = Selector::of(None, &[(METRIC_NAME, StartsWith, "machines_")]);
+        let temperature = Selector::of(Some("machines_temperature"), &[]);
+        let not_paris = Selector::of(None, &[("site", NotEqual, "paris")]);
+        let b = Selector::of(None, &[("site", Matches, "b.*")]);
         let all = || Scope::everything();
         let scope = |selectors: &[&Selector]| Scope::any_of(selectors.iter().map(|s| (*s).clone()));
         for (new, asked, old, expected) in [
@@ -148,13 +142,13 @@ mod tests {
             (
                 scope(&[&machines]),
                 &temperature,
-                scope(&[&machines, &selector(Some("weather"), &[])]),
+                scope(&[&machines, &Selector::of(Some("weather"), &[])]),
                 true,
             ),
             (
                 scope(&[&machines]),
                 &everything,
-                scope(&[&machines, &selector(Some("weather"), &[])]),
+                scope(&[&machines, &Selector::of(Some("weather"), &[])]),
                 false,
             ),
         ] {
@@ -178,7 +172,8 @@ mod tests {
             3 => (plain, prop::sample::select(VALUES.to_vec())),
             1 => (regex, texts),
         ];
-        (name, test).prop_map(|(name, (op, value))| matcher(name, op, value))
+        (name, test)
+            .prop_map(|(name, (op, value))| LabelMatcher::new(name.to_owned(), op, value.to_owned()).unwrap())
     }
 
     fn any_selector(most: usize) -> impl Strategy<Value = Selector> {

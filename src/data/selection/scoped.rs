@@ -1,12 +1,16 @@
 //! A question together with what its viewer may see, and the series that it finds.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use super::containment::has_all_of;
 use super::{LabelMatcher, METRIC_NAME, Scope, Selector};
 use crate::data::{Series, StoredSeries};
 
-/// A selector and the scope of the viewer who asks: selects the series that both select.
+static EVERYTHING: LazyLock<Arc<Scope>> = LazyLock::new(|| Arc::new(Scope::everything()));
+
+/// A selector and the scope of the viewer who asks: selects the series that both select. A scope that has
+/// everything that the selector selects is left out, since a condition more costs every read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scoped {
     selector: Selector,
@@ -16,6 +20,10 @@ pub struct Scoped {
 impl Scoped {
     /// Only [`Viewer::select`](super::Viewer::select) may call it.
     pub(super) fn new(selector: Selector, scope: Arc<Scope>) -> Self {
+        let scope = match has_all_of(&scope, &[&selector]) {
+            true => Arc::clone(&EVERYTHING),
+            false => scope,
+        };
         Self { selector, scope }
     }
 

@@ -251,6 +251,17 @@ impl Selector {
 }
 
 #[cfg(test)]
+impl Selector {
+    /// For tests.
+    pub fn of(metric: Option<&str>, labels: &[(&str, MatchOp, &str)]) -> Self {
+        let matcher = |(name, op, value): &(&str, MatchOp, &str)| {
+            LabelMatcher::new((*name).to_owned(), *op, (*value).to_owned()).unwrap()
+        };
+        Self::new(metric.map(str::to_owned), labels.iter().map(matcher).collect())
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -281,10 +292,7 @@ mod tests {
 
     #[test]
     fn a_matcher_named_name_is_about_the_metric_whatever_labels_there_are() {
-        let selector = |op, value: &str| {
-            let matcher = LabelMatcher::new(METRIC_NAME.to_owned(), op, value.to_owned()).unwrap();
-            Selector::new(None, vec![matcher])
-        };
+        let selector = |op, value: &str| Selector::of(None, &[(METRIC_NAME, op, value)]);
         let series = Series::new("temperature", [(METRIC_NAME, "pressure")]);
         assert!(selector(MatchOp::Matches, "temp.*").matches(&series));
         assert!(selector(MatchOp::Equal, "temperature").matches(&series));

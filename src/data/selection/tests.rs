@@ -27,16 +27,31 @@ fn selector() -> impl Strategy<Value = Selector> {
     (metric, prop::collection::vec(matcher, 0..3)).prop_map(|(metric, labels)| Selector::new(metric, labels))
 }
 
+/// A question, and a scope that often has some or all of its conditions.
+fn question() -> impl Strategy<Value = (Selector, Scope)> {
+    let kept = prop::collection::vec(any::<bool>(), 3);
+    let others = prop::collection::vec(selector(), 0..4);
+    (selector(), any::<bool>(), kept, others).prop_map(|(question, metric, kept, mut others)| {
+        let kept = question.labels.iter().zip(kept).filter(|(_, kept)| *kept);
+        let labels = kept.map(|(matcher, _)| matcher.clone()).collect();
+        if metric {
+            others.push(Selector::new(question.metric.clone(), labels));
+        }
+        (question, Scope::any_of(others))
+    })
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
     #[test]
     fn what_is_scoped_is_the_conjunction_of_the_selector_and_any_of_the_scope(
-        question in selector(),
-        scope in prop::collection::vec(selector(), 0..4),
+        (question, scope) in question(),
         all in prop::collection::vec(series(), 1..20),
     ) {
-        let scoped = Viewer::of(Scope::any_of(scope.clone())).select(question.clone());
+        let scoped = Viewer::of(scope.clone()).select(question.clone());
         for series in &all {
-            let expected = question.matches(series) && scope.iter().any(|one| one.matches(series));
+            let expected = question.matches(series) && scope.matches(series);
             prop_assert_eq!(scoped.matches(series), expected);
             let has = |(name, value): (&str, &str)| match name {
                 METRIC_NAME => &*series.metric == value,
@@ -60,6 +75,29 @@ proptest! {
         let all = |selectors: &[Selector]| selectors.iter().any(Selector::selects_all);
         let alike = (same(&one, &other) && same(&other, &one)) || (all(&one) && all(&other));
         prop_assert_eq!(Scope::any_of(other) == scope, alike);
+    }
+}
+
+#[test]
+fn a_scope_is_left_out_where_it_has_all_of_the_question_and_nowhere_else() {
+    let selector = |metric, labels: &[(&str, &str)]| {
+        let labels = labels.iter().map(|(name, value)| (*name, MatchOp::Equal, *value));
+        Selector::of(Some(metric), &Vec::from_iter(labels))
+    };
+    let viewer = Viewer::of(Scope::any_of([
+        selector("m", &[]),
+        selector("n", &[("site", "berlin")]),
+    ]));
+    for (question, is_left_out) in [
+        (selector("m", &[]), true),
+        (selector("m", &[("site", "paris")]), true),
+        (selector("n", &[("site", "berlin"), ("rack", "1")]), true),
+        (selector("n", &[("rack", "1")]), false),
+        (selector("n", &[("site", "paris")]), false),
+        (Selector::default(), false),
+    ] {
+        let scoped = viewer.select(question);
+        assert_eq!(scoped.scope().is_everything(), is_left_out, "{scoped:?}");
     }
 }
 

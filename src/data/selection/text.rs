@@ -55,30 +55,24 @@ mod tests {
 
     #[test]
     fn a_selector_is_written_as_prometheus_does() {
-        let matcher = |name: &str, op, value: &str| LabelMatcher::new(name.into(), op, value.into()).unwrap();
+        use MatchOp::{Equal, Matches, NotEqual, NotMatches, StartsWith};
         for (metric, labels, text) in [
-            (None, vec![], "*"),
-            (Some("m"), vec![], "m"),
-            (Some("a.b"), vec![], r#"{__name__="a.b"}"#),
+            (None, &[][..], "*"),
+            (Some("m"), &[], "m"),
+            (Some("a.b"), &[], r#"{__name__="a.b"}"#),
             (
                 Some("m"),
-                vec![
-                    matcher("a", MatchOp::Equal, "\"x\\"),
-                    matcher("b", MatchOp::NotMatches, "1.*"),
-                ],
+                &[("a", Equal, "\"x\\"), ("b", NotMatches, "1.*")],
                 r#"m{a="\"x\\",b!~"1.*"}"#,
             ),
             (
                 None,
-                vec![
-                    matcher(METRIC_NAME, MatchOp::StartsWith, "m_"),
-                    matcher("a", MatchOp::NotEqual, "x"),
-                ],
+                &[(METRIC_NAME, StartsWith, "m_"), ("a", NotEqual, "x")],
                 r#"m_*{a!="x"}"#,
             ),
-            (None, vec![matcher("a", MatchOp::Matches, "x")], r#"*{a=~"x"}"#),
+            (None, &[("a", Matches, "x")], r#"*{a=~"x"}"#),
         ] {
-            assert_eq!(Selector::new(metric.map(str::to_owned), labels).to_string(), text);
+            assert_eq!(Selector::of(metric, labels).to_string(), text);
         }
     }
 }

@@ -54,6 +54,7 @@ fn a_number_is_the_double_nearest_to_its_text_and_an_integer_keeps_its_digits() 
         ("1E2", Value::Float(100.0)),
         ("100.0", Value::Float(100.0)),
         ("-0", Value::Int(0)),
+        ("-999999999999999999", Value::Int(-999_999_999_999_999_999)),
         ("9223372036854775807", Value::Int(i64::MAX)),
         ("-9223372036854775808", Value::Int(i64::MIN)),
         (
@@ -208,6 +209,13 @@ proptest! {
         if !matches!(&theirs, Err(error) if error.to_string().starts_with("number out of range")) {
             prop_assert_eq!(decode(text.as_bytes()).is_ok(), theirs.is_ok(), "{}", text);
         }
+    }
+
+    #[test]
+    fn a_number_with_a_point_is_what_std_makes_of_it(text in "-?(0|[1-9][0-9]{0,12})\\.[0-9]{1,12}") {
+        let expected: f64 = text.parse().unwrap();
+        let Ok(Value::Float(read)) = decode(text.as_bytes()) else { panic!("a float") };
+        prop_assert_eq!(read.to_bits(), expected.to_bits(), "{}", text);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod peers;
+
 fn lines(text: &str) -> Result<Vec<Object<'_>>, RecordError> {
     let Value::List(lines) = LineProtocol.decode(text.as_bytes())? else {
         panic!("lines");
@@ -65,6 +67,15 @@ fn each_type_of_a_field_is_read_as_it_is() {
             "18446744073709551615u",
             Value::BigInt("18446744073709551615".into()),
         ),
+        (
+            "00018446744073709551615u",
+            Value::BigInt("18446744073709551615".into()),
+        ),
+        (
+            "-0009223372036854775809i",
+            Value::BigInt("-9223372036854775809".into()),
+        ),
+        ("-007i", Value::Int(-7)),
         ("t", Value::Bool(true)),
         ("False", Value::Bool(false)),
         (
@@ -129,7 +140,21 @@ fn what_is_no_line_is_refused_with_its_place() {
         ("m f=é", "found 'é' at line 1 column 5"),
         ("m f=1é 1", "found '1' at line 1 column 5"),
         ("m f=\"x", "expected '\"' to end a text, but the record ends"),
+        ("m f=+1", "found '+' at line 1 column 5"),
         ("m f=1 1.5", "expected a time as a whole number"),
+        ("m f=1 +1", "expected a time as a whole number"),
+        (
+            "m f=\"x\"5",
+            "expected the end of the line, found '5' at line 1 column 8",
+        ),
+        (
+            "m f=1\rm f=2",
+            "expected the end of the line, found '\\r' at line 1 column 6",
+        ),
+        (
+            "m f=1\n\rm f=2",
+            "expected a measurement, found '\\r' at line 2 column 1",
+        ),
         (
             "m f=1 1 1",
             "expected the end of the line, found '1' at line 1 column 9",

@@ -6,7 +6,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 
 use super::*;
-use crate::data::{LabelMatcher, MatchOp, Selector, Viewer};
+use crate::data::{MatchOp, Selector, Viewer};
 use crate::store::testing::Database;
 
 #[tokio::test]
@@ -36,10 +36,7 @@ async fn selectors_that_look_at_every_series_do_not_make_another_client_wait() {
     let (greedy, modest) = (client(1), client(2));
     let selector = |n: usize| {
         let pattern = format!(".*{n}");
-        Viewer::everyone().select(Selector::new(
-            None,
-            vec![LabelMatcher::new("l".to_owned(), MatchOp::NotMatches, pattern).unwrap()],
-        ))
+        Viewer::everyone().select(Selector::of(None, &[("l", MatchOp::NotMatches, &pattern)]))
     };
     let selectors: Vec<Scoped> = (0..200).map(selector).collect();
     let mut many: FuturesUnordered<_> = selectors[1..]

@@ -20,7 +20,7 @@ enum Weight {
 use Weight::{Page, Plus, Times};
 
 /// Of fields of the roots and just below.
-const WEIGHTS: [(&str, Weight); 13] = [
+const WEIGHTS: [(&str, Weight); 15] = [
     ("latest", Plus(WHOLE_ANSWER)),
     ("history", Plus(WHOLE_ANSWER)),
     ("points", Page),
@@ -30,9 +30,11 @@ const WEIGHTS: [(&str, Weight); 13] = [
     ("labelValues", Plus(WHOLE_ANSWER)),
     ("deadLetters", Page),
     ("deadLetterReasons", Plus(WHOLE_ANSWER)),
+    ("records", Plus(WHOLE_ANSWER)),
     ("publish", Plus(MUTATION)),
     ("redriveDeadLetters", Plus(MUTATION)),
     ("resumeStream", Plus(MUTATION)),
+    ("reloadConfiguration", Plus(MUTATION)),
     ("pipeline.samples", Times(SAMPLES)),
 ];
 

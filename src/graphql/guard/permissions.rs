@@ -12,7 +12,7 @@ use crate::data::{Code, Operation, Viewer};
 use Operation::{Admin, Operate, Publish, Read};
 
 /// In the order of the schema: root, field, and what the viewer must be allowed.
-pub const FIELDS: [(OperationType, &str, Operation); 21] = [
+pub const FIELDS: [(OperationType, &str, Operation); 23] = [
     (OperationType::Query, "latest", Read),
     (OperationType::Query, "history", Read),
     (OperationType::Query, "points", Read),
@@ -23,11 +23,13 @@ pub const FIELDS: [(OperationType, &str, Operation); 21] = [
     (OperationType::Query, "pipeline", Read),
     (OperationType::Query, "deadLetters", Read),
     (OperationType::Query, "deadLetterReasons", Read),
+    (OperationType::Query, "records", Operate),
     (OperationType::Query, "apiKeys", Admin),
     (OperationType::Query, "audit", Admin),
     (OperationType::Mutation, "publish", Publish),
     (OperationType::Mutation, "redriveDeadLetters", Operate),
     (OperationType::Mutation, "resumeStream", Operate),
+    (OperationType::Mutation, "reloadConfiguration", Operate),
     (OperationType::Mutation, "createApiKey", Admin),
     (OperationType::Mutation, "revokeApiKey", Admin),
     (OperationType::Mutation, "rotateApiKey", Admin),

@@ -91,3 +91,83 @@ async fn whoever_waited_and_may_not_do_it_any_longer_changes_nothing() {
     let state = services.status.snapshot().streams["machines"].clone();
     assert!(matches!(state, StreamState::Paused(_)), "{state:?}");
 }
+
+#[tokio::test]
+async fn published_points_go_to_the_streams_topic_with_their_places_in_the_receipt() {
+    let world = World::new().await;
+    let publish = r#"mutation { publish(stream: "machines", points: [
+        {metric: "t", labels: [{name: "site", value: "a"}], ts: "2026-01-01T00:00:00.000001Z", value: 1.5},
+        {metric: "t", value: 2}, {metric: "t", value: 3}])
+        { accepted durable offsets { topic partition lastOffset } } }"#;
+    assert_eq!(
+        world.data(publish).await,
+        json!({"publish": {"accepted": 3, "durable": true, "offsets": [
+            {"topic": "machines", "partition": 0, "lastOffset": 2},
+            {"topic": "machines", "partition": 1, "lastOffset": 1},
+        ]}})
+    );
+    assert_eq!(
+        world.publisher.sent.lock().unwrap()[0].key.as_deref(),
+        Some(&br#"t{site="a"}"#[..])
+    );
+    // Beyond 2^53 a whole number would lose digits, as in a record.
+    let value = |value: &str| {
+        format!(
+            r#"mutation {{ publish(stream: "machines", points: [{{metric: "t", value: {value}}}]) {{ accepted }} }}"#
+        )
+    };
+    for refused in [
+        "9007199254740993",
+        "-9007199254740993",
+        "18446744073709551615",
+        "18446744073709551616",
+        "123456789012345678901",
+        "-9223372036854775809",
+    ] {
+        assert_eq!(world.code(&value(refused)).await, "BAD_USER_INPUT", "{refused}");
+    }
+    for accepted in ["9007199254740992", "-9007199254740992", "1e20", "1e300"] {
+        world.data(&value(accepted)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_unreachable_kafka_is_unavailable() {
+    let publisher = Recorder {
+        refuse: true,
+        ..Recorder::default()
+    };
+    let world = World::with(ReadLimits::default(), publisher).await;
+    let publish =
+        r#"mutation { publish(stream: "machines", points: [{metric: "m", value: 1}]) { accepted } }"#;
+    assert_eq!(world.code(publish).await, "UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_and_sent_again_and_the_receipt_names_the_others() {
+    let world = World::new().await;
+    world
+        .db
+        .run(
+            r#"insert into dead_letters (stream, reason, detail, topic, topic_id, partition, "offset",
+               recorded_at, payload, payload_size, headers)
+               select 'machines', 'not_json', 'd', 'machines', 'id', 0, 5000000000 + n, now(), '\x7bff',
+                      n, '[]' from generate_series(2, 3) n"#,
+        )
+        .await;
+    let list =
+        "{ deadLetters { nodes { id offset payload payloadBase64 payloadTruncated headers { name } } } }";
+    assert_eq!(
+        world.data(list).await["deadLetters"]["nodes"][1],
+        json!({"id": "1", "offset": 5_000_000_002_i64, "payload": "{\u{fffd}", "payloadBase64": "e/8=",
+               "payloadTruncated": false, "headers": []})
+    );
+    let redrive = "mutation { redriveDeadLetters(ids: [1, 2, 9, 1]) { sent skipped { id code } } }";
+    assert_eq!(
+        world.data(redrive).await["redriveDeadLetters"],
+        json!({"sent": ["1"], "skipped": [
+            {"id": "9", "code": "NOT_FOUND"}, {"id": "2", "code": "PAYLOAD_TRUNCATED"}]})
+    );
+    let sent = world.publisher.sent.lock().unwrap();
+    assert_eq!((sent.len(), &*sent[0].topic), (1, "streamsync.redrive.machines"));
+}

@@ -1,7 +1,7 @@
 //! What a role may know and do of streams: the others are as if they did not exist.
 
 use super::*;
-use crate::data::{Grant, LabelMatcher, MatchOp, Operation, Scope, Selector, Streams};
+use crate::data::{Grant, MatchOp, Operation, Scope, Selector, Streams};
 use crate::telemetry::status::{PartitionStatus, Snapshot, StreamState};
 
 /// May do everything with the stream `machines`, and nothing with others.
@@ -17,10 +17,15 @@ fn grant() -> Grant {
 async fn two_streams() -> World {
     let mut world = World::new().await;
     let services = &mut world.services;
-    let (target, settings) = (&services.streams["machines"], &services.settings["machines"]);
-    let (target, settings) = (target.clone(), settings.clone());
-    services.streams.insert("vehicles".to_owned(), target);
-    services.settings.insert("vehicles".to_owned(), settings);
+    let known = services.streams();
+    let stream = |name| {
+        (
+            name,
+            known.targets["machines"].clone(),
+            known.settings["machines"].clone(),
+        )
+    };
+    services.streams = shown([stream("machines"), stream("vehicles")]);
     world.api = Api::new(services.clone());
     world
         .db
@@ -173,8 +178,8 @@ async fn the_pipeline_shows_the_streams_of_the_role_and_no_sum_over_others() {
 #[tokio::test]
 async fn points_of_series_that_the_role_may_not_write_are_refused_and_none_is_sent() {
     let world = two_streams().await;
-    let matcher = LabelMatcher::new("site".to_owned(), MatchOp::Equal, "a".to_owned()).unwrap();
-    let of_a = Arc::new(Scope::any_of([Selector::new(None, vec![matcher])]));
+    let of_a = Selector::of(None, &[("site", MatchOp::Equal, "a")]);
+    let of_a = Arc::new(Scope::any_of([of_a]));
     let viewer = |read: &Arc<Scope>| {
         let grant = Grant {
             read: Arc::clone(read),

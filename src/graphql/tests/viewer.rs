@@ -1,11 +1,10 @@
 //! What a viewer is not meant to see is in no answer, whatever is asked.
 
 use super::*;
-use crate::data::{LabelMatcher, MatchOp, Scope, Selector};
+use crate::data::{MatchOp, Scope, Selector};
 
 fn of_site(site: &str) -> Selector {
-    let matcher = LabelMatcher::new("site".to_owned(), MatchOp::Equal, site.to_owned()).unwrap();
-    Selector::new(None, vec![matcher])
+    Selector::of(None, &[("site", MatchOp::Equal, site)])
 }
 
 const SPAN: &str = r#"from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z""#;

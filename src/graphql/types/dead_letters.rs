@@ -1,10 +1,11 @@
 //! `DeadLetter`: a Kafka record that could not be stored, and why.
 
-use async_graphql::{ID, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::graphql::scalars::{DateTime, Long};
+use crate::graphql::services::services;
 use crate::store::read;
 
 #[derive(Clone, Debug)]
@@ -66,6 +67,15 @@ impl DeadLetter {
     /// The payload's bytes in base64.
     async fn payload_base64(&self) -> Option<String> {
         self.0.payload.as_ref().map(|bytes| STANDARD.encode(bytes))
+    }
+
+    /// The payload as JSON, as the stream's format reads it now; null where it cannot be decoded.
+    async fn decoded(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        let Some(payload) = self.0.payload.as_ref().filter(|_| !self.0.truncated()) else {
+            return Ok(None);
+        };
+        let inspection = &services(ctx)?.inspection;
+        Ok(inspection.decoded(&self.0.stream, payload, &self.0.headers).await)
     }
 
     /// The size of the complete payload in bytes.
@@ -137,6 +147,6 @@ pub struct HeaderText {
     pub value: String,
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -7,10 +7,12 @@ mod audit;
 mod dead_letters;
 mod pipeline;
 mod receipts;
+mod records;
 mod samples;
 mod settings;
 mod stages;
 mod storage;
+mod writers;
 
 pub use access::{ApiKey, Me, NewApiKey};
 pub use audit::AuditEvent;
@@ -18,8 +20,10 @@ pub use dead_letters::{DeadLetter, DeadLetterCount};
 pub use history::{Across, Aggregate, Fill, SeriesHistory};
 pub use pipeline::PipelineStatus;
 pub use receipts::{
-    LabelInput, PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, ResumeReceipt, SkippedLetter,
+    LabelInput, PointInput, PublishReceipt, PublishedOffset, RedriveReceipt, ReloadReceipt, ResumeReceipt,
+    SkippedLetter,
 };
+pub use records::StreamRecord;
 pub use series::{LabelName, LabelValue, LatestPoint, Metric, Point, Series};
 pub use settings::{RetentionSetting, StreamSettings};
 

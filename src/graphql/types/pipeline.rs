@@ -7,8 +7,9 @@ use super::samples::Sample;
 use super::settings::StreamSettings;
 use super::stages::Stage;
 use super::storage::Storage;
+use super::writers::StreamWriter;
 use crate::data::reject::Reason;
-use crate::data::{Micros, Viewer};
+use crate::data::{Micros, Operation, Viewer};
 use crate::graphql::errors::read_error;
 use crate::graphql::limits;
 use crate::graphql::scalars::{DateTime, Long};
@@ -137,6 +138,16 @@ impl PipelineStatus {
         Ok(samples.into_iter().map(Sample::from).collect())
     }
 
+    /// Who has written to the streams over HTTP, the last ones first; empty for roles that may not `operate`.
+    async fn writers(&self, ctx: &Context<'_>) -> Result<Vec<StreamWriter>> {
+        let viewer = viewer(ctx)?;
+        if viewer.may(Operation::Operate).is_err() {
+            return Ok(Vec::new());
+        }
+        let writers = services(ctx)?.writers.of(&viewer.streams());
+        Ok(writers.into_iter().map(StreamWriter::from).collect())
+    }
+
     /// Null, with an error, while Postgres is unavailable.
     async fn offsets(&self, ctx: &Context<'_>) -> Result<Option<Vec<IngestOffset>>> {
         let streams = viewer(ctx)?.streams();
@@ -193,6 +204,7 @@ impl PipelineStatus {
             generation: long(now.generation),
             partitions: partitions(&now),
             streams: services
+                .streams()
                 .settings
                 .iter()
                 .filter(|(name, _)| streams.contain(name))

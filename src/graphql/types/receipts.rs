@@ -23,6 +23,15 @@ pub struct LabelInput {
     pub value: String,
 }
 
+/// What a configuration that was read again has changed.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct ReloadReceipt {
+    /// Streams whose records become something else from now on.
+    pub streams: Vec<String>,
+    /// Sections whose changes take effect at the next start.
+    pub at_restart: Vec<String>,
+}
+
 /// Kafka has acknowledged all points; they are stored and delivered a moment later.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct PublishReceipt {

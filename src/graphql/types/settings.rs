@@ -19,7 +19,7 @@ pub struct StreamSettings {
     pub time_field: String,
     /// The unit of numeric times: `s`, `ms`, `us` or `ns`.
     pub time_unit: String,
-    /// The fields that become labels.
+    /// The labels by their names; `tags.*` stands for all that is in the object `tags`.
     pub labels: Vec<String>,
     /// The fields that become points, each as the metric `<metricPrefix>_<field>`. If empty,
     /// records have `metric`, `labels`, `ts` and `value` themselves.

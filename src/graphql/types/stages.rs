@@ -166,11 +166,10 @@ fn source(services: &Services, now: &Snapshot, budget: &Budget) -> Hindrance {
 
 /// Why partitions are stopped, and whether all are; those of redrive topics do not count.
 fn standing(services: &Services, now: &Snapshot) -> (Option<String>, bool) {
+    let streams = services.streams();
     let redrive = |topic: &str| {
-        services
-            .streams
-            .values()
-            .any(|stream| stream.redrive_topic == topic)
+        let mut targets = streams.targets.values();
+        targets.any(|stream| stream.redrive_topic == topic)
     };
     let why = |((topic, partition), status): (&(String, i32), &PartitionStatus)| {
         let paused = match now.streams.get(&status.stream) {

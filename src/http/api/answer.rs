@@ -16,7 +16,7 @@ use crate::history::HistoryError;
 use crate::http::api::memory::{self, Blocks};
 use crate::http::audit;
 use crate::http::connections::Connection;
-use crate::http::error::HttpError;
+use crate::http::error::{HttpError, status_of};
 use crate::http::etag;
 use crate::http::still_allowed::StillAllowed;
 use crate::http::worker::Worker;
@@ -192,18 +192,7 @@ pub(super) fn tag(request: &HttpRequest, format: Format, scope: &Scope, version:
 
 /// The error in GraphQL's shape, with the status of its code.
 pub(super) fn failed(problem: &Problem) -> HttpResponse {
-    let status = match problem.code {
-        Code::BadUserInput => StatusCode::BAD_REQUEST,
-        Code::NotAvailableAtThisAge => StatusCode::GONE,
-        Code::TooManyRows => StatusCode::UNPROCESSABLE_ENTITY,
-        Code::Overloaded if problem.extensions.get("ownShare") == Some(&true.into()) => {
-            StatusCode::TOO_MANY_REQUESTS
-        }
-        Code::Unavailable | Code::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-        Code::QueryTimeout => StatusCode::GATEWAY_TIMEOUT,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    let mut response = HttpResponse::build(status);
+    let mut response = HttpResponse::build(status_of(problem));
     if matches!(problem.code, Code::Unavailable | Code::Overloaded) {
         response.insert_header((RETRY_AFTER, Problem::RETRY_AFTER));
     }

@@ -12,39 +12,50 @@ mod points;
 #[cfg(test)]
 mod tests;
 
+use std::future::ready;
+
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ALLOW, CONTENT_ENCODING, HeaderValue, VARY};
 use actix_web::middleware::{Compress, Next, from_fn};
-use actix_web::{Error, Handler, HttpRequest, HttpResponse, Responder, guard, web};
+use actix_web::{Error, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, guard, web};
 
 use super::connections::Connection;
 use super::error::HttpError;
+use super::write::post_points;
 use crate::graphql::Operations;
 
-const ALLOWED: &str = "GET, HEAD, OPTIONS";
 const OPENAPI: &str = include_str!("openapi.json");
 
 pub(super) fn routes<E: Operations>(app: &mut web::ServiceConfig) {
-    resource(app, "/api/v1/points", points::get::<E>);
-    resource(app, "/api/v1/history", history::get::<E>);
-    resource(app, "/api/v1/openapi.json", openapi);
+    let points = resource("/api/v1/points", points::get::<E>).route(web::post().to(post_points::<E>));
+    let others = [
+        resource("/api/v1/history", history::get::<E>),
+        resource("/api/v1/openapi.json", openapi),
+    ];
+    app.service(finished(points, "GET, HEAD, POST, OPTIONS"));
+    for resource in others {
+        app.service(finished(resource, "GET, HEAD, OPTIONS"));
+    }
 }
 
 /// Each is a resource of its own, not part of a scope: other paths below `/api` belong to others.
-fn resource<F, Args>(app: &mut web::ServiceConfig, path: &str, get: F)
+fn resource<F, Args>(path: &str, get: F) -> Resource
 where
     F: Handler<Args>,
     F::Output: Responder + 'static,
-    Args: actix_web::FromRequest + 'static,
+    Args: FromRequest + 'static,
 {
     let reads = guard::Any(guard::Get()).or(guard::Head());
-    let resource = web::resource(path)
-        .route(web::route().guard(reads).to(get))
-        .default_service(web::to(other_method))
+    web::resource(path).route(web::route().guard(reads).to(get))
+}
+
+/// With compressed answers, and one to other methods.
+fn finished(resource: Resource, allowed: &'static str) -> impl HttpServiceFactory + 'static {
+    resource
+        .default_service(web::to(move |request| ready(other_method(&request, allowed))))
         .wrap(Compress::default())
-        .wrap(from_fn(tidy));
-    app.service(resource);
+        .wrap(from_fn(tidy))
 }
 
 /// Reserves a page of memory for the answer. Removes the mark that keeps `Compress` from compressing
@@ -73,14 +84,14 @@ async fn openapi() -> impl Responder {
     HttpResponse::Ok().content_type("application/json").body(OPENAPI)
 }
 
-async fn other_method(request: HttpRequest) -> HttpResponse {
+fn other_method(request: &HttpRequest, allowed: &'static str) -> HttpResponse {
     let mut response = if request.method() == actix_web::http::Method::OPTIONS {
         HttpResponse::NoContent().finish()
     } else {
-        HttpError::MethodNotAllowed.respond("use GET")
+        HttpError::MethodNotAllowed.respond(&format!("use {}", allowed.trim_end_matches(", OPTIONS")))
     };
     response
         .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(ALLOWED));
+        .insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }

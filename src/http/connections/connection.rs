@@ -1,6 +1,7 @@
 //! One connection: whether it is let in, what it holds in memory, and what it waits for.
 
 use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -56,6 +57,7 @@ pub struct Connections {
 #[derive(Debug)]
 pub struct Connection {
     of: Arc<Connections>,
+    address: Option<IpAddr>,
     client: ClientKey,
     admission: Admission,
     socket: RawFd,
@@ -118,8 +120,8 @@ impl Connections {
     }
 
     pub(super) fn admit(self: &Arc<Self>, stream: &TcpStream, speech: Speech) -> Connection {
-        let peer = stream.peer_addr();
-        let client = peer.map_or(ClientKey::UNKNOWN, |peer| peer.ip().into());
+        let address = stream.peer_addr().ok().map(|peer| peer.ip());
+        let client = address.map_or(ClientKey::UNKNOWN, ClientKey::from);
         let admission = match self.places.take(client, 1) {
             Ok(permit) => Admission::Admitted { _permit: permit },
             Err(why) => {
@@ -149,6 +151,7 @@ impl Connections {
         self.metrics.open_connections.inc();
         Connection {
             of: Arc::clone(self),
+            address,
             client,
             admission,
             socket: stream.as_fd().as_raw_fd(),
@@ -215,6 +218,10 @@ impl Connection {
     pub(in crate::http) fn go_live(&self, patience: Duration) {
         limit_unread(self.socket(), LIVE_SEND_BUFFER, patience);
         self.live.set(true);
+    }
+
+    pub(in crate::http) fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     /// Whose address it comes from.

@@ -170,7 +170,7 @@ impl Guard {
                 HttpError::BadRequest.respond_to(request, "a percent-escape in the URL is not UTF-8"),
             );
         }
-        routes::access(request.match_pattern().as_deref())
+        routes::access(request.match_pattern().as_deref(), request.method())
             .is_none()
             .then(|| HttpError::NotFound.respond_to(request, "this path is not in the table of paths"))
     }

@@ -14,6 +14,7 @@ use futures_util::task::AtomicWaker;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::access::Audit;
 use crate::telemetry::Metrics;
 
 mod body;
@@ -66,10 +67,11 @@ pub enum Due {
     Cut,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     pub limits: Limits,
     pub metrics: Arc<Metrics>,
+    pub audit: Audit,
     /// Turns true when the server drains: connections end once their operations have.
     pub draining: watch::Receiver<bool>,
 }
@@ -111,13 +113,5 @@ impl Default for Limits {
             message: 256 * 1024,
             operations: 100,
         }
-    }
-}
-
-impl std::fmt::Debug for Settings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings")
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
     }
 }

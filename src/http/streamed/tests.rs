@@ -10,7 +10,7 @@ use futures_util::stream;
 use tokio::sync::watch;
 
 use super::*;
-use crate::access::{Denied, Principal};
+use crate::access::{Audit, Denied, Principal};
 use crate::data::Selector;
 use crate::http::connections::{self, Connections};
 use crate::http::session::testing::{Doorman, named, with_role};
@@ -52,6 +52,7 @@ async fn asked_by(
             ..Limits::default()
         },
         metrics: Arc::clone(&metrics),
+        audit: Audit::log_only(),
         draining: watch::channel(false).1,
     };
     let doorman = Doorman::default();

@@ -11,6 +11,7 @@ use super::conversation::Conversation;
 use super::credential;
 use super::dialect::{Dialect, ServerMessage};
 use crate::access::{Credential, Denied};
+use crate::data::audit::{Actor, Event};
 use crate::data::{ClientKey, Micros};
 use crate::graphql::Operations;
 use crate::graphql::errors::forbidden;
@@ -157,6 +158,9 @@ impl<E: Operations> Conversation<E> {
     /// A connection that is in use goes on as it was.
     fn refused(&mut self, begins: bool, why: Refused, out: &mut BytesMut) {
         let told = why.to_string();
+        if why != Refused::Denied(Denied::Unavailable) {
+            self.record(&told);
+        }
         self.say(&ServerMessage::Refused { begins, why: &told }, out);
         if !begins && self.is_ready() {
             return;
@@ -170,5 +174,19 @@ impl<E: Operations> Conversation<E> {
                 self.close(4403, "Forbidden", out);
             }
         }
+    }
+
+    /// As a request that is refused, by whoever uses the connection so far.
+    fn record(&self, why: &str) {
+        let address = self
+            .connection
+            .as_ref()
+            .and_then(|connection| connection.address());
+        let actor = match self.standing.principal() {
+            Some(principal) => principal.actor(address),
+            None => Actor::unknown(address),
+        };
+        let denied = Event::denied(actor, self.dialect.path(), why);
+        self.settings.audit.record(denied);
     }
 }

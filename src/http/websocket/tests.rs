@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::*;
+use crate::access::Audit;
 use crate::data::{Selector, Viewer};
 use crate::graphql::Api;
 use crate::graphql::errors::Code;
@@ -99,6 +100,7 @@ impl Server {
         let settings = Settings {
             limits,
             metrics: Arc::clone(&metrics),
+            audit: Audit::log_only(),
             draining: draining.subscribe(),
         };
         let schema = Api::of(Schema::new(Query, EmptyMutation, Subscriptions));

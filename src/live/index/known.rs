@@ -162,7 +162,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{LabelMatcher, MatchOp, Selector, Viewer};
+    use crate::data::{MatchOp, Selector, Viewer};
 
     fn series(id: SeriesId) -> StoredSeries {
         let labels = [("site", (id % 10).to_string()), ("device", id.to_string())];
@@ -178,20 +178,18 @@ mod tests {
         for id in 0..1_000 {
             assert!(known.touch(&series(id), 0).1);
         }
-        let demand = |name: &str, value: &str| {
-            LabelMatcher::new(name.to_owned(), MatchOp::Equal, value.to_owned()).unwrap()
-        };
-        let select = |metric: Option<&str>, labels| {
-            Viewer::everyone().select(Selector::new(metric.map(str::to_owned), labels))
-        };
-        let both = select(Some("m"), vec![demand("site", "3"), demand("device", "13")]);
+        let select = |metric, labels: &[_]| Viewer::everyone().select(Selector::of(metric, labels));
+        let both = select(
+            Some("m"),
+            &[("site", MatchOp::Equal, "3"), ("device", MatchOp::Equal, "13")],
+        );
         let (key, count) = known.rarest(&both, 100);
         assert_eq!(count, 1);
         let slots = known.next(key, None, 100);
         let ids: Vec<_> = slots.iter().map(|at| known.at(*at).unwrap().id).collect();
         assert_eq!(ids, [13]);
-        assert_eq!(known.rarest(&select(None, Vec::new()), 100), (None, 100));
-        let (key, count) = known.rarest(&select(Some("m"), Vec::new()), 100);
+        assert_eq!(known.rarest(&select(None, &[]), 100), (None, 100));
+        let (key, count) = known.rarest(&select(Some("m"), &[]), 100);
         assert_eq!(count, 100);
         let (mut seen, mut after) = (0, None);
         while let Some(last) = known.next(key, after, 300).last() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::data::{LabelMatcher, MatchOp, PartitionId, Scoped, Selector, Sum, Viewer};
+use crate::data::{MatchOp, PartitionId, Scoped, Selector, Sum, Viewer};
 
 const STEP: i64 = 10;
 
@@ -38,8 +38,8 @@ fn series(id: SeriesId) -> Matched {
     Matched::of_ids([id]).remove(0)
 }
 
-fn select(metric: Option<&str>, labels: Vec<LabelMatcher>) -> Scoped {
-    Viewer::everyone().select(Selector::new(metric.map(str::to_owned), labels))
+fn select(metric: Option<&str>, labels: &[(&str, MatchOp, &str)]) -> Scoped {
+    Viewer::everyone().select(Selector::of(metric, labels))
 }
 
 impl World {
@@ -324,7 +324,7 @@ async fn a_series_that_one_group_found_in_postgres_is_judged_for_all_groups() {
     let mut windows = Windows::new(step());
     let mut join = |metric: Option<&str>| {
         let (sender, receiver) = updates(Duration::ZERO, &Waiting::default());
-        (audience.join(select(metric, Vec::new()), None, sender), receiver)
+        (audience.join(select(metric, &[]), None, sender), receiver)
     };
     let ((all, mut early), (some, mut late)) = (join(None), join(Some("m1")));
     let (same, mut third) = join(Some("m1"));
@@ -360,7 +360,7 @@ async fn a_series_nobody_wants_is_judged_for_those_who_come_later() {
     let mut audience = Audience::default();
     for metric in ["m1", "m2", "m3"] {
         let (sender, receiver) = updates(Duration::ZERO, &Waiting::default());
-        audience.join(select(Some(metric), Vec::new()), None, sender);
+        audience.join(select(Some(metric), &[]), None, sender);
         assert_eq!(audience.wants(&series(3)) != Wanted::No, metric == "m3");
         drop(receiver);
         audience.sweep();
@@ -376,8 +376,8 @@ async fn when_too_many_windows_wait_those_who_hold_most_of_them_are_ended() {
     for n in 0..15 {
         let (sender, receiver) = updates(Duration::ZERO, &waiting);
         // Fifteen groups that all want the same.
-        let other = LabelMatcher::new("none".to_owned(), MatchOp::NotEqual, n.to_string()).unwrap();
-        let (group, _) = audience.join(select(None, vec![other]), None, sender).unwrap();
+        let other = select(None, &[("none", MatchOp::NotEqual, &n.to_string())]);
+        let (group, _) = audience.join(other, None, sender).unwrap();
         audience.matched(group, &[]);
         slow.push(receiver);
     }

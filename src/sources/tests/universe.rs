@@ -291,7 +291,7 @@ impl Universe {
             value: b"machines".to_vec(),
         }];
         self.runtime.block_on(async {
-            let mut deliveries = Vec::new();
+            let mut sending = self.producer.begin();
             for number in numbers {
                 let (key, payload) = (format!("key-{}", number % 17), number.to_string());
                 let record = Outgoing {
@@ -301,13 +301,9 @@ impl Universe {
                     headers: &headers,
                     timestamp: Some(Micros::from_millis(1_700_000_000_000 + number)),
                 };
-                deliveries.push(self.producer.enqueue(record).await.unwrap());
+                sending.add(record).await.unwrap();
             }
-            let mut places = Vec::new();
-            for delivery in deliveries {
-                places.push(delivery.placed().await.unwrap());
-            }
-            places
+            sending.placed().await.unwrap()
         })
     }
 

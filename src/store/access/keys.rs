@@ -1,5 +1,6 @@
 //! API keys: the table `api_keys`. A key that was revoked stays, so that it can be looked up.
 
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, GenericClient, Row};
 
 use super::changed;
@@ -112,12 +113,7 @@ pub async fn usable(client: &impl GenericClient) -> Result<Vec<UsableKey>, Write
 pub async fn revoke(client: &mut Client, id: &str) -> Result<Option<StoredKey>, WriteError> {
     let revoke =
         format!("update api_keys set revoked = now() where id = $1 and revoked is null returning {COLUMNS}");
-    let transaction = client.transaction().await?;
-    let row = transaction.query_opt(&revoke, &[&id]).await?;
-    transaction.execute(END_SESSIONS, &[&id]).await?;
-    changed(&transaction).await?;
-    transaction.commit().await?;
-    Ok(row.as_ref().map(stored))
+    change(client, id, &revoke, &[&id]).await
 }
 
 /// Gives a key another secret. `None` where no such key is in use.
@@ -132,10 +128,21 @@ pub async fn rotate(
     let rotate = format!(
         "update api_keys set hash = $2, version = version + 1 where id = $1 and revoked is null returning {COLUMNS}"
     );
+    change(client, id, &rotate, &[&id, &&hash[..]]).await
+}
+
+/// With the key its sessions end, also those that begin at this moment.
+async fn change(
+    client: &mut Client,
+    id: &str,
+    statement: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Option<StoredKey>, WriteError> {
     let transaction = client.transaction().await?;
-    let row = transaction.query_opt(&rotate, &[&id, &&hash[..]]).await?;
-    transaction.execute(END_SESSIONS, &[&id]).await?;
+    // First: who signs in waits here for the change, or the change for who signs in.
     changed(&transaction).await?;
+    let row = transaction.query_opt(statement, parameters).await?;
+    transaction.execute(END_SESSIONS, &[&id]).await?;
     transaction.commit().await?;
     Ok(row.as_ref().map(stored))
 }

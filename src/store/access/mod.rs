@@ -61,7 +61,7 @@ pub async fn connect_to_follow(
     url: &DatabaseUrl,
     heard: impl Fn() + Send + 'static,
 ) -> Result<Client, WriteError> {
-    Ok(connect_to_listen(url, CHANGED, heard).await?)
+    Ok(connect_to_listen(url, CHANGED, move |_| heard()).await?)
 }
 
 /// A session for a few changes.

@@ -41,6 +41,9 @@ const BEGIN: &str =
     select $1, $2, $3, $4, $5::text::jsonb, $6, $8, $9
     where (select count(*) from sessions where expires > now()) < $7";
 
+const LETS_IN: &str = "select exists (select from api_keys
+    where id = $1 and version = $2 and revoked is null and (expires is null or expires > now()))";
+
 const END: &str = "update sessions set expires = now(), epoch = $2 where hash = $1 and expires > now()";
 
 const COLUMNS: &str = "hash, subject, key_id, key_version, claims::text, expires, refresh is not null";
@@ -53,19 +56,36 @@ pub struct Changes {
     pub ended: Vec<[u8; 32]>,
 }
 
-/// False where there are too many sessions. `refresh`: the encrypted token.
+/// What came of a sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    Session,
+    /// The key was revoked or rotated meanwhile, or has expired.
+    KeyEnded,
+    TooMany,
+}
+
+/// `refresh`: the encrypted token.
 pub async fn begin(
     client: &mut Client,
     session: &StoredSession,
     refresh: Option<&[u8]>,
-) -> Result<bool, WriteError> {
+) -> Result<Begun, WriteError> {
     let (key, version, claims) = match &session.by {
         SignedIn::Key { id, version } => (Some(id), Some(version), None),
         SignedIn::Token(claims) => (None, None, Some(Value::from(claims.clone()).to_string())),
     };
     let transaction = client.transaction().await?;
-    // First, so that sessions change one after the other, each with a number of its own.
+    // First, so that sessions and keys change one after the other, each with a number of its own.
     let epoch = super::sessions_changed(&transaction).await?;
+    if let SignedIn::Key { id, version } = &session.by
+        && !transaction
+            .query_one(LETS_IN, &[id, version])
+            .await?
+            .get::<_, bool>(0)
+    {
+        return Ok(Begun::KeyEnded);
+    }
     transaction.execute(FORGET, &[]).await?;
     transaction
         .execute(END_OLDEST, &[&session.subject, &OF_SUBJECT, &epoch])
@@ -87,7 +107,10 @@ pub async fn begin(
         )
         .await?;
     transaction.commit().await?;
-    Ok(inserted == 1)
+    Ok(match inserted {
+        1 => Begun::Session,
+        _ => Begun::TooMany,
+    })
 }
 
 pub async fn end(client: &mut Client, hash: &[u8; 32]) -> Result<(), WriteError> {
@@ -143,11 +166,16 @@ fn session(row: &Row) -> Option<StoredSession> {
 mod tests {
     use std::time::Duration;
 
+    use futures_util::future::try_join_all;
     use serde_json::json;
+    use tokio::time::sleep;
 
     use super::*;
-    use crate::store::access::{connect_to_change, epoch};
+    use crate::store::access::{connect_to_change, epoch, keys};
     use crate::store::testing::Database;
+
+    const KEYS: &str = "insert into api_keys (id, name, role, hash, version, created_by)
+        select id, id, 'x', sha256(''), 3, 'x' from unnest('{a,b}'::text[]) id";
 
     fn session(n: u8, subject: &str, by: SignedIn) -> StoredSession {
         StoredSession {
@@ -162,6 +190,7 @@ mod tests {
     #[tokio::test]
     async fn a_session_is_there_until_it_ends_and_each_change_is_an_epoch() {
         let db = Database::create().await;
+        db.run(KEYS).await;
         let mut client = connect_to_change(&db.url).await.unwrap();
         let before = epoch(&client).await.unwrap();
         let key = SignedIn::Key {
@@ -174,9 +203,9 @@ mod tests {
             session(1, "key:a", key.clone()),
             session(2, "https://i|ada", token),
         );
-        assert!(
-            begin(&mut client, &one, None).await.unwrap() && begin(&mut client, &two, None).await.unwrap()
-        );
+        for begun in [&one, &two] {
+            assert_eq!(begin(&mut client, begun, None).await.unwrap(), Begun::Session);
+        }
         let mut found = all(&client).await.unwrap();
         found.sort_by_key(|session| session.hash);
         assert_eq!(found, [one, two.clone()]);
@@ -201,11 +230,8 @@ mod tests {
             .await;
         assert_eq!(all(&client).await.unwrap(), []);
         for n in 0..30 {
-            assert!(
-                begin(&mut client, &session(n, "key:a", key.clone()), None)
-                    .await
-                    .unwrap()
-            );
+            let begun = begin(&mut client, &session(n, "key:a", key.clone()), None).await;
+            assert_eq!(begun.unwrap(), Begun::Session);
         }
         let left = all(&client).await.unwrap();
         assert_eq!(left.len(), 20);
@@ -222,10 +248,64 @@ mod tests {
         assert_eq!((changes.begun.len(), changes.ended.len()), (20, 10));
         db.run("insert into sessions (hash, subject, key_id, key_version, expires)
             select sha256(n::text::bytea), 'x', 'x', 1, now() + interval '1 h' from generate_series(1, 10000) n").await;
-        assert!(
-            !begin(&mut client, &session(99, "key:b", key), None)
+        let begun = begin(&mut client, &session(99, "key:b", key), None).await;
+        assert_eq!(begun.unwrap(), Begun::TooMany);
+    }
+
+    /// Until so many sessions wait for a lock.
+    async fn wait(db: &Database, count: &str) {
+        let waiting = "select count(*) from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'";
+        while db.rows(waiting).await != [count] {
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_ends_while_somebody_signs_in_with_it_leaves_no_session() {
+        let db = Database::create().await;
+        let by = SignedIn::Key {
+            id: "a".to_owned(),
+            version: 3,
+        };
+        let session = &session(1, "key:a", by);
+        let others = [(); 3].map(|()| connect_to_change(&db.url));
+        let [mut holds, mut signs_in, mut ends] =
+            try_join_all(others).await.unwrap().try_into().expect("three");
+        for (rotates, signs_in_first) in [(false, false), (false, true), (true, false), (true, true)] {
+            db.run("delete from api_keys").await;
+            db.run(KEYS).await;
+            let held = holds.transaction().await.unwrap();
+            held.execute("select from auth_epoch for update", &[])
                 .await
-                .unwrap()
-        );
+                .unwrap();
+            let signing_in = async {
+                wait(&db, if signs_in_first { "0" } else { "1" }).await;
+                begin(&mut signs_in, session, None).await.unwrap()
+            };
+            let ending = async {
+                wait(&db, if signs_in_first { "1" } else { "0" }).await;
+                let ended = match rotates {
+                    true => keys::rotate(&mut ends, "a", &[9; 32]).await,
+                    false => keys::revoke(&mut ends, "a").await,
+                };
+                assert!(ended.unwrap().is_some());
+            };
+            let both = async {
+                wait(&db, "2").await;
+                held.rollback().await.unwrap();
+            };
+            let (begun, ..) = tokio::join!(signing_in, ending, both);
+            let expected = match signs_in_first {
+                true => Begun::Session,
+                false => Begun::KeyEnded,
+            };
+            assert_eq!(begun, expected);
+            assert_eq!(all(&db.client).await.unwrap(), []);
+            assert_eq!(
+                begin(&mut signs_in, session, None).await.unwrap(),
+                Begun::KeyEnded
+            );
+        }
     }
 }

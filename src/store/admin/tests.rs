@@ -1,7 +1,7 @@
 //! Rewinding and deleting on a real Postgres, with and without a node that runs.
 
 use super::*;
-use crate::data::{LabelMatcher, MatchOp, Selector, Viewer};
+use crate::data::{MatchOp, Selector, Viewer};
 use crate::store::Writer;
 use crate::store::ledger::Ledger;
 use crate::store::testing::Database;
@@ -120,10 +120,7 @@ async fn only_the_selected_series_are_deleted_with_all_their_points() {
         .collect();
     node.write(Input::empty().range(&a, 0, 1).record(0, 1, &points))
         .await;
-    let selector = Selector {
-        metric: Some("m".to_owned()),
-        labels: vec![LabelMatcher::new("site".to_owned(), MatchOp::Equal, "x".to_owned()).unwrap()],
-    };
+    let selector = Selector::of(Some("m"), &[("site", MatchOp::Equal, "x")]);
     let deleted = delete_series(&node.db.url, &Viewer::operator().select(selector))
         .await
         .unwrap();

@@ -68,7 +68,17 @@ fn question() -> impl Strategy<Value = (Selector, Scope)> {
         1 => Just(Scope::everything()),
         3 => prop::collection::vec(selector(), 0..4).prop_map(Scope::any_of),
     ];
-    (selector(), scope)
+    (selector(), scope, any::<bool>()).prop_map(|(selector, scope, has_all)| match has_all {
+        true => {
+            let wider = Selector::new(
+                selector.metric.clone(),
+                selector.labels[..selector.labels.len() / 2].to_vec(),
+            );
+            let others = scope.selectors().iter().cloned();
+            (selector, Scope::any_of(others.chain([wider])))
+        }
+        false => (selector, scope),
+    })
 }
 
 fn one<T>(runner: &mut TestRunner, strategy: &impl Strategy<Value = T>) -> T {
@@ -105,12 +115,19 @@ fn counted<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, i64> {
 }
 
 /// Everything that is told of the catalogue, by every way there is.
-async fn agree(db: &Database, all: &BTreeSet<&str>, catalogue: &[Series], scoped: &Scoped, page: usize) {
+async fn agree(
+    db: &Database,
+    all: &BTreeSet<&str>,
+    catalogue: &[Series],
+    (selector, scope): (Selector, Scope),
+    page: usize,
+) {
     let reader = Reader::new(db.url.clone(), ReadLimits::default()).unwrap();
     let tail = Tail::new(db.url.clone(), 1);
     let mut unique: BTreeMap<&str, &Series> = catalogue.iter().map(|s| (&*s.key, s)).collect();
     assert_eq!(&unique.keys().copied().collect::<BTreeSet<_>>(), all);
-    unique.retain(|_, series| scoped.matches(series));
+    unique.retain(|_, series| selector.matches(series) && scope.matches(series));
+    let scoped = &Viewer::of(scope).select(selector);
     let expected: Vec<&str> = unique.keys().copied().collect();
 
     let mut seen: Vec<String> = Vec::new();
@@ -176,9 +193,8 @@ async fn postgres_and_rust_select_the_same_series_in_every_collation() {
             fill(db, &catalogue).await;
             let all: BTreeSet<&str> = catalogue.iter().map(|series| &*series.key).collect();
             for _ in 0..25 {
-                let (selector, scope) = one(&mut runner, &question());
-                let scoped = Viewer::of(scope).select(selector);
-                agree(db, &all, &catalogue, &scoped, one(&mut runner, &(1..50usize))).await;
+                let question = one(&mut runner, &question());
+                agree(db, &all, &catalogue, question, one(&mut runner, &(1..50usize))).await;
             }
         }
     }
@@ -210,25 +226,22 @@ async fn the_usual_look_up_is_prepared_once_and_others_leave_nothing_behind() {
         let kept: Vec<Kept> = diesel::sql_query(KEPT).load(&mut conn).await.unwrap();
         kept.into_iter().map(|kept| kept.asked).collect::<Vec<_>>()
     };
-    let selector = |metric: &str, labels: &[(&str, MatchOp, &str)]| {
-        let labels = labels.iter().map(|(name, op, value)| {
-            LabelMatcher::new((*name).to_owned(), *op, (*value).to_owned()).unwrap()
-        });
-        Selector::new(Some(metric.to_owned()), labels.collect())
-    };
+    let selector = |metric, labels: &[_]| Selector::of(Some(metric), labels);
     let all = |selector| Viewer::operator().select(selector);
+    let scope = Scope::any_of([selector("m", &[("a", Equal, "x")])]);
     let usual = [
         all(selector("m", &[("a", Equal, "x")])),
         all(selector("n", &[("b", Equal, "y"), ("c", Equal, "z")])),
         all(selector("n", &[("b", Equal, "y"), ("c", Matches, "z.*")])),
+        // The scope has all that is asked for.
+        Viewer::of(scope.clone()).select(selector("m", &[("a", Equal, "x"), ("b", Equal, "y")])),
     ];
-    assert_eq!(kept_after(&usual).await, [3]);
-    let scope = Scope::any_of([selector("m", &[("a", Equal, "x")])]);
+    assert_eq!(kept_after(&usual).await, [4]);
     let unusual = [
         all(selector("m", &[("a", NotEqual, "x")])),
         all(selector("m", &[("a", Equal, "")])),
         all(selector("m", &[("a", Equal, "x"), ("a", Equal, "y")])),
-        Viewer::of(scope).select(selector("m", &[("a", Equal, "x")])),
+        Viewer::of(scope).select(selector("m", &[("b", Equal, "y")])),
     ];
-    assert_eq!(kept_after(&unusual).await, [3]);
+    assert_eq!(kept_after(&unusual).await, [4]);
 }

@@ -1,7 +1,7 @@
 //! The tail reader against a real Postgres, with rows as the writer leaves them.
 
 use super::*;
-use crate::data::{LabelMatcher, MatchOp, Scoped, Selector, Viewer};
+use crate::data::{MatchOp, Scoped, Selector, Viewer};
 use crate::store::testing::Database;
 
 /// Partition 1 has three commits of two series, with the record at offset 3 in two points.
@@ -28,12 +28,12 @@ async fn setup() -> (Database, Tail) {
     (db, tail)
 }
 
-fn select(metric: Option<&str>, labels: Vec<LabelMatcher>) -> Scoped {
-    Viewer::operator().select(Selector::new(metric.map(str::to_owned), labels))
+fn select(metric: Option<&str>, labels: &[(&str, MatchOp, &str)]) -> Scoped {
+    Viewer::operator().select(Selector::of(metric, labels))
 }
 
 fn everything() -> Scoped {
-    select(None, Vec::new())
+    select(None, &[])
 }
 
 async fn pages(tail: &Tail, from: i64, upto: i64, want: Want<'_>) -> Vec<(i64, Vec<i64>)> {
@@ -73,8 +73,7 @@ async fn pages_continue_each_other_up_to_the_seam_and_never_split_a_record() {
 #[tokio::test]
 async fn a_page_brings_only_the_series_that_are_wanted() {
     let (_db, tail) = setup().await;
-    let site = LabelMatcher::new("site".to_owned(), MatchOp::Equal, "b".to_owned()).unwrap();
-    let selector = select(Some("m"), vec![site]);
+    let selector = select(Some("m"), &[("site", MatchOp::Equal, "b")]);
     let names = tail.matching(&selector, 10).await.unwrap().unwrap();
     assert_eq!(names.keys().copied().collect::<Vec<_>>(), [2]);
     let want = Want {
@@ -148,12 +147,12 @@ async fn a_cursor_is_continued_only_when_nothing_can_be_missing() {
 #[tokio::test]
 async fn selectors_are_looked_up_side_by_side() {
     let (_db, tail) = setup().await;
-    let site = |value: &str| LabelMatcher::new("site".to_owned(), MatchOp::Equal, value.to_owned()).unwrap();
+    let site = |value| [("site", MatchOp::Equal, value)];
     let selectors = [
-        select(Some("m"), vec![site("b")]),
-        select(Some("other"), Vec::new()),
-        select(Some("m\0"), Vec::new()),
-        select(Some("m"), Vec::new()),
+        select(Some("m"), &site("b")),
+        select(Some("other"), &[]),
+        select(Some("m\0"), &[]),
+        select(Some("m"), &[]),
     ];
     let sorted = |names: &Option<Names>| {
         let mut ids: Vec<SeriesId> = names.as_ref()?.keys().copied().collect();
@@ -174,7 +173,7 @@ async fn selectors_are_looked_up_side_by_side() {
     }
     let all = tail.matching(&everything(), 1).await.unwrap();
     assert!(all.is_none(), "more than the limit");
-    let by_label = select(None, vec![site("a")]);
+    let by_label = select(None, &site("a"));
     assert_eq!(
         sorted(&tail.matching(&by_label, 10).await.unwrap()),
         Some(vec![1])

@@ -54,7 +54,7 @@ impl Written {
                 reason: one.reason,
                 blames_mapping: one.reason.blames_mapping()
                     && !of.redrive
-                    && !record.headers.iter().any(|header| header.name == headers::STREAM),
+                    && headers::stream(&record.headers).is_none(),
             }
         };
         self.dead_letters.extend(rejected.iter().map(letter));

@@ -1,13 +1,16 @@
-//! Known shells around what a record is about: of change data capture, of events, of Telegraf.
+//! Known shells around what a record is about: of change data capture, of events, of Telegraf and
+//! OpenTelemetry.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::errors::{Rule, missing_field, wrong_type};
-use super::nested::Nested;
+use super::errors::{missing_field, wrong_type};
+use super::nested::{Each, Nested, Opened};
 use super::origin::Origin;
+use super::otlp;
 use crate::data::{Decode, Object, RecordError, Value};
+use crate::transform::left_out::LeftOut;
 
 /// What the headers of a CloudEvent begin with in its binary mode.
 const CLOUD_EVENT: &str = "ce_";
@@ -21,16 +24,13 @@ pub enum Envelope {
     CloudEvents,
     /// One metric or a batch of them, as Telegraf's JSON serializer writes them.
     Telegraf,
+    /// An export request of OpenTelemetry metrics in OTLP's JSON.
+    Otlp,
 }
 
-/// The rule by which something inside was left out.
-type Opened = Result<Option<Rule>, RecordError>;
-/// What is done with each object inside.
-type Each<'e> = dyn FnMut(&Nested<'_, '_>) -> Opened + 'e;
-
 impl Envelope {
-    /// Calls `each` with every object inside; the fields around it stay reachable. Or says by which rule
-    /// the record has none.
+    /// Calls `each` with every object inside; the fields around it stay reachable. Says what was left out,
+    /// and by which rule.
     pub(super) fn open(
         self,
         whole: &Nested<'_, '_>,
@@ -40,39 +40,46 @@ impl Envelope {
     ) -> Opened {
         match self {
             Self::Debezium => debezium(whole, each),
-            Self::CloudEvents => cloud_event(whole, origin, decoder, each),
+            Self::CloudEvents => all(cloud_event(whole, origin, decoder, each)),
             Self::Telegraf => match whole.object.get("metrics") {
-                Some(metrics) => inside("metrics", metrics, whole, each),
-                None => each(whole),
+                Some(metrics) => all(inside("metrics", metrics, whole, each)),
+                None => all(each(whole)),
             },
+            Self::Otlp => otlp::open(whole, each),
         }
     }
+}
+
+/// Nothing was left out.
+fn all(done: Result<(), RecordError>) -> Opened {
+    done.map(|()| LeftOut::default())
 }
 
 fn debezium(whole: &Nested<'_, '_>, each: &mut Each<'_>) -> Opened {
     // With schemas the event is in `payload`; of a tombstone that is null.
     let payload = whole.object.0.iter().find(|(name, _)| name == "payload");
+    let opened;
     let event = match payload.map(|(_, payload)| payload) {
-        Some(Value::Null) => return Ok(Some("tombstone")),
-        Some(Value::Object(payload)) => Nested {
-            object: payload,
-            outer: Some(whole),
-        },
-        _ => *whole,
+        Some(Value::Null) => return Ok(LeftOut::one("tombstone")),
+        Some(Value::Object(payload)) => {
+            opened = Nested::of(payload, Some(whole));
+            &opened
+        }
+        _ => whole,
     };
     // What the transformation that unwraps events leaves of a delete.
     if matches!(event.object.get("__deleted"), Some(Value::Text(text)) if text == "true") {
-        return Ok(Some("delete"));
+        return Ok(LeftOut::one("delete"));
     }
     let Some(Value::Text(op)) = event.object.get("op") else {
-        return each(&event);
+        return all(each(event));
     };
     match &**op {
-        "d" => Ok(Some("delete")),
-        "t" => Ok(Some("truncate")),
-        "m" => Ok(Some("message")),
+        "d" => Ok(LeftOut::one("delete")),
+        "t" => Ok(LeftOut::one("truncate")),
+        "m" => Ok(LeftOut::one("message")),
         _ => match event.object.get("after") {
-            Some(after) => inside("after", after, &event, each),
+            Some(after) => all(inside("after", after, event, each)),
             None => Err(missing_field("after")),
         },
     }
@@ -83,17 +90,11 @@ fn cloud_event(
     origin: Origin<'_>,
     decoder: &dyn Decode,
     each: &mut Each<'_>,
-) -> Opened {
+) -> Result<(), RecordError> {
     if origin.header("ce_specversion").is_some() {
         let attributes = Object(attributes(origin).collect());
-        let outer = Nested {
-            object: &attributes,
-            outer: None,
-        };
-        return each(&Nested {
-            object: whole.object,
-            outer: Some(&outer),
-        });
+        let outer = Nested::of(&attributes, None);
+        return each(&Nested::of(whole.object, Some(&outer)));
     }
     if whole.object.get("specversion").is_none() {
         return Err(missing_field("specversion"));
@@ -115,19 +116,15 @@ fn attributes<'a>(origin: Origin<'a>) -> impl Iterator<Item = (Cow<'a, str>, Val
 }
 
 /// The object in a field, or every one of an array there.
-fn inside(name: &str, value: &Value<'_>, outer: &Nested<'_, '_>, each: &mut Each<'_>) -> Opened {
+fn inside(
+    name: &str,
+    value: &Value<'_>,
+    outer: &Nested<'_, '_>,
+    each: &mut Each<'_>,
+) -> Result<(), RecordError> {
     match value {
-        Value::Object(object) => each(&Nested {
-            object,
-            outer: Some(outer),
-        }),
-        Value::List(items) => {
-            let mut rule = None;
-            for item in items {
-                rule = inside(name, item, outer, each)?.or(rule);
-            }
-            Ok(rule)
-        }
+        Value::Object(object) => each(&Nested::of(object, Some(outer))),
+        Value::List(items) => items.iter().try_for_each(|item| inside(name, item, outer, each)),
         other => Err(wrong_type(name, "an object or an array of objects", other)),
     }
 }

@@ -3,9 +3,6 @@
 use crate::data::{Reason, RecordError, Value};
 use crate::transform::limits::shorten;
 
-/// Why a record has neither points nor a dead letter.
-pub type Rule = &'static str;
-
 pub(super) fn missing_field(name: &str) -> RecordError {
     RecordError::new(Reason::MissingField, format!("the field '{name}' is missing"))
 }

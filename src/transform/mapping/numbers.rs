@@ -60,7 +60,10 @@ impl ValueField {
 pub(super) fn number(field: &str, value: &Value<'_>, kind: Number) -> Result<f64, RecordError> {
     match value {
         Value::Int(n) if n.unsigned_abs() <= EXACT_INTEGER_MAX || kind == Number::Round => Ok(*n as f64),
-        Value::BigInt(digits) if kind == Number::Round => Ok(digits.parse().unwrap_or(f64::NAN)),
+        Value::BigInt(digits) if kind == Number::Round => match digits.parse::<f64>() {
+            Ok(nearest) if nearest.is_finite() => Ok(nearest),
+            _ => Err(not_finite(field)),
+        },
         Value::Int(_) | Value::BigInt(_) => {
             let detail = format!(
                 "'{}' is an integer beyond 2^53 and would lose digits",
@@ -91,7 +94,7 @@ fn parsed(field: &str, text: &str, value: &Value<'_>, kind: Number) -> Result<f6
 
 /// The number that a text is, with blanks around it or not; words such as `NaN` are numbers that are
 /// not finite.
-pub(super) fn parse(text: &str) -> Option<Value<'_>> {
+pub fn parse(text: &str) -> Option<Value<'_>> {
     let text = text.trim();
     if let Ok(whole) = text.parse() {
         return Some(Value::Int(whole));

@@ -1,6 +1,6 @@
 //! What Kafka says of a record.
 
-use crate::data::{Header, Micros};
+use crate::data::{Header, LoneRecord, Micros};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'a> {
@@ -11,6 +11,25 @@ pub struct Origin<'a> {
 }
 
 impl<'a> Origin<'a> {
+    pub fn of(record: &'a LoneRecord) -> Self {
+        Self {
+            recorded: record.timestamp,
+            key: record.key.as_deref(),
+            headers: &record.headers,
+            partition: record.partition,
+        }
+    }
+
+    /// Of what comes with a request.
+    pub const fn at(now: Micros) -> Self {
+        Self {
+            recorded: now,
+            key: None,
+            headers: &[],
+            partition: 0,
+        }
+    }
+
     /// Of several headers of that name the last.
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
         let found = self.headers.iter().rev().find(|header| header.name == name);

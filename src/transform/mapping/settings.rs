@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::zone::Zone;
 use crate::data::{LabelMatcher, MatchOp, TimeUnit};
+use crate::transform::limits::humantime_text;
 
 /// The field of the time. Numbers have the unit; texts are RFC 3339, or as `format` and `zone` say.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -84,6 +86,22 @@ pub enum LabelSource {
     Constant(String),
 }
 
+/// Which objects count as the same, and for how long by the timestamps of their Kafka records.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { by = [\"device\", \"seq\"], within = \"5m\" }"
+)]
+pub struct Dedupe {
+    pub by: Vec<Part>,
+    #[serde(with = "humantime_text")]
+    pub within: Duration,
+}
+
+/// A field or the like, as of a label, but without a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part(pub Label);
+
 /// One value, or all numbers of an object as values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueField {
@@ -95,6 +113,8 @@ pub struct ValueField {
     pub map: BTreeMap<String, f64>,
     pub scale: f64,
     pub offset: f64,
+    /// It is a counter, of which only the growth for each second is of interest.
+    pub rate: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,6 +182,7 @@ impl ValueField {
             map: BTreeMap::new(),
             scale: 1.0,
             offset: 0.0,
+            rate: false,
         }
     }
 
@@ -205,6 +226,8 @@ struct ValueTable {
     scale: f64,
     #[serde(default)]
     offset: f64,
+    #[serde(default)]
+    rate: bool,
 }
 
 const fn one() -> f64 {
@@ -239,6 +262,18 @@ impl TryFrom<LabelTable> for Label {
     }
 }
 
+impl TryFrom<LabelTable> for Part {
+    type Error = &'static str;
+
+    fn try_from(mut table: LabelTable) -> Result<Self, Self::Error> {
+        if table.all.is_some() || table.value.is_some() || table.r#as.is_some() {
+            return Err("a part of by has one of field, key, header and partition");
+        }
+        table.r#as = Some(String::new());
+        Label::try_from(table).map(Self)
+    }
+}
+
 impl TryFrom<ValueTable> for ValueField {
     type Error = &'static str;
 
@@ -259,6 +294,7 @@ impl TryFrom<ValueTable> for ValueField {
             map: table.map,
             scale: table.scale,
             offset: table.offset,
+            rate: table.rate,
         })
     }
 }
@@ -295,6 +331,13 @@ impl<'de> Deserialize<'de> for Label {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expecting = "a field's name, or a table such as { field = \"device.id\", as = \"device\" }";
         text_or::<Self, LabelTable, D>(deserializer, Self::field, expecting)
+    }
+}
+
+impl<'de> Deserialize<'de> for Part {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expecting = "a field's name, or a table such as { key = true }";
+        text_or::<Self, LabelTable, D>(deserializer, |name| Self(Label::field(name)), expecting)
     }
 }
 

@@ -25,7 +25,7 @@ impl TimeField {
     }
 
     /// `field` is for the message.
-    pub(super) fn parse(&self, field: &str, value: &Value<'_>) -> Result<Micros, RecordError> {
+    pub fn parse(&self, field: &str, value: &Value<'_>) -> Result<Micros, RecordError> {
         let ts = match value {
             Value::Time(ts) => Some(*ts),
             Value::Text(text) => self.text(text, self.unit.is_some()),
@@ -57,6 +57,10 @@ impl TimeField {
         }
         if may_be_epoch && let Some(number) = parse(text) {
             return self.epoch(&number);
+        }
+        // Offsets that ISO 8601 has and RFC 3339 lacks, such as +0100. As a local time it would be left aside.
+        if let Ok(time) = text.parse() {
+            return Some(micros(time));
         }
         self.local(text.parse().ok()?)
     }

@@ -124,3 +124,24 @@ fn what_no_mapping_reads_may_be_any_number() {
     );
     assert_eq!(refused(plan(), &deep), (Reason::TooDeep, None));
 }
+
+#[test]
+fn an_integer_that_is_to_be_rounded_and_is_beyond_any_float_is_not_finite() {
+    let mut plan = plan();
+    plan.mapping.values = vec![ValueField {
+        number: Number::Round,
+        ..ValueField::field("v")
+    }];
+    plan.mapping.labels = Vec::new();
+    let payload = |digits: &str| format!(r#"{{"ts":1700000000000,"v":{digits}}}"#);
+    let batch = apply(plan.clone(), &[Some(&payload(&"9".repeat(300)))], vec![]);
+    assert_eq!(batch.points[0].value, 1e300);
+    for digits in [
+        "9".repeat(400),
+        format!("-{}", "9".repeat(400)),
+        format!("\"{}\"", "9".repeat(400)),
+    ] {
+        let batch = apply(plan.clone(), &[Some(&payload(&digits))], vec![]);
+        assert_eq!(batch.rejected[0].reason, Reason::NotFinite);
+    }
+}

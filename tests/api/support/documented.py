@@ -39,6 +39,13 @@ def snippets():
             yield Snippet(str(page.relative_to(ROOT)), text[: match.start()].count("\n") + 1, language, body)
 
 
+def only(page, language, words):
+    """The page's only snippet of a language with these words."""
+    found = [one.text for one in snippets() if (one.page, one.language) == (page, language) and words in one.text]
+    assert len(found) == 1, words
+    return found[0]
+
+
 def inline(pattern):
     """Every piece of code within a line that begins so."""
     for page in PAGES:

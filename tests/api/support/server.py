@@ -4,9 +4,11 @@ import csv
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -30,15 +32,21 @@ accept = { past = "36500d", future = "1d" }
 
 
 class Server:
-    def __init__(self, config=None):
+    def __init__(self, config=None, port=0):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="streamsync-api-"))
         # Run as root, the private Postgres is another user's.
         self.dir.chmod(0o755)
         self.config = self.dir / "streamsync.toml"
         self.config.write_text(config.read_text() if config else CONFIG)
-        self.log_path = self.dir / "log"
+        self.port, self.launches = port, 0
+        self.launch()
+
+    def launch(self):
+        """With the same Postgres as before, and at the same address if it has a port of its own."""
+        self.launches += 1
+        self.log_path = self.dir / f"log-{self.launches}"
         command = [binary(), "serve", "--config", self.config]
-        command += ["--listen", "127.0.0.1:0", "--data-dir", self.dir]
+        command += ["--listen", f"127.0.0.1:{self.port}", "--data-dir", self.dir]
         environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "NO_COLOR": "1"}
         with open(self.log_path, "w") as log:
             self.child = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -81,21 +89,25 @@ class Server:
         wanted = len({(p["metric"], p["ts"]) for p in points})
         eventually("all is stored", lambda: len(self.get("/api/v1/points", **{"from": 0, "format": "csv"}).text.splitlines()) == wanted + 1)
 
+    def brokers(self):
+        """The address of its Kafka."""
+        return re.search(r'kafka="([^"]+)"', self.log())[1]
+
     def _postgres(self):
         """Where its private Postgres listens, and its binaries."""
         line = next(line for line in self.log().splitlines() if "private Postgres is up" in line)
         pid = re.search(r"pid=(\d+)", line)[1]
         data = pathlib.Path(re.search(r"data=(\S+)", line)[1])
-        socket = (data / "postmaster.pid").read_text().splitlines()[4]
-        return socket, pathlib.Path(os.readlink(f"/proc/{pid}/exe")).parent
+        directory = (data / "postmaster.pid").read_text().splitlines()[4]
+        return directory, pathlib.Path(os.readlink(f"/proc/{pid}/exe")).parent
 
     def database_url(self):
         return f"host={self._postgres()[0]} user=streamsync dbname=postgres"
 
     def sql(self, statements):
         """By the psql beside the server's binaries; what it answers, as text."""
-        socket, binaries = self._postgres()
-        command = [binaries / "psql", "-h", socket, "-U", "streamsync", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-qAtX"]
+        directory, binaries = self._postgres()
+        command = [binaries / "psql", "-h", directory, "-U", "streamsync", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-qAtX"]
         return subprocess.run(command, input=statements, text=True, check=True, capture_output=True).stdout
 
     def settle(self):
@@ -108,14 +120,22 @@ class Server:
         status = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
 
+    def halt(self, how=signal.SIGTERM):
+        end(self.child, how)
+
     def stop(self):
-        self.child.send_signal(signal.SIGTERM)
-        try:
-            self.child.wait(60)
-        except subprocess.TimeoutExpired:
-            self.child.kill()
-            self.child.wait()
+        self.halt()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def end(child, how=signal.SIGTERM):
+    """A process that does not end by itself is killed."""
+    child.send_signal(how)
+    try:
+        child.wait(60)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def recorded(path):
@@ -125,8 +145,17 @@ def recorded(path):
     return [(utc(row["timestamp"]), float(row["value"])) for row in rows]
 
 
-def eventually(what, ask):
-    deadline = time.monotonic() + PATIENCE
+def free_port():
+    """None that the kernel gives to a connection while nobody listens there."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+
+
+def eventually(what, ask, patience=PATIENCE):
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         try:
             answer = ask()
@@ -135,7 +164,7 @@ def eventually(what, ask):
         if answer:
             return answer
         time.sleep(0.05)
-    raise AssertionError(f"waited {PATIENCE} s in vain for: {what}")
+    raise AssertionError(f"waited {patience} s in vain for: {what}")
 
 
 def binary():

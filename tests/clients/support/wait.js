@@ -5,8 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 export const PATIENCE = 60_000;
 
 /** Asks until the answer is truthy, and returns it; an error counts as not yet. */
-export async function eventually(what, ask) {
-  const deadline = Date.now() + PATIENCE;
+export async function eventually(what, ask, patience = PATIENCE) {
+  const deadline = Date.now() + patience;
   let failure;
   for (;;) {
     try {

@@ -5,6 +5,29 @@ use std::process::Output;
 use super::StreamSync;
 use super::streamsync::{Plan, command};
 
+/// Most servers with access control need no other roles.
+pub const ROLES: &str = r#"
+[auth.roles.admin]
+operations = ["admin"]
+[auth.roles.reader]
+operations = ["read"]
+read = ["*"]
+[auth.roles.sender]
+operations = ["publish"]
+write = ["*"]
+[auth.roles.operator]
+operations = ["operate"]
+[auth.roles.guest]
+operations = ["read"]
+read = ["weather"]
+[auth.roles.berlin]
+operations = ["read"]
+read = ['m_*{site="berlin"}']
+[auth.roles.site]
+operations = ["read"]
+read = ['m{site="{{ claims.site }}"}']
+"#;
+
 pub struct Guarded {
     pub plan: Plan,
     /// The configuration of all nodes.

@@ -103,7 +103,7 @@ pub async fn send(topic: &str, records: &[Record]) -> Vec<(i32, i64)> {
 }
 
 async fn send_by(producer: &Producer, topic: &str, records: &[Record]) -> Vec<(i32, i64)> {
-    let mut deliveries = Vec::new();
+    let mut sending = producer.begin();
     for record in records {
         let outgoing = Outgoing {
             topic,
@@ -112,14 +112,11 @@ async fn send_by(producer: &Producer, topic: &str, records: &[Record]) -> Vec<(i
             headers: &record.headers,
             timestamp: record.timestamp,
         };
-        deliveries.push(producer.enqueue(outgoing).await.expect("the record is queued"));
+        sending.add(outgoing).await.expect("the record is queued");
     }
-    let mut places = Vec::new();
-    for delivery in deliveries {
-        let placed = delivery.placed().await.expect("the record is acknowledged");
-        places.push((placed.partition, placed.offset));
-    }
-    places
+    let places = sending.placed().await.expect("the records are acknowledged");
+    let places = places.into_iter();
+    places.map(|placed| (placed.partition, placed.offset)).collect()
 }
 
 /// Makes Kafka lose the beginning of a partition: Apache Kafka is told to delete it up to `below`,

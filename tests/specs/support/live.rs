@@ -139,6 +139,15 @@ impl Subscriber {
         }
     }
 
+    /// The code of the close, whatever comes before it.
+    pub async fn closed(&mut self) -> u16 {
+        loop {
+            if let Err(code) = self.frame().await {
+                return code;
+            }
+        }
+    }
+
     pub async fn event(&mut self) -> Event {
         loop {
             let mut message = match self.frame().await {

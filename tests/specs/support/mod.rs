@@ -3,6 +3,7 @@
 //! Nothing here sleeps for luck: [`eventually`] asks for a condition until it holds or a deadline,
 //! far beyond what a loaded machine needs, has passed.
 
+pub mod asking;
 pub mod exported;
 pub mod guarded;
 pub mod input;
@@ -13,6 +14,7 @@ pub mod metrics;
 pub mod open;
 pub mod postgres;
 pub mod redis;
+pub mod registry;
 pub mod streamed;
 pub mod streamsync;
 pub mod terminal;
@@ -74,4 +76,10 @@ pub fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("{prefix}-{}-{n}", std::process::id())
+}
+
+/// A port that nobody listens on at this moment.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address").port()
 }

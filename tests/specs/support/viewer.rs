@@ -63,6 +63,15 @@ impl Viewer {
         }
     }
 
+    /// What comes next is that points are gone; goes on with those that are left.
+    pub async fn resumes_behind_the_gap(&mut self, node: &StreamSync) {
+        let (code, extensions) = self.refused().await;
+        assert_eq!(code, "RESUME_GAP");
+        let earliest = extensions["earliestCursor"].as_str();
+        self.cursor = earliest.expect("a cursor").to_owned();
+        self.resume(node).await;
+    }
+
     /// Reads until the subscription ends with an error: its code and extensions.
     pub async fn refused(&mut self) -> (String, Value) {
         loop {

@@ -11,8 +11,8 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, HttpMessage, test, web};
 use parking_lot::Mutex;
 
-use super::super::settings;
-use crate::access::{Access, Audit, Identity, Principal};
+use super::super::{settings, writes};
+use crate::access::{Access, Identity, Principal};
 use crate::actors::aggregates::Aggregates;
 use crate::actors::hub::HubHandle;
 use crate::cache::LatestCache;
@@ -138,8 +138,8 @@ impl World {
                 }
             }),
             live: settings(),
+            writes: writes(),
             access: Access::open(),
-            audit: Audit::log_only(),
             metrics: Arc::default(),
             status: Arc::default(),
         };

@@ -38,6 +38,14 @@ impl Dialect {
         }
     }
 
+    /// Where it is spoken.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::TransportWs | Self::Legacy => "/graphql",
+            Self::Plain => "/ws",
+        }
+    }
+
     /// Its name in the metrics.
     pub const fn transport(self) -> &'static str {
         match self {

@@ -4,9 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::*;
 use crate::data::stored::Range;
-use crate::data::{
-    LabelMatcher, MatchOp, Micros, Scope, Selector, Series, StoredPoint, StoredSeries, Viewer,
-};
+use crate::data::{MatchOp, Micros, Scope, Selector, Series, StoredPoint, StoredSeries, Viewer};
 use crate::live::outbox::outbox;
 use crate::live::{Options, Receiver, Sequence};
 use crate::telemetry::Delivered;
@@ -111,10 +109,7 @@ pub fn series(id: SeriesId) -> StoredSeries {
 }
 
 pub fn selector(metric: Option<&str>, labels: &[(&str, MatchOp, &str)]) -> Scoped {
-    let labels = labels
-        .iter()
-        .map(|(name, op, value)| LabelMatcher::new((*name).to_owned(), *op, (*value).to_owned()).unwrap());
-    Viewer::everyone().select(Selector::new(metric.map(str::to_owned), labels.collect()))
+    Viewer::everyone().select(Selector::of(metric, labels))
 }
 
 pub fn of_device(id: SeriesId) -> Scoped {

@@ -13,10 +13,8 @@ mod windows;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{MetricFilter, ReadError, ReadLimits, Reader};
-use crate::data::{
-    LabelMatcher, MatchOp, Matched, Micros, Scoped, Selector, Series, SeriesId, Streams, Viewer,
-};
+use super::{Counted, MetricFilter, ReadError, ReadLimits, Reader};
+use crate::data::{MatchOp, Matched, Micros, Scoped, Selector, Series, SeriesId, Streams, Viewer};
 use crate::store::testing::Database;
 
 /// A database with two time partitions, one before and one from 1970-01-02 on.
@@ -87,17 +85,15 @@ impl World {
 }
 
 fn selector(metric: Option<&str>, labels: &[(&str, MatchOp, &str)]) -> Scoped {
-    let labels = labels
-        .iter()
-        .map(|(name, op, value)| LabelMatcher::new((*name).to_owned(), *op, (*value).to_owned()).unwrap());
-    Viewer::operator().select(Selector {
-        metric: metric.map(str::to_owned),
-        labels: labels.collect(),
-    })
+    Viewer::operator().select(Selector::of(metric, labels))
 }
 
 fn everything() -> Scoped {
     selector(None, &[])
+}
+
+async fn all_metrics(reader: &Reader) -> Result<Vec<Counted>, ReadError> {
+    reader.metrics(&everything(), &MetricFilter::default()).await
 }
 
 #[tokio::test]
@@ -111,13 +107,7 @@ async fn a_statement_that_takes_too_long_is_a_timeout_and_the_pool_goes_on() {
     let slow = diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>("pg_sleep(30)::text"));
     let answer = world.reader.load::<_, String>(slow).await;
     assert_eq!(answer, Err(ReadError::Timeout));
-    assert_eq!(
-        world
-            .reader
-            .metrics(&everything(), &MetricFilter::default())
-            .await,
-        Ok(Vec::new())
-    );
+    assert_eq!(all_metrics(&world.reader).await, Ok(Vec::new()));
 }
 
 #[tokio::test]
@@ -136,31 +126,19 @@ async fn a_session_the_server_ends_is_unavailable_and_the_next_read_connects_ane
     );
     let answer = world.reader.load::<_, String>(diesel::select(suicide)).await;
     assert!(matches!(answer, Err(ReadError::Unavailable(_))), "{answer:?}");
-    assert_eq!(
-        world
-            .reader
-            .metrics(&everything(), &MetricFilter::default())
-            .await,
-        Ok(Vec::new())
-    );
+    assert_eq!(all_metrics(&world.reader).await, Ok(Vec::new()));
     world
         .db
         .run("select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()")
         .await;
-    assert_eq!(
-        world
-            .reader
-            .metrics(&everything(), &MetricFilter::default())
-            .await,
-        Ok(Vec::new())
-    );
+    assert_eq!(all_metrics(&world.reader).await, Ok(Vec::new()));
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_unavailable() {
     let url = "host=/nonexistent user=nobody dbname=none".parse().unwrap();
     let reader = Reader::new(url, ReadLimits::default()).unwrap();
-    let answer = reader.metrics(&everything(), &MetricFilter::default()).await;
+    let answer = all_metrics(&reader).await;
     assert!(matches!(answer, Err(ReadError::Unavailable(_))), "{answer:?}");
 }
 
@@ -178,11 +156,7 @@ async fn a_read_that_nobody_waits_for_any_more_does_not_hold_up_the_next() {
             .await
             .is_err()
     );
-    let next = tokio::time::timeout(
-        Duration::from_secs(5),
-        world.reader.metrics(&everything(), &MetricFilter::default()),
-    )
-    .await;
+    let next = tokio::time::timeout(Duration::from_secs(5), all_metrics(&world.reader)).await;
     assert_eq!(next.unwrap(), Ok(Vec::new()));
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use super::super::{MetricFilter, PointKey};
+use super::super::PointKey;
 use super::*;
 use crate::data::meter::Limit;
 use crate::data::{Allowance, Class, ClientKey, Meter, Step};
@@ -53,10 +53,7 @@ async fn one_clients_expensive_questions_leave_connections_to_the_others() {
             let reader = world.of(client);
             // Cheap, and expensive.
             assert_eq!(reader.latest(&Matched::of_ids([1])).await, Ok(Vec::new()));
-            assert_eq!(
-                reader.metrics(&everything(), &MetricFilter::default()).await,
-                Ok(Vec::new())
-            );
+            assert_eq!(all_metrics(&reader).await, Ok(Vec::new()));
         }
         assert_eq!(
             greedy.latest(&Matched::of_ids([1])).await,

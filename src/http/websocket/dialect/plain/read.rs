@@ -156,7 +156,7 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Cursor, LabelMatcher, Selector, Viewer};
+    use crate::data::{Cursor, Selector, Viewer};
 
     fn refused(text: &str) -> (Option<String>, String) {
         match parse(text) {
@@ -181,8 +181,7 @@ mod tests {
         };
         let map = request(r#"{"site":"a"}"#);
         let list = request(r#"[{"name":"site","value":"a"}]"#);
-        let site = LabelMatcher::new("site".to_owned(), MatchOp::Equal, "a".to_owned()).unwrap();
-        let expected = Selector::new(Some("m".to_owned()), vec![site]);
+        let expected = Selector::of(Some("m"), &[("site", MatchOp::Equal, "a")]);
         assert_eq!(map.scoped.selector(), &expected);
         assert_eq!(list.scoped, map.scoped);
         assert_eq!(map.overflow, Overflow::Conflate);
