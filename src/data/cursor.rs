@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::stored::{PartitionId, Range, SeriesId};
 use super::time::Micros;
 
-/// The longest cursor accepted, in bytes: some ten thousand partitions.
+/// The longest cursor accepted, in bytes: some eight thousand partitions.
 const CURSOR_MAX_BYTES: usize = 256 * 1024;
 
 pub type Positions = BTreeMap<PartitionId, i64>;

@@ -1,0 +1,2 @@
+-- The ids that were given stay as they are.
+select 1;
