@@ -101,7 +101,7 @@ pub struct Broker {
 pub(super) struct Embedded {
     /// Its librdkafka handle owns the cluster.
     owner: BaseProducer<Quiet>,
-    pub throttle: Throttle,
+    pub throttle: Arc<Throttle>,
 }
 
 impl Broker {
@@ -132,7 +132,7 @@ impl Broker {
         };
         let embedded = Embedded {
             owner,
-            throttle: Throttle::default(),
+            throttle: Arc::default(),
         };
         Ok(Self {
             embedded: Some(Arc::new(embedded)),
@@ -152,7 +152,7 @@ impl Broker {
     }
 
     /// What keeps our own producers from overrunning the in-process cluster.
-    pub(super) fn throttle(&self) -> Option<&Throttle> {
+    pub(super) fn throttle(&self) -> Option<&Arc<Throttle>> {
         self.embedded.as_ref().map(|embedded| &embedded.throttle)
     }
 

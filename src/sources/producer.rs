@@ -14,7 +14,6 @@ use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::broker::{Broker, SourceError, refused};
-use super::throttle::Reservation;
 use crate::data::{Header, Micros};
 use deliveries::{Deliveries, Together};
 
@@ -67,13 +66,11 @@ pub struct Producer {
     patience: Duration,
 }
 
-/// Records that are sent together. [`Sending::placed`] must be awaited: the embedded broker counts the room
-/// that they take from there on. Whoever drops it does not know what becomes of them.
+/// Records that are sent together. Whoever drops it does not know what becomes of them.
 #[derive(Debug)]
 pub struct Sending<'p> {
     producer: &'p Producer,
     together: Together<'p>,
-    reservations: Vec<Reservation<'p>>,
 }
 
 impl Producer {
@@ -102,7 +99,6 @@ impl Producer {
         Sending {
             producer: self,
             together: self.inner.context().begin(),
-            reservations: Vec::new(),
         }
     }
 
@@ -149,7 +145,7 @@ impl Sending<'_> {
         if let Some(throttle) = broker.throttle() {
             let reserved = timeout_at(deadline(), throttle.reserve(record.topic, size(&record))).await;
             let lagging = |_| ProduceError::Lagging(record.topic.to_owned());
-            self.reservations.push(reserved.map_err(lagging)?);
+            self.together.reserve(reserved.map_err(lagging)?);
         }
         let mut outgoing = native(&record, self.together.opaque());
         while let Err((error, back)) = inner.send(outgoing) {
@@ -168,13 +164,7 @@ impl Sending<'_> {
     /// Waits until all are acknowledged, or for the first that is not. One place for each, in their order.
     pub async fn placed(self) -> Result<Vec<Placed>, Unsent> {
         let settled = self.together.settled().await;
-        let places = self.together.places();
-        for (reservation, place) in self.reservations.into_iter().zip(&places) {
-            if let Some(place) = place {
-                reservation.placed(place.partition, place.offset);
-            }
-        }
-        let places: Vec<Placed> = places.into_iter().flatten().collect();
+        let places: Vec<Placed> = self.together.places().into_iter().flatten().collect();
         match settled {
             Ok(()) => Ok(places),
             Err(error) => Err(Unsent {
@@ -285,6 +275,21 @@ mod tests {
         let offsets: Vec<_> = offsets.iter().map(|place| place.offset).collect();
         assert_eq!(offsets, (0..100).collect::<Vec<_>>());
         assert_eq!(producer.inner.context().open(), 0);
+    }
+
+    #[tokio::test]
+    async fn records_that_are_stored_give_room_to_the_rest_of_those_that_are_sent_together() {
+        let embedded = Broker::embedded().unwrap();
+        embedded.create_embedded("t", 1).unwrap();
+        let producer = Producer::new(&embedded, Duration::from_secs(20)).unwrap();
+        producer.send(record("t", b"0")).await.unwrap();
+        embedded.throttle().unwrap().committed("t", 0, 5);
+        let payload = vec![b'1'; 900_000];
+        let mut sending = producer.begin();
+        for _ in 0..4 {
+            sending.add(record("t", &payload)).await.unwrap();
+        }
+        assert_eq!(sending.placed().await.unwrap().len(), 4);
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 //! the partition is not known before the send.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -41,8 +42,8 @@ struct Partition {
 
 /// Room for one record; dropping it before [`Reservation::placed`] gives the room back.
 #[derive(Debug)]
-pub(super) struct Reservation<'t> {
-    throttle: &'t Throttle,
+pub(super) struct Reservation {
+    throttle: Arc<Throttle>,
     topic: String,
     bytes: usize,
     open: bool,
@@ -50,14 +51,14 @@ pub(super) struct Reservation<'t> {
 
 impl Throttle {
     /// Waits for room; the caller sets the deadline. A record larger than the limit passes alone.
-    pub async fn reserve(&self, topic: &str, bytes: usize) -> Reservation<'_> {
+    pub async fn reserve(self: &Arc<Self>, topic: &str, bytes: usize) -> Reservation {
         let bytes = bytes + RECORD_OVERHEAD;
         loop {
             let mut freed = std::pin::pin!(self.freed.notified());
             freed.as_mut().enable();
             if self.try_take(topic, bytes) {
                 return Reservation {
-                    throttle: self,
+                    throttle: Arc::clone(self),
                     topic: topic.to_owned(),
                     bytes,
                     open: true,
@@ -118,7 +119,7 @@ impl Throttle {
     }
 }
 
-impl Reservation<'_> {
+impl Reservation {
     /// The record stands at `offset`: the room is taken until a commit passes it.
     pub fn placed(mut self, partition: i32, offset: i64) {
         let mut topics = self.throttle.topics.lock();
@@ -134,7 +135,7 @@ impl Reservation<'_> {
     }
 }
 
-impl Drop for Reservation<'_> {
+impl Drop for Reservation {
     fn drop(&mut self) {
         if !self.open {
             return;

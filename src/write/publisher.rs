@@ -57,8 +57,7 @@ pub struct NotPublished {
     pub why: String,
 }
 
-/// Records put into the producer's queue before their acknowledgements are awaited. The embedded
-/// broker has room for more than this, and counts it free only as they are.
+/// Records put into the producer's queue before their acknowledgements are awaited.
 const WINDOW: usize = 1_000;
 
 /// The producer of this process.
@@ -114,8 +113,11 @@ impl KafkaPublisher {
                 headers: &record.headers,
                 timestamp: record.timestamp,
             };
-            let added = sending.add(outgoing).await;
-            added.map_err(|why| Unsent { acknowledged: 0, why })?;
+            if let Err(why) = sending.add(outgoing).await {
+                let before = sending.placed().await;
+                let acknowledged = before.map_or_else(|unsent| unsent.acknowledged, |places| places.len());
+                return Err(Unsent { acknowledged, why });
+            }
         }
         sending.placed().await
     }
@@ -128,24 +130,37 @@ mod tests {
     use super::*;
     use crate::sources::Broker;
 
-    #[tokio::test]
-    async fn each_record_has_its_place_in_the_order_it_was_given() {
+    fn publisher(patience: u64) -> KafkaPublisher {
         let broker = Broker::embedded().unwrap();
-        let producer = Producer::new(&broker, Duration::from_secs(20)).unwrap();
-        let publisher = KafkaPublisher {
+        let producer = Producer::new(&broker, Duration::from_secs(patience)).unwrap();
+        KafkaPublisher {
             producer: Arc::new(producer),
             durable: false,
-        };
-        let record = |n: usize| Record {
+        }
+    }
+
+    fn record(payload: Vec<u8>) -> Record {
+        Record {
             topic: "t".into(),
             key: Some(b"always the same".to_vec()),
-            payload: Some(n.to_string().into_bytes()),
+            payload: Some(payload),
             timestamp: None,
             headers: Arc::default(),
-        };
-        let records = (0..2 * WINDOW + 1).map(record);
-        let places = publisher.publish(Box::new(records)).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn each_record_has_its_place_in_the_order_it_was_given() {
+        let records = (0..2 * WINDOW + 1).map(|n| record(n.to_string().into_bytes()));
+        let places = publisher(20).publish(Box::new(records)).await.unwrap();
         let offsets: Vec<i64> = places.iter().map(|place| place.offset).collect();
         assert_eq!(offsets, (0..=2 * WINDOW as i64).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_record_that_finds_no_room_fails_and_those_before_it_are_counted() {
+        let records = (0..3).map(|_| record(vec![b'1'; 900_000]));
+        let failed = publisher(5).publish(Box::new(records)).await.unwrap_err();
+        assert_eq!(failed.acknowledged, 2, "{failed}");
     }
 }

@@ -170,7 +170,7 @@ async fn mistakes_are_told_with_a_code_and_harm_nothing_else() {
 
 #[actix_web::test]
 async fn a_cursor_of_another_database_is_refused_with_the_earliest_that_can_be_continued() {
-    let elsewhere = StreamSync::plan().await.partitions(3);
+    let elsewhere = StreamSync::plan().await;
     let node = elsewhere.start().await;
     elsewhere
         .send_and_read(&[point("m", seconds_ago(100), 1.0)])

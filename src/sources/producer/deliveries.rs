@@ -10,6 +10,7 @@ use rdkafka::producer::{DeliveryResult, ProducerContext};
 use tokio::sync::oneshot;
 
 use crate::sources::broker::Quiet;
+use crate::sources::throttle::Reservation;
 
 /// Where a record ended up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ struct Table {
 #[derive(Debug, Default)]
 struct Entry {
     places: Vec<Option<Placed>>,
+    /// The room of each record in the embedded broker.
+    reservations: Vec<Option<Reservation>>,
     answered: usize,
     failure: Option<KafkaError>,
     waiting: Option<Waiting>,
@@ -85,6 +88,8 @@ impl Deliveries {
         let mut table = self.together.lock();
         let entry = &mut table.entries[at];
         entry.answered += 1;
+        let place = answer.as_ref().ok().copied();
+        let reservation = entry.reservations.get_mut(record).and_then(Option::take);
         match answer {
             Ok(place) => {
                 // Of no use any more without somebody who waits.
@@ -99,14 +104,16 @@ impl Deliveries {
                 entry.failure.get_or_insert(error);
             }
         }
-        if entry.left_with == Some(entry.answered) {
-            table.release(at);
-            return;
-        }
         let (failed, answered) = (entry.failure.is_some(), entry.answered);
         let is_over = |waiting: &mut Waiting| failed || waiting.sent == answered;
         let waiting = entry.waiting.take_if(is_over);
+        if entry.left_with == Some(answered) {
+            table.release(at);
+        }
         drop(table);
+        if let Some((reservation, place)) = reservation.zip(place) {
+            reservation.placed(place.partition, place.offset);
+        }
         if let Some(waiting) = waiting {
             let _ = waiting.told.send(());
         }
@@ -124,6 +131,14 @@ impl Together<'_> {
     /// What librdkafka gives back with the answer for the next record.
     pub fn opaque(&self) -> usize {
         (self.entry as usize) << 32 | self.sent
+    }
+
+    /// The room that the next record takes in the embedded broker, until it is stored there or fails.
+    pub fn reserve(&mut self, reservation: Reservation) {
+        let mut table = self.deliveries.together.lock();
+        let entry = &mut table.entries[self.entry as usize];
+        entry.reservations.truncate(self.sent);
+        entry.reservations.push(Some(reservation));
     }
 
     /// librdkafka has taken the next record and will answer for it.
@@ -171,6 +186,7 @@ impl Drop for Together<'_> {
         }
         *entry = Entry {
             answered: entry.answered,
+            reservations: std::mem::take(&mut entry.reservations),
             left_with: Some(self.sent),
             ..Entry::default()
         };
