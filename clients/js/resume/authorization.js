@@ -13,12 +13,27 @@ const WAIT_MAX = 30_000;
 const TIMER_MAX = 2 ** 31 - 1;
 
 /**
- * What a client needs of it: `connectionParams` and `on` for graphql-ws, `headers` for graphql-sse and
- * requests, `legacy` for subscriptions-transport-ws; and all of it as `authorization` of `resumable`, which
- * then subscribes again after a refusal.
+ * @typedef {object} Authorization
+ * @property {() => Promise<{ token: string }>} connectionParams for graphql-ws
+ * @property {{
+ *   connected(socket: unknown, payload?: unknown): void,
+ *   pong(received: boolean, payload?: unknown): void,
+ *   closed(): void,
+ * }} on for graphql-ws
+ * @property {() => Promise<{ authorization: string }>} headers for graphql-sse and requests
+ * @property {<Client>(client: Client) => Client} legacy for subscriptions-transport-ws
+ * @property {(error: unknown) => boolean} isRefusal
+ * @property {(attempts: number) => number | undefined} wait how long before the next attempt, after so many;
+ *   `undefined` once they are enough
+ */
+
+/**
+ * What a client needs of it; and all of it as `authorization` of `resumable`, which then subscribes again after
+ * a refusal.
  *
  * @param {() => string | Promise<string>} token gives a token or an API key, a new one where the last one
  *   is about to expire
+ * @returns {Authorization}
  */
 export function authorization(token) {
   let asked;
@@ -41,7 +56,6 @@ export function authorization(token) {
       },
       closed: () => keeper?.stop(),
     },
-    /** @param {any} client */
     legacy(client) {
       const send = (payload) => client.client?.send(JSON.stringify({ type: 'connection_init', payload }));
       const keeper = keep(payload, send);
@@ -50,7 +64,6 @@ export function authorization(token) {
       return client;
     },
     isRefusal,
-    /** How long to wait before the next attempt, after so many; `undefined` once they are enough. */
     wait: (attempts) => (attempts < ATTEMPTS ? backoff(attempts) : undefined),
   };
 }
