@@ -16,6 +16,7 @@ const config: CodegenConfig = {
         scalars: { Cursor: 'string', DateTime: 'string', Duration: 'string', Step: 'string', Long: 'number' },
         strictScalars: true,
         skipTypename: true,
+        avoidOptionals: { field: true },
       },
     },
   },

@@ -58,7 +58,7 @@ export type LivePoint = PointBatch['points'][number];
 
 export interface Client {
   /** A query or mutation of your own. */
-  request<Result, Variables>(
+  request<Result = unknown, Variables = Record<string, unknown>>(
     document: TypedDocument<Result, Variables>,
     variables?: Variables,
     options?: { signal?: AbortSignal },
@@ -67,7 +67,7 @@ export interface Client {
    * A subscription of your own, until the returned function is called. One that has the variable `$after` and
    * asks for `cursor` goes on exactly behind the last message after a lost connection.
    */
-  subscribe<Result, Variables>(
+  subscribe<Result = unknown, Variables = Record<string, unknown>>(
     document: TypedDocument<Result, Variables>,
     variables: Variables,
     sink: Sink<Result>,
