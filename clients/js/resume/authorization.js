@@ -8,6 +8,7 @@
 /** Codes with which the server closes when a credential is missing, expired or no longer valid. */
 const CLOSES = [4401, 4403];
 const ATTEMPTS = 6;
+const WAIT_MIN = 250;
 const WAIT_MAX = 30_000;
 /** The longest that a timer can wait. */
 const TIMER_MAX = 2 ** 31 - 1;
@@ -75,13 +76,15 @@ function keep(payload, send) {
   const stop = () => clearTimeout(timer);
   const renewIn = (wait) => {
     stop();
-    timer = setTimeout(() => payload().then(send).catch(again), Math.min(Math.max(wait, 0), TIMER_MAX));
+    timer = setTimeout(() => payload().then(send).catch(again), Math.min(Math.max(wait, WAIT_MIN), TIMER_MAX));
   };
   const again = () => renewIn(backoff(attempts++));
   const until = (expires) => {
-    attempts = 0;
     stop();
     const left = Date.parse(expires ?? '') - Date.now();
+    // Taken, but expired by this clock, or the same as before.
+    if (left <= 0) return again();
+    attempts = 0;
     if (!Number.isNaN(left)) renewIn(left - Math.min(left / 3, WAIT_MAX));
   };
   return { until, again, stop };

@@ -7,14 +7,13 @@ import { execFileSync } from 'node:child_process';
 import { adapted, snippets } from '../support/documented.js';
 import { Project, tarball } from '../support/project.js';
 import { Server } from '../support/server.js';
-import { within } from '../support/wait.js';
 
 const METRIC = 'machines_temperature';
 
 /** What runs says, by a word in its text; the others are examples of a call, whose types are checked. */
 const SAYS = [
-  [/useLatest/, /machines_temperature: 7[1-9]\d* points in 15 minutes/],
-  [/client\.points/, /machines_temperature \d{4}-\d\d-\d\dT[\d:.]+Z 7/],
+  [/useLatest/, /machines_temperature\{\}: 7[1-9]\d* points in 15 minutes/],
+  [/client\.points/, /machines_temperature\{\} \d{4}-\d\d-\d\dT[\d:.]+Z 7/],
   [/request</, /everyone \[.*'ADMIN'/],
 ];
 
@@ -73,7 +72,7 @@ describe('the package @streamsync/client', () => {
     await project.compile({ 'strict.ts': STRICT }, { module: 'esnext', moduleResolution: 'bundler', noEmit: true, exactOptionalPropertyTypes: true });
   });
 
-  test('every piece of TypeScript in the documentation has right types and does what it says', async () => {
+  test('every piece of TypeScript in the documentation has right types and does what it says', async (t) => {
     const found = ['ts', 'tsx'].flatMap((language) => snippets(language).map((one) => ({ ...one, language })));
     assert.ok(found.length >= 4);
     const files = found.map(({ text, language }, n) => [`snippet-${n}.${language}`, adapted(text, server)]);
@@ -83,7 +82,7 @@ describe('the package @streamsync/client', () => {
     try {
       for (const [n, { page, line, text, language }] of found.entries()) {
         const wanted = SAYS.find(([known]) => known.test(text))?.[1];
-        if (wanted) await within(`what ${page}:${line} says`, project.says(`snippet-${n}.js`, wanted, { isPage: language === 'tsx' }));
+        if (wanted) await t.test(`${page}:${line}`, () => project.says(`snippet-${n}.js`, wanted, { isPage: language === 'tsx' }));
       }
     } finally {
       clearInterval(again);

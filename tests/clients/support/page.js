@@ -5,6 +5,7 @@ import { createElement } from 'react';
 
 const window = new Window();
 Object.assign(globalThis, { window, document: window.document });
+globalThis.navigator ??= window.navigator;
 // It looks for a page when it is loaded.
 const { createRoot } = await import('react-dom/client');
 

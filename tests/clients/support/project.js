@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+import { within } from './wait.js';
+
 const run = promisify(execFile);
 const here = fileURLToPath(new URL('..', import.meta.url));
 const clients = fileURLToPath(new URL('../../../clients/js', import.meta.url));
@@ -19,6 +21,7 @@ const DOM = `import { Window } from 'happy-dom';
 import WebSocket from 'ws';
 const { document } = (globalThis.window = new Window());
 Object.assign(globalThis, { document, WebSocket });
+globalThis.navigator ??= window.navigator;
 document.body.innerHTML = '<div id="root"></div>';
 setInterval(() => console.log(document.body.textContent), 100);
 `;
@@ -59,22 +62,24 @@ export class Project {
     });
   }
 
-  /** Runs what was compiled until it has said this, and gives what it said. */
+  /** Runs what was compiled until it has said this. */
   async says(name, wanted, { isPage = false } = {}) {
     const child = spawn(process.execPath, [...(isPage ? ['--import', './dom.js'] : []), join('out', name)], { cwd: this.#folder });
     let said = '';
     const ended = new Promise((resolve) => child.on('close', resolve));
     try {
-      await new Promise((resolve, reject) => {
+      const heard = new Promise((resolve, reject) => {
         for (const stream of [child.stdout, child.stderr]) {
           stream.setEncoding('utf8').on('data', (text) => {
             said += text;
             if (wanted.test(said)) resolve(undefined);
           });
         }
-        ended.then(() => reject(new Error(`${name} ended:\n${said}`)));
+        ended.then(() => reject(new Error('it ended')));
       });
-      return said;
+      await within(`${wanted} from ${name}`, heard);
+    } catch (error) {
+      throw new Error(`it said:\n${said}`, { cause: error });
     } finally {
       child.kill('SIGKILL');
       await ended;
