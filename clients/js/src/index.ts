@@ -13,7 +13,16 @@ export type {
 } from './client.js';
 export { createClient } from './client.js';
 export { StreamSyncError } from './errors.js';
-export type { Across, Aggregate, Fill, Fold, LabelMatcher, LabelOp, OverflowPolicy, SeriesSelector } from './generated/graphql.js';
+export type {
+  Across,
+  Aggregate,
+  Fill,
+  Fold,
+  LabelMatcher,
+  LabelOp,
+  OverflowPolicy,
+  SeriesSelector,
+} from './generated/graphql.js';
 export type { LatestOptions, LatestState, SeriesOptions, SeriesState } from './live.js';
 export { liveLatest, liveSeries } from './live.js';
 export type { TypedDocument } from './requests.js';

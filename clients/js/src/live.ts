@@ -43,18 +43,22 @@ export function liveSeries(client: Client, options: SeriesOptions): Store<Series
     let stop = () => {};
     const start = () => {
       let isFirst = true;
-      stop = client.subscribe(PointsDocument, { selector, backfill: last, every, fold }, {
-        next({ points }) {
-          if (isFirst) window.clear();
-          isFirst = false;
-          window.add(points);
-          changed(() => ({ loading: false, series: window.read() }));
+      stop = client.subscribe(
+        PointsDocument,
+        { selector, backfill: last, every, fold },
+        {
+          next({ points }) {
+            if (isFirst) window.clear();
+            isFirst = false;
+            window.add(points);
+            changed(() => ({ loading: false, series: window.read() }));
+          },
+          error(error) {
+            if (error.code === 'RESUME_GAP') start();
+            else changed(() => ({ loading: false, series: window.read(), error }));
+          },
         },
-        error(error) {
-          if (error.code === 'RESUME_GAP') start();
-          else changed(() => ({ loading: false, series: window.read(), error }));
-        },
-      });
+      );
     };
     start();
     return () => stop();

@@ -1,7 +1,14 @@
 /** Hooks for React 18 and newer. */
 import { createContext, createElement, type ReactNode, useContext, useMemo, useSyncExternalStore } from 'react';
 import type { Client } from './client.js';
-import { type LatestOptions, type LatestState, liveLatest, liveSeries, type SeriesOptions, type SeriesState } from './live.js';
+import {
+  type LatestOptions,
+  type LatestState,
+  liveLatest,
+  liveSeries,
+  type SeriesOptions,
+  type SeriesState,
+} from './live.js';
 import type { Connection } from './socket.js';
 import type { Store } from './store.js';
 

@@ -39,8 +39,8 @@ export class SeriesWindow {
 
   add({ points }: PointBatch): void {
     for (const { series, ts, value } of points) {
-      let row = this.#rows.get(series.key);
-      if (!row) this.#rows.set(series.key, (row = { series, points: [] }));
+      const row = this.#rows.get(series.key) ?? { series, points: [] };
+      this.#rows.set(series.key, row);
       put(row.points, { ts, value });
       delete row.shown;
       if (ts > this.#newest) this.#newest = ts;
@@ -58,10 +58,10 @@ export class SeriesWindow {
       points.splice(0, excess);
       if (points.length === 0) this.#rows.delete(key);
     }
-    const keys = [...this.#rows.keys()].sort();
-    return keys.flatMap((key) => {
-      const row = this.#rows.get(key);
-      return row ? [(row.shown ??= { ...row.series, points: [...row.points] })] : [];
+    const rows = [...this.#rows.values()].sort((a, b) => (a.series.key < b.series.key ? -1 : 1));
+    return rows.map((row) => {
+      row.shown ??= { ...row.series, points: [...row.points] };
+      return row.shown;
     });
   }
 

@@ -1,4 +1,4 @@
-// The clients people use, as they are and with the helper of clients/js/resume.
+// The clients people use, as they are and with the helper of clients/js/resume, and ours.
 
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from '@apollo/client';
 import { RetryLink } from '@apollo/client/link/retry';
