@@ -33,7 +33,7 @@ test-dashboard: dashboard ## Run the tests of the dashboard, in Chromium on the 
 	$(CARGO) build $(FEATURES)
 	scripts/test-dashboard
 
-test-clients: dashboard ## Run the tests of public clients from npm on the running server (needs Node.js)
+test-clients: dashboard ## Run the tests of clients, our own and public ones from npm, on the running server (needs Node.js)
 	$(CARGO) build $(FEATURES)
 	scripts/test-clients
 

@@ -1,8 +1,9 @@
 """Every snippet of the documentation does what it says, copied out of its page by this test.
 
-What is JavaScript runs in tests/clients/specs/documented.test.js. A snippet that nobody knows how to run fails.
+What is JavaScript or TypeScript runs in tests/clients/specs. A snippet that nobody knows how to run fails.
 """
 
+import ast
 import datetime
 import json
 import os
@@ -16,7 +17,7 @@ import graphql
 import pytest
 import requests
 import yaml
-from support.documented import ROOT, commands, inline, snippets
+from support.documented import ROOT, commands, inline, only, snippets
 from support.server import binary, eventually
 
 SCHEMA = graphql.build_schema((ROOT / "schema.graphql").read_text())
@@ -129,9 +130,9 @@ def make(words, _):
 
 
 def npm(words, _):
-    scripts = json.loads((ROOT / "dashboard/package.json").read_text())["scripts"]
+    packages = [json.loads((ROOT / folder / "package.json").read_text()) for folder in ("dashboard", "clients/js")]
     name = words[1] if words[0] == "run" else words[0]
-    assert name == "ci" or name in scripts, words
+    assert name in ("ci", "pack") or any(name in package["scripts"] for package in packages), words
 
 
 def curl(words, server):
@@ -169,7 +170,7 @@ def perform(words, server):
 
 
 def test_every_language_is_known():
-    known = {"text", "sh", "toml", "graphql", "js", "python", "yaml", "json"}
+    known = {"text", "sh", "toml", "graphql", "js", "ts", "tsx", "python", "yaml", "json"}
     unknown = [f"{one} ({one.language or 'no language'})" for one in snippets() if one.language not in known]
     assert not unknown
 
@@ -186,18 +187,79 @@ def test_commands_within_a_line_run(snippet, filled):
         perform(words, filled)
 
 
+class Enough(Exception):
+    """What goes on for ever has shown something."""
+
+
+def in_notebook(text, variables):
+    """What a notebook shows: the value of each expression, and what is printed first."""
+    shown = []
+
+    def show(*values):
+        shown.append(values)
+        raise Enough
+
+    variables["print"] = show
+    try:
+        for statement in ast.parse(text).body:
+            if isinstance(statement, ast.Expr):
+                shown.append(eval(compile(ast.Expression(statement.value), "snippet", "eval"), variables))
+            else:
+                exec(compile(ast.Module([statement], []), "snippet", "exec"), variables)
+    except Enough:
+        pass
+    return [value for value in shown if value is not None]
+
+
 # That of docs/writing.md runs in tests/senders/test_opentelemetry_sdk.py.
-@pytest.mark.parametrize("snippet", [one for one in by_language("python") if one.values[0].page != "docs/writing.md"])
-def test_python_runs(snippet, filled):
-    variables, shown = {}, []
-    for line in adapted(snippet.text, filled).splitlines():
-        try:
-            # An expression, as a notebook shows it.
-            shown.append(eval(line, variables))
-        except SyntaxError:
-            exec(line, variables)
-    assert len(shown) == 4
-    assert all(len(value) > 0 for value in shown)
+@pytest.mark.parametrize("page", ["docs/http.md", "docs/python.md"])
+def test_python_runs(page, filled, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STREAMSYNC_KEY", "ss_a_key")
+    # The snippets of a page are one notebook.
+    variables = {}
+    for snippet in (one.values[0] for one in by_language("python") if one.values[0].page == page):
+        shown = in_notebook(adapted(snippet.text, filled), variables)
+        assert shown and all(len(value) > 0 for value in shown), snippet
+
+
+def test_every_page_with_python_is_run():
+    assert {one.page for one in snippets() if one.language == "python"} == {"docs/http.md", "docs/python.md", "docs/writing.md"}
+
+
+def test_the_live_script_of_python_misses_nothing_when_its_connection_breaks(filled, monkeypatch):
+    text = only("docs/python.md", "python", "def follow").replace("machines_temperature", "followed")
+    variables = {}
+    exec(adapted(text.partition("\nfor point in")[0], filled), variables)
+    connections, ask = [], requests.post
+
+    def breaking(*arguments, **more):
+        answer = ask(*arguments, **more)
+        if not more.get("stream"):
+            return answer
+        connections.append(more["json"]["variables"])
+        lines = answer.iter_lines()
+
+        def until_it_breaks():
+            messages = 0
+            for line in lines:
+                messages += line.startswith(b"data: {")
+                yield line
+                if messages == 3:
+                    raise requests.exceptions.ChunkedEncodingError
+
+        answer.iter_lines = until_it_breaks
+        return answer
+
+    monkeypatch.setattr(requests, "post", breaking)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    at = lambda n: (now + datetime.timedelta(milliseconds=n)).isoformat().replace("+00:00", "Z")
+    points = variables["follow"]()
+    for n in range(6):
+        filled.publish([filled.point("followed", at(n), n)])
+        assert next(points)["value"] == n
+    points.close()
+    assert len(connections) > 2 and all("after" in variables for variables in connections[1:])
 
 
 # A snippet is a part of a configuration: its files and what it refers to are not there.

@@ -8,17 +8,33 @@
 /** Codes with which the server closes when a credential is missing, expired or no longer valid. */
 const CLOSES = [4401, 4403];
 const ATTEMPTS = 6;
+const WAIT_MIN = 250;
 const WAIT_MAX = 30_000;
 /** The longest that a timer can wait. */
 const TIMER_MAX = 2 ** 31 - 1;
 
 /**
- * What a client needs of it: `connectionParams` and `on` for graphql-ws, `headers` for graphql-sse and
- * requests, `legacy` for subscriptions-transport-ws; and all of it as `authorization` of `resumable`, which
- * then subscribes again after a refusal.
+ * @typedef {object} Authorization
+ * @property {() => Promise<{ token: string }>} connectionParams for graphql-ws
+ * @property {{
+ *   connected(socket: unknown, payload?: unknown): void,
+ *   pong(received: boolean, payload?: unknown): void,
+ *   closed(): void,
+ * }} on for graphql-ws
+ * @property {() => Promise<{ authorization: string }>} headers for graphql-sse and requests
+ * @property {<Client>(client: Client) => Client} legacy for subscriptions-transport-ws
+ * @property {(error: unknown) => boolean} isRefusal
+ * @property {(attempts: number) => number | undefined} wait how long before the next attempt, after so many;
+ *   `undefined` once they are enough
+ */
+
+/**
+ * What a client needs of it; and all of it as `authorization` of `resumable`, which then subscribes again after
+ * a refusal.
  *
  * @param {() => string | Promise<string>} token gives a token or an API key, a new one where the last one
  *   is about to expire
+ * @returns {Authorization}
  */
 export function authorization(token) {
   let asked;
@@ -41,7 +57,6 @@ export function authorization(token) {
       },
       closed: () => keeper?.stop(),
     },
-    /** @param {any} client */
     legacy(client) {
       const send = (payload) => client.client?.send(JSON.stringify({ type: 'connection_init', payload }));
       const keeper = keep(payload, send);
@@ -50,7 +65,6 @@ export function authorization(token) {
       return client;
     },
     isRefusal,
-    /** How long to wait before the next attempt, after so many; `undefined` once they are enough. */
     wait: (attempts) => (attempts < ATTEMPTS ? backoff(attempts) : undefined),
   };
 }
@@ -62,13 +76,15 @@ function keep(payload, send) {
   const stop = () => clearTimeout(timer);
   const renewIn = (wait) => {
     stop();
-    timer = setTimeout(() => payload().then(send).catch(again), Math.min(Math.max(wait, 0), TIMER_MAX));
+    timer = setTimeout(() => payload().then(send).catch(again), Math.min(Math.max(wait, WAIT_MIN), TIMER_MAX));
   };
   const again = () => renewIn(backoff(attempts++));
   const until = (expires) => {
-    attempts = 0;
     stop();
     const left = Date.parse(expires ?? '') - Date.now();
+    // Taken, but expired by this clock, or the same as before.
+    if (left <= 0) return again();
+    attempts = 0;
     if (!Number.isNaN(left)) renewIn(left - Math.min(left / 3, WAIT_MAX));
   };
   return { until, again, stop };

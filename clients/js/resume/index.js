@@ -14,7 +14,7 @@
  * @property {string[]} [instead] variables that the cursor replaces; `backfill` when left out
  * @property {(data: any) => string | undefined} [cursor] finds the cursor in the data of a message;
  *   that of its only field when left out
- * @property {ReturnType<typeof import('./authorization.js').authorization>} [authorization] subscribes
+ * @property {Pick<import('./authorization.js').Authorization, 'isRefusal' | 'wait'>} [authorization] subscribes
  *   again, with a new token, after the server has refused the one before
  * @property {(earliest: string) => string | void} [onGap] what came right after the last cursor is
  *   gone. Return the cursor to go on from, such as `earliest`; without one the subscription ends
@@ -137,8 +137,15 @@ const isFarewell = ({ data, errors }) =>
 
 const ofOnlyField = (data) => Object.values(data ?? {})[0]?.cursor;
 
-/** As `iterate` of graphql-ws: what came and was not taken yet waits here. */
-function iterate(subscribe, payload) {
+/**
+ * As `iterate` of graphql-ws: what came and was not taken yet waits here.
+ *
+ * @template T
+ * @param {(payload: any, sink: { next(value: T): void, error(error: unknown): void, complete(): void }) => () => void} subscribe
+ * @param {any} [payload]
+ * @returns {AsyncGenerator<T, void>}
+ */
+export function iterate(subscribe, payload) {
   const waiting = [];
   /** @type {(value?: any) => void} */
   let wake = () => {};

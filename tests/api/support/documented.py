@@ -10,6 +10,7 @@ from support.server import ROOT
 PAGES = [
     *(page for page in sorted(ROOT.glob("*.md")) if page.name != "CHANGELOG.md"),
     *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "clients/js/README.md",
     ROOT / "clients/js/resume/README.md",
     ROOT / "dashboard/README.md",
     ROOT / "demo/README.md",

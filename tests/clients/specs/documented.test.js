@@ -1,4 +1,4 @@
-// Every piece of JavaScript in the documentation does what it says, copied out of its page.
+// Every piece of JavaScript in the documentation does what it says, copied out of its page. TypeScript is in package.test.js.
 
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -37,7 +37,7 @@ describe('the documentation', () => {
   before(async () => (server = await Server.start()));
   after(() => server.stop());
 
-  for (const { page, line, text } of snippets()) {
+  for (const { page, line, text } of snippets('js')) {
     test(`${page}:${line}`, async () => {
       const run = KNOWN.find(([known]) => known.test(text))?.[1];
       assert.ok(run, `nobody knows how to run:\n${text}`);

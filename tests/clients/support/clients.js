@@ -1,9 +1,10 @@
-// The clients people use, as they are and with the helper of clients/js/resume.
+// The clients people use, as they are and with the helper of clients/js/resume, and ours.
 
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from '@apollo/client';
 import { RetryLink } from '@apollo/client/link/retry';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { Client as Urql, fetchExchange, subscriptionExchange } from '@urql/core';
+import { createClient as createStreamSyncClient } from '@streamsync/client';
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient } from 'graphql-ws';
 import { SubscriptionClient } from 'subscriptions-transport-ws';
@@ -34,6 +35,9 @@ export const sseClient = ({ graphql }, options) =>
 export const legacyClient = ({ websocket }, options) =>
   new SubscriptionClient(websocket, { reconnect: true, minTimeout: 10_000, ...options }, WebSocket);
 
+export const streamsyncClient = ({ graphql }, options) =>
+  createStreamSyncClient({ url: new URL('.', graphql), webSocketImpl: WebSocket, ...options });
+
 export const apolloClient = (...links) => new ApolloClient({ link: ApolloLink.from(links), cache: new InMemoryCache() });
 
 /** A link that tries again at once and for ever. */
@@ -53,6 +57,20 @@ export function urqlClient({ graphql }, client) {
  * most one error: a list of GraphQL errors, or what has one as `errors`.
  */
 export const resuming = {
+  '@streamsync/client': (server, variables, sink, options) => {
+    const client = streamsyncClient(server);
+    client.subscribe(POINTS, variables, { ...sink, next: (data) => sink.next({ data }) }, options);
+    return { stop: () => client.dispose() };
+  },
+
+  '@streamsync/client by iteration': (server, { metric, backfill }, sink, options) => {
+    const client = streamsyncClient(server);
+    (async () => {
+      for await (const points of client.points({ selector: { metric }, backfill }, options)) sink.next({ data: { points } });
+    })().catch(sink.error);
+    return { stop: () => client.dispose() };
+  },
+
   'graphql-ws': (server, variables, sink, options) => {
     const client = resumable(websocketClient(server), options);
     client.subscribe({ query: POINTS, variables }, { ...sink, complete() {} });

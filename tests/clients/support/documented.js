@@ -1,14 +1,14 @@
-// The JavaScript of the documentation, as it stands there.
+// The JavaScript and TypeScript of the documentation, as it stands there.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = new URL('../../../', import.meta.url);
-const folders = ['', 'docs/', 'clients/js/resume/', 'dashboard/', 'demo/'];
-const fenced = /^( *)```js\n(.*?)^\1```$/gms;
+const folders = ['', 'docs/', 'clients/js/', 'clients/js/resume/', 'dashboard/', 'demo/'];
 
-/** Every fenced block of JavaScript: where it stands, and its text. */
-export function snippets() {
+/** Every fenced block of a language: where it stands, and its text. */
+export function snippets(language) {
+  const fenced = new RegExp(`^( *)\`\`\`${language}\\n(.*?)^\\1\`\`\`$`, 'gms');
   const pages = folders.flatMap((folder) => {
     const names = readdirSync(new URL(folder, root)).filter((name) => name.endsWith('.md'));
     return names.map((name) => folder + name);
