@@ -1,8 +1,10 @@
 import { type Store, store } from '@/api/store';
-import type { DrawnLine } from '@/charts/model';
+import type { DrawnLine, Pointer } from '@/charts/model';
 import { TimeChart } from '@/charts/time-chart';
+import type { Unit } from '@/ui/units';
 import type { Panel } from './dashboard';
 import { Feed } from './feed';
+import { unitOf } from './panel-unit';
 import { type Server, server } from './server';
 import { windowOf } from './view';
 import type { Views } from './views';
@@ -14,6 +16,9 @@ export class PanelController {
   readonly lines: Store<readonly DrawnLine[]> = store<readonly DrawnLine[]>([]);
   /** Where the pointer is, on this chart or another. */
   readonly cursor: Store<number | undefined> = store<number | undefined>(undefined);
+  /** Where it is on this chart. */
+  readonly pointer: Store<Pointer | undefined> = store<Pointer | undefined>(undefined);
+  readonly unit: Store<Unit>;
   /** The keys of lines that are not drawn for now. */
   readonly hidden: Store<ReadonlySet<string>> = store<ReadonlySet<string>>(new Set());
   #panel: Panel;
@@ -22,12 +27,18 @@ export class PanelController {
 
   constructor(panel: Panel, views: Views, from: Server = server) {
     this.#panel = panel;
+    this.unit = store(unitOf(panel));
     this.views = views;
     this.feed = new Feed(from, panel, () => this.#changed());
   }
 
   get panel(): Panel {
     return this.#panel;
+  }
+
+  /** The lines that are drawn. */
+  get drawn(): readonly DrawnLine[] {
+    return this.#drawn;
   }
 
   /** The width of the buckets, if the points are some. */
@@ -51,7 +62,9 @@ export class PanelController {
       lines: () => this.#drawn,
       step: () => this.step,
       look: () => this.#panel,
+      unit: () => this.unit.get(),
       onCursor: (time?: number) => this.cursor.set(time),
+      onPointer: (pointer?: Pointer) => this.pointer.set(pointer),
     };
     const chart = new TimeChart(element, source, this.views);
     this.#chart = chart;
@@ -72,6 +85,7 @@ export class PanelController {
     const { selector, method, step, group, fill, band } = this.#panel;
     const before = JSON.stringify({ selector, method, step, group, fill, band });
     this.#panel = panel;
+    this.unit.set(unitOf(panel));
     const after = JSON.stringify({
       selector: panel.selector,
       method: panel.method,
