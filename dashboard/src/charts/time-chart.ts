@@ -45,8 +45,7 @@ export class TimeChart implements Drawable {
       listen(this.#plot, element, gestures, () => this.#shown),
       onThemeChange(() => {
         this.#ink = inkOf(element);
-        this.#isStale = true;
-        this.invalidate();
+        this.restyle();
       }),
       frames().add(this),
       this.#watchView(),
@@ -63,6 +62,12 @@ export class TimeChart implements Drawable {
   invalidate(): void {
     this.#news = true;
     if (this.#inView) frames().wake();
+  }
+
+  /** The same is to be shown in another way. */
+  restyle(): void {
+    this.#isStale = true;
+    this.invalidate();
   }
 
   due(now: number): boolean {
@@ -183,7 +188,7 @@ export class TimeChart implements Drawable {
         {
           ...axis,
           space: 28,
-          incrs: () => [...(this.#source.unit().steps ?? DECIMAL_STEPS)],
+          incrs: () => this.#source.unit().steps ?? DECIMAL_STEPS,
           values: (_u, values, _axis, _space, step) => ticksInUnit(values, step, this.#source.unit()),
           size: (_u, labels) => {
             const longest = Math.max(0, ...(labels ?? []).map((label) => label.length));
@@ -235,8 +240,7 @@ export class TimeChart implements Drawable {
       // Hidden for a moment.
       if (this.#element.clientWidth === 0) return;
       this.#plot.setSize(this.#size());
-      this.#isStale = true;
-      this.invalidate();
+      this.restyle();
     });
     observer.observe(this.#element);
     return () => observer.disconnect();

@@ -7,6 +7,7 @@ import { time } from '@/ui/format';
 import { Loading } from '@/ui/states';
 import type { FeedState } from './feed';
 import type { PanelController } from './panel-controller';
+import { Tooltip } from './tooltip';
 
 interface Props {
   controller: PanelController;
@@ -31,6 +32,7 @@ export function PanelChart({ controller, title }: Props) {
         className={`h-56 w-full overflow-hidden sm:h-64 ${state.kind === 'reconnecting' ? 'opacity-60' : ''}`}
       />
       <Instead state={state} />
+      <Tooltip controller={controller} />
     </div>
   );
 }

@@ -24,6 +24,7 @@ export class PanelController {
   #panel: Panel;
   #drawn: readonly DrawnLine[] = [];
   #chart: TimeChart | undefined;
+  #element: HTMLElement | undefined;
 
   constructor(panel: Panel, views: Views, from: Server = server) {
     this.#panel = panel;
@@ -51,6 +52,11 @@ export class PanelController {
     return this.#chart?.isSeen ?? false;
   }
 
+  /** Of the chart, in CSS pixels. */
+  get width(): number {
+    return this.#element?.clientWidth ?? 0;
+  }
+
   get shown() {
     return this.#chart?.shown ?? windowOf(this.views.current.get(), Date.now());
   }
@@ -68,6 +74,7 @@ export class PanelController {
     };
     const chart = new TimeChart(element, source, this.views);
     this.#chart = chart;
+    this.#element = element;
     const show = () => {
       chart.invalidate();
       this.feed.show(this.views.current.get(), element.clientWidth);
@@ -95,7 +102,7 @@ export class PanelController {
       band: panel.band,
     });
     if (before !== after) this.feed.ask(panel);
-    else this.#chart?.invalidate();
+    this.#chart?.restyle();
   }
 
   /** Draws a line no more, or again. */

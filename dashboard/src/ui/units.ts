@@ -10,7 +10,7 @@ export interface Unit {
   /** Money stands behind its sign. */
   isMoney?: true;
   /** Distances between ticks that are round in this unit, smallest first. */
-  steps?: readonly number[];
+  steps?: number[];
 }
 
 export const NO_UNIT: Unit = { scales: [[1, '']] };
@@ -161,8 +161,7 @@ export function unitOfMetric(metric: string): string {
 }
 
 /** Of a rate: bytes become bytes per second, and seconds per second are a plain number. */
-export const perSecond = (name: string): string =>
-  name === '' || unitNamed(name).steps === DURATION_STEPS ? '' : name + PER_SECOND;
+export const perSecond = (name: string): string => (name === '' || /^[mµn]?s$/.test(name) ? '' : name + PER_SECOND);
 
 const cents = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
