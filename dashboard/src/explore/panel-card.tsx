@@ -1,10 +1,10 @@
 'use client';
 
-import { type DragEvent, type KeyboardEvent, type ReactNode, useEffect, useState } from 'react';
+import { type DragEvent, type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from 'react';
 import { ApiError } from '@/api/errors';
 import { useStore } from '@/api/store';
 import { Button } from '@/ui/button';
-import { Menu } from '@/ui/menu';
+import { closeMenu, Menu } from '@/ui/menu';
 import { Trouble } from '@/ui/states';
 import { type Panel, titleOf } from './dashboard';
 import { downloadCsv } from './download';
@@ -49,7 +49,13 @@ function Card({ panel, controller, actions, isNew }: Omit<Props, 'views'> & { co
   const [editing, setEditing] = useState(isNew);
   const [table, setTable] = useState(false);
   const [trouble, setTrouble] = useState<ApiError>();
+  const section = useRef<HTMLElement>(null);
   const title = titleOf(panel);
+  const done = () => {
+    setEditing(false);
+    // What had the focus goes away.
+    section.current?.querySelector('summary')?.focus();
+  };
   const download = () => {
     setTrouble(undefined);
     downloadCsv(panel, controller.feed.picture, controller.shown).catch((error: Error) =>
@@ -58,6 +64,7 @@ function Card({ panel, controller, actions, isNew }: Omit<Props, 'views'> & { co
   };
   return (
     <section
+      ref={section}
       data-panel={panel.id}
       data-state={state.kind}
       aria-label={title}
@@ -73,7 +80,7 @@ function Card({ panel, controller, actions, isNew }: Omit<Props, 'views'> & { co
         <PanelPill controller={controller} />
         <Menu title="⋯" label={`What to do with ${title}`}>
           <Choices>
-            <Choice onClick={() => setEditing(!editing)}>{editing ? 'Close the editor' : 'Edit'}</Choice>
+            {!editing && <Choice onClick={() => setEditing(true)}>Edit</Choice>}
             <Choice onClick={() => setTable(!table)}>{table ? 'Hide the table' : 'Show as a table'}</Choice>
             {state.kind !== 'blank' && <Choice onClick={download}>Download as CSV</Choice>}
             <Choice onClick={() => actions.move(-1)}>Move up</Choice>
@@ -89,7 +96,7 @@ function Card({ panel, controller, actions, isNew }: Omit<Props, 'views'> & { co
       {state.kind === 'error' && <Trouble error={state.error} onRetry={() => controller.feed.reload()} />}
       {trouble && <Trouble error={trouble} onRetry={download} />}
       {table && <PointsTable controller={controller} />}
-      {editing && <PanelEditor panel={panel} onChange={actions.change} />}
+      {editing && <PanelEditor panel={panel} onChange={actions.change} onDone={done} />}
     </section>
   );
 }
@@ -98,7 +105,7 @@ const Choices = ({ children }: { children: ReactNode }) => <div className="flex 
 
 function Choice({ onClick, children }: { onClick(): void; children: string }) {
   const choose = (event: { currentTarget: HTMLElement }) => {
-    event.currentTarget.closest('details')?.removeAttribute('open');
+    closeMenu(event);
     onClick();
   };
   return (

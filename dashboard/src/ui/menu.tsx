@@ -5,11 +5,15 @@ import { type ReactNode, useEffect, useRef } from 'react';
 interface Props {
   title: ReactNode;
   label?: string;
+  /** Without a frame, where the title has its own. */
+  look?: 'plain' | 'bare';
   children: ReactNode;
 }
 
+const LOOKS = { plain: 'rounded border border-control bg-card px-2.5 hover:bg-raised', bare: 'rounded-full' };
+
 /** What opens below a button, and closes with Escape or a click elsewhere. */
-export function Menu({ title, label, children }: Props) {
+export function Menu({ title, label, look = 'plain', children }: Props) {
   const details = useRef<HTMLDetailsElement>(null);
   useEffect(() => {
     const stop = new AbortController();
@@ -18,7 +22,11 @@ export function Menu({ title, label, children }: Props) {
       if (!element?.open) return;
       if (event instanceof KeyboardEvent ? event.key !== 'Escape' : element.contains(event.target as Node)) return;
       element.open = false;
-      if (event instanceof KeyboardEvent) element.querySelector('summary')?.focus();
+      if (event instanceof KeyboardEvent) {
+        // Nothing else is to be closed by it.
+        event.preventDefault();
+        element.querySelector('summary')?.focus();
+      }
     };
     document.addEventListener('pointerdown', close, { signal: stop.signal });
     document.addEventListener('keydown', close, { signal: stop.signal });
@@ -28,7 +36,7 @@ export function Menu({ title, label, children }: Props) {
     <details ref={details} className="relative">
       <summary
         aria-label={label}
-        className="inline-flex min-h-8 cursor-pointer list-none items-center rounded border border-control bg-card px-2.5 hover:bg-raised [&::-webkit-details-marker]:hidden"
+        className={`inline-flex min-h-8 cursor-pointer list-none items-center [&::-webkit-details-marker]:hidden ${LOOKS[look]}`}
       >
         {title}
       </summary>
@@ -38,3 +46,7 @@ export function Menu({ title, label, children }: Props) {
     </details>
   );
 }
+
+/** For what is inside, once it is chosen. */
+export const closeMenu = (event: { currentTarget: Element }): void =>
+  event.currentTarget.closest('details')?.removeAttribute('open');
