@@ -31,7 +31,7 @@ export class FakeServer implements Server {
   time = 1_000_000;
 
   now = () => this.time;
-  series = async () => this.known;
+  series = async (_selector: Selector): Promise<KnownSeries[]> => this.known;
   newest = async () => this.newestTime;
   counts = async () => new Map(this.known.map(({ key }) => [key, this.count]));
 
