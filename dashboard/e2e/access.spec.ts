@@ -53,7 +53,9 @@ test('the chosen theme is kept, and shows before anything else does', async ({ v
   const page = await visit('/', { colorScheme: 'light' });
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await background();
-  await page.getByLabel('Theme').selectOption('dark');
+  await page.getByRole('button', { name: 'Theme: system' }).click();
+  await page.getByRole('button', { name: 'Theme: light' }).click();
+  await page.getByRole('button', { name: 'Theme: dark' }).waitFor();
   const dark = await background();
   expect(dark).not.toBe(light);
   await page.goto('/streams', { waitUntil: 'commit' });

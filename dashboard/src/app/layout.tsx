@@ -2,7 +2,7 @@ import type { Metadata, Viewport } from 'next';
 import type { ReactNode } from 'react';
 import { returnToPlace } from '@/api/session';
 import { ConnectionBanner } from '@/ui/connection';
-import { applyDisplayBeforePaint } from '@/ui/display';
+import { applyDisplayBeforePaint } from '@/ui/display-before-paint';
 import { LeaveKiosk } from '@/ui/display-menu';
 import { Door } from '@/ui/door';
 import { Footer } from '@/ui/footer';

@@ -1,13 +1,6 @@
 /** How much of the screen pages take. */
 import { type Store, store } from '@/api/store';
-
-const WIDTH = 'streamsync.width';
-const FULL = 'full';
-/** Part of an address, so that a screen on the wall can be sent there. */
-export const KIOSK = 'kiosk';
-
-/** Runs in the head, so that nothing moves afterwards. */
-export const applyDisplayBeforePaint = `{const r=document.documentElement.dataset;if(localStorage.getItem('${WIDTH}'))r.width='${FULL}';if(new URLSearchParams(location.search).has('${KIOSK}'))r.kiosk=''}`;
+import { FULL, KIOSK, WIDTH } from './display-before-paint';
 
 const isBrowser = typeof window !== 'undefined';
 
