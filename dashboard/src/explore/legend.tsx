@@ -14,6 +14,8 @@ const AGAIN_MS = 1_000;
 const COLUMNS = ['last', 'min', 'max', 'avg'] as const satisfies readonly (keyof Statistics)[];
 const TITLES = { last: 'Last', min: 'Min', max: 'Max', avg: 'Avg' };
 const CELL = 'whitespace-nowrap py-0 pl-3 text-right';
+/** Where there is little room, the values stand below the name. */
+const ROW = 'h-6 @max-sm:grid @max-sm:h-auto @max-sm:auto-rows-[1.25rem] @max-sm:grid-cols-4';
 
 /** The lines with their statistics; in place of the last value that under the pointer, on this chart or another. */
 export function Legend({ controller }: { controller: PanelController }) {
@@ -68,43 +70,48 @@ export function Legend({ controller }: { controller: PanelController }) {
 
   if (lines.length === 0) return null;
   return (
-    // The header and five whole rows.
-    <div className="mt-2 max-h-36 [contain:layout_style_paint] overflow-y-auto">
-      <table ref={table} aria-label="Lines" className="w-full text-xs tabular-nums">
-        <thead className="sticky top-0 bg-card text-muted">
-          <tr className="h-6">
-            <th scope="col" className="text-left font-normal">
-              <span className="sr-only">Line</span>
-            </th>
-            {COLUMNS.map((column) => (
-              <th key={column} scope="col" className={`${CELL} font-normal`}>
-                {TITLES[column]}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {lines.map(({ key, look }, at) => (
-            <tr key={key} className="h-6">
-              <th scope="row" className="w-full max-w-0 p-0 text-left font-normal">
-                <button
-                  type="button"
-                  aria-pressed={!hidden.has(key)}
-                  title={`Show or hide ${key}`}
-                  onClick={() => controller.toggle(key)}
-                  className="flex h-6 max-w-full items-center gap-1.5 rounded text-left hover:bg-raised aria-[pressed=false]:text-muted aria-[pressed=false]:line-through"
-                >
-                  <LineSample look={look} />
-                  <span className="truncate">{names[at]}</span>
-                </button>
+    <div className="@container mt-1 [contain:layout_style_paint]">
+      {/* The header and whole rows. */}
+      <div className="max-h-36 overflow-y-auto @max-sm:max-h-35">
+        <table ref={table} aria-label="Lines" className="w-full text-xs tabular-nums">
+          <thead className="sticky top-0 bg-card text-muted">
+            <tr className={ROW}>
+              <th scope="col" className="text-left font-normal @max-sm:absolute">
+                <span className="sr-only">Line</span>
               </th>
               {COLUMNS.map((column) => (
-                <td key={column} className={CELL} />
+                <th key={column} scope="col" className={`${CELL} font-normal`}>
+                  {TITLES[column]}
+                </th>
               ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {lines.map(({ key, look }, at) => (
+              <tr key={key} className={ROW}>
+                <th
+                  scope="row"
+                  className="w-full max-w-0 p-0 text-left font-normal @max-sm:col-span-4 @max-sm:max-w-full"
+                >
+                  <button
+                    type="button"
+                    aria-pressed={!hidden.has(key)}
+                    title={`Show or hide ${key}`}
+                    onClick={() => controller.toggle(key)}
+                    className="flex h-6 max-w-full items-center gap-1.5 rounded text-left hover:bg-raised aria-[pressed=false]:text-muted aria-[pressed=false]:line-through"
+                  >
+                    <LineSample look={look} />
+                    <span className="truncate">{names[at]}</span>
+                  </button>
+                </th>
+                {COLUMNS.map((column) => (
+                  <td key={column} className={CELL} />
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
     </div>
   );
 }

@@ -78,17 +78,19 @@ function Card({ panel, controller, actions, isNew }: Omit<Props, 'views'> & { co
           {title}
         </h2>
         <PanelPill controller={controller} />
-        <Menu title="⋯" label={`What to do with ${title}`}>
-          <Choices>
-            {!editing && <Choice onClick={() => setEditing(true)}>Edit</Choice>}
-            <Choice onClick={() => setTable(!table)}>{table ? 'Hide the table' : 'Show as a table'}</Choice>
-            {state.kind !== 'blank' && <Choice onClick={download}>Download as CSV</Choice>}
-            <Choice onClick={() => actions.move(-1)}>Move up</Choice>
-            <Choice onClick={() => actions.move(1)}>Move down</Choice>
-            <Choice onClick={actions.duplicate}>Duplicate</Choice>
-            <Choice onClick={actions.remove}>Remove</Choice>
-          </Choices>
-        </Menu>
+        <div className="in-data-kiosk:hidden">
+          <Menu title="⋯" label={`What to do with ${title}`}>
+            <Choices>
+              {!editing && <Choice onClick={() => setEditing(true)}>Edit</Choice>}
+              <Choice onClick={() => setTable(!table)}>{table ? 'Hide the table' : 'Show as a table'}</Choice>
+              {state.kind !== 'blank' && <Choice onClick={download}>Download as CSV</Choice>}
+              <Choice onClick={() => actions.move(-1)}>Move up</Choice>
+              <Choice onClick={() => actions.move(1)}>Move down</Choice>
+              <Choice onClick={actions.duplicate}>Duplicate</Choice>
+              <Choice onClick={actions.remove}>Remove</Choice>
+            </Choices>
+          </Menu>
+        </div>
       </div>
       <PanelChart controller={controller} title={title} />
       <Legend controller={controller} />
@@ -135,7 +137,7 @@ function Handle({ panel, onMove }: { panel: Panel; onMove(by: number): void }) {
       onKeyDown={press}
       aria-label={`Move ${titleOf(panel)} with the arrow keys`}
       title="Drag, or use the arrow keys"
-      className="cursor-grab px-1 max-sm:hidden"
+      className="cursor-grab in-data-kiosk:hidden px-1 max-sm:hidden"
     >
       ⠿
     </Button>

@@ -44,7 +44,7 @@ function Instead({ state, metric }: { state: FeedState; metric: string }) {
   if (!text) return null;
   return (
     <p className="pointer-events-none absolute inset-0 flex items-center justify-center p-4 text-center text-muted">
-      {text}
+      <span className="rounded bg-card px-2 py-1">{text}</span>
     </p>
   );
 }

@@ -40,7 +40,7 @@ export function PanelNotes({ controller }: { controller: PanelController }) {
 }
 
 export function notes({ state, tooMany, leftOut }: FeedNews, plan: Plan): string[] {
-  if (state.kind === 'loading' || state.kind === 'blank') return [];
+  if (state.kind === 'loading' || state.kind === 'blank' || state.kind === 'empty') return [];
   const all = [described(plan)];
   if (tooMany) {
     const which = tooMany === 'greatest' ? 'the 20 with the greatest values' : 'the first 20 by name';

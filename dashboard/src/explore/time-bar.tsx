@@ -25,7 +25,10 @@ export function TimeBar({ views }: { views: Views }) {
   return (
     <div className="flex flex-wrap items-center gap-2">
       <Select label="Time range" hideLabel value={span} options={options} onChange={choose} />
-      <Button onClick={() => (isLive ? views.pause() : views.live())}>{isLive ? '❚❚ Pause' : '▶ Live'}</Button>
+      <Button onClick={() => (isLive ? views.pause() : views.live())}>
+        <span aria-hidden="true">{isLive ? '❚❚' : '▶'}</span>
+        <span className="max-sm:sr-only">{isLive ? 'Pause' : 'Live'}</span>
+      </Button>
       <Button onClick={() => views.back()} aria-label="Back to the time shown before">
         ↶
       </Button>

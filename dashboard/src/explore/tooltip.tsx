@@ -20,27 +20,25 @@ export function Tooltip({ controller }: { controller: PanelController }) {
   if (readings.length === 0) return null;
   const names = new Map(lineNames(lines.map(({ key }) => key)).map((name, at) => [lines[at]?.key, name]));
   const { from, to } = controller.shown;
-  const isLeft = pointer.left > controller.width / 2;
+  const right = controller.width - pointer.left;
+  const side = pointer.left > right ? { right, maxWidth: pointer.left } : { left: pointer.left, maxWidth: right };
   const moment = time(Math.round(pointer.time));
   return (
-    <div
-      aria-hidden="true"
-      data-tooltip
-      style={isLeft ? { right: controller.width - pointer.left } : { left: pointer.left }}
-      className="pointer-events-none absolute top-2 z-20 mx-3 max-w-[calc(50%-1.5rem)] rounded border border-line bg-card px-2 py-1.5 text-xs shadow-lg sm:max-w-80"
-    >
-      <p className="mb-1 whitespace-nowrap font-medium tabular-nums">
-        {to - from > 60 * SECOND ? moment.slice(0, 19) : moment}
-      </p>
-      <ul>
-        {readings.map(({ drawn: { key, look }, value, isNearest }) => (
-          <li key={key} className={`flex items-center gap-1.5 leading-4 ${isNearest ? 'font-semibold' : ''}`}>
-            <LineSample look={look} />
-            <span className="mr-auto truncate">{names.get(key)}</span>
-            <span className="whitespace-nowrap pl-2 tabular-nums">{inUnit(value, unit)}</span>
-          </li>
-        ))}
-      </ul>
+    <div aria-hidden="true" data-tooltip style={side} className="pointer-events-none absolute top-2 z-20 px-3">
+      <div className="max-w-80 rounded border border-line bg-card px-2 py-1.5 text-xs shadow-lg">
+        <p className="mb-1 whitespace-nowrap font-medium tabular-nums">
+          {to - from > 60 * SECOND ? moment.slice(0, 19) : moment}
+        </p>
+        <ul>
+          {readings.map(({ drawn: { key, look }, value, isNearest }) => (
+            <li key={key} className={`flex items-center gap-1.5 leading-4 ${isNearest ? 'font-semibold' : ''}`}>
+              <LineSample look={look} />
+              <span className="mr-auto truncate">{names.get(key)}</span>
+              <span className="whitespace-nowrap pl-2 tabular-nums">{inUnit(value, unit)}</span>
+            </li>
+          ))}
+        </ul>
+      </div>
     </div>
   );
 }

@@ -39,7 +39,7 @@ export function Header() {
           <Logo />
           StreamSync
         </Start>
-        <nav aria-label="Pages" className="order-last flex w-full gap-1 overflow-x-auto sm:order-none sm:w-auto">
+        <nav aria-label="Pages" className="order-last flex w-full flex-wrap gap-x-1 sm:order-none sm:w-auto">
           {pages.map(([href, title]) => {
             const To = to(href);
             return (
@@ -47,7 +47,7 @@ export function Header() {
                 key={href}
                 href={href}
                 aria-current={path === href ? 'page' : undefined}
-                className="whitespace-nowrap rounded px-2.5 py-1.5 text-muted hover:bg-raised hover:text-ink aria-[current]:bg-raised aria-[current]:font-medium aria-[current]:text-ink"
+                className="whitespace-nowrap rounded px-2.5 py-1 sm:py-1.5 text-muted hover:bg-raised hover:text-ink aria-[current]:bg-raised aria-[current]:font-medium aria-[current]:text-ink"
               >
                 {title}
               </To>

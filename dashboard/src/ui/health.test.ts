@@ -2,9 +2,12 @@ import { expect, test } from 'vitest';
 import { healthOf } from './health';
 
 test('a server is ready, degraded or broken as /readyz says, with its sentences', () => {
-  expect(healthOf({ ready: true, missing: [], degraded: [] })).toEqual({ kind: 'ready', sentences: [] });
-  const redis = ['redis: connection refused'];
-  expect(healthOf({ ready: true, missing: [], degraded: redis })).toEqual({ kind: 'degraded', sentences: redis });
+  expect(healthOf({ ready: true, missing: [], degraded: {} })).toEqual({ kind: 'ready', sentences: [] });
+  const redis = { redis: 'connection refused' };
+  expect(healthOf({ ready: true, missing: [], degraded: redis })).toEqual({
+    kind: 'degraded',
+    sentences: ['redis: connection refused'],
+  });
   const postgres = ['postgres: connection refused'];
   expect(healthOf({ ready: false, missing: postgres, degraded: redis })).toEqual({
     kind: 'broken',

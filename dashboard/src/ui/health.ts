@@ -20,12 +20,21 @@ export const HEALTH: Record<Health['kind'], readonly [tone: Tone, title: string]
   away: ['bad', 'Unreachable'],
 };
 
+interface Readiness {
+  ready: boolean;
+  missing?: string[];
+  /** What is away, and why. */
+  degraded?: Record<string, string>;
+}
+
+const isReadiness = (answer: unknown): answer is Readiness => typeof (answer as Readiness | null)?.ready === 'boolean';
+
 /** What an answer of `/readyz` says. */
 export function healthOf(answer: unknown): Health {
-  const { ready, missing = [], degraded = [] } = (answer ?? {}) as Record<string, unknown>;
-  if (typeof ready !== 'boolean') return { kind: 'away' };
-  if (!ready) return { kind: 'broken', sentences: missing as string[] };
-  const sentences = degraded as string[];
+  if (!isReadiness(answer)) return { kind: 'away' };
+  const { ready, missing = [], degraded = {} } = answer;
+  if (!ready) return { kind: 'broken', sentences: missing };
+  const sentences = Object.entries(degraded).map(([part, why]) => `${part}: ${why}`);
   return { kind: sentences.length > 0 ? 'degraded' : 'ready', sentences };
 }
 
