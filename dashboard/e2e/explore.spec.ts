@@ -215,7 +215,7 @@ test('a dashboard survives a reload, and its link shows the same to others', asy
   await expect.poll(() => page.locator('[data-panel]').count()).toBe(2);
   await choose(page, 'Edit');
   await page.getByLabel('Title').fill('How long keys are held');
-  await page.getByLabel('Width').selectOption('half');
+  await page.getByLabel('Width', { exact: true }).selectOption('half');
   await page.getByLabel('Time range').selectOption('1h');
   const titles = (of: Page) => of.locator('[data-panel] h2').allInnerTexts();
   const expected = ['How long keys are held', 'key_hold'];

@@ -9,6 +9,7 @@ import type { PanelController } from './panel-controller';
 import { lineNames } from './series-key';
 import { type Statistics, statisticsOf } from './statistics';
 import { valueAt } from './value-at';
+import { windowOf } from './view';
 
 const AGAIN_MS = 1_000;
 const COLUMNS = ['last', 'min', 'max', 'avg'] as const satisfies readonly (keyof Statistics)[];
@@ -43,9 +44,10 @@ export function Legend({ controller }: { controller: PanelController }) {
       if (!controller.isSeen) return;
       const time = controller.cursor.get();
       const columns = time === undefined ? COLUMNS : COLUMNS.slice(1);
+      const window = windowOf(controller.views.current.get(), Date.now());
       const skipped = COLUMNS.length - columns.length;
       lines.forEach(({ line }, at) => {
-        const statistics = statisticsOf(line, controller.shown);
+        const statistics = statisticsOf(line, window);
         columns.forEach((column, place) => {
           write(at + 1, place + skipped, told(statistics?.[column]));
         });
