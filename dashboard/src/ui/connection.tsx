@@ -26,7 +26,7 @@ function Told() {
   if (sentences.length === 0) return pill;
   return (
     <Menu title={pill} look="bare">
-      <ul className="flex max-w-80 flex-col gap-1">
+      <ul className="flex flex-col gap-1 sm:max-w-80">
         {sentences.map((sentence) => (
           <li key={sentence} className="wrap-anywhere">
             {sentence}

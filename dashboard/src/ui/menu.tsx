@@ -10,7 +10,11 @@ interface Props {
   children: ReactNode;
 }
 
-const LOOKS = { plain: 'rounded border border-control bg-card px-2.5 hover:bg-raised', bare: 'rounded-full' };
+const LOOKS = {
+  plain: { title: 'rounded border border-control bg-card px-2.5 hover:bg-raised', content: '' },
+  // Sentences take the width of a phone.
+  bare: { title: 'rounded-full', content: 'max-sm:fixed max-sm:inset-x-3 max-sm:w-auto max-sm:max-w-none' },
+};
 
 /** What opens below a button, and closes with Escape or a click elsewhere. */
 export function Menu({ title, label, look = 'plain', children }: Props) {
@@ -36,11 +40,13 @@ export function Menu({ title, label, look = 'plain', children }: Props) {
     <details ref={details} className="relative">
       <summary
         aria-label={label}
-        className={`inline-flex min-h-8 cursor-pointer list-none items-center [&::-webkit-details-marker]:hidden ${LOOKS[look]}`}
+        className={`inline-flex min-h-8 cursor-pointer list-none items-center [&::-webkit-details-marker]:hidden ${LOOKS[look].title}`}
       >
         {title}
       </summary>
-      <div className="absolute right-0 z-30 mt-1 w-max max-w-[90vw] rounded-lg border border-line bg-card p-3 shadow-lg">
+      <div
+        className={`absolute right-0 z-30 mt-1 w-max max-w-[90vw] rounded-lg border border-line bg-card p-3 shadow-lg ${LOOKS[look].content}`}
+      >
         {children}
       </div>
     </details>
