@@ -92,7 +92,7 @@ test('home', { timeout: 400_000 }, async ({ visit }) => {
 
 const PANELS: Panel[] = [
   newPanel({ metric: 'elb_request_count', matchers: [] }, { method: 'avg', step: '10s', title: 'Requests, by 10 s' }),
-  newPanel({ metric: 'ec2_network_in_bytes', matchers: [] }, { width: 'half', title: 'Network in', unit: 'B' }),
+  newPanel({ metric: 'ec2_network_in_bytes', matchers: [] }, { width: 'half', title: 'Network in' }),
   newPanel({ metric: 'ec2_cpu_utilization', matchers: [] }, { width: 'half', title: 'CPU', unit: '%' }),
 ];
 

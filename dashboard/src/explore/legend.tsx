@@ -28,40 +28,31 @@ export function Legend({ controller }: { controller: PanelController }) {
 
   // Not through React: twenty panels follow one pointer.
   useEffect(() => {
-    const cell = (row: number, column: number) => table.current?.rows[row]?.cells[column + 1];
     const write = (row: number, column: number, text: string) => {
-      const target = cell(row, column);
-      if (target && target.textContent !== text) target.textContent = text;
+      const cell = table.current?.rows[row]?.cells[column + 1];
+      if (cell && cell.textContent !== text) cell.textContent = text;
     };
     const told = (value: number | undefined) => (value === undefined ? '–' : inUnit(value, unit));
-    const showPointed = (time: number) => {
-      write(0, 0, clock(time));
+    let statistics: (Statistics | undefined)[] = [];
+    const point = () => {
+      if (!controller.isSeen) return;
+      const time = controller.cursor.get();
+      write(0, 0, time === undefined ? TITLES.last : clock(time));
       lines.forEach(({ line, joins }, at) => {
-        write(at + 1, 0, told(valueAt(line, time, joins.longest(line, controller.step))));
+        const longest = joins.longest(line, controller.step);
+        write(at + 1, 0, told(time === undefined ? statistics[at]?.last : valueAt(line, time, longest)));
       });
     };
     const showAll = () => {
       if (!controller.isSeen) return;
-      const time = controller.cursor.get();
-      const columns = time === undefined ? COLUMNS : COLUMNS.slice(1);
       const window = windowOf(controller.views.current.get(), Date.now());
-      const skipped = COLUMNS.length - columns.length;
-      lines.forEach(({ line }, at) => {
-        const statistics = statisticsOf(line, window);
-        columns.forEach((column, place) => {
-          write(at + 1, place + skipped, told(statistics?.[column]));
-        });
+      statistics = lines.map(({ line }) => statisticsOf(line, window));
+      statistics.forEach((its, at) => {
+        for (const [place, column] of COLUMNS.entries()) if (place > 0) write(at + 1, place, told(its?.[column]));
       });
-      if (time === undefined) write(0, 0, TITLES.last);
-    };
-    const point = () => {
-      if (!controller.isSeen) return;
-      const time = controller.cursor.get();
-      if (time === undefined) showAll();
-      else showPointed(time);
+      point();
     };
     showAll();
-    point();
     const unwatch = controller.cursor.subscribe(point);
     const timer = setInterval(showAll, AGAIN_MS);
     return () => {

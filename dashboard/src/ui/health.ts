@@ -38,8 +38,9 @@ export function healthOf(answer: unknown): Health {
   return { kind: sentences.length > 0 ? 'degraded' : 'ready', sentences };
 }
 
-async function ask(signal: AbortSignal): Promise<Health> {
-  const response = await send('/readyz', { signal }).catch(() => undefined);
+/** A server that does not answer in time is away, however long its connection stays open. */
+async function ask(): Promise<Health> {
+  const response = await send('/readyz', { signal: AbortSignal.timeout(EVERY_MS) }).catch(() => undefined);
   return healthOf(await response?.json().catch(() => undefined));
 }
 
@@ -47,7 +48,7 @@ export function useHealth(): Health {
   const connection = useConnection();
   const { data, refetch } = useQuery({
     queryKey: ['/readyz'],
-    queryFn: ({ signal }) => ask(signal),
+    queryFn: ask,
     refetchInterval: EVERY_MS,
     retry: false,
   });
