@@ -12,10 +12,13 @@ import { chooseZone, LOCAL, UTC, zone } from './zone';
 /** Time zone, width and kiosk mode. */
 export function DisplayMenu() {
   const isFull = useStore(fullWidth, false);
+  const [zones, setZones] = useState<readonly string[]>();
+  // Several hundred: not before somebody looks.
+  const look = () => setZones(Intl.supportedValuesOf('timeZone'));
   return (
-    <Menu title={<SlidersIcon />} label="Display">
+    <Menu title={<SlidersIcon />} label="Display" onOpen={look}>
       <div className="flex w-64 flex-col gap-3">
-        <ZoneChoice />
+        {zones && <ZoneChoice zones={zones} />}
         <Check label="Full width" checked={isFull} onChange={chooseFullWidth} />
         <Button
           onClick={(event) => {
@@ -30,22 +33,17 @@ export function DisplayMenu() {
   );
 }
 
-function ZoneChoice() {
+/** `zones`: beside the local one, UTC and that which is chosen. */
+function ZoneChoice({ zones }: { zones: readonly string[] }) {
   const chosen = useStore(zone, LOCAL);
-  // The file's page was made elsewhere.
-  const [zones, setZones] = useState<string[]>([]);
-  const [own, setOwn] = useState('');
-  useEffect(() => {
-    setZones(Intl.supportedValuesOf('timeZone').filter((name) => name !== UTC));
-    setOwn(Intl.DateTimeFormat().resolvedOptions().timeZone);
-  }, []);
-  const named = zones.includes(chosen) || chosen === LOCAL || chosen === UTC ? zones : [chosen, ...zones];
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const named = new Set([LOCAL, UTC, chosen, ...zones]);
   return (
     <Select
       label="Time zone"
       value={chosen}
       className="w-full"
-      options={[{ value: LOCAL, title: `Local${own && ` (${own})`}` }, UTC, ...named]}
+      options={[...named].map((value) => ({ value, title: value === LOCAL ? `Local (${own})` : value }))}
       onChange={chooseZone}
     />
   );

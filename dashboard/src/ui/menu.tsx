@@ -7,6 +7,7 @@ interface Props {
   label?: string;
   /** Without a frame, where the title has its own. */
   look?: 'plain' | 'bare';
+  onOpen?(): void;
   children: ReactNode;
 }
 
@@ -17,7 +18,7 @@ const LOOKS = {
 };
 
 /** What opens below a button, and closes with Escape or a click elsewhere. */
-export function Menu({ title, label, look = 'plain', children }: Props) {
+export function Menu({ title, label, look = 'plain', onOpen, children }: Props) {
   const details = useRef<HTMLDetailsElement>(null);
   useEffect(() => {
     const stop = new AbortController();
@@ -37,7 +38,7 @@ export function Menu({ title, label, look = 'plain', children }: Props) {
     return () => stop.abort();
   }, []);
   return (
-    <details ref={details} className="relative">
+    <details ref={details} className="relative" onToggle={({ currentTarget }) => currentTarget.open && onOpen?.()}>
       <summary
         aria-label={label}
         className={`inline-flex min-h-8 cursor-pointer list-none items-center [&::-webkit-details-marker]:hidden ${LOOKS[look].title}`}
