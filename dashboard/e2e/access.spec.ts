@@ -38,6 +38,18 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await page.getByRole('dialog').waitFor();
       expect(await barriers(page)).toEqual([]);
     });
+
+    test('axe finds nothing serious in the editor of a panel, below its tooltip and in menus', async ({ visit }) => {
+      const page = await visit('/explore?metric=ec2_cpu_utilization', { colorScheme });
+      await page.locator('[data-panel][data-state=live]').waitFor();
+      await page.locator('[data-panel] summary').click();
+      await page.getByRole('button', { name: 'Edit' }).click();
+      await page.getByRole('button', { name: 'Done' }).waitFor();
+      await page.getByLabel('Display').click();
+      await page.locator('.u-over').hover({ position: { x: 1_000, y: 100 } });
+      await page.locator('[data-tooltip]').waitFor();
+      expect(await barriers(page)).toEqual([]);
+    });
   });
 }
 
@@ -53,7 +65,9 @@ test('the chosen theme is kept, and shows before anything else does', async ({ v
   const page = await visit('/', { colorScheme: 'light' });
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await background();
-  await page.getByLabel('Theme').selectOption('dark');
+  await page.getByRole('button', { name: 'Theme: system' }).click();
+  await page.getByRole('button', { name: 'Theme: light' }).click();
+  await page.getByRole('button', { name: 'Theme: dark' }).waitFor();
   const dark = await background();
   expect(dark).not.toBe(light);
   await page.goto('/streams', { waitUntil: 'commit' });
@@ -95,7 +109,7 @@ describe('by keyboard alone', () => {
     await page.keyboard.press('Enter');
     await tabTo(page, 'Show as a table');
     await page.keyboard.press('Enter');
-    await page.getByRole('table').waitFor();
+    await page.getByLabel('The points shown').getByRole('table').waitFor();
   });
 
   test('a record is opened and shown in another way', async ({ visit }) => {

@@ -147,12 +147,65 @@ test('the crosshair is in all panels at once, and their legends tell the values 
   const view = { kind: 'still', from, to: from + 300 * SECOND } as const;
   const page = await visit(`/explore${encodeDashboard({ view, panels })}`);
   await isReady(page, 1);
-  const told = (n: number) => panel(page, n).getByRole('list', { name: 'Lines' }).locator('span').last().innerText();
-  await expect.poll(() => told(1)).toBe('299');
+  const cells = (n: number) => panel(page, n).getByRole('table', { name: 'Lines' }).locator('td');
+  await expect.poll(() => cells(1).allInnerTexts()).toEqual(['299', '0', '299', '149.5']);
   const { x, y, width, height } = await boxOf(panel(page).locator('.u-over'));
   await page.mouse.move(x + width / 2, y + height / 2);
-  await expect.poll(async () => Math.abs(Number(await told(1)) - 150)).toBeLessThanOrEqual(2);
-  expect(await told(1)).toBe(await told(0));
+  const pointed = (n: number) => cells(n).first().innerText();
+  await expect.poll(async () => Math.abs(Number(await pointed(1)) - 150)).toBeLessThanOrEqual(2);
+  expect(await pointed(1)).toBe(await pointed(0));
+});
+
+test('a tooltip tells the time and the values under the pointer, greatest first, in the unit of the metric', async ({
+  visit,
+}) => {
+  const metric = `${unique('disk')}_bytes`;
+  const from = Math.floor(Date.now() / SECOND) * SECOND - 100 * SECOND;
+  const disks = { small: 2e6, large: 70e6, middle: 5_500 };
+  await store(
+    Object.entries(disks).flatMap(([disk, value]) =>
+      Array.from({ length: 100 }, (_, n) => ({ metric, labels: { disk }, time: from + n * SECOND, value })),
+    ),
+  );
+  const panels = [newPanel({ metric, matchers: [] })];
+  const view = { kind: 'still', from, to: from + 100 * SECOND } as const;
+  const page = await visit(`/explore${encodeDashboard({ view, panels })}`, { timezoneId: 'Asia/Tokyo' });
+  await isReady(page);
+  const tooltip = panel(page).locator('[data-tooltip]');
+  expect(await tooltip.count()).toBe(0);
+  const { x, y, width, height } = await boxOf(panel(page).locator('.u-over'));
+  await page.mouse.move(x + width / 2, y + height / 2);
+  await expect
+    .poll(() => tooltip.getByRole('listitem', { includeHidden: true }).allInnerTexts())
+    .toEqual(['disk=large\n70 MB', 'disk=small\n2 MB', 'disk=middle\n5.5 kB']);
+  const told = async () => Date.parse(`${(await tooltip.locator('p').innerText()).replace(' ', 'T')}Z`);
+  const HOURS_OF_TOKYO = 9;
+  expect(Math.abs((await told()) - (from + 50 * SECOND + HOURS_OF_TOKYO * HOUR))).toBeLessThan(3 * SECOND);
+
+  await page.getByLabel('Display').click();
+  await page.getByLabel('Time zone').selectOption('UTC');
+  await isReady(page);
+  await page.keyboard.press('Escape');
+  await page.mouse.move(x + width / 2 + 1, y + height / 2);
+  await expect.poll(async () => Math.abs((await told()) - (from + 50 * SECOND))).toBeLessThan(3 * SECOND);
+  await page.mouse.move(0, 0);
+  await expect.poll(() => tooltip.count()).toBe(0);
+});
+
+test('of more series than are shown the greatest are, and a metric that is not there is said to be missing', async ({
+  visit,
+}) => {
+  const metric = unique('fleet');
+  const now = Date.now();
+  await store(
+    Array.from({ length: 60 }, (_, n) => ({ metric, labels: { host: `h${n}` }, time: now - SECOND, value: n })),
+  );
+  const page = await visit(`/explore?metric=${metric}`);
+  await page.getByText('the 20 with the greatest values are shown').waitFor();
+  const greatest = Array.from({ length: 20 }, (_, n) => `${metric}{host="h${59 - n}"}`);
+  await expect.poll(async () => [...(await lines(page)).keys()]).toEqual(greatest);
+  await page.goto('/explore?metric=no_such_metric');
+  await page.getByText('There is no metric “no_such_metric”.').waitFor();
 });
 
 test('a dashboard survives a reload, and its link shows the same to others', async ({ visit }) => {
@@ -162,7 +215,7 @@ test('a dashboard survives a reload, and its link shows the same to others', asy
   await expect.poll(() => page.locator('[data-panel]').count()).toBe(2);
   await choose(page, 'Edit');
   await page.getByLabel('Title').fill('How long keys are held');
-  await page.getByLabel('Width').selectOption('half');
+  await page.getByLabel('Width', { exact: true }).selectOption('half');
   await page.getByLabel('Time range').selectOption('1h');
   const titles = (of: Page) => of.locator('[data-panel] h2').allInnerTexts();
   const expected = ['How long keys are held', 'key_hold'];
@@ -205,8 +258,10 @@ test('a dashboard is saved by name, opened again, renamed and deleted', async ({
   await page.getByText('Saved', { exact: true }).click();
   await page.getByLabel('Save this dashboard as').fill('Keys');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
-  await page.getByRole('button', { name: 'Keys', exact: true }).waitFor();
-  await page.goto('/explore');
+  await page.getByText('Saved as “Keys” in this browser.').waitFor();
+  await page.getByRole('heading', { name: 'Keys', level: 1 }).waitFor();
+  await page.getByRole('button', { name: 'New dashboard' }).click();
+  await page.getByText('Choose what to look at').waitFor();
   await page.getByText('Saved', { exact: true }).click();
   await page.getByRole('button', { name: 'Keys', exact: true }).click();
   await isReady(page);
@@ -215,8 +270,47 @@ test('a dashboard is saved by name, opened again, renamed and deleted', async ({
   await page.getByRole('button', { name: 'Rename Keys' }).click();
   await page.getByLabel('Another name for Keys').fill('Strokes');
   await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Strokes', level: 1 }).waitFor();
   await page.getByRole('button', { name: 'Delete Strokes' }).click();
   await page.getByText('Nothing is saved in this browser yet.').waitFor();
+});
+
+test('who comes back to Explore finds the last dashboard, and what was removed comes back by Undo', async ({
+  visit,
+}) => {
+  const page = await visit('/explore?metric=key_hold');
+  await isReady(page);
+  await choose(page, 'Edit');
+  await page.getByLabel('Title').fill('Held keys');
+  await page.getByLabel('Time range').selectOption('24h');
+  await page.getByRole('button', { name: 'Done' }).click();
+  expect(await page.getByLabel('Title').count()).toBe(0);
+  await page.getByRole('link', { name: 'Home', exact: true }).click();
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
+  await page.getByRole('link', { name: 'Explore', exact: true }).click();
+  await isReady(page);
+  const titles = () => page.locator('[data-panel] h2').allInnerTexts();
+  expect(await titles()).toEqual(['Held keys']);
+  const range = page.getByLabel('Time range');
+  expect(await range.inputValue()).toBe('24h');
+  expect(await range.locator('option').allInnerTexts()).not.toContain('Last 1d');
+
+  await choose(page, 'Remove');
+  await page.getByText('Removed “Held keys”.').waitFor();
+  expect(await titles()).toEqual([]);
+  await page.keyboard.press('Enter');
+  await expect.poll(titles).toEqual(['Held keys']);
+});
+
+test('in kiosk mode only the panels are there, until Escape', async ({ visit }) => {
+  const page = await visit('/explore?metric=key_hold&kiosk');
+  await isReady(page);
+  const bars = page.locator('header, footer, [aria-label="Time range"]');
+  const seen = async () => (await Promise.all((await bars.all()).map((bar) => bar.isVisible()))).some(Boolean);
+  expect(await seen()).toBe(false);
+  await page.keyboard.press('Escape');
+  await expect.poll(seen).toBe(true);
+  expect(page.url()).toMatch(/\/explore\?metric=key_hold$/);
 });
 
 test('the CSV of a panel has the points that were stored, and its table tells as many', async ({ visit }) => {

@@ -45,7 +45,9 @@ describe('over a restart of the server nothing is missing and nothing is silentl
     const page = await visit('/', { url: server.url, outage: true });
     await page.locator('[data-connection=live]').waitFor();
     await page.getByText('Running').first().waitFor();
+    await page.locator('[data-health=ready]').waitFor();
     await server.kill();
+    await page.locator('[data-health=away]').waitFor();
     await page
       .getByText(/^As of \d/)
       .first()
@@ -54,6 +56,7 @@ describe('over a restart of the server nothing is missing and nothing is silentl
     await server.startAgain();
     await page.locator('[data-connection=live]').waitFor();
     await expect.poll(() => page.locator('[data-stale]').count()).toBe(0);
+    await page.locator('[data-health=ready]').waitFor();
   });
 
   /** Points that come all the while, each of a value of its own. */

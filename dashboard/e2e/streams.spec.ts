@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { produce } from './support/site';
+import { produce, refuse } from './support/site';
 import { site, test } from './support/test';
 
 test('a stream shows its settings, partitions and lag', async ({ visit }) => {
@@ -37,6 +37,13 @@ test('what is stored is told: tables, sizes and how far rollups have come', asyn
   const storage = page.locator('section', { has: page.getByRole('heading', { name: 'Storage' }) });
   await expect.poll(() => storage.getByRole('table').first().getByRole('row').count()).toBe(1 + 4);
   expect(await storage.innerText()).toMatch(/\d+(\.\d+)? (kB|KiB|MB|MiB)/);
+});
+
+test('dead letters that wait are counted from the store', async ({ visit }) => {
+  await refuse(site, 'machines', ['{"site": "north"}']);
+  const page = await visit('/streams');
+  const row = page.getByRole('row', { name: /machines/ }).first();
+  await expect.poll(async () => Number(await row.getByRole('cell').last().innerText())).toBeGreaterThanOrEqual(1);
 });
 
 test('a stream is found by its name', async ({ visit }) => {

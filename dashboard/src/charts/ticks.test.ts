@@ -1,7 +1,10 @@
-import { expect, test } from 'vitest';
-import { timeLabels, timeSplits, valueLabels } from './ticks';
+import { afterEach, expect, test } from 'vitest';
+import { LOCAL, zone } from '@/ui/zone';
+import { timeLabels, timeSplits } from './ticks';
 
 const at = (...parts: [number, number, number, number?, number?, number?, number?]) => new Date(...parts).getTime();
+
+afterEach(() => zone.set(LOCAL));
 
 test('times stand on round moments of the reader', () => {
   const splits = timeSplits(at(2026, 0, 31, 12, 3, 17), at(2026, 0, 31, 12, 17), 300_000);
@@ -29,18 +32,9 @@ test('times have as many parts as tell them apart, and the day where it begins',
   ]);
 });
 
-test('values have as many digits as tell them apart', () => {
-  expect(valueLabels([0, 0.5, 1], 0.5)).toEqual(['0.0', '0.5', '1.0']);
-  expect(valueLabels([0, 50, 100], 50)).toEqual(['0', '50', '100']);
-  expect(valueLabels([0, 20_000_000], 20_000_000)).toEqual(['0', '20M']);
-  expect(valueLabels([0.0001, 0.00015], 0.00005)).toEqual(['0.00010', '0.00015']);
-  expect(valueLabels([0, 2e-9], 2e-9)).toEqual(['0', '2.00e-9']);
-});
-
-test('large values that lie close together keep their digits', () => {
-  expect(valueLabels([1_000_000, 1_000_001], 1)).toEqual(['1000000', '1000001']);
-});
-
-test('a unit stands behind each value', () => {
-  expect(valueLabels([1, 2], 1, '°C')).toEqual(['1 °C', '2 °C']);
+test('days begin where the chosen time zone has its midnights', () => {
+  zone.set('Asia/Tokyo');
+  const [first = 0, ...rest] = timeSplits(Date.UTC(2026, 0, 30), Date.UTC(2026, 1, 1), 86_400_000);
+  expect([first, ...rest]).toEqual([Date.UTC(2026, 0, 30, 15), Date.UTC(2026, 0, 31, 15)]);
+  expect(timeLabels([first, first + 3_600_000], 3_600_000)).toEqual(['00:00\n2026-01-31', '01:00']);
 });

@@ -1,12 +1,13 @@
 import uPlot from 'uplot';
 import { onThemeChange } from '@/ui/theme';
+import { DECIMAL_STEPS, ticksInUnit } from '@/ui/units';
 import { type Bounds, extremes, steadyBounds } from './bounds';
 import { type Gestures, listen } from './gestures';
 import { LineLayer } from './layer';
 import { type Ink, inkOf } from './look';
 import type { ChartSource, DrawnLine, TimeWindow } from './model';
 import { type Drawable, frames } from './scheduler';
-import { timeLabels, timeSplits, valueLabels } from './ticks';
+import { timeLabels, timeSplits } from './ticks';
 
 interface Axes {
   window: TimeWindow;
@@ -44,8 +45,7 @@ export class TimeChart implements Drawable {
       listen(this.#plot, element, gestures, () => this.#shown),
       onThemeChange(() => {
         this.#ink = inkOf(element);
-        this.#isStale = true;
-        this.invalidate();
+        this.restyle();
       }),
       frames().add(this),
       this.#watchView(),
@@ -62,6 +62,12 @@ export class TimeChart implements Drawable {
   invalidate(): void {
     this.#news = true;
     if (this.#inView) frames().wake();
+  }
+
+  /** The same is to be shown in another way. */
+  restyle(): void {
+    this.#isStale = true;
+    this.invalidate();
   }
 
   due(now: number): boolean {
@@ -100,6 +106,22 @@ export class TimeChart implements Drawable {
       // Also when nothing but the colours are others.
       this.#plot.redraw(false, false);
     });
+    // The window moves below a pointer that rests.
+    if ((this.#plot.cursor.left ?? -1) >= 0) this.#tellCursor();
+  }
+
+  #tellCursor(): void {
+    const { cursor, over } = this.#plot;
+    const { left = -1, top = -1 } = cursor;
+    if (left < 0) {
+      this.#source.onCursor();
+      this.#source.onPointer();
+      return;
+    }
+    const time = this.#plot.posToVal(left, 'x');
+    this.#source.onCursor(time);
+    if (!over.matches(':hover')) this.#source.onPointer();
+    else this.#source.onPointer({ time, value: this.#plot.posToVal(top, 'y'), left: left + over.offsetLeft });
   }
 
   #drawLines(lines: readonly DrawnLine[], band: boolean): void {
@@ -166,7 +188,8 @@ export class TimeChart implements Drawable {
         {
           ...axis,
           space: 28,
-          values: (_u, values, _axis, _space, step) => valueLabels(values, step, this.#source.look().unit),
+          incrs: () => this.#source.unit().steps ?? DECIMAL_STEPS,
+          values: (_u, values, _axis, _space, step) => ticksInUnit(values, step, this.#source.unit()),
           size: (_u, labels) => {
             const longest = Math.max(0, ...(labels ?? []).map((label) => label.length));
             return Math.max(48, Math.ceil((longest * 7 + 16) / AXIS_STEP) * AXIS_STEP);
@@ -196,10 +219,7 @@ export class TimeChart implements Drawable {
         },
       },
       hooks: {
-        setCursor: [
-          (u) =>
-            this.#source.onCursor((u.cursor.left ?? -1) >= 0 ? u.posToVal(u.cursor.left as number, 'x') : undefined),
-        ],
+        setCursor: [() => this.#tellCursor()],
         setSelect: [
           (u) => {
             const { left, width } = u.select;
@@ -220,8 +240,7 @@ export class TimeChart implements Drawable {
       // Hidden for a moment.
       if (this.#element.clientWidth === 0) return;
       this.#plot.setSize(this.#size());
-      this.#isStale = true;
-      this.invalidate();
+      this.restyle();
     });
     observer.observe(this.#element);
     return () => observer.disconnect();

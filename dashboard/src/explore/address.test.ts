@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { encodeDashboard, readAddress } from './address';
-import { type Dashboard, newPanel, type Panel } from './dashboard';
+import { type Dashboard, DEFAULT_VIEW, newPanel, type Panel } from './dashboard';
 
 const withoutIds = ({ view, panels }: Dashboard) => ({ view, panels: panels.map(({ id, ...rest }: Panel) => rest) });
 
@@ -127,4 +127,14 @@ describe('an address that cannot be read says why', () => {
       }
     }
   });
+});
+
+test('the name of a dashboard is part of its address', () => {
+  const address = encodeDashboard({ name: 'Keys & locks', view: DEFAULT_VIEW, panels: [] });
+  expect(readAddress(address)).toMatchObject({ dashboard: { name: 'Keys & locks' } });
+});
+
+test('an address may ask for an empty dashboard', () => {
+  expect(readAddress('?new')).toEqual({ dashboard: { view: DEFAULT_VIEW, panels: [] } });
+  expect(readAddress('?kiosk')).toBeUndefined();
 });

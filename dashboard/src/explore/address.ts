@@ -1,5 +1,9 @@
-/** A dashboard as the address of the page: `?d=1.…` for all of it, `?metric=…&label=…` for one panel. */
+/**
+ * A dashboard as the address of the page: `?d=1.…` for all of it, with `&name=…` where it has one, `?metric=…&label=…`
+ * for one panel, `?new` for none.
+ */
 import { type Dashboard, DEFAULT_VIEW, newPanel, PANELS_MAX, type Panel, WIDTHS } from './dashboard';
+import { NEW } from './link';
 import { formatSpan, parseSpan } from './moment';
 import { ACROSS, FILLS, METHODS } from './plan';
 import { type Matcher, parseMatcher, type Selector } from './selector';
@@ -13,12 +17,13 @@ export type Reading = { dashboard: Dashboard } | { problem: string };
 
 class Unreadable extends Error {}
 
-export function encodeDashboard({ view, panels }: Dashboard): string {
+export function encodeDashboard({ name, view, panels }: Dashboard): string {
   const { btoa } = globalThis;
   const compact = [view.kind === 'live' ? formatSpan(view.span) : [view.from, view.to], ...panels.map(compactPanel)];
   const bytes = new TextEncoder().encode(JSON.stringify(compact));
   const text = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
-  return `?d=${VERSION}.${text.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')}`;
+  const coded = text.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+  return `?d=${VERSION}.${coded}${name ? `&name=${encodeURIComponent(name)}` : ''}`;
 }
 
 /** Without what is as usual. */
@@ -44,8 +49,10 @@ export function readAddress(search: string): Reading | undefined {
   const params = new URLSearchParams(search);
   const coded = params.get('d');
   try {
-    if (coded !== null) return { dashboard: decode(coded) };
+    const name = params.get('name');
+    if (coded !== null) return { dashboard: { ...decode(coded), ...(name ? { name } : {}) } };
     if (params.has('metric')) return { dashboard: readShort(params) };
+    if (params.has(NEW.slice(1))) return { dashboard: { view: DEFAULT_VIEW, panels: [] } };
     return undefined;
   } catch (problem) {
     if (problem instanceof Unreadable) return { problem: problem.message };

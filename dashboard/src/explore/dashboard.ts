@@ -13,6 +13,7 @@ export interface Panel extends Wish {
   /** Its selector when left out. */
   title?: string;
   width: Width;
+  /** As `ui/units` names it; that of the metric when left out. */
   unit?: string;
   /** Where the axis of values begins and ends; by the values when left out. */
   low?: number;
@@ -20,6 +21,8 @@ export interface Panel extends Wish {
 }
 
 export interface Dashboard {
+  /** Under which it was saved. */
+  name?: string;
   view: View;
   panels: readonly Panel[];
 }
@@ -48,6 +51,9 @@ export const replaced = (panels: Panels, panel: Panel): Panels =>
   panels.map((other) => (other.id === panel.id ? panel : other));
 
 export const removed = (panels: Panels, id: string): Panels => panels.filter((panel) => panel.id !== id);
+
+/** A panel that was removed comes back to its place. */
+export const restored = (panels: Panels, panel: Panel, place: number): Panels => panels.toSpliced(place, 0, panel);
 
 /** The copy stands behind its original. */
 export const duplicated = (panels: Panels, id: string): Panels =>

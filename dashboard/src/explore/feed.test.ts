@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ApiError } from '@/api/errors';
 import { Feed, type Question } from './feed';
 import { held } from './picture.fixture';
+import type { Selector } from './selector';
 import { FakeServer } from './server.fixture';
 
 const LIVE = { kind: 'live', span: 60_000 } as const;
@@ -255,14 +256,54 @@ describe('a feed says', () => {
     expect(server.subscriptions.length).toBe(2);
   });
 
-  test('that more series match than it shows, and asks for those only', async () => {
-    server.known = Array.from({ length: 21 }, (_, at) => ({ key: `k${at}`, labels: [{ name: 'n', value: `${at}` }] }));
+  describe('that more series match than it shows', () => {
+    beforeEach(() => {
+      server.known = Array.from({ length: 21 }, (_, at) => ({
+        key: `k${at}`,
+        labels: [{ name: 'n', value: `${at}` }],
+      }));
+    });
+
+    test('and asks for those with the greatest values, which stay for a while', async () => {
+      const keys = Array.from({ length: 50 }, (_, at) => `cpu{n="${at}"}`);
+      server.ranked = new Map(keys.map((key, at) => [key, at]));
+      feedOf().show(LIVE, 1_000);
+      await settle();
+      expect(feed.news.get().tooMany).toBe('greatest');
+      expect(feed.picture.lines.map(({ key }) => key)).toEqual(keys.slice(30).reverse());
+      expect(server.asked[0]?.selector.matchers).toMatchObject([{ name: 'n', op: '=~' }]);
+      server.send([{ key: 'cpu{n="29"}', time: 1_000_000, value: 1 }]);
+      expect(feed.picture.lines.length).toBe(20);
+
+      server.ranked = new Map(keys.map((key, at) => [key, -at]));
+      feed.reload();
+      await settle();
+      expect(feed.picture.lines[0]?.key).toBe('cpu{n="49"}');
+      server.time += 60_000;
+      feed.reload();
+      await settle();
+      expect(feed.picture.lines[0]?.key).toBe('cpu{n="0"}');
+    });
+
+    test('and shows the first of them where there are too many to compare', async () => {
+      feedOf().show(LIVE, 1_000);
+      await settle();
+      expect(feed.news.get().tooMany).toBe('first');
+      expect(feed.picture.lines.map(({ key }) => key)).toEqual(server.known.slice(0, 20).map(({ key }) => key));
+    });
+  });
+
+  test('that there is no such metric, or no such series of it', async () => {
+    server.stored = [];
+    server.known = [];
     feedOf().show(LIVE, 1_000);
     await settle();
-    expect(feed.news.get().tooMany).toBe(true);
-    expect(server.asked[0]?.selector.matchers).toMatchObject([{ name: 'n', op: '=~' }]);
-    server.send([{ key: 'k20', time: 1_000_000, value: 1 }]);
-    expect(feed.picture.lines.length).toBe(20);
+    expect(feed.news.get().state).toEqual({ kind: 'empty', missing: 'metric' });
+    const isPlain = ({ matchers }: Selector) => matchers.length === 0;
+    server.series = async (selector) => (isPlain(selector) ? [{ key: 'a', labels: [] }] : []);
+    feed.ask({ ...QUESTION, selector: { metric: 'cpu', matchers: [{ name: 'n', op: '=', value: 'x' }] } });
+    await settle();
+    expect(feed.news.get().state).toEqual({ kind: 'empty', missing: 'series' });
   });
 });
 

@@ -4,6 +4,7 @@ import { LINES_MAX } from '@/charts/look';
 import { Follower, type Subject } from './follower';
 import { Picture } from './picture';
 import { hasOutgrown, needsCounts, planFor, type Wish } from './plan';
+import { Ranking } from './ranking';
 import { type Span, wholeBuckets } from './rows';
 import { isBlank, narrowed, type Selector } from './selector';
 import type { Server } from './server';
@@ -17,16 +18,16 @@ export type FeedState =
   | { kind: 'loading' | 'live' | 'paused' | 'reconnecting' }
   /** No series are chosen yet. */
   | { kind: 'blank' }
-  /** `newest`: when the newest point of these series was, if there is one. */
-  | { kind: 'empty'; newest?: number }
+  /** `newest`: when the newest point of these series was, if there is one; `missing`: what there is none of. */
+  | { kind: 'empty'; newest?: number; missing?: 'metric' | 'series' }
   | { kind: 'error'; error: ApiError };
 
 export interface FeedNews {
   state: FeedState;
   /** On its way, while the lines of before are still shown. */
   loading: boolean;
-  /** More series match than are shown. */
-  tooMany: boolean;
+  /** More series match than are shown: those with the greatest values, or the first by name. */
+  tooMany: false | 'greatest' | 'first';
   /** Points that came too fast, and are not loaded again yet. */
   leftOut: number;
 }
@@ -55,6 +56,7 @@ export class Feed {
     leftOut: 0,
   });
   readonly #server: Server;
+  readonly #ranking: Ranking;
   readonly #onChange: () => void;
   readonly #undo: (() => void)[] = [];
   #question: Question;
@@ -71,6 +73,7 @@ export class Feed {
   /** `onChange`: there is something else to draw. */
   constructor(server: Server, question: Question, onChange: () => void) {
     this.#server = server;
+    this.#ranking = new Ranking(server);
     this.#question = question;
     this.#onChange = onChange;
     const care = setInterval(() => this.#care(), CARE_MS);
@@ -181,16 +184,17 @@ export class Feed {
     this.#candidate = undefined;
     this.#shown = picture;
     this.#onChange();
-    this.#say({ loading: false, tooMany: tooMany || answer.length > LINES_MAX });
+    this.#say({ loading: false, tooMany: tooMany || (answer.length > LINES_MAX && 'first') });
     await this.#settle(view, signal);
   }
 
   /** What is to be shown: which series, and how they are asked for. */
-  async #subject(view: View, signal: AbortSignal): Promise<{ subject: Subject; tooMany: boolean }> {
+  async #subject(view: View, signal: AbortSignal): Promise<{ subject: Subject; tooMany: FeedNews['tooMany'] }> {
     const { selector: wished, group } = this.#question;
     const known = group ? [] : await this.#server.series(wished, LINES_MAX + 1, signal);
-    const tooMany = known.length > LINES_MAX;
-    const chosen = known.slice(0, LINES_MAX);
+    const greatest = known.length > LINES_MAX && (await this.#ranking.greatest(this.#question, view, signal));
+    const tooMany = known.length > LINES_MAX && (greatest ? 'greatest' : 'first');
+    const chosen = greatest || known.slice(0, LINES_MAX);
     const keys = chosen.map(({ key }) => key);
     const selector = tooMany ? narrowed(wished, chosen) : wished;
     const counts = needsCounts(this.#question)
@@ -202,7 +206,7 @@ export class Feed {
       this.#width,
       keys.map((key) => counts?.get(key) ?? 0),
     );
-    return { subject: { selector, plan, keys, isClosed: tooMany }, tooMany };
+    return { subject: { selector, plan, keys, isClosed: tooMany !== false }, tooMany };
   }
 
   /** The one there is, if it follows the same; it is exact from before history is asked for. */
@@ -255,9 +259,19 @@ export class Feed {
       this.#say({ state: { kind: view.kind === 'live' ? 'live' : 'paused' } });
     } else {
       this.#say({ state: { kind: 'empty' } });
-      const newest = await this.#server.newest(this.#question.selector, signal);
-      if (newest !== undefined && this.picture.isEmpty) this.#say({ state: { kind: 'empty', newest } });
+      const why = await this.#whyEmpty(signal);
+      if (this.picture.isEmpty) this.#say({ state: { kind: 'empty', ...why } });
     }
+  }
+
+  async #whyEmpty(signal: AbortSignal): Promise<{ newest?: number; missing?: 'metric' | 'series' }> {
+    const { selector } = this.#question;
+    const newest = await this.#server.newest(selector, signal);
+    if (newest !== undefined) return { newest };
+    const hasSeries = async (of: Selector) => (await this.#server.series(of, 1, signal)).length > 0;
+    if (await hasSeries(selector)) return {};
+    const hasMetric = selector.metric === '' || (await hasSeries({ ...selector, matchers: [] }));
+    return { missing: hasMetric ? 'series' : 'metric' };
   }
 
   #fail(problem: unknown): void {

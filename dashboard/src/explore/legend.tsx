@@ -1,85 +1,110 @@
 'use client';
 
-import { useEffect, useRef } from 'react';
+import { useEffect, useMemo, useRef } from 'react';
 import { useStore } from '@/api/store';
-import type { DrawnLine } from '@/charts/model';
-import { value as text } from '@/ui/format';
+import { clock } from '@/ui/format';
+import { inUnit } from '@/ui/units';
+import { LineSample } from './line-sample';
 import type { PanelController } from './panel-controller';
+import { lineNames } from './series-key';
+import { type Statistics, statisticsOf } from './statistics';
 import { valueAt } from './value-at';
+import { windowOf } from './view';
 
-const NEWEST_EVERY_MS = 1_000;
+const AGAIN_MS = 1_000;
+const COLUMNS = ['last', 'min', 'max', 'avg'] as const satisfies readonly (keyof Statistics)[];
+const TITLES = { last: 'Last', min: 'Min', max: 'Max', avg: 'Avg' };
+const CELL = 'whitespace-nowrap py-0 pl-3 text-right';
+/** Where there is little room, the values stand below the name. */
+const ROW = 'h-6 @max-sm:grid @max-sm:h-auto @max-sm:auto-rows-[1.25rem] @max-sm:grid-cols-4';
 
-/** The lines and their values: where the pointer is, else the newest. */
+/** The lines with their statistics; in place of the last value that under the pointer, on this chart or another. */
 export function Legend({ controller }: { controller: PanelController }) {
   const lines = useStore(controller.lines);
   const hidden = useStore(controller.hidden);
-  const cells = useRef(new Map<string, HTMLElement>());
+  const unit = useStore(controller.unit);
+  const names = useMemo(() => lineNames(lines.map(({ key }) => key)), [lines]);
+  const table = useRef<HTMLTableElement>(null);
 
   // Not through React: twenty panels follow one pointer.
   useEffect(() => {
-    const show = () => {
+    const write = (row: number, column: number, text: string) => {
+      const cell = table.current?.rows[row]?.cells[column + 1];
+      if (cell && cell.textContent !== text) cell.textContent = text;
+    };
+    const told = (value: number | undefined) => (value === undefined ? '–' : inUnit(value, unit));
+    let statistics: (Statistics | undefined)[] = [];
+    const point = () => {
       if (!controller.isSeen) return;
       const time = controller.cursor.get();
-      for (const { key, line, joins } of lines) {
-        const cell = cells.current.get(key);
-        if (!cell) continue;
-        const shown =
-          time === undefined ? valueAt(line, line.newest) : valueAt(line, time, joins.longest(line, controller.step));
-        const written = shown === undefined ? '–' : text(shown);
-        if (cell.textContent !== written) cell.textContent = written;
-      }
+      write(0, 0, time === undefined ? TITLES.last : clock(time));
+      lines.forEach(({ line, joins }, at) => {
+        const longest = joins.longest(line, controller.step);
+        write(at + 1, 0, told(time === undefined ? statistics[at]?.last : valueAt(line, time, longest)));
+      });
     };
-    show();
-    const unwatch = controller.cursor.subscribe(show);
-    const timer = setInterval(show, NEWEST_EVERY_MS);
+    const showAll = () => {
+      if (!controller.isSeen) return;
+      const window = windowOf(controller.views.current.get(), Date.now());
+      statistics = lines.map(({ line }) => statisticsOf(line, window));
+      statistics.forEach((its, at) => {
+        for (const [place, column] of COLUMNS.entries()) if (place > 0) write(at + 1, place, told(its?.[column]));
+      });
+      point();
+    };
+    showAll();
+    const unwatch = controller.cursor.subscribe(point);
+    const timer = setInterval(showAll, AGAIN_MS);
     return () => {
-      unwatch();
       clearInterval(timer);
+      unwatch();
     };
-  }, [controller, lines]);
+  }, [controller, lines, unit]);
 
+  if (lines.length === 0) return null;
   return (
-    <ul
-      className="mt-2 flex max-h-28 [contain:layout_style_paint] flex-wrap gap-x-4 overflow-y-auto text-xs"
-      aria-label="Lines"
-    >
-      {lines.map(({ key, look }) => (
-        <li key={key} className="flex min-w-0 items-center gap-1.5">
-          <button
-            type="button"
-            aria-pressed={!hidden.has(key)}
-            title={`Show or hide ${key}`}
-            onClick={() => controller.toggle(key)}
-            className="flex min-h-6 min-w-0 items-center gap-1.5 rounded text-left hover:bg-raised aria-[pressed=false]:text-muted aria-[pressed=false]:line-through"
-          >
-            <Sample look={look} />
-            <span className="truncate">{key}</span>
-          </button>
-          <span
-            ref={(cell) => {
-              if (cell) cells.current.set(key, cell);
-              else cells.current.delete(key);
-            }}
-            className="font-mono tabular-nums"
-          />
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-function Sample({ look }: Pick<DrawnLine, 'look'>) {
-  return (
-    <svg viewBox="0 0 22 8" className="h-2 w-[22px] shrink-0" aria-hidden="true">
-      <line
-        x1="1"
-        x2="21"
-        y1="4"
-        y2="4"
-        strokeWidth="2.5"
-        strokeDasharray={look.dash.join(' ')}
-        className={look.stroke}
-      />
-    </svg>
+    <div className="@container mt-1 [contain:layout_style_paint]">
+      {/* The header and whole rows. */}
+      <div className="max-h-36 overflow-y-auto @max-sm:max-h-35">
+        <table ref={table} aria-label="Lines" className="w-full text-xs tabular-nums">
+          <thead className="sticky top-0 bg-card text-muted">
+            <tr className={ROW}>
+              <th scope="col" className="text-left font-normal @max-sm:absolute">
+                <span className="sr-only">Line</span>
+              </th>
+              {COLUMNS.map((column) => (
+                <th key={column} scope="col" className={`${CELL} font-normal`}>
+                  {TITLES[column]}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {lines.map(({ key, look }, at) => (
+              <tr key={key} className={ROW}>
+                <th
+                  scope="row"
+                  className="w-full max-w-0 p-0 text-left font-normal @max-sm:col-span-4 @max-sm:max-w-full"
+                >
+                  <button
+                    type="button"
+                    aria-pressed={!hidden.has(key)}
+                    title={`Show or hide ${key}`}
+                    onClick={() => controller.toggle(key)}
+                    className="flex h-6 max-w-full items-center gap-1.5 rounded text-left hover:bg-raised aria-[pressed=false]:text-muted aria-[pressed=false]:line-through"
+                  >
+                    <LineSample look={look} />
+                    <span className="truncate">{names[at]}</span>
+                  </button>
+                </th>
+                {COLUMNS.map((column) => (
+                  <td key={column} className={CELL} />
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </div>
   );
 }

@@ -11,6 +11,6 @@ test('a link names the metric and each label', () => {
   );
 });
 
-test('a link without a choice is the page itself', () => {
-  expect(exploreLink({})).toBe('/explore');
+test('a link without a choice offers all there is', () => {
+  expect(exploreLink({})).toBe('/explore?new');
 });

@@ -1,3 +1,6 @@
+/** The search of an address that offers all there is, whatever was looked at last. */
+export const NEW = '?new';
+
 /** What a link into /explore may choose; labels are matched exactly. */
 export interface Choice {
   metric?: string;
@@ -10,5 +13,5 @@ export function exploreLink({ metric, labels = [] }: Choice): string {
     ...(metric === undefined ? [] : [`metric=${encodeURIComponent(metric)}`]),
     ...labels.map(({ name, value }) => `label=${encodeURIComponent(`${name}=${value}`)}`),
   ];
-  return params.length === 0 ? '/explore' : `/explore?${params.join('&')}`;
+  return params.length === 0 ? `/explore${NEW}` : `/explore?${params.join('&')}`;
 }

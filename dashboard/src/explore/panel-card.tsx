@@ -1,10 +1,10 @@
 'use client';
 
-import { type DragEvent, type KeyboardEvent, type ReactNode, useEffect, useState } from 'react';
+import { type DragEvent, type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from 'react';
 import { ApiError } from '@/api/errors';
 import { useStore } from '@/api/store';
 import { Button } from '@/ui/button';
-import { Menu } from '@/ui/menu';
+import { closeMenu, Menu } from '@/ui/menu';
 import { Trouble } from '@/ui/states';
 import { type Panel, titleOf } from './dashboard';
 import { downloadCsv } from './download';
@@ -49,7 +49,13 @@ function Card({ panel, controller, actions, isNew }: Omit<Props, 'views'> & { co
   const [editing, setEditing] = useState(isNew);
   const [table, setTable] = useState(false);
   const [trouble, setTrouble] = useState<ApiError>();
+  const section = useRef<HTMLElement>(null);
   const title = titleOf(panel);
+  const done = () => {
+    setEditing(false);
+    // What had the focus goes away.
+    section.current?.querySelector('summary')?.focus();
+  };
   const download = () => {
     setTrouble(undefined);
     downloadCsv(panel, controller.feed.picture, controller.shown).catch((error: Error) =>
@@ -58,6 +64,7 @@ function Card({ panel, controller, actions, isNew }: Omit<Props, 'views'> & { co
   };
   return (
     <section
+      ref={section}
       data-panel={panel.id}
       data-state={state.kind}
       aria-label={title}
@@ -71,17 +78,19 @@ function Card({ panel, controller, actions, isNew }: Omit<Props, 'views'> & { co
           {title}
         </h2>
         <PanelPill controller={controller} />
-        <Menu title="⋯" label={`What to do with ${title}`}>
-          <Choices>
-            <Choice onClick={() => setEditing(!editing)}>{editing ? 'Close the editor' : 'Edit'}</Choice>
-            <Choice onClick={() => setTable(!table)}>{table ? 'Hide the table' : 'Show as a table'}</Choice>
-            {state.kind !== 'blank' && <Choice onClick={download}>Download as CSV</Choice>}
-            <Choice onClick={() => actions.move(-1)}>Move up</Choice>
-            <Choice onClick={() => actions.move(1)}>Move down</Choice>
-            <Choice onClick={actions.duplicate}>Duplicate</Choice>
-            <Choice onClick={actions.remove}>Remove</Choice>
-          </Choices>
-        </Menu>
+        <div className="in-data-kiosk:hidden">
+          <Menu title="⋯" label={`What to do with ${title}`}>
+            <Choices>
+              {!editing && <Choice onClick={() => setEditing(true)}>Edit</Choice>}
+              <Choice onClick={() => setTable(!table)}>{table ? 'Hide the table' : 'Show as a table'}</Choice>
+              {state.kind !== 'blank' && <Choice onClick={download}>Download as CSV</Choice>}
+              <Choice onClick={() => actions.move(-1)}>Move up</Choice>
+              <Choice onClick={() => actions.move(1)}>Move down</Choice>
+              <Choice onClick={actions.duplicate}>Duplicate</Choice>
+              <Choice onClick={actions.remove}>Remove</Choice>
+            </Choices>
+          </Menu>
+        </div>
       </div>
       <PanelChart controller={controller} title={title} />
       <Legend controller={controller} />
@@ -89,7 +98,7 @@ function Card({ panel, controller, actions, isNew }: Omit<Props, 'views'> & { co
       {state.kind === 'error' && <Trouble error={state.error} onRetry={() => controller.feed.reload()} />}
       {trouble && <Trouble error={trouble} onRetry={download} />}
       {table && <PointsTable controller={controller} />}
-      {editing && <PanelEditor panel={panel} onChange={actions.change} />}
+      {editing && <PanelEditor panel={panel} onChange={actions.change} onDone={done} />}
     </section>
   );
 }
@@ -98,7 +107,7 @@ const Choices = ({ children }: { children: ReactNode }) => <div className="flex 
 
 function Choice({ onClick, children }: { onClick(): void; children: string }) {
   const choose = (event: { currentTarget: HTMLElement }) => {
-    event.currentTarget.closest('details')?.removeAttribute('open');
+    closeMenu(event);
     onClick();
   };
   return (
@@ -128,7 +137,7 @@ function Handle({ panel, onMove }: { panel: Panel; onMove(by: number): void }) {
       onKeyDown={press}
       aria-label={`Move ${titleOf(panel)} with the arrow keys`}
       title="Drag, or use the arrow keys"
-      className="cursor-grab px-1 max-sm:hidden"
+      className="cursor-grab in-data-kiosk:hidden px-1 max-sm:hidden"
     >
       ⠿
     </Button>

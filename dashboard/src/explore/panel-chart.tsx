@@ -7,6 +7,7 @@ import { time } from '@/ui/format';
 import { Loading } from '@/ui/states';
 import type { FeedState } from './feed';
 import type { PanelController } from './panel-controller';
+import { Tooltip } from './tooltip';
 
 interface Props {
   controller: PanelController;
@@ -30,25 +31,28 @@ export function PanelChart({ controller, title }: Props) {
         tabIndex={0}
         className={`h-56 w-full overflow-hidden sm:h-64 ${state.kind === 'reconnecting' ? 'opacity-60' : ''}`}
       />
-      <Instead state={state} />
+      <Instead state={state} metric={controller.panel.selector.metric} />
+      <Tooltip controller={controller} />
     </div>
   );
 }
 
 /** Over the empty axes, so that nothing moves when the lines come. */
-function Instead({ state }: { state: FeedState }) {
+function Instead({ state, metric }: { state: FeedState; metric: string }) {
   if (state.kind === 'loading') return <Loading label="The chart is loading" className="absolute inset-0" />;
-  const text = textInstead(state);
+  const text = textInstead(state, metric);
   if (!text) return null;
   return (
     <p className="pointer-events-none absolute inset-0 flex items-center justify-center p-4 text-center text-muted">
-      {text}
+      <span className="rounded bg-card px-2 py-1">{text}</span>
     </p>
   );
 }
 
-function textInstead(state: FeedState): string | undefined {
+function textInstead(state: FeedState, metric: string): string | undefined {
   if (state.kind === 'blank') return 'Choose a metric.';
   if (state.kind !== 'empty') return undefined;
+  if (state.missing === 'metric') return `There is no metric “${metric}”.`;
+  if (state.missing === 'series') return 'No series matches these labels.';
   return `No data in this range.${state.newest === undefined ? '' : ` The newest point is of ${time(state.newest)}.`}`;
 }

@@ -1,8 +1,10 @@
 import { type Store, store } from '@/api/store';
-import type { DrawnLine } from '@/charts/model';
+import type { DrawnLine, Pointer } from '@/charts/model';
 import { TimeChart } from '@/charts/time-chart';
+import type { Unit } from '@/ui/units';
 import type { Panel } from './dashboard';
 import { Feed } from './feed';
+import { unitOf } from './panel-unit';
 import { type Server, server } from './server';
 import { windowOf } from './view';
 import type { Views } from './views';
@@ -14,20 +16,30 @@ export class PanelController {
   readonly lines: Store<readonly DrawnLine[]> = store<readonly DrawnLine[]>([]);
   /** Where the pointer is, on this chart or another. */
   readonly cursor: Store<number | undefined> = store<number | undefined>(undefined);
+  /** Where it is on this chart. */
+  readonly pointer: Store<Pointer | undefined> = store<Pointer | undefined>(undefined);
+  readonly unit: Store<Unit>;
   /** The keys of lines that are not drawn for now. */
   readonly hidden: Store<ReadonlySet<string>> = store<ReadonlySet<string>>(new Set());
   #panel: Panel;
   #drawn: readonly DrawnLine[] = [];
   #chart: TimeChart | undefined;
+  #element: HTMLElement | undefined;
 
   constructor(panel: Panel, views: Views, from: Server = server) {
     this.#panel = panel;
+    this.unit = store(unitOf(panel));
     this.views = views;
     this.feed = new Feed(from, panel, () => this.#changed());
   }
 
   get panel(): Panel {
     return this.#panel;
+  }
+
+  /** The lines that are drawn. */
+  get drawn(): readonly DrawnLine[] {
+    return this.#drawn;
   }
 
   /** The width of the buckets, if the points are some. */
@@ -38,6 +50,11 @@ export class PanelController {
 
   get isSeen(): boolean {
     return this.#chart?.isSeen ?? false;
+  }
+
+  /** Of the chart, in CSS pixels. */
+  get width(): number {
+    return this.#element?.clientWidth ?? 0;
   }
 
   get shown() {
@@ -51,10 +68,13 @@ export class PanelController {
       lines: () => this.#drawn,
       step: () => this.step,
       look: () => this.#panel,
+      unit: () => this.unit.get(),
       onCursor: (time?: number) => this.cursor.set(time),
+      onPointer: (pointer?: Pointer) => this.pointer.set(pointer),
     };
     const chart = new TimeChart(element, source, this.views);
     this.#chart = chart;
+    this.#element = element;
     const show = () => {
       chart.invalidate();
       this.feed.show(this.views.current.get(), element.clientWidth);
@@ -72,6 +92,7 @@ export class PanelController {
     const { selector, method, step, group, fill, band } = this.#panel;
     const before = JSON.stringify({ selector, method, step, group, fill, band });
     this.#panel = panel;
+    this.unit.set(unitOf(panel));
     const after = JSON.stringify({
       selector: panel.selector,
       method: panel.method,
@@ -81,7 +102,7 @@ export class PanelController {
       band: panel.band,
     });
     if (before !== after) this.feed.ask(panel);
-    else this.#chart?.invalidate();
+    this.#chart?.restyle();
   }
 
   /** Draws a line no more, or again. */

@@ -40,21 +40,24 @@ export function PanelNotes({ controller }: { controller: PanelController }) {
 }
 
 export function notes({ state, tooMany, leftOut }: FeedNews, plan: Plan): string[] {
-  if (state.kind === 'loading' || state.kind === 'blank') return [];
+  if (state.kind === 'loading' || state.kind === 'blank' || state.kind === 'empty') return [];
   const all = [described(plan)];
-  if (tooMany) all.push('More than 20 series match: the first 20 are shown. Add a label to see others.');
+  if (tooMany) {
+    const which = tooMany === 'greatest' ? 'the 20 with the greatest values' : 'the first 20 by name';
+    all.push(`More than 20 series match: ${which} are shown. Add a label to see others.`);
+  }
   if (leftOut > 0) all.push(`${count(leftOut)} points came too fast for this page and are being loaded again.`);
   return all;
 }
 
-const NAMES: Record<string, string> = { avg: 'Mean', min: 'Least', max: 'Greatest', stddev: 'Standard deviation' };
+const NAMES: Record<string, string> = { avg: 'Mean', min: 'Minimum', max: 'Maximum', stddev: 'Standard deviation' };
 
 function described(plan: Plan): string {
   if (plan.kind === 'points') return 'Stored points.';
   if (plan.kind === 'thinned') {
-    return `Some of the stored points, at most ${count(THINNED_MAX)} a line, chosen so that it looks the same.`;
+    return `Stored points, thinned to at most ${count(THINNED_MAX)} a line that keep its look.`;
   }
   const [main = ''] = plan.columns;
-  const joined = plan.group && ` of series, joined by ${plan.group.across}`;
+  const joined = plan.group && ` of series, combined by ${plan.group.across}`;
   return `${NAMES[main] ?? main}${joined ?? ''} of each ${formatSpan(plan.step)}.`;
 }

@@ -105,6 +105,10 @@ export function stepFor(span: number, width: number): number {
 export const needsCounts = (wish: Wish): boolean =>
   wish.method === 'points' || (wish.method === 'auto' && wish.step === undefined && wish.group === undefined);
 
+/** By what series are ranked where more match than are shown: what is shown of them, if one bucket of all has it cheaply. */
+export const rankingOf = ({ method }: Wish): string =>
+  ['min', 'max', 'sum', 'count', 'first', 'last', 'increase', 'rate', 'delta'].includes(method) ? method : 'avg';
+
 /** `counts`: the stored points of each line in the window, where they decide. */
 export function planFor(wish: Wish, span: number, width: number, counts: readonly number[] = []): Plan {
   if (needsCounts(wish)) {

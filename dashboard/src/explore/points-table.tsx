@@ -43,8 +43,8 @@ export function PointsTable({ controller }: { controller: PanelController }) {
               </th>
               <th scope="col">Series</th>
               <th scope="col">Value</th>
-              {hasBand && <th scope="col">Least</th>}
-              {hasBand && <th scope="col">Greatest</th>}
+              {hasBand && <th scope="col">Min</th>}
+              {hasBand && <th scope="col">Max</th>}
             </tr>
           </thead>
           <tbody>

@@ -81,11 +81,28 @@ export function historyOf({ columns, series }: Answer): History[] {
 }
 
 /** How many stored points each series has in the span. */
-export async function readCounts(selector: Selector, span: Span, signal: AbortSignal): Promise<Map<string, number>> {
+export const readCounts = (selector: Selector, span: Span, signal: AbortSignal): Promise<Map<string, number>> =>
+  readWhole(selector, 'count', span, signal, (values) => values.reduce((sum, count) => sum + count, 0));
+
+/** The greatest value of each series in the span, of as few buckets as there can be. */
+export const readRanks = (
+  selector: Selector,
+  by: string,
+  span: Span,
+  signal: AbortSignal,
+): Promise<Map<string, number>> => readWhole(selector, by, span, signal, (values) => Math.max(...values));
+
+async function readWhole(
+  selector: Selector,
+  column: string,
+  span: Span,
+  signal: AbortSignal,
+  fold: (values: number[]) => number,
+): Promise<Map<string, number>> {
   const step = span.to - span.from > 86_400_000 ? 36_500 * 86_400_000 : 86_400_000;
-  const plan: Plan = { kind: 'buckets', step, columns: ['count'], fill: 'none' };
-  const answer = await answerOf(pathOf(selector, plan, span), signal);
+  const plan: Plan = { kind: 'buckets', step, columns: [column], fill: 'none' };
+  const { series } = await answerOf(pathOf(selector, plan, span), signal);
   return new Map(
-    answer.series.map(({ series, points }) => [series, points.reduce((sum, [, count]) => sum + (count ?? 0), 0)]),
+    series.map(({ series, points }) => [series, fold(points.flatMap(([, value]) => (value == null ? [] : [value])))]),
   );
 }

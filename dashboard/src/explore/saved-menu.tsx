@@ -4,59 +4,115 @@ import { type FormEvent, useState } from 'react';
 import { useStore } from '@/api/store';
 import { Button } from '@/ui/button';
 import { TextField } from '@/ui/fields';
-import { Menu } from '@/ui/menu';
+import { closeMenu, Menu } from '@/ui/menu';
 import { keepSaved, renamedSaved, type Saved, savedStore, withoutSaved, withSaved } from './saved';
 
 interface Props {
-  /** That of the dashboard at hand. */
+  /** Of the dashboard at hand. */
+  name: string | undefined;
+  /** Its address, without the name. */
   address(): string;
-  onOpen(address: string): void;
+  onName(name: string | undefined): void;
+  onOpen(saved: Saved): void;
+  onNew(): void;
 }
 
-export function SavedMenu({ address, onOpen }: Props) {
+export function SavedMenu({ name, address, onName, onOpen, onNew }: Props) {
   const [all] = useState(savedStore);
   const saved = useStore(all);
-  const [name, setName] = useState('');
-  const save = (event: FormEvent) => {
-    event.preventDefault();
-    keepSaved(withSaved(saved, { name: name.trim(), address: address() }));
-    setName('');
-  };
+  const [said, say] = useState('');
   return (
     <Menu title="Saved">
-      <form onSubmit={save} className="flex items-end gap-2">
-        <TextField
-          label="Save this dashboard as"
-          required
-          pattern=".*\S.*"
-          maxLength={80}
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-        />
-        <Button type="submit">Save</Button>
-      </form>
+      <SaveForm
+        // The name at hand is what is offered.
+        key={name ?? ''}
+        name={name}
+        isTaken={(wanted) => wanted !== name && saved.some((each) => each.name === wanted)}
+        onSave={(as) => {
+          keepSaved(withSaved(saved, { name: as, address: address() }));
+          onName(as);
+          say(`Saved as “${as}” in this browser.`);
+        }}
+      />
+      <p role="status" className="mt-1 text-good empty:hidden">
+        {said}
+      </p>
       {saved.length === 0 && <p className="mt-2 text-muted">Nothing is saved in this browser yet.</p>}
       <ul className="mt-2 max-h-72 overflow-y-auto">
         {saved.map((each) => (
-          <Entry key={each.name} entry={each} all={saved} onOpen={onOpen} />
+          <Entry
+            key={each.name}
+            entry={each}
+            isOpen={each.name === name}
+            onOpen={() => onOpen(each)}
+            onRename={(next) => {
+              keepSaved(renamedSaved(saved, each.name, next));
+              if (each.name === name) onName(next);
+            }}
+            onDelete={() => {
+              keepSaved(withoutSaved(saved, each.name));
+              if (each.name === name) onName(undefined);
+            }}
+          />
         ))}
       </ul>
+      <div className="mt-2 border-line border-t pt-2">
+        <Button
+          look="bare"
+          onClick={(event) => {
+            closeMenu(event);
+            onNew();
+          }}
+        >
+          New dashboard
+        </Button>
+      </div>
     </Menu>
+  );
+}
+
+interface SaveFormProps {
+  name: string | undefined;
+  isTaken(name: string): boolean;
+  onSave(name: string): void;
+}
+
+function SaveForm({ name = '', isTaken, onSave }: SaveFormProps) {
+  const [wanted, setWanted] = useState(name);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    onSave(wanted.trim());
+  };
+  return (
+    <form onSubmit={submit} className="flex items-end gap-2">
+      <TextField
+        label="Save this dashboard as"
+        required
+        pattern=".*\S.*"
+        maxLength={80}
+        className="min-w-0 flex-1"
+        value={wanted}
+        onChange={(event) => setWanted(event.target.value)}
+      />
+      <Button type="submit">{isTaken(wanted.trim()) ? 'Replace' : 'Save'}</Button>
+    </form>
   );
 }
 
 interface EntryProps {
   entry: Saved;
-  all: readonly Saved[];
-  onOpen(address: string): void;
+  isOpen: boolean;
+  onOpen(): void;
+  onRename(name: string): void;
+  onDelete(): void;
 }
 
-function Entry({ entry: { name, address }, all, onOpen }: EntryProps) {
+function Entry({ entry: { name }, isOpen, onOpen, onRename, onDelete }: EntryProps) {
   const [renaming, setRenaming] = useState(false);
   const rename = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const next = String(new FormData(event.currentTarget).get('name')).trim();
-    if (next) keepSaved(renamedSaved(all, name, next));
+    if (next) onRename(next);
     setRenaming(false);
   };
   if (renaming) {
@@ -71,13 +127,14 @@ function Entry({ entry: { name, address }, all, onOpen }: EntryProps) {
   }
   return (
     <li className="flex items-center gap-1 py-1">
-      <Button look="bare" className="mr-auto truncate" onClick={() => onOpen(address)}>
+      <Button look="bare" className="mr-auto truncate" aria-current={isOpen || undefined} onClick={onOpen}>
+        {isOpen && <span aria-hidden="true">✓</span>}
         {name}
       </Button>
       <Button look="bare" onClick={() => setRenaming(true)} aria-label={`Rename ${name}`}>
         Rename
       </Button>
-      <Button look="bare" onClick={() => keepSaved(withoutSaved(all, name))} aria-label={`Delete ${name}`}>
+      <Button look="bare" onClick={onDelete} aria-label={`Delete ${name}`}>
         Delete
       </Button>
     </li>

@@ -1,7 +1,10 @@
 /** Dashboards kept in this browser by name, as the addresses that open them. */
 import { type Store, store } from '@/api/store';
+import { encodeDashboard, readAddress } from './address';
+import { type Dashboard, DEFAULT_VIEW, type Panel } from './dashboard';
 
 const KEY = 'streamsync.dashboards';
+const LAST = 'streamsync.dashboard';
 
 export interface Saved {
   name: string;
@@ -46,4 +49,21 @@ export function savedStore(): Store<readonly Saved[]> {
 export function keepSaved(all: Saved[]): void {
   savedStore().set(all);
   localStorage.setItem(KEY, JSON.stringify(all));
+}
+
+/** Whether these panels are others than those that were saved; another time is no change. */
+export function isEdited({ address }: Saved, panels: readonly Panel[]): boolean {
+  const reading = readAddress(address);
+  const text = (panels: readonly Panel[]) => encodeDashboard({ view: DEFAULT_VIEW, panels });
+  return !reading || 'problem' in reading || text(reading.dashboard.panels) !== text(panels);
+}
+
+/** What was looked at last in this browser, for who comes back without an address. */
+export function lastDashboard(storage: Storage = localStorage): Dashboard | undefined {
+  const reading = readAddress(storage.getItem(LAST) ?? '');
+  return reading && 'dashboard' in reading ? reading.dashboard : undefined;
+}
+
+export function keepLast(dashboard: Dashboard, storage: Storage = localStorage): void {
+  storage.setItem(LAST, dashboard.panels.length > 0 ? encodeDashboard(dashboard) : '');
 }

@@ -1,3 +1,4 @@
+import { ApiError } from '@/api/errors';
 import type { Connection } from '@/api/live';
 import { store } from '@/api/store';
 import type { History, Update } from './picture';
@@ -20,6 +21,8 @@ export class FakeServer implements Server {
   readonly subscriptions: Subscription[] = [];
   known: KnownSeries[] = [{ key: 'a', labels: [] }];
   count = 10;
+  /** No ranks: the question is too large. */
+  ranked: Map<string, number> | undefined;
   stored: Update[] = [];
   newestTime: number | undefined;
   /** Held back until it is called. */
@@ -28,9 +31,14 @@ export class FakeServer implements Server {
   time = 1_000_000;
 
   now = () => this.time;
-  series = async () => this.known;
+  series = async (_selector: Selector): Promise<KnownSeries[]> => this.known;
   newest = async () => this.newestTime;
   counts = async () => new Map(this.known.map(({ key }) => [key, this.count]));
+
+  async ranks(): Promise<Map<string, number>> {
+    if (!this.ranked) throw new ApiError('too many rows', 'TOO_MANY_ROWS');
+    return this.ranked;
+  }
 
   /** What is committed when it is asked. */
   async history(selector: Selector, plan: Plan, span: Span, signal: AbortSignal): Promise<History[]> {

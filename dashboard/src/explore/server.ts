@@ -8,12 +8,13 @@ import { LivePoints, LiveWindows, MatchingSeries, NewestPoints } from './documen
 import { formatSpan, parseMoment } from './moment';
 import type { History, Update } from './picture';
 import type { Plan } from './plan';
-import { readCounts, readHistory, type Span } from './rows';
+import { readCounts, readHistory, readRanks, type Span } from './rows';
 import { type Selector, toInput } from './selector';
+import type { Label } from './series-key';
 
 export interface KnownSeries {
   key: string;
-  labels: readonly { name: string; value: string }[];
+  labels: readonly Label[];
 }
 
 export interface LiveSink {
@@ -27,6 +28,8 @@ export interface LiveSink {
 export interface Server {
   series(selector: Selector, first: number, signal: AbortSignal): Promise<KnownSeries[]>;
   counts(selector: Selector, span: Span, signal: AbortSignal): Promise<Map<string, number>>;
+  /** A value of each series, by which the greatest are found. */
+  ranks(selector: Selector, by: string, span: Span, signal: AbortSignal): Promise<Map<string, number>>;
   history(selector: Selector, plan: Plan, span: Span, signal: AbortSignal): Promise<History[]>;
   newest(selector: Selector, signal: AbortSignal): Promise<number | undefined>;
   points(selector: Selector, sink: LiveSink): () => void;
@@ -41,6 +44,7 @@ export const server: Server = {
     return series.nodes;
   },
   counts: readCounts,
+  ranks: readRanks,
   history: readHistory,
   async newest(selector, signal) {
     const { latest } = await request(NewestPoints, { selector: toInput(selector) }, signal);

@@ -2,76 +2,106 @@
 
 import { useSearchParams } from 'next/navigation';
 import { useCallback, useEffect, useRef, useState } from 'react';
+import { withKiosk } from '@/ui/display';
 import { encodeDashboard, type Reading, readAddress } from './address';
-import { DEFAULT_VIEW, type Panel } from './dashboard';
+import { type Dashboard, DEFAULT_VIEW, type Panel } from './dashboard';
+import { NEW } from './link';
+import { keepLast, lastDashboard } from './saved';
 import { Views } from './views';
 
 const SETTLED_MS = 300;
+const NOTHING: Dashboard = { view: DEFAULT_VIEW, panels: [] };
 
-export interface Shown {
+interface Shown {
+  name: string | undefined;
   panels: readonly Panel[];
   views: Views;
+  /** The address says the same. */
+  isWritten: boolean;
+  /** Why the address cannot be shown. */
+  problem?: string;
 }
 
-const shownOf = (reading: Reading | undefined): Shown => {
-  const dashboard = reading && 'dashboard' in reading ? reading.dashboard : { view: DEFAULT_VIEW, panels: [] };
-  return { panels: dashboard.panels, views: new Views(dashboard.view) };
-};
+const shownOf = ({ name, panels, view }: Dashboard, isWritten: boolean): Shown => ({
+  name,
+  panels,
+  views: new Views(view),
+  isWritten,
+});
 
-/** The dashboard of the page's address; the address follows it, and it follows links. */
+function read(reading: Reading | undefined): Shown {
+  if (reading && 'problem' in reading) return { ...shownOf(NOTHING, true), problem: reading.problem };
+  if (reading) return shownOf(reading.dashboard, true);
+  const last = lastDashboard();
+  return shownOf(last ?? NOTHING, last === undefined);
+}
+
+/** The dashboard of the page's address, or the last one where it names none; the address follows it. */
 export function useDashboard() {
   const search = useSearchParams().toString();
-  const [reading, setReading] = useState(() => readAddress(search));
-  const [shown, setShown] = useState(() => shownOf(reading));
-  const { panels, views } = shown;
-  const first = useRef(shown);
-  const isWritten = useRef(search !== '');
+  const [shown, setShown] = useState(() => read(readAddress(search)));
+  const { name, panels, views, isWritten, problem } = shown;
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
 
-  const open = useCallback((address: string) => {
-    const next = readAddress(address);
-    const opened = shownOf(next);
-    first.current = opened;
-    setReading(next);
-    setShown(opened);
-  }, []);
+  const dashboard = useCallback(
+    (): Dashboard => ({ ...(name ? { name } : {}), view: views.current.get(), panels }),
+    [name, panels, views],
+  );
 
-  // The link in the header leads back to the start.
-  useEffect(() => {
-    if (search !== '' || !isWritten.current) return;
-    isWritten.current = false;
-    open('');
-  }, [search, open]);
-
-  const address = useCallback(() => encodeDashboard({ view: views.current.get(), panels }), [panels, views]);
+  const keep = useCallback(() => {
+    if (problem === undefined) keepLast(dashboard());
+  }, [dashboard, problem]);
+  const write = useCallback(() => {
+    timer.current = undefined;
+    keep();
+    window.history.replaceState(null, '', withKiosk(panels.length > 0 ? encodeDashboard(dashboard()) : NEW));
+  }, [dashboard, keep, panels]);
 
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const write = () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => {
-        isWritten.current = true;
-        window.history.replaceState(null, '', address());
-      }, SETTLED_MS);
+    const writeSoon = () => {
+      clearTimeout(timer.current);
+      timer.current = setTimeout(write, SETTLED_MS);
     };
     // The link that led here stays until something changes.
-    if (first.current !== shown) write();
-    const unwatch = views.current.subscribe(write);
+    if (isWritten) keep();
+    else writeSoon();
+    const unwatch = views.current.subscribe(writeSoon);
     return () => {
-      clearTimeout(timer);
       unwatch();
+      if (timer.current === undefined) return;
+      clearTimeout(timer.current);
+      keep();
     };
-  }, [address, shown, views]);
+  }, [isWritten, keep, views, write]);
 
-  const setPanels = (change: (panels: readonly Panel[]) => readonly Panel[]) => {
-    setReading(undefined);
-    setShown((before) => ({ ...before, panels: change(before.panels) }));
-  };
+  // The link in the header leads to what is here already.
+  const before = useRef(search);
+  useEffect(() => {
+    if (search === '' && before.current !== '') {
+      if (problem === undefined) write();
+      else setShown(read(undefined));
+    }
+    before.current = search;
+  }, [problem, search, write]);
+
+  const change = (by: (before: Shown) => Partial<Shown>) =>
+    setShown(({ problem: _, ...before }) => ({ ...before, ...by(before), isWritten: false }));
   return {
+    name,
     panels,
     views,
-    address,
-    open,
-    setPanels,
-    problem: reading && 'problem' in reading ? reading.problem : undefined,
+    problem,
+    address: (named = true) => encodeDashboard(named ? dashboard() : { ...dashboard(), name: '' }),
+    open: (address: string, name?: string) => {
+      const reading = readAddress(address);
+      setShown(
+        reading && 'dashboard' in reading
+          ? shownOf({ ...reading.dashboard, ...(name ? { name } : {}) }, false)
+          : read(reading),
+      );
+    },
+    setName: (name: string | undefined) => change(() => ({ name })),
+    setPanels: (next: (panels: readonly Panel[]) => readonly Panel[]) =>
+      change(({ panels }) => ({ panels: next(panels) })),
   };
 }

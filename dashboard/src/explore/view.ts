@@ -1,10 +1,15 @@
 /** Which time the dashboard shows. */
 import type { TimeWindow } from '@/charts/model';
+import { formatSpan, parseSpan } from './moment';
 
 /** The last `span` milliseconds, sliding; or a window that stands still. */
 export type View = { kind: 'live'; span: number } | { kind: 'still'; from: number; to: number };
 
 export const SPANS = ['5m', '15m', '1h', '6h', '24h', '7d', '30d'] as const;
+
+/** As it was chosen: `24h` is not `1d`. */
+export const spanTitle = (span: number): string => SPANS.find((known) => parseSpan(known) === span) ?? formatSpan(span);
+
 const SHORTEST_MS = 10;
 const LONGEST_MS = 100 * 365 * 86_400_000;
 const EARLIEST_MS = Date.parse('0001-01-02T00:00:00Z');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { stillView, windowOf } from './view';
+import { spanTitle, stillView, windowOf } from './view';
 import { Views } from './views';
 
 const LIVE = { kind: 'live', span: 1_000 } as const;
@@ -70,4 +70,9 @@ test('any window that a gesture leads to can be asked for', () => {
     expect(view.to).toBeGreaterThan(view.from);
     expect(() => [new Date(view.from).toISOString(), new Date(view.to).toISOString()]).not.toThrow();
   }
+});
+
+test('a span is called as it was chosen, others by their largest unit', () => {
+  const DAY = 86_400_000;
+  expect([DAY, 7 * DAY, 2 * DAY, 900_000].map(spanTitle)).toEqual(['24h', '7d', '2d', '15m']);
 });

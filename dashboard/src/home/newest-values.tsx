@@ -4,9 +4,10 @@ import Link from 'next/link';
 import type { NewestPointFragment } from '@/api/generated/graphql';
 import { exploreLink } from '@/explore/link';
 import { Card } from '@/ui/card';
-import { clock, count, time, value } from '@/ui/format';
+import { clock, count, time } from '@/ui/format';
 import { AsOf, Stale } from '@/ui/stale';
 import { Loading, Trouble } from '@/ui/states';
+import { inUnit, unitNamed, unitOfMetric } from '@/ui/units';
 import type { MetricCount } from './choose';
 import { FirstSteps } from './first-steps';
 import { useNewest } from './use-newest';
@@ -44,14 +45,16 @@ function Values({ rows }: { rows: readonly NewestPointFragment[] }) {
         </tr>
       </thead>
       <tbody>
-        {rows.map(({ series, ts, value: newest }) => (
+        {rows.map(({ series, ts, value }) => (
           <tr key={series.key} className="border-line border-t">
             <th scope="row" className="wrap-anywhere py-1.5 text-left font-mono font-normal text-[0.95em]">
               <Link href={exploreLink(series)} className={LINK}>
                 {series.key}
               </Link>
             </th>
-            <td className="whitespace-nowrap py-1.5 pl-3 text-right tabular-nums">{value(newest)}</td>
+            <td className="whitespace-nowrap py-1.5 pl-3 text-right tabular-nums">
+              {inUnit(value, unitNamed(unitOfMetric(series.metric)))}
+            </td>
             <td className="whitespace-nowrap py-1.5 pl-3 text-right text-muted tabular-nums" title={time(ts)}>
               {clock(ts)}
             </td>

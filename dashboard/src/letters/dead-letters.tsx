@@ -71,8 +71,8 @@ export function DeadLetters() {
 function Nothing() {
   return (
     <Empty title="Nothing was refused">
-      A record that cannot be stored waits here with its payload, its origin and the reason. None waits: whatever was
-      read so far became points, was left out by a rule of its stream, or was stored by a redrive since.
+      Records that cannot be stored appear here with their payload, origin and reason. None waiting: every record read
+      so far became points, was skipped by a rule of its stream, or was stored by a redrive.
     </Empty>
   );
 }

@@ -1,6 +1,6 @@
 import { explain } from '@/kafka/reasons';
 import { Button } from '@/ui/button';
-import { Select } from '@/ui/fields';
+import { Check, Select } from '@/ui/fields';
 import type { ReasonCount } from './documents';
 import { choices, type Filter, isNarrow, PARTS, type Part } from './filter';
 
@@ -36,14 +36,11 @@ export function FilterBar({ filter, counts, onChange }: Props) {
           onChange={(value) => onChange({ ...filter, [part]: value === ALL ? null : value })}
         />
       ))}
-      <label className="flex min-h-8 items-center gap-2">
-        <input
-          type="checkbox"
-          checked={filter.resolved}
-          onChange={(event) => onChange({ ...filter, resolved: event.target.checked })}
-        />
-        Include resolved
-      </label>
+      <Check
+        label="Include resolved"
+        checked={filter.resolved}
+        onChange={(resolved) => onChange({ ...filter, resolved })}
+      />
       {isNarrow(filter) && (
         <Button look="bare" onClick={() => onChange({ ...filter, stream: null, topic: null, reason: null })}>
           Show all

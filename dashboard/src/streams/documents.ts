@@ -122,7 +122,6 @@ export const Kept = graphql(`
           partitions
           bytes
           oldest
-          newest
           madeAheadUntil
         }
         horizons {

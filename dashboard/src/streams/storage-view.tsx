@@ -30,12 +30,11 @@ function Levels({ levels }: Pick<Storage, 'levels'>) {
           <th className="py-1 pl-3 text-right font-normal">Size</th>
           <th className="py-1 pl-3 text-right font-normal">Partitions</th>
           <th className={`${WIDE} font-normal`}>From</th>
-          <th className={`${WIDE} font-normal`}>To</th>
           <th className={`${WIDE} font-normal`}>Created until</th>
         </tr>
       </thead>
       <tbody>
-        {levels.map(({ level, bytes: size, partitions, oldest, newest, madeAheadUntil }) => (
+        {levels.map(({ level, bytes: size, partitions, oldest, madeAheadUntil }) => (
           <tr key={level} className="border-line border-t">
             <th scope="row" className="py-1 text-left font-normal">
               {levelTitle(level)}
@@ -43,7 +42,6 @@ function Levels({ levels }: Pick<Storage, 'levels'>) {
             <td className="whitespace-nowrap py-1 pl-3 text-right tabular-nums">{bytes(size)}</td>
             <td className="py-1 pl-3 text-right tabular-nums">{count(partitions)}</td>
             <td className={WIDE}>{day(oldest)}</td>
-            <td className={WIDE}>{day(newest)}</td>
             <td className={WIDE}>
               {madeAheadUntil == null ? <span className="text-bad">■ missing now</span> : day(madeAheadUntil)}
             </td>

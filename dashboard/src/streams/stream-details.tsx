@@ -8,17 +8,19 @@ import type { Row } from './rows';
 import { settingsInWords } from './words';
 
 const RECORDS = 'records';
+const LETTERS = 'dead-letters';
 const LINKS = [
-  ['dead-letters', 'Dead letters of this stream'],
+  [LETTERS, 'Dead letters of this stream'],
   [RECORDS, 'Its last records'],
 ] as const;
 
 interface Props {
   row: Row;
   settings: SettingsFragment | undefined;
+  waiting: number | undefined;
 }
 
-export function StreamDetails({ row, settings }: Props) {
+export function StreamDetails({ row, settings, waiting }: Props) {
   const { stream, rates, partitions } = row;
   const mayOperate = useMay('operate');
   const links = LINKS.filter(([page]) => page !== RECORDS || mayOperate);
@@ -53,6 +55,9 @@ export function StreamDetails({ row, settings }: Props) {
                 >
                   {title}
                 </Link>
+                {page === LETTERS && waiting !== undefined && (
+                  <span className="text-muted"> {waiting === 0 ? 'none waiting' : `${count(waiting)} waiting`}</span>
+                )}
               </li>
             ))}
           </ul>

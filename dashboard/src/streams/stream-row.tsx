@@ -8,13 +8,15 @@ import { StreamDetails } from './stream-details';
 interface Props {
   row: Row;
   settings: SettingsFragment | undefined;
+  /** Dead letters. */
+  waiting: number | undefined;
   open: boolean;
   onTurn(): void;
 }
 
 const WIDE = 'hidden py-1 pr-3 text-right tabular-nums sm:table-cell';
 
-export function StreamRow({ row, settings, open, onTurn }: Props) {
+export function StreamRow({ row, settings, waiting, open, onTurn }: Props) {
   const id = useId();
   const { stream, rates, lag, state } = row;
   return (
@@ -40,11 +42,11 @@ export function StreamRow({ row, settings, open, onTurn }: Props) {
         <td className={WIDE}>{rates ? short(rates.records) : '–'}</td>
         <td className={WIDE}>{rates ? short(rates.stored) : '–'}</td>
         <td className="py-1 pr-3 text-right tabular-nums">{count(lag)}</td>
-        <td className={WIDE}>{count(stream.deadLetters)}</td>
+        <td className={WIDE}>{waiting === undefined ? '–' : count(waiting)}</td>
       </tr>
       <tr id={id} hidden={!open}>
         <td colSpan={6} className="px-3 pt-1 pb-4">
-          {open && <StreamDetails row={row} settings={settings} />}
+          {open && <StreamDetails row={row} settings={settings} waiting={waiting} />}
         </td>
       </tr>
     </tbody>

@@ -6,13 +6,15 @@ import { StreamRow } from './stream-row';
 interface Props {
   rows: readonly Row[];
   settings(name: string): SettingsFragment | undefined;
+  /** Dead letters. */
+  waiting(name: string): number | undefined;
   /** Whether all are open at first. */
   openAll: boolean;
 }
 
 const WIDE = 'hidden py-2 pr-3 text-right font-normal sm:table-cell';
 
-export function StreamTable({ rows, settings, openAll }: Props) {
+export function StreamTable({ rows, settings, waiting, openAll }: Props) {
   /** Those that are not as `openAll` says. */
   const [turned, setTurned] = useState<ReadonlySet<string>>(new Set());
   const turn = (name: string) =>
@@ -33,7 +35,7 @@ export function StreamTable({ rows, settings, openAll }: Props) {
             <th className={WIDE}>Records/s</th>
             <th className={WIDE}>Points/s</th>
             <th className="py-2 pr-3 text-right font-normal">Lag</th>
-            <th className={WIDE}>Dead letters</th>
+            <th className={WIDE}>Dead letters waiting</th>
           </tr>
         </thead>
         {rows.map((row) => {
@@ -43,6 +45,7 @@ export function StreamTable({ rows, settings, openAll }: Props) {
               key={name}
               row={row}
               settings={settings(name)}
+              waiting={waiting(name)}
               open={openAll !== turned.has(name)}
               onTurn={() => turn(name)}
             />

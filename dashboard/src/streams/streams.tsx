@@ -11,7 +11,7 @@ import { useStreams } from './use-streams';
 import { Writers } from './writers';
 
 export function Streams() {
-  const { now, settings, rates, writerRates, error, again } = useStreams();
+  const { now, settings, rates, writerRates, waiting, error, again } = useStreams();
   const [search, setSearch] = useState('');
   const [order, setOrder] = useState<Order>('attention');
   const stale = useStale(now);
@@ -35,7 +35,7 @@ export function Streams() {
       {all.length > 0 && rows.length === 0 && <Empty title="No stream has this name or topic" />}
       {rows.length > 0 && (
         <Stale stale={stale}>
-          <StreamTable rows={rows} settings={settings} openAll={all.length === 1} />
+          <StreamTable rows={rows} settings={settings} waiting={waiting} openAll={all.length === 1} />
         </Stale>
       )}
       {now && <Writers writers={now.writers} rates={writerRates} />}

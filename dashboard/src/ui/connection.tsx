@@ -1,25 +1,39 @@
 'use client';
 
 import { useDoor } from '@/api/auth';
-import { type Connection, useConnection } from '@/api/live';
-import { Pill, type Tone } from './pill';
+import { useConnection } from '@/api/live';
+import { HEALTH, useHealth } from './health';
+import { Menu } from './menu';
+import { Pill } from './pill';
 
-const SHOWN: Record<Connection, [Tone, string]> = {
-  idle: ['quiet', 'Not live'],
-  connecting: ['quiet', 'Connecting'],
-  live: ['good', 'Live'],
-  reconnecting: ['warn', 'Reconnecting'],
-};
-
-export function ConnectionPill() {
-  const connection = useConnection();
+/** The health of the server. What each page follows tells of itself. */
+export function HealthPill() {
   const { locked } = useDoor();
-  if (locked) return null;
-  const [tone, text] = SHOWN[connection];
-  return (
-    <Pill tone={tone} data-connection={connection} role="status">
-      {text}
+  return locked ? null : <Told />;
+}
+
+function Told() {
+  const health = useHealth();
+  const connection = useConnection();
+  const [tone, title] = HEALTH[health.kind];
+  const sentences = 'sentences' in health ? health.sentences : [];
+  const pill = (
+    <Pill tone={tone} data-health={health.kind} data-connection={connection} role="status">
+      <span className="sr-only">Server: </span>
+      {title}
     </Pill>
+  );
+  if (sentences.length === 0) return pill;
+  return (
+    <Menu title={pill} look="bare">
+      <ul className="flex flex-col gap-1 sm:max-w-80">
+        {sentences.map((sentence) => (
+          <li key={sentence} className="wrap-anywhere">
+            {sentence}
+          </li>
+        ))}
+      </ul>
+    </Menu>
   );
 }
 

@@ -2,7 +2,9 @@
 
 import { Fragment, type ReactNode, useEffect } from 'react';
 import { refresh, useDoor } from '@/api/auth';
+import { useStore } from '@/api/store';
 import { SignInDialog, SignInPage } from './sign-in';
+import { zone } from './zone';
 
 // Asked before anything is drawn: whatever the page asks waits for the answer.
 if (typeof window !== 'undefined') void refresh();
@@ -10,6 +12,7 @@ if (typeof window !== 'undefined') void refresh();
 /** The page, for who may come in. Another one gets a page of their own, with nothing of who was here before. */
 export function Door({ children }: { children: ReactNode }) {
   const { locked, entered, turn } = useDoor();
+  const shownZone = useStore(zone);
   useEffect(() => {
     // Somebody else may have signed in in another tab.
     const look = () => document.visibilityState === 'visible' && void refresh();
@@ -19,7 +22,8 @@ export function Door({ children }: { children: ReactNode }) {
   if (locked && !entered) return <SignInPage />;
   return (
     <>
-      <Fragment key={turn}>{children}</Fragment>
+      {/* All times on it are others in another time zone. */}
+      <Fragment key={`${turn} ${shownZone}`}>{children}</Fragment>
       <SignInDialog />
     </>
   );

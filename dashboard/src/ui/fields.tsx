@@ -23,7 +23,7 @@ export function TextField({ label, hideLabel = false, className = '', ...rest }:
   return (
     <span className={`inline-flex flex-col gap-1 ${className}`}>
       <Label label={label} hideLabel={hideLabel} id={id} />
-      <input {...rest} id={id} className={CONTROL} />
+      <input {...rest} id={id} className={`${CONTROL} min-w-0`} />
     </span>
   );
 }
@@ -54,7 +54,7 @@ export function Select<T extends string>({
         value={value}
         disabled={disabled}
         onChange={(event) => onChange(event.target.value as T)}
-        className={CONTROL}
+        className={`${CONTROL} min-w-0`}
       >
         {options.map((option) => {
           const { value, title } = typeof option === 'string' ? { value: option, title: option } : option;
@@ -66,5 +66,26 @@ export function Select<T extends string>({
         })}
       </select>
     </span>
+  );
+}
+
+interface CheckProps {
+  label: string;
+  checked: boolean;
+  onChange(checked: boolean): void;
+  className?: string;
+}
+
+export function Check({ label, checked, onChange, className = '' }: CheckProps) {
+  return (
+    <label className={`flex min-h-8 items-center gap-2 ${className}`}>
+      <input
+        type="checkbox"
+        className="accent-accent"
+        checked={checked}
+        onChange={(event) => onChange(event.target.checked)}
+      />
+      {label}
+    </label>
   );
 }

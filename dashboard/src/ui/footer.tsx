@@ -14,8 +14,8 @@ const LINKS = [
 export function Footer() {
   const mayOperate = useMay('operate');
   return (
-    <footer className="border-line border-t text-muted">
-      <div className="mx-auto flex max-w-screen-2xl flex-wrap gap-x-4 gap-y-1 px-3 py-3 sm:px-6">
+    <footer className="in-data-kiosk:hidden border-line border-t text-muted">
+      <div className="mx-auto flex max-w-(--page-width) flex-wrap gap-x-4 gap-y-1 px-3 py-3 sm:px-6">
         <span className="mr-auto">Time-series from Kafka: live, exact, with their history.</span>
         {LINKS.filter(([href]) => href !== METRICS || mayOperate).map(([href, title]) => (
           <a key={href} href={httpUrl(href)} className="underline-offset-2 hover:underline">

@@ -1,4 +1,5 @@
 /** Numbers, sizes and times as people read them. */
+import { toWall } from './zone';
 
 const plain = new Intl.NumberFormat('en', { maximumSignificantDigits: 4 });
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
@@ -37,11 +38,9 @@ export function duration(seconds: number): string {
   return `${plain.format(Number((size as number).toPrecision(3)))} ${unit}`;
 }
 
-/** In the reader's time zone: `2026-01-31 12:00:00.123`. */
+/** In the time zone that was chosen: `2026-01-31 12:00:00.123`. */
 export function time(moment: string | number | Date): string {
-  const date = new Date(moment);
-  const local = new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
-  return local
+  return new Date(toWall(new Date(moment).getTime()))
     .toISOString()
     .replace('T', ' ')
     .replace(/(\.000)?Z$/, '');

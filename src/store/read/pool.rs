@@ -4,6 +4,7 @@
 //! the statement time-out set, so that no read outlives its welcome, and asks Postgres to notice
 //! when we are gone.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -96,7 +97,10 @@ impl Loan {
                 #[cfg(test)]
                 statements: Arc::default(),
             }),
-            Ok(Err(error)) => Err(ReadError::Unavailable(error.to_string())),
+            // The pool's own words say no more than that there is no connection.
+            Ok(Err(error)) => Err(ReadError::Unavailable(
+                error.source().map_or_else(|| error.to_string(), ToString::to_string),
+            )),
             Err(_) => Err(ReadError::Unavailable("it does not answer".to_owned())),
         }
     }
