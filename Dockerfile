@@ -46,7 +46,7 @@ LABEL org.opencontainers.image.title="StreamSync" \
       org.opencontainers.image.revision="$REVISION" \
       org.opencontainers.image.base.name="docker.io/library/debian:bookworm-slim"
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates libssl3 libstdc++6 zlib1g \
+    && apt-get install -y --no-install-recommends ca-certificates libssl3 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 streamsync \
     && useradd --uid 10001 --gid 10001 --home-dir /var/lib/streamsync --create-home --shell /usr/sbin/nologin streamsync

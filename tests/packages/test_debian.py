@@ -87,6 +87,14 @@ def test_it_is_installed_with_a_user_and_removed_without_a_trace(installed):
     assert not account(installed)
 
 
+def test_the_image_has_what_the_package_needs(package):
+    needed = subprocess.run(["dpkg-deb", "--field", package, "Depends"], check=True, capture_output=True, text=True).stdout
+    needed = {one.split()[0] for one in needed.split(",")}
+    image = re.search(r"AS runtime.*?apt-get install -y --no-install-recommends ([^\\]*)", (ROOT / "Dockerfile").read_text(), re.DOTALL)[1]
+    # Debian's smallest image has the first two; the image makes its user by itself.
+    assert needed <= {"libc6", "libgcc-s1", "adduser", *image.split()}
+
+
 def test_data_stays_when_it_is_purged(installed):
     installed.write("/var/lib/streamsync/precious", "data")
     dpkg(installed, "--purge", "streamsync")
