@@ -24,14 +24,18 @@ def stripped(tmp_path_factory):
     return path
 
 
+def let_through(folder):
+    """Others than root, to a temporary folder of pytest's."""
+    for one in [folder, *folder.parents[:2]]:
+        one.chmod(0o755)
+
+
 @pytest.fixture
 def machine(tmp_path):
     if os.getuid() != 0:
         pytest.skip("nothing can be installed or run as another user without root")
     (tmp_path / "machine").mkdir()
-    # Others than root pass through.
-    for folder in [tmp_path, *tmp_path.parents[:2]]:
-        folder.chmod(0o755)
+    let_through(tmp_path)
     return Machine(tmp_path / "machine")
 
 
@@ -51,7 +55,7 @@ def postgres(tmp_path_factory):
     other = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
     if other:
         shutil.chown(folder, "nobody", "nogroup")
-        folder.parent.chmod(0o755)
+        let_through(folder)
     (folder / "password").write_text(PASSWORD)
     (folder / "password").chmod(0o644)
     binaries, port = postgres_binaries(), free_port()
