@@ -52,7 +52,7 @@ def serving(machine, words, confined, environment, port):
 def stores_a_point(server, headers):
     """Through Kafka into Postgres and back."""
     point = {"metric": "machines_temperature", "labels": {"device": "m7"}, "value": 21.5}
-    answer = requests.post(f"{server.url}/api/v1/points", json=[point], headers=headers)
+    answer = requests.post(f"{server.url}/api/v1/points", params={"stream": "machines"}, json=[point], headers=headers)
     assert answer.ok, answer.text
     asked = {"metric": "machines_temperature", "from": 0, "format": "csv"}
     eventually("the point is stored", lambda: "21.5" in server.get("/api/v1/points", params=asked, headers=headers).text)
