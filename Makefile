@@ -7,7 +7,7 @@ FEATURES = --features "failpoints vrl $(DASHBOARD)"
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dashboard run run-kafka test test-dashboard test-clients test-api test-senders test-image test-peers test-kafka repeat check lint licences bench bench-history bench-live bench-transform bench-write fuzz schema fmt doc clean
+.PHONY: help setup dashboard run run-kafka test test-dashboard test-clients test-api test-senders test-image test-packages test-peers test-kafka repeat check lint licences bench bench-history bench-live bench-transform bench-write fuzz schema fmt doc clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,10 @@ test-peers: dashboard ## Run the tests beside a Prometheus server and kcat (of D
 test-image: ## Run the build steps of the Dockerfile without a container engine (needs Python; the dashboard's Node.js)
 	@scripts/setup api || { printf '\n**** SKIPPED: test-image: Python is missing ****\n'; exit 0; }; scripts/test-dockerfile
 
+test-packages: dashboard ## Check docker-compose.yml and deploy, install the Debian package, and run the binary as pod and unit do (needs Python 3.11; root)
+	$(CARGO) build $(FEATURES)
+	scripts/test-packages
+
 test-kafka: dashboard ## Run the same suite, and what only it can show, on a real Apache Kafka (needs Java 17 and Maven)
 	$(CARGO) test $(FEATURES) --no-run
 	scripts/kafka run sh -c '$(CARGO) test --no-fail-fast $(FEATURES) --lib; lib=$$?; \
@@ -64,7 +68,7 @@ fuzz: ## Decode and map INPUTS= hostile records of each format (1,000,000, from 
 repeat: dashboard ## Run the tests that match TEST= 50 times in a row
 	set -e; for i in $$(seq 50); do $(CARGO) test --quiet $(FEATURES) $(TEST); done
 
-check: setup lint licences test test-clients test-api test-senders test-image test-peers ## All that CI asks for: format, lints, docs, licences, tests
+check: setup lint licences test test-clients test-api test-senders test-image test-packages test-peers ## All that CI asks for: format, lints, docs, licences, tests
 
 lint: dashboard ## Format, clippy and docs, warnings denied
 	$(CARGO) fmt --check

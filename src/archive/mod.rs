@@ -22,7 +22,7 @@ use digest::Digest;
 
 pub use error::ArchiveError;
 pub use schedule::Schedule;
-pub use target::{BadTarget, S3, Target};
+pub use target::{BadTarget, S3, S3Keys, Target};
 
 /// Writes a day, reads it back and records it; `None` where it is not due. `progress` is told the
 /// rows of each page.

@@ -10,13 +10,25 @@ use object_store::path::Path;
 
 use crate::data::Day;
 
-/// The S3 settings besides the URL. Keys come from the usual `AWS_*` variables only, or from the
-/// machine's role.
+/// The S3 settings besides the URL. Keys that are not given come from the machine's role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct S3 {
     /// `https://…`, or `http://…` where the network may be trusted; unset means Amazon's.
     pub endpoint: Option<String>,
     pub region: Option<String>,
+    pub keys: S3Keys,
+}
+
+/// By their names, such as `AWS_SECRET_ACCESS_KEY`; never shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct S3Keys(pub Vec<(&'static str, String)>);
+
+impl fmt::Debug for S3Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|(name, _)| name))
+            .finish()
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +94,9 @@ fn bucket(name: &str, s3: &S3) -> Result<object_store::aws::AmazonS3, object_sto
     }
     if let Some(region) = &s3.region {
         builder = builder.with_region(region);
+    }
+    for (name, key) in &s3.keys.0 {
+        builder = builder.with_config(name.to_ascii_lowercase().parse()?, key);
     }
     let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
     builder

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::archive::{S3, Target};
+use crate::archive::{S3, S3Keys, Target};
 use crate::transform::humantime_text;
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -18,9 +18,12 @@ pub struct ArchiveConfig {
     /// How often to look for days that are due.
     #[serde(with = "humantime_text")]
     pub every: Duration,
-    /// Of an S3-compatible store; keys come from `AWS_*` variables only.
+    /// Of an S3-compatible store.
     pub endpoint: Option<String>,
     pub region: Option<String>,
+    /// From `AWS_*` variables and their files only.
+    #[serde(skip)]
+    pub keys: S3Keys,
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -33,6 +36,7 @@ impl Default for ArchiveConfig {
             every: Duration::from_secs(3_600),
             endpoint: None,
             region: None,
+            keys: S3Keys::default(),
         }
     }
 }
@@ -42,6 +46,7 @@ impl ArchiveConfig {
         S3 {
             endpoint: self.endpoint.clone(),
             region: self.region.clone(),
+            keys: self.keys.clone(),
         }
     }
 

@@ -11,8 +11,10 @@ mod hidden;
 mod locations;
 mod lookups;
 mod mapping;
+mod outside;
 mod retention;
 mod rollups;
+mod secrets;
 mod settings;
 mod stream_test;
 mod streams;
@@ -36,6 +38,7 @@ use crate::transform::StreamPlan;
 pub use archive::ArchiveConfig;
 pub use file::{HttpConfig, KafkaConfig, PipelineConfig, PostgresConfig, RedisConfig};
 pub use rollups::RollupsConfig;
+pub use secrets::Secrets;
 pub use stream_test::StreamTest;
 pub use streams::{StartAt, StreamConfig};
 pub use tls::TlsConfig;
@@ -88,6 +91,8 @@ pub struct Overrides {
     /// Where the private Postgres lives [default: .streamsync]
     #[arg(long, env = "STREAMSYNC_DATA_DIR", global = true)]
     pub data_dir: Option<PathBuf>,
+    #[arg(skip = Secrets::of_environment())]
+    pub secrets: Secrets,
 }
 
 /// The whole configuration, valid.
@@ -147,7 +152,7 @@ impl Config {
     /// That of a server that runs, whatever mistakes have come into the file since.
     pub fn of_running(overrides: &Overrides) -> Result<Self, Mistakes> {
         let (mut config, mut locations) = Self::read(&Self::text(overrides)?, &mut Vec::new());
-        config.override_with(overrides, &mut locations);
+        config.override_with(overrides, &mut locations, &mut Vec::new());
         Ok(config)
     }
 
@@ -176,8 +181,8 @@ impl Config {
     pub fn from_text(text: &str, overrides: &Overrides) -> Result<Self, Mistakes> {
         let mut unread = Vec::new();
         let (mut config, mut locations) = Self::read(text, &mut unread);
-        config.override_with(overrides, &mut locations);
         let mut wrong = Vec::new();
+        config.override_with(overrides, &mut locations, &mut wrong);
         config.check(&mut wrong);
         let wrong = wrong.iter().map(|mistake| locations.locate(mistake));
         let mistakes = Mistake::in_order(unread, wrong);
@@ -213,57 +218,6 @@ impl Config {
             ..sections
         };
         (config, locations)
-    }
-
-    fn override_with(&mut self, over: &Overrides, locations: &mut Locations) {
-        let mut text = |setting: &mut Option<String>, over: &Option<String>, path, by| {
-            // An empty variable says nothing.
-            if over.as_ref().is_some_and(|text| !text.is_empty()) {
-                setting.clone_from(over);
-                locations.outside(path, by);
-            }
-        };
-        text(
-            &mut self.kafka.brokers,
-            &over.kafka_brokers,
-            "kafka.brokers",
-            "--kafka-brokers or KAFKA_BROKERS",
-        );
-        text(
-            &mut self.postgres.url,
-            &over.database_url,
-            "postgres.url",
-            "--database-url or DATABASE_URL",
-        );
-        text(
-            &mut self.redis.url,
-            &over.redis_url,
-            "redis.url",
-            "--redis-url or REDIS_URL",
-        );
-        text(
-            &mut self.schema_registry.url,
-            &over.schema_registry_url,
-            "schema_registry.url",
-            "--schema-registry-url or SCHEMA_REGISTRY_URL",
-        );
-        if let Some(listen) = over.listen {
-            self.http.listen = listen;
-            locations.outside("http.listen", "--listen or STREAMSYNC_LISTEN");
-        }
-        if let Some(dir) = &over.data_dir {
-            self.data_dir = DataDir(dir.clone());
-        }
-        if override_list(&mut self.http.allowed_hosts, &over.allowed_hosts) {
-            locations.outside("http.allowed_hosts", "--allowed-host or STREAMSYNC_ALLOWED_HOSTS");
-        }
-        if override_list(&mut self.http.allowed_origins, &over.allowed_origins) {
-            locations.outside(
-                "http.allowed_origins",
-                "--allowed-origin or STREAMSYNC_ALLOWED_ORIGINS",
-            );
-        }
-        self.http.allow_anonymous |= over.allow_anonymous;
     }
 
     fn check(&self, mistakes: &mut Vec<String>) {
@@ -308,16 +262,6 @@ impl Config {
         let registry = config.url.as_ref().map(|_| SchemaRegistry::new(config));
         Ok(registry.transpose()?.map(Arc::new))
     }
-}
-
-/// An empty variable, as compose files pass it, says nothing.
-fn override_list(list: &mut Vec<String>, over: &[String]) -> bool {
-    let given: Vec<String> = over.iter().filter(|text| !text.is_empty()).cloned().collect();
-    let any = !given.is_empty();
-    if any {
-        *list = given;
-    }
-    any
 }
 
 #[cfg(test)]

@@ -115,6 +115,47 @@ fn secrets_do_not_show_in_debug_output() {
 }
 
 #[test]
+fn secrets_from_outside_replace_those_of_the_file_and_a_flag_wins_over_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let over = |database_url: Option<&str>| Overrides {
+        database_url: database_url.map(str::to_owned),
+        secrets: [
+            ("DATABASE_URL_FILE", file("url", "postgres://me@mounted/db\n")),
+            ("DATABASE_PASSWORD", "p@ss".to_owned()),
+            ("REDIS_PASSWORD_FILE", file("redis", "hush")),
+            ("SCHEMA_REGISTRY_PASSWORD_FILE", file("registry", "hush")),
+            ("KAFKA_SASL_PASSWORD_FILE", file("kafka", "hush\n")),
+            ("AWS_SECRET_ACCESS_KEY_FILE", file("aws", "hush\n")),
+        ]
+        .into_iter()
+        .collect(),
+        ..Overrides::default()
+    };
+    let text = format!("[redis]\nurl = \"redis://:old@cache\"\n{GOOD}");
+    let read = |database_url| Config::from_text(&text, &over(database_url)).unwrap();
+    let config = read(None);
+    assert_eq!(
+        config.postgres.url.as_deref(),
+        Some("postgres://me:p%40ss@mounted/db")
+    );
+    assert_eq!(config.redis.url.as_deref(), Some("redis://:hush@cache"));
+    assert_eq!(config.schema_registry.password.as_deref(), Some("hush"));
+    assert_eq!(config.kafka.properties["sasl.password"], "hush");
+    assert_eq!(
+        config.archive.keys.0,
+        [("AWS_SECRET_ACCESS_KEY", "hush".to_owned())]
+    );
+    assert!(!format!("{config:?}").contains("hush"));
+    let flag = read(Some("postgres://me@flag/db"));
+    assert_eq!(flag.postgres.url.as_deref(), Some("postgres://me:p%40ss@flag/db"));
+}
+
+#[test]
 fn kafka_properties_that_the_promises_rest_on_are_refused() {
     let config = |name: &str, value: &str| {
         let text = format!("[kafka.properties]\n\"{name}\" = \"{value}\"");

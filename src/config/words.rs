@@ -7,6 +7,7 @@ pub(super) fn is_secret(path: &str) -> bool {
         "postgres.url",
         "redis.url",
         "archive.url",
+        "schema_registry",
         "auth.sign_in.client_secret",
     ]
     .iter()

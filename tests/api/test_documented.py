@@ -149,7 +149,49 @@ def curl(words, server):
     assert ended.stdout or any(word.endswith("/write") for word in words)
 
 
-KNOWN = {"make": make, "npm": npm, "curl": curl, "streamsync": streamsync, "target/debug/streamsync": streamsync}
+def docker(words, server):
+    """There is no container engine; what is named exists."""
+    if words[0] == "build":
+        targets = re.findall(r"^FROM \S+ AS (\w+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+        assert "--target" not in words or words[words.index("--target") + 1] in targets
+        return
+    assert words[0] == "compose"
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    if "--profile" in words:
+        assert any(words[words.index("--profile") + 1] in service.get("profiles", []) for service in services.values())
+    if "exec" in words:
+        service, *rest = [word for word in words[words.index("exec") + 1 :] if word != "-T"]
+        assert service in services
+        perform(rest, server)
+
+
+def kubectl(words, server):
+    """Nor is there a cluster."""
+    folder = ROOT / "deploy/kubernetes"
+    if "-k" in words:
+        assert (ROOT / words[words.index("-k") + 1] / "kustomization.yaml").exists()
+    used = "".join(path.read_text() for path in folder.rglob("*.yaml"))
+    assert all(word.partition("=")[2] in used for word in words if word.startswith("--from-file="))
+    if "--" in words:
+        perform(words[words.index("--") + 1 :], server)
+
+
+def sudo(words, server):
+    """Nor systemd. The package itself is tested in tests/packages."""
+    if words[:2] == ["-u", "streamsync"]:
+        return perform(words[2:], server)
+    assert words[0] in ("apt", "editor") or (words[0] == "systemctl" and words[-1] == "streamsync")
+
+
+def of_a_release(words, _):
+    workflow = (ROOT / ".github/workflows/release.yml").read_text()
+    assert words[-1] in workflow if words[0] == "--check" else "attest-build-provenance" in workflow
+
+
+KNOWN = {
+    "make": make, "npm": npm, "curl": curl, "streamsync": streamsync, "target/debug/streamsync": streamsync,
+    "docker": docker, "kubectl": kubectl, "sudo": sudo, "sha256sum": of_a_release, "gh": of_a_release,
+}  # fmt: skip
 
 
 def perform(words, server):

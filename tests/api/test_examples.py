@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import tomllib
 
@@ -67,6 +68,25 @@ def test_compose_serves_by_the_configuration_of_the_example(server):
     eventually("the key is known", lambda: asked(admin).ok)
     assert asked(admin).json()["data"]["me"]["role"] == "admin"
     assert asked({}).status_code == 401
+
+
+def test_the_producer_of_compose_sends_an_hour_and_goes_on(server):
+    environment = {
+        "PATH": f"{server.dir}:{os.environ['PATH']}",
+        "STREAMSYNC_CONFIG": str(server.config),
+        "STREAMSYNC_DATA_DIR": str(server.dir),
+    }
+    (server.dir / "streamsync").symlink_to(binary())
+    times = lambda: [int(ms) for ms in server.sql("select distinct (extract(epoch from ts) * 1000)::bigint from points").split()]
+    child = subprocess.Popen(["sh", EXAMPLES / "compose/producer.sh"], env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        eventually("the last hour is there", lambda: len(times()) >= 3_600)
+        newest = max(times())
+        eventually("new readings arrive", lambda: max(times()) > newest)
+    finally:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+    assert server.sql("select count(*) from dead_letters").strip() == "0"
 
 
 def test_grafana_is_answered_with_its_key(server):

@@ -273,8 +273,33 @@ fn a_setting_from_outside_is_named_by_its_flag() {
         ..Overrides::default()
     };
     let said = told_with("[redis]\nurl = \"redis://cache\"", &over);
-    assert!(said.contains("(by --redis-url or REDIS_URL)"), "{said}");
+    assert!(
+        said.contains("(by --redis-url, REDIS_URL or REDIS_URL_FILE)"),
+        "{said}"
+    );
     assert!(!said.contains("line "), "{said}");
+}
+
+#[test]
+fn a_secret_from_outside_that_cannot_be_used_is_told_with_the_other_mistakes() {
+    let over = Overrides {
+        secrets: [("REDIS_URL_FILE", "/nowhere"), ("DATABASE_PASSWORD", "hush")]
+            .into_iter()
+            .collect(),
+        ..Overrides::default()
+    };
+    let said = told_with("colour = \"red\"\n[postgres]\nurl = \"host=db user=me\"", &over);
+    for expected in [
+        "line 1: colour: unknown",
+        "line 3: postgres.url: must be a URL to take the password of DATABASE_PASSWORD",
+        "REDIS_URL_FILE: cannot read /nowhere: No such file",
+    ] {
+        assert!(said.contains(expected), "{expected}\nis not in\n{said}");
+    }
+    assert!(
+        said.contains("has 3 mistakes") && !said.contains("hush"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -285,7 +310,9 @@ fn no_mistake_repeats_a_secret() {
     );
     assert!(said.lines().count() > 4, "{said}");
     assert!(!said.contains("hush"), "{said}");
-    let said = told("[postgres]\nurl = [\"hush\"]\n[redis]\nurl = { password = \"hush\" }");
+    let said = told(
+        "[postgres]\nurl = [\"hush\"]\n[redis]\nurl = { password = \"hush\" }\n[schema_registry]\npassword = [\"hush\"]",
+    );
     assert!(
         said.contains("line 2: postgres.url: must be a text in quotes"),
         "{said}"
