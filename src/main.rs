@@ -6,6 +6,7 @@ use clap::Parser;
 use streamsync::cli::Cli;
 
 /// Its background threads give back what clients have left behind (ADR 34).
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

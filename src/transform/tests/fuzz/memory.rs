@@ -3,7 +3,10 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 
-use tikv_jemallocator::Jemalloc;
+#[cfg(not(feature = "jemalloc"))]
+use std::alloc::System as Allocator;
+#[cfg(feature = "jemalloc")]
+use tikv_jemallocator::Jemalloc as Allocator;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -39,23 +42,23 @@ fn give(bytes: usize) {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         take(layout.size());
-        unsafe { Jemalloc.alloc(layout) }
+        unsafe { Allocator.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         take(layout.size());
-        unsafe { Jemalloc.alloc_zeroed(layout) }
+        unsafe { Allocator.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         give(layout.size());
-        unsafe { Jemalloc.dealloc(at, layout) }
+        unsafe { Allocator.dealloc(at, layout) }
     }
 
     /// Both are there while one is copied to the other.
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         take(size);
         give(layout.size());
-        unsafe { Jemalloc.realloc(at, layout, size) }
+        unsafe { Allocator.realloc(at, layout, size) }
     }
 }
