@@ -9,12 +9,11 @@ import { Trouble } from '@/ui/states';
 import { type Panel, titleOf } from './dashboard';
 import { downloadCsv } from './download';
 import { exposePanel } from './expose';
+import { loadLater, PanelEditor, PointsTable } from './later';
 import { Legend } from './legend';
 import { PanelChart } from './panel-chart';
 import { PanelController } from './panel-controller';
-import { PanelEditor } from './panel-editor';
 import { PanelNotes, PanelPill } from './panel-state';
-import { PointsTable } from './points-table';
 import type { Views } from './views';
 
 const COLUMNS = { full: 'lg:col-span-6', half: 'lg:col-span-3', third: 'lg:col-span-2' } as const;
@@ -50,6 +49,10 @@ function Card({ panel, controller, actions, isNew }: Omit<Props, 'views'> & { co
   const [table, setTable] = useState(false);
   const [trouble, setTrouble] = useState<ApiError>();
   const section = useRef<HTMLElement>(null);
+  const isSettled = state.kind !== 'loading';
+  useEffect(() => {
+    if (isSettled) loadLater();
+  }, [isSettled]);
   const title = titleOf(panel);
   const done = () => {
     setEditing(false);
