@@ -79,7 +79,7 @@ enum Command {
     Reload(terminal::ReloadArgs),
     /// Send the records of a file or of standard input to Kafka
     Produce(With<offline::ProduceArgs>),
-    /// Read a topic again from an offset or a time; stop the server first
+    /// Read a topic again from an offset or a time (server stopped)
     Rewind(With<offline::RewindArgs>),
     /// Delete series with all their points
     DeleteSeries(With<offline::DeleteArgs>),

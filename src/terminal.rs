@@ -43,16 +43,16 @@ pub struct QueryArgs {
     /// The variables of that text, as a JSON object
     #[arg(long, requires = "graphql", value_name = "JSON")]
     variables: Option<String>,
-    /// How to print the answer; the numbers of a table are short, those of JSON exact
+    /// How to print the answer: exactly, or with short numbers
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     #[command(flatten)]
     server: Server,
     #[command(flatten, next_help_heading = "Series")]
     which: Which,
-    #[command(flatten, next_help_heading = "Time (the latest values without it)")]
+    #[command(flatten, next_help_heading = "Time")]
     span: Span,
-    #[command(flatten, next_help_heading = "Buckets (the stored points without them)")]
+    #[command(flatten, next_help_heading = "Buckets (instead of stored points)")]
     buckets: Buckets,
 }
 
@@ -84,7 +84,7 @@ pub struct ExportArgs {
     which: Which,
     #[command(flatten, next_help_heading = "Time")]
     span: Span,
-    #[command(flatten, next_help_heading = "Buckets (the stored points without them)")]
+    #[command(flatten, next_help_heading = "Buckets (instead of stored points)")]
     buckets: Buckets,
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::builder::StyledStr;
+use clap::builder::Resettable;
 use clap::{Args, Command};
 use clap_complete::Shell;
 use clap_mangen::Man;
@@ -57,7 +57,7 @@ fn into(dir: &Path, command: &Command, path: &str) -> Result<()> {
 
 /// The examples keep their lines, which the crate would fill to a paragraph.
 fn page(command: &Command, path: &str, out: &mut dyn Write) -> io::Result<()> {
-    Man::new(command.clone().after_help(None::<StyledStr>)).render(out)?;
+    Man::new(command.clone().after_help(Resettable::Reset)).render(out)?;
     writeln!(out, ".SH EXAMPLES\n.nf")?;
     for line in pages::examples(path).lines() {
         writeln!(out, "{}", line.replace('\\', "\\e").replace('-', "\\-"))?;

@@ -54,6 +54,7 @@ const LISTENING: &[&str] = &["config", "listen"];
 const KAFKA: &[&str] = &["config", "kafka_brokers", "schema_registry_url", "data_dir"];
 const DATABASE: &[&str] = &["config", "database_url", "data_dir"];
 const BOTH: &[&str] = &["config", "kafka_brokers", "database_url", "data_dir"];
+const BROKER: &[&str] = &["config", "kafka_brokers", "data_dir"];
 
 /// `None`: there is no such command. The words of a command within another are its path.
 fn page(path: &str) -> Option<Page> {
@@ -194,7 +195,7 @@ fn page(path: &str) -> Option<Page> {
         ),
         "test" => (SCHEMAS, &[("All streams", "streamsync test")]),
         "produce" => (
-            BOTH,
+            BROKER,
             &[
                 (
                     "A file",

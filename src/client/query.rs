@@ -12,7 +12,7 @@ use super::table::{self, Look};
 pub enum Format {
     #[default]
     Json,
-    /// The first list in the answer, a row for each entry, of a history one for each series and time.
+    // The first list in the answer, a row for each entry, of a history one for each series and time.
     Table,
 }
 

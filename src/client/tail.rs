@@ -54,7 +54,7 @@ pub struct Options {
     /// Only the newest point of each series in this time, such as 250ms
     #[arg(long, value_name = "SPAN")]
     pub every: Option<String>,
-    /// How to print a point; a line in a terminal is short, elsewhere it is whole
+    /// How to print a point; as a text it is short in a terminal and exact elsewhere
     #[arg(long, value_enum, default_value_t)]
     pub format: LineFormat,
 }

@@ -14,7 +14,7 @@ pub fn parse(text: &str, zone: &TimeZone) -> Result<Micros> {
     let exact = || text.parse().ok();
     let local = || {
         let time: DateTime = text.parse().ok()?;
-        let time = time.to_zoned(zone.clone()).ok()?;
+        let time = time.to_zoned_datetime(zone.clone()).ok()?;
         Some(time.timestamp())
     };
     let micros = |time: Timestamp| Micros(time.as_microsecond());
@@ -54,7 +54,10 @@ pub fn shown(time: Micros, digits: usize, zone: &TimeZone) -> String {
         false => format!("%Y-%m-%dT%H:%M:%S%.{digits}f%:z"),
     };
     let form = form.replace("%.0f", "");
-    timestamp.to_zoned(zone.clone()).strftime(&form).to_string()
+    timestamp
+        .to_zoned_datetime(zone.clone())
+        .strftime(&form)
+        .to_string()
 }
 
 #[cfg(test)]

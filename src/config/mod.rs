@@ -88,7 +88,7 @@ pub struct Overrides {
         value_delimiter = ','
     )]
     pub allowed_origins: Vec<String>,
-    /// Where the private Postgres lives [default: .streamsync]
+    /// Where the private Postgres is, and how to find the embedded broker [default: .streamsync]
     #[arg(long, env = "STREAMSYNC_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 }

@@ -144,27 +144,32 @@ impl Buckets {
 
     /// The fields of a point that has what was asked for.
     pub fn fields(&self) -> String {
-        let is_percentile = |one: &&Aggregate| matches!(one, Aggregate::Percentile(_));
-        let (percentiles, named): (Vec<_>, Vec<_>) = self.aggregate.iter().partition(is_percentile);
-        match self.aggregate.len() {
-            0 | 1 => "value".to_owned(),
-            _ => {
-                let names = named.iter().map(ToString::to_string);
-                let percentiles = percentiles.first().map(|_| "percentiles".to_owned());
-                names.chain(percentiles).collect::<Vec<_>>().join(" ")
+        if self.aggregate.len() < 2 {
+            return "value".to_owned();
+        }
+        let (mut fields, percentiles) = self.split();
+        if !percentiles.is_empty() {
+            fields.push("percentiles".to_owned());
+        }
+        fields.join(" ")
+    }
+
+    /// The names of aggregates, and the percentiles.
+    fn split(&self) -> (Vec<String>, Vec<f64>) {
+        let (mut names, mut percentiles) = (Vec::new(), Vec::new());
+        for aggregate in &self.aggregate {
+            match aggregate {
+                Aggregate::Percentile(percentile) => percentiles.push(*percentile),
+                named => names.push(named.to_string()),
             }
         }
+        (names, percentiles)
     }
 
     /// As variables of `history`.
     pub fn variables(&self, span: &Span) -> Value {
-        let (mut named, mut percentiles) = (Vec::new(), Vec::new());
-        for aggregate in &self.aggregate {
-            match aggregate {
-                Aggregate::Percentile(percentile) => percentiles.push(*percentile),
-                named_one => named.push(named_one.to_string().to_uppercase()),
-            }
-        }
+        let (names, percentiles) = self.split();
+        let named: Vec<_> = names.iter().map(|name| name.to_uppercase()).collect();
         let number: Option<f64> = self.fill.as_deref().and_then(|fill| fill.parse().ok());
         let fill = match number {
             Some(_) => Some("VALUE".to_owned()),

@@ -21,10 +21,9 @@ const KEY_MIN: usize = 12;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LineFormat {
-    /// One line for each point; short where it is a terminal
     #[default]
     Text,
-    /// One JSON object for each point.
+    // One object for each point.
     Json,
 }
 
