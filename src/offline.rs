@@ -269,12 +269,12 @@ pub async fn produce(config: Config, args: &ProduceArgs) -> Result<()> {
 
 fn stream_named<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c StreamConfig> {
     let known = || {
-        config
-            .streams
-            .iter()
-            .map(|s| s.name.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
+        let names: Vec<_> = config.streams.iter().map(|s| s.name.as_str()).collect();
+        if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        }
     };
     match (name, config.streams.as_slice()) {
         (None, [only]) => Ok(only),

@@ -121,6 +121,8 @@ impl Table {
         }
         for point in points {
             let mut row = row.clone();
+            // The time first, then its values.
+            self.fill(&mut row, "ts", &point["ts"], &mut &[][..]);
             self.fill(&mut row, "", point, &mut &[][..]);
             self.rows.push(row);
         }

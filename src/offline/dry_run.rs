@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use super::outcome::became;
 use super::{Place, running_kafka, stream_named};
 use crate::config::Config;
-use crate::data::LoneRecord;
+use crate::data::{LoneRecord, Micros};
 use crate::inspect::Inspector;
 use crate::offline::words::counted;
 use crate::sources::{Peek, PeekFrom, Start};
@@ -64,11 +64,19 @@ struct Looking {
     name: Arc<str>,
     peek: Peek,
     inspector: Inspector,
+    /// Records before it are left out: the embedded broker cannot look up times.
+    since: Micros,
 }
 
 impl Looking {
     async fn at(config: Config, stream: Option<&str>, from: PeekFrom) -> Result<Self> {
         let registry = config.registry().map_err(anyhow::Error::msg)?;
+        let (from, since) = match from {
+            PeekFrom::Start(Start::At(time)) if config.kafka.brokers.is_none() => {
+                (PeekFrom::Start(Start::Earliest), time)
+            }
+            from => (from, Micros::FIRST),
+        };
         let (config, broker) = running_kafka(config).await?;
         let stream = stream_named(&config, stream)?;
         let plan = stream.plan(registry.as_ref()).map_err(anyhow::Error::msg)?;
@@ -78,6 +86,7 @@ impl Looking {
             name: Arc::clone(&plan.name),
             peek,
             inspector: Inspector::new([plan], registry),
+            since,
         })
     }
 
@@ -109,6 +118,7 @@ pub async fn dry_run(config: Config, args: &DryRunArgs) -> Result<()> {
         let (this, record) = looking.next(PATIENCE).await?;
         looking = this;
         match record {
+            Some(record) if record.timestamp < looking.since => {}
             Some(record) => records.push(record),
             None if looking.peek.is_at_end() => {}
             None => bail!("no record came from Kafka for {} s", PATIENCE.as_secs()),

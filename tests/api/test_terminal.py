@@ -106,3 +106,12 @@ def test_a_tail_is_by_time_and_what_it_prints_at_its_end_continues_it(filled):
     assert "  1.5  " not in again.shown
     again.child.send_signal(signal.SIGINT)
     again.ends()
+
+
+def test_records_of_the_embedded_broker_are_found_without_a_port_and_by_their_time(filled):
+    def dry_run(since):
+        command = [binary(), "dry-run", "--config", filled.config, "--data-dir", filled.dir, "--limit", "3", "--from", since]
+        return subprocess.run(command, capture_output=True, text=True, check=True, cwd=filled.dir).stdout.splitlines()[-1]
+
+    assert dry_run("2020-01-01") == "3 records, 3 points"
+    assert dry_run("2999-01-01T00:00") == "0 records, 0 points"

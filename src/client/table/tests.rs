@@ -55,6 +55,14 @@ fn a_history_has_one_row_for_each_series_and_time() {
 }
 
 #[test]
+fn the_time_stands_before_all_aggregates() {
+    let points = json!([{ "avg": 1.5, "max": 2, "ts": "2026-11-28T00:00:00.000000Z" }]);
+    let printed = printed(json!({ "history": [{ "series": { "key": "m{}" }, "points": points }] }));
+    let names: Vec<_> = printed.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(names, ["series.key", "ts", "avg", "max"]);
+}
+
+#[test]
 fn a_table_fits_the_terminal_and_cuts_neither_times_nor_numbers() {
     let long = format!(
         "machines_temperature{{rack=\"{}\",site=\"north\"}}",
