@@ -59,6 +59,7 @@ pub struct ProduceArgs {
 
 #[derive(Args, Debug)]
 pub struct RewindArgs {
+    /// The stream whose topic to read again
     #[arg(long)]
     stream: String,
     /// An offset, for every partition, or a time: 2026-11-28, 2026-11-28T17:44, RFC 3339
