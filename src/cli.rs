@@ -5,53 +5,69 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
 use crate::config::{Config, Overrides};
+use crate::offline::words::counted;
 use crate::telemetry::logs::{self, LogFormat};
+use crate::terminal::shell;
 use crate::{client, demo, graphql, offline, terminal};
 
+mod documents;
+mod pages;
+
 /// Kafka time-series into Postgres, served as GraphQL history and live subscriptions.
-///
-/// Settings: a flag overrides its environment variable, the variable streamsync.toml, the file the
-/// default.
 #[derive(Debug, Parser)]
-#[command(name = "streamsync", version, max_term_width = 100)]
-pub struct Cli {
+#[command(name = "streamsync", version, max_term_width = pages::WIDTH)]
+struct Cli {
     #[command(subcommand)]
     command: Command,
+}
+
+/// The arguments of a command that reads the configuration.
+#[derive(Args, Debug)]
+struct With<A: Args> {
+    #[command(flatten)]
+    own: A,
+    #[command(flatten, next_help_heading = pages::SETTINGS)]
+    settings: Settings,
+}
+
+#[derive(Args, Debug)]
+struct Settings {
     #[command(flatten)]
     overrides: Overrides,
     /// How to write logs
-    #[arg(long, env = "STREAMSYNC_LOG", global = true, value_enum)]
+    #[arg(long, env = "STREAMSYNC_LOG", value_enum)]
     log: Option<LogFormat>,
 }
+
+#[derive(Args, Debug)]
+struct Nothing {}
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the pipeline and the API
-    Serve,
+    Serve(With<Nothing>),
     /// Run everything, with recorded series replayed through Kafka
-    Demo(DemoArgs),
-    /// Check the configuration and report all mistakes, or show what becomes of a sample
-    Check(CheckArgs),
-    /// Guess the configuration of a stream from a sample of its records
-    Infer(offline::infer::InferArgs),
-    /// Ask the server of this configuration, on this machine, whether it is alive
-    Health,
-    /// Check what becomes of the records of [[stream.test]]
-    Test,
-    /// Show what would become of records that are in Kafka, without storing anything
-    DryRun(offline::dry_run::DryRunArgs),
-    /// Follow a stream's records between the stages, without storing anything
-    Tap(offline::dry_run::TapArgs),
+    Demo(With<DemoArgs>),
+    /// Report all mistakes of the configuration, or try a sample
+    Check(With<CheckArgs>),
+    /// Guess the configuration of a stream from a sample of records
+    Infer(With<offline::infer::InferArgs>),
+    /// Ask the server on this machine whether it is alive
+    Health(With<Nothing>),
+    /// Run the [[stream.test]] of the configuration
+    Test(With<Nothing>),
+    /// Show what would become of records in Kafka; stores nothing
+    DryRun(With<offline::dry_run::DryRunArgs>),
+    /// Follow a stream's records between the stages; stores nothing
+    Tap(With<offline::dry_run::TapArgs>),
     /// Bring the database's tables up to date
-    Migrate,
-    /// Print the GraphQL schema
-    Schema,
-    /// Ask a running server for history
+    Migrate(With<Nothing>),
+    /// Ask a running server for latest values or history
     Query(terminal::QueryArgs),
     /// Follow live points of a running server
     Tail(terminal::TailArgs),
@@ -59,28 +75,34 @@ enum Command {
     Export(terminal::ExportArgs),
     /// Resume a paused stream of a running server
     Resume(terminal::ResumeArgs),
-    /// Have the nodes of a running server read their configuration again
+    /// Have all nodes read their configuration again
     Reload(terminal::ReloadArgs),
-    /// Send the points of a file or of standard input through Kafka
-    Produce(offline::ProduceArgs),
-    /// Read a stream's topic again from an offset or a time (the server must not be running)
-    Rewind(offline::RewindArgs),
+    /// Send the records of a file or of standard input to Kafka
+    Produce(With<offline::ProduceArgs>),
+    /// Read a topic again from an offset or a time (server stopped)
+    Rewind(With<offline::RewindArgs>),
     /// Delete series with all their points
-    DeleteSeries(offline::DeleteArgs),
+    DeleteSeries(With<offline::DeleteArgs>),
     /// Make, list, revoke and rotate API keys
-    Keys(offline::keys::KeysArgs),
+    Keys(With<offline::keys::KeysArgs>),
     /// Show who did what
-    Audit(offline::audit::AuditArgs),
+    Audit(With<offline::audit::AuditArgs>),
     /// Archive days that are due, or a range of days
-    Archive(offline::archive::ArchiveArgs),
+    Archive(With<offline::archive::ArchiveArgs>),
     /// Restore days from the archive
-    Restore(offline::archive::RestoreArgs),
+    Restore(With<offline::archive::RestoreArgs>),
+    /// Print the GraphQL schema
+    Schema,
+    /// Print what makes a shell complete commands and options
+    Completions(documents::CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands
+    Man(documents::ManArgs),
 }
 
 #[derive(Args, Debug)]
 struct DemoArgs {
     /// How often each series sends its next value
-    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "SPAN", default_value = "1s", value_parser = humantime::parse_duration)]
     pace: Duration,
 }
 
@@ -90,55 +112,72 @@ struct CheckArgs {
     #[arg(long, value_name = "FILE")]
     sample: Option<PathBuf>,
     /// The stream whose records these are [default: the only one]
-    #[arg(long, requires = "sample")]
+    #[arg(long, value_name = "NAME", requires = "sample")]
     stream: Option<String>,
 }
 
-impl Cli {
-    pub fn run(self) -> Result<()> {
-        let load = || {
-            let config = Config::load(&self.overrides)?;
-            logs::init(self.log.unwrap_or(config.log), LOG_FILTER);
-            Ok::<_, anyhow::Error>(config)
-        };
-        match &self.command {
-            Command::Serve => in_system(serve(load()?, &self.overrides)),
-            Command::Demo(args) => in_system(run_demo(load()?, &self.overrides, args.pace)),
-            Command::Check(args) => match &args.sample {
-                Some(sample) => {
-                    let config = load()?;
-                    in_system(offline::sample_check::run(
-                        &config,
-                        args.stream.as_deref(),
-                        sample,
-                    ))
-                }
-                None => check(&load()?),
-            },
-            Command::Infer(args) => in_system(offline::infer::run(args, load)),
-            Command::Health => in_system(health(&Config::of_running(&self.overrides)?)),
-            Command::Test => in_system(async { offline::stream_tests::run(&load()?).await }),
-            Command::DryRun(args) => in_system(offline::dry_run::dry_run(load()?, args)),
-            Command::Tap(args) => in_system(offline::dry_run::tap(load()?, args)),
-            Command::Migrate => in_system(offline::migrate(&load()?)),
-            Command::Schema => {
-                print!("{}", graphql::sdl());
-                Ok(())
+impl<A: Args> With<A> {
+    fn load(&self) -> Result<Config> {
+        let config = Config::load(&self.settings.overrides)?;
+        logs::init(self.settings.log.unwrap_or(config.log), LOG_FILTER);
+        Ok(config)
+    }
+}
+
+/// The command line as it is read and as its help shows it.
+fn command() -> clap::Command {
+    pages::dressed(Cli::command())
+}
+
+/// Does what the command line says; ends the process where it cannot be read.
+pub fn run() -> Result<()> {
+    let read = Cli::from_arg_matches(&command().get_matches());
+    match &read.unwrap_or_else(|error| error.exit()).command {
+        Command::Serve(with) => in_system(serve(with.load()?, &with.settings.overrides)),
+        Command::Demo(with) => in_system(run_demo(with.load()?, &with.settings.overrides, with.own.pace)),
+        Command::Check(with) => match &with.own.sample {
+            Some(sample) => {
+                let (config, stream) = (with.load()?, with.own.stream.as_deref());
+                in_system(offline::sample_check::run(&config, stream, sample))
             }
-            Command::Query(args) => in_system(terminal::query(args)),
-            Command::Tail(args) => in_system(terminal::tail(args)),
-            Command::Export(args) => in_system(terminal::export(args)),
-            Command::Resume(args) => in_system(terminal::resume(args)),
-            Command::Reload(args) => in_system(terminal::reload(args)),
-            Command::Produce(args) => in_system(offline::produce(load()?, args)),
-            Command::Rewind(args) => in_system(offline::rewind(load()?, args)),
-            Command::Keys(args) => in_system(offline::keys::keys(&load()?, args)),
-            Command::Audit(args) => in_system(offline::audit::audit(&load()?, args)),
-            Command::Archive(args) => in_system(offline::archive::archive(&load()?, args)),
-            Command::Restore(args) => in_system(offline::archive::restore(&load()?, args)),
-            Command::DeleteSeries(args) => in_system(offline::delete_series(&load()?, args)),
+            None => check(&with.load()?),
+        },
+        Command::Infer(with) => in_system(offline::infer::run(&with.own, || with.load())),
+        Command::Health(with) => in_system(health(&Config::of_running(&with.settings.overrides)?)),
+        Command::Test(with) => in_system(async { offline::stream_tests::run(&with.load()?).await }),
+        Command::DryRun(with) => in_system(offline::dry_run::dry_run(with.load()?, &with.own)),
+        Command::Tap(with) => in_system(offline::dry_run::tap(with.load()?, &with.own)),
+        Command::Migrate(with) => in_system(offline::migrate(&with.load()?)),
+        Command::Query(args) => in_system(terminal::query(args)),
+        Command::Tail(args) => in_system(terminal::tail(args)),
+        Command::Export(args) => in_system(terminal::export(args)),
+        Command::Resume(args) => in_system(terminal::resume(args)),
+        Command::Reload(args) => in_system(terminal::reload(args)),
+        Command::Produce(with) => in_system(offline::produce(with.load()?, &with.own)),
+        Command::Rewind(with) => in_system(offline::rewind(with.load()?, &with.own)),
+        Command::Keys(with) => in_system(offline::keys::keys(&with.load()?, &with.own)),
+        Command::Audit(with) => in_system(offline::audit::audit(&with.load()?, &with.own)),
+        Command::Archive(with) => in_system(offline::archive::archive(&with.load()?, &with.own)),
+        Command::Restore(with) => in_system(offline::archive::restore(&with.load()?, &with.own)),
+        Command::DeleteSeries(with) => in_system(offline::delete_series(&with.load()?, &with.own)),
+        Command::Schema => {
+            print!("{}", graphql::sdl());
+            Ok(())
+        }
+        Command::Completions(args) => documents::completions(command(), args),
+        Command::Man(args) => documents::man(command(), args),
+    }
+}
+
+/// An error with its causes. Many name their cause themselves; it is not repeated.
+pub fn explained(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
         }
     }
+    text
 }
 
 /// The program's information, and only problems of libraries.
@@ -154,7 +193,8 @@ fn in_system<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 async fn serve(config: Config, overrides: &Overrides) -> Result<()> {
     if config.streams.is_empty() {
         bail!(
-            "no [[stream]] is configured: write a streamsync.toml (see streamsync.example.toml), or try `streamsync demo`"
+            "no [[stream]] is configured: write a streamsync.toml (see streamsync.example.toml), or try `{} demo`",
+            shell::program()
         );
     }
     let mut app = App::start(&config).await?;
@@ -239,15 +279,36 @@ fn check(config: &Config) -> Result<()> {
     println!("  listen    {}{tls}", config.http.listen);
     println!("  archive   {}", config.archive.url.as_deref().unwrap_or("none"));
     match &config.auth {
-        Some(auth) => println!("  access    {} roles", auth.roles.len()),
+        Some(auth) => println!("  access    {}", counted(auth.roles.len(), "role")),
         None => println!("  access    everybody may do everything"),
     }
     if config.streams.is_empty() {
         println!("  stream    none: `demo` brings its own, `serve` needs at least one [[stream]]");
     }
     for stream in &config.streams {
-        let (name, topic, partitions) = (&stream.name, stream.topic(), stream.partitions);
-        println!("  stream    {name} from topic {topic} ({partitions} partitions)");
+        let (name, topic) = (&stream.name, stream.topic());
+        let partitions = counted(stream.partitions as usize, "partition");
+        println!("  stream    {name} from topic {topic} ({partitions})");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_that_an_error_names_itself_is_told_once() {
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let error = anyhow::Error::new(denied()).context("cannot read x: permission denied");
+        assert_eq!(explained(&error), "cannot read x: permission denied");
+        let error = anyhow::Error::new(denied()).context("cannot read x");
+        assert_eq!(explained(&error), "cannot read x: permission denied");
+        assert_eq!(
+            explained(&anyhow!("broker away").context("after 0 records")),
+            "after 0 records: broker away"
+        );
+    }
 }

@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use streamsync::cli::Cli;
+use streamsync::cli;
 
 /// Its background threads give back what clients have left behind (ADR 34).
 #[cfg(feature = "jemalloc")]
@@ -14,10 +13,10 @@ fn main() -> ExitCode {
     // What the crash tests plan in FAILPOINTS; in effect until it is dropped.
     #[cfg(feature = "failpoints")]
     let _planned = fail::FailScenario::setup();
-    match Cli::parse().run() {
+    match cli::run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("streamsync: {error:#}");
+            eprintln!("streamsync: {}", cli::explained(&error));
             ExitCode::FAILURE
         }
     }

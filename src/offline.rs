@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::client;
+use crate::client::{self, times};
 use crate::config::{Config, StreamConfig};
 use crate::data::audit::Action;
 use crate::data::{Header, LabelMatcher, MatchOp, Micros, Selector, Viewer, headers};
@@ -21,6 +21,8 @@ use crate::store::{PATIENCE, admin, migrate};
 use crate::telemetry::Status;
 use crate::transform::Label;
 
+use words::{count, counted};
+
 pub mod archive;
 pub mod keys;
 pub mod audit;
@@ -31,6 +33,7 @@ pub mod recorded;
 pub mod sample_check;
 mod sample_file;
 pub mod stream_tests;
+pub mod words;
 
 /// A broker that is just starting is waited for.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -56,9 +59,10 @@ pub struct ProduceArgs {
 
 #[derive(Args, Debug)]
 pub struct RewindArgs {
+    /// The stream whose topic to read again
     #[arg(long)]
     stream: String,
-    /// An offset, for every partition, or an RFC 3339 time
+    /// An offset, for every partition, or a time: 2026-11-28, 2026-11-28T17:44, RFC 3339
     #[arg(long)]
     to: String,
 }
@@ -74,6 +78,22 @@ pub struct DeleteArgs {
     /// Delete without asking
     #[arg(long)]
     yes: bool,
+}
+
+/// Where in a topic to begin.
+enum Place {
+    Offset(i64),
+    Time(Micros),
+}
+
+impl Place {
+    fn parse(text: &str) -> Result<Self> {
+        match text.parse() {
+            Ok(offset) if offset >= 0 => Ok(Self::Offset(offset)),
+            Ok(_) => bail!("offsets are not negative"),
+            Err(_) => times::parse_utc(text).map(Self::Time),
+        }
+    }
 }
 
 /// The Postgres of the configuration. Where none is set it is the private one: that of a server
@@ -108,11 +128,7 @@ pub async fn migrate(config: &Config) -> Result<()> {
     let applied = migrate::migrate(&store.url).await?;
     match applied.len() {
         0 => println!("the tables are up to date"),
-        n => println!(
-            "applied {n} migration{}: {}",
-            if n == 1 { "" } else { "s" },
-            applied.join(", ")
-        ),
+        n => println!("applied {}: {}", counted(n, "migration"), applied.join(", ")),
     }
     Ok(())
 }
@@ -121,24 +137,17 @@ pub async fn migrate(config: &Config) -> Result<()> {
 pub async fn rewind(config: Config, args: &RewindArgs) -> Result<()> {
     let stream = stream_named(&config, Some(&args.stream))?;
     let topic = stream.topic();
-    let rewound = match args.to.parse::<i64>() {
+    let rewound = match Place::parse(&args.to).context("--to is an offset or a time")? {
         // Of every partition that was read: a topic may have more than were configured.
-        Ok(offset) if offset >= 0 => {
+        Place::Offset(offset) => {
             admin::rewind(&Store::of(&config)?.url, topic, |_| Some(offset), PATIENCE).await?
         }
-        _ => {
-            let time =
-                Micros::from_rfc3339(&args.to).context("--to must be an offset or an RFC 3339 time")?;
+        Place::Time(time) => {
             let (_, broker) = running_kafka(config.clone()).await?;
             let offsets = resolve_time(&broker, topic, time)?;
             let store = Store::of(&config)?;
-            admin::rewind(
-                &store.url,
-                topic,
-                |partition| offsets.get(&partition).copied(),
-                PATIENCE,
-            )
-            .await?
+            let offset = |partition| offsets.get(&partition).copied();
+            admin::rewind(&store.url, topic, offset, PATIENCE).await?
         }
     };
     for (partition, offset) in rewound {
@@ -181,7 +190,11 @@ pub async fn delete_series(config: &Config, args: &DeleteArgs) -> Result<()> {
     );
     let counts = [("series", deleted.series), ("points", deleted.points)];
     recorded::record(&store.url, Action::DeleteSeries, &what, &counts).await;
-    println!("deleted {} series and {} points", deleted.series, deleted.points);
+    println!(
+        "deleted {} series and {}",
+        count(deleted.series as usize),
+        counted(deleted.points as usize, "point")
+    );
     Ok(())
 }
 
@@ -247,8 +260,8 @@ pub async fn produce(config: Config, args: &ProduceArgs) -> Result<()> {
     })
     .await?;
     eprintln!(
-        "{} records to {} in {:.1} s",
-        produced.records,
+        "{} to {} in {:.1} s",
+        counted(produced.records as usize, "record"),
         stream.topic(),
         produced.elapsed.as_secs_f64()
     );
@@ -257,12 +270,12 @@ pub async fn produce(config: Config, args: &ProduceArgs) -> Result<()> {
 
 fn stream_named<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c StreamConfig> {
     let known = || {
-        config
-            .streams
-            .iter()
-            .map(|s| s.name.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
+        let names: Vec<_> = config.streams.iter().map(|s| s.name.as_str()).collect();
+        if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        }
     };
     match (name, config.streams.as_slice()) {
         (None, [only]) => Ok(only),

@@ -9,8 +9,11 @@ mod http;
 pub mod produce;
 pub mod progress;
 pub mod query;
-mod table;
+pub mod screen;
+pub mod table;
 pub mod tail;
+pub mod text;
+pub mod times;
 #[cfg(test)]
 mod tests;
 
@@ -18,4 +21,6 @@ pub use export::{Export, export};
 pub use health::health;
 pub use produce::{Produce, Produced, Record, produce};
 pub use query::{Format, query};
+pub use screen::Screen;
+pub use table::Look;
 pub use tail::{Tail, tail};

@@ -16,6 +16,7 @@ use indicatif::{HumanCount, ProgressBar};
 use super::progress;
 use crate::data::{Decode, Series, Value};
 use crate::decode::Json;
+use crate::offline::words::counted;
 use crate::transform::label_text;
 
 /// Records handed to the callback at once.
@@ -89,7 +90,7 @@ pub async fn produce(
         let bytes: usize = group.iter().map(|record| record.payload.len()).sum();
         send(group)
             .await
-            .with_context(|| format!("after {} records", produced.records))?;
+            .with_context(|| format!("after {}", counted(produced.records as usize, "record")))?;
         produced.records += count;
         produced.bytes += bytes as u64;
         bar.set_message(HumanCount(produced.records).to_string());
@@ -119,7 +120,7 @@ fn bar(file: Option<&Path>, wanted: bool) -> ProgressBar {
     let meta = file.and_then(|path| path.metadata().ok());
     let size = meta.filter(std::fs::Metadata::is_file).map(|meta| meta.len());
     let template = match size {
-        Some(_) => "{bar:40} {percent:>3} %  {msg} records  {bytes_per_sec}  {eta} left",
+        Some(_) => "{wide_bar} {percent:>3} %  {msg} records  {bytes_per_sec}  {eta} left",
         None => "{spinner} {msg} records  {bytes}  {bytes_per_sec}",
     };
     progress::bar(wanted, size, template)

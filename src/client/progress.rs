@@ -3,6 +3,7 @@
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// With a template that indicatif understands; a spinner where the size is not known. Hidden unless `wanted`.
+/// A `{wide_bar}` takes what the rest of its line leaves of the terminal.
 pub fn bar(wanted: bool, size: Option<u64>, template: &str) -> ProgressBar {
     let bar = match size {
         _ if !wanted => return ProgressBar::hidden(),

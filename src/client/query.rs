@@ -5,23 +5,24 @@ use std::io::Write;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::{http, table};
+use super::http;
+use super::table::{self, Look};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     #[default]
     Json,
-    /// The first list in the answer, a row for each entry, of a history one for each series and time.
+    // The first list in the answer, a row for each entry, of a history one for each series and time.
     Table,
 }
 
 /// Sends the GraphQL text, prints the answer's data to `out` and returns its errors as one. `variables`: a
-/// JSON object. Runs in a tokio runtime.
+/// JSON object. As JSON without a `table`. Runs in a tokio runtime.
 pub async fn query(
     url: &str,
     text: &str,
     variables: Option<&str>,
-    format: Format,
+    table: Option<&Look>,
     out: &mut impl Write,
 ) -> Result<()> {
     let variables: Option<serde_json::Map<String, Value>> = variables
@@ -41,7 +42,7 @@ pub async fn query(
     let answer: Value = serde_json::from_slice(&bytes)
         .map_err(|_| anyhow::anyhow!("{url} does not speak GraphQL (it answered {status})"))?;
     if let Some(data) = answer.get("data").filter(|data| !data.is_null()) {
-        print(format, data, out).context("cannot write the answer")?;
+        print(table, data, out).context("cannot write the answer")?;
     }
     match answer["errors"].as_array() {
         Some(errors) if !errors.is_empty() => bail!("{}", http::explain(errors)),
@@ -49,9 +50,9 @@ pub async fn query(
     }
 }
 
-fn print(format: Format, data: &Value, out: &mut impl Write) -> std::io::Result<()> {
-    match format {
-        Format::Table if table::print(data, out)? => {}
+fn print(look: Option<&Look>, data: &Value, out: &mut impl Write) -> std::io::Result<()> {
+    match look {
+        Some(look) if table::print(data, look, out)? => {}
         _ => writeln!(out, "{data:#}")?,
     }
     out.flush()

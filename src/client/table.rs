@@ -4,37 +4,70 @@
 use std::collections::HashMap;
 use std::io::Write;
 
-use serde_json::Value;
+use jiff::tz::TimeZone;
+use serde_json::{Number, Value};
+
+use super::screen::{Screen, Style};
+use super::text::{short, shortened};
+use super::times;
+use crate::data::Micros;
 
 /// Longer texts are cut, so that they do not spoil the table. Keys of series are not, since they may
 /// differ at their ends.
 const CELL_MAX: usize = 60;
+/// No column of texts is made narrower than this.
+const TEXT_MIN: usize = 12;
+const BETWEEN: usize = 2;
 
-/// Digits of a number with a fraction.
-const DIGITS: i32 = 6;
+/// Where a table is shown, and its times.
+#[derive(Clone, Debug)]
+pub struct Look {
+    pub screen: Screen,
+    pub zone: TimeZone,
+}
 
 /// Returns false and prints nothing if the answer has no list of objects.
-pub(super) fn print(data: &Value, out: &mut impl Write) -> std::io::Result<bool> {
+pub(super) fn print(data: &Value, look: &Look, out: &mut impl Write) -> std::io::Result<bool> {
     let Some(entries) = first_list(data) else {
         return Ok(false);
     };
+    if entries.is_empty() {
+        writeln!(out, "nothing matches")?;
+        return Ok(true);
+    }
     let mut table = Table::default();
     for entry in entries {
         table.add(entry);
     }
-    let columns = table.columns();
-    let mut line = |cells: Vec<String>| writeln!(out, "{}", cells.join("  ").trim_end());
-    line(columns.iter().map(|column| column.pad(&column.name)).collect())?;
-    line(columns.iter().map(|column| "-".repeat(column.width)).collect())?;
+    let mut columns = table.columns(&look.zone);
+    if let Some(width) = look.screen.width {
+        fit(&mut columns, width);
+    }
+    let line = |cells: Vec<String>| cells.join(&" ".repeat(BETWEEN)).trim_end().to_owned();
+    let names = line(columns.iter().map(|column| column.pad(&column.name)).collect());
+    writeln!(out, "{}", look.screen.paint(Style::Heading, &names))?;
+    let rule = line(columns.iter().map(|column| "-".repeat(column.width)).collect());
+    writeln!(out, "{}", look.screen.paint(Style::Quiet, &rule))?;
     for row in 0..table.rows.len() {
-        line(
-            columns
-                .iter()
-                .map(|column| column.pad(&column.cells[row]))
-                .collect(),
-        )?;
+        let cells = columns.iter().map(|column| column.pad(&column.cells[row]));
+        writeln!(out, "{}", line(cells.collect()))?;
     }
     Ok(true)
+}
+
+/// Takes from the widest column of texts until all fit. Numbers and times keep their width.
+fn fit(columns: &mut [Column], width: usize) {
+    let all = |columns: &[Column]| {
+        let between = BETWEEN * columns.len().saturating_sub(1);
+        columns.iter().map(|column| column.width).sum::<usize>() + between
+    };
+    while all(columns) > width {
+        let texts = columns.iter_mut().filter(|column| column.holds == Holds::Texts);
+        match texts.max_by_key(|column| column.width) {
+            Some(widest) if widest.width > TEXT_MIN => widest.width -= 1,
+            _ => return,
+        }
+    }
 }
 
 /// Breadth first, so that `{ latest: [..] }` wins over a list inside its entries.
@@ -67,7 +100,14 @@ struct Column {
     name: String,
     cells: Vec<String>,
     width: usize,
-    is_numbers: bool,
+    holds: Holds,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    Numbers,
+    Times,
+    Texts,
 }
 
 impl Table {
@@ -81,6 +121,8 @@ impl Table {
         }
         for point in points {
             let mut row = row.clone();
+            // The time first, then its values.
+            self.fill(&mut row, "ts", &point["ts"], &mut &[][..]);
             self.fill(&mut row, "", point, &mut &[][..]);
             self.rows.push(row);
         }
@@ -119,17 +161,10 @@ impl Table {
         row.insert(at, value.clone());
     }
 
-    fn columns(&self) -> Vec<Column> {
+    fn columns(&self, zone: &TimeZone) -> Vec<Column> {
         let column = |(at, name): (usize, &String)| {
-            let values: Vec<_> = self.rows.iter().map(|row| row.get(&at)).collect();
-            let filled = || values.iter().flatten().filter(|value| !value.is_null());
-            let is_numbers = filled().next().is_some() && filled().all(|value| value.is_number());
-            let is_key = name == "key" || name.ends_with(".key");
-            let cells = values
-                .iter()
-                .map(|value| text(value.unwrap_or(&Value::Null), is_key))
-                .collect();
-            Column::new(name.clone(), cells, is_numbers)
+            let value = |row: &HashMap<usize, Value>| row.get(&at).cloned().unwrap_or_default();
+            Column::new(name, self.rows.iter().map(value).collect(), zone)
         };
         self.names.iter().enumerate().map(column).collect()
     }
@@ -141,141 +176,82 @@ fn are_points(list: &[Value]) -> bool {
 }
 
 impl Column {
-    /// The decimal points of numbers are aligned.
-    fn new(name: String, mut cells: Vec<String>, is_numbers: bool) -> Self {
-        if is_numbers {
-            let behind = |cell: &String| cell.find(['.', 'e']).map_or(0, |at| cell.len() - at);
-            let most = cells.iter().map(behind).max().unwrap_or(0);
-            for cell in cells.iter_mut().filter(|cell| !cell.is_empty()) {
-                let missing = most - behind(cell);
-                cell.push_str(&" ".repeat(missing));
-            }
+    fn new(name: &str, values: Vec<Value>, zone: &TimeZone) -> Self {
+        let filled: Vec<&Value> = values.iter().filter(|value| !value.is_null()).collect();
+        let times: Vec<Micros> = filled.iter().filter_map(|value| time(value)).collect();
+        let holds = match filled.len() {
+            0 => Holds::Texts,
+            all if times.len() == all => Holds::Times,
+            _ if filled.iter().all(|value| value.is_number()) => Holds::Numbers,
+            _ => Holds::Texts,
+        };
+        let digits = times::digits(times);
+        let is_key = name == "key" || name.ends_with(".key");
+        let cell = |value: &Value| match time(value).filter(|_| holds == Holds::Times) {
+            Some(time) => times::shown(time, digits, zone),
+            None => text(value, is_key),
+        };
+        let mut cells: Vec<String> = values.iter().map(cell).collect();
+        if holds == Holds::Numbers {
+            align_points(&mut cells);
         }
-        let longest = cells.iter().chain([&name]).map(|cell| cell.chars().count()).max();
+        let longest = cells.iter().map(String::as_str).chain([name]);
         Self {
-            width: longest.unwrap_or(0),
-            name,
+            width: longest.map(|cell| cell.chars().count()).max().unwrap_or(0),
+            name: name.to_owned(),
             cells,
-            is_numbers,
+            holds,
         }
     }
 
     fn pad(&self, cell: &str) -> String {
         let width = self.width;
-        match self.is_numbers {
-            true => format!("{cell:>width$}"),
-            false => format!("{cell:width$}"),
+        match self.holds {
+            Holds::Numbers => format!("{cell:>width$}"),
+            Holds::Times | Holds::Texts => format!("{:width$}", shortened(cell, width)),
         }
     }
+}
+
+/// The decimal points stand below each other.
+fn align_points(cells: &mut [String]) {
+    let behind = |cell: &String| cell.find(['.', 'e']).map_or(0, |at| cell.len() - at);
+    let most = cells.iter().map(behind).max().unwrap_or(0);
+    for cell in cells.iter_mut().filter(|cell| !cell.is_empty()) {
+        cell.push_str(&" ".repeat(most - behind(cell)));
+    }
+}
+
+/// As the API writes times.
+fn time(value: &Value) -> Option<Micros> {
+    let text = value.as_str()?;
+    Micros::from_rfc3339(text).filter(|time| time.to_string() == text)
 }
 
 fn text(value: &Value, is_key: bool) -> String {
     let text = match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
-            Some(number) => short(number),
-            None => number.to_string(),
-        },
+        Value::Number(number) => self::number(number),
+        Value::Array(numbers) if numbers.iter().all(|one| one.is_number() || one.is_null()) => {
+            let shown = |one: &Value| one.as_number().map_or_else(|| "-".to_owned(), number);
+            numbers.iter().map(shown).collect::<Vec<_>>().join(" ")
+        }
         other => other.to_string(),
     };
     let text = text.replace(char::is_control, " ");
-    if is_key || text.chars().count() <= CELL_MAX {
-        return text;
+    match is_key {
+        true => text,
+        false => shortened(&text, CELL_MAX),
     }
-    text.chars().take(CELL_MAX - 1).chain(['…']).collect()
 }
 
-/// Six digits, but all digits before the point; an exponent for very small and large numbers.
-fn short(number: f64) -> String {
-    let size = number.abs();
-    if size != 0.0 && !(1e-4..1e15).contains(&size) {
-        let text = format!("{number:.*e}", DIGITS as usize - 1);
-        return match text.split_once('e') {
-            Some((digits, exponent)) => format!("{}e{exponent}", without_zeros(digits)),
-            None => text,
-        };
-    }
-    // 0.00123 has two zeros after the point, so `before` is -2.
-    let before = if size == 0.0 {
-        1
-    } else {
-        size.log10().floor() as i32 + 1
-    };
-    let behind = (DIGITS - before).clamp(0, 15) as usize;
-    without_zeros(&format!("{number:.behind$}")).to_owned()
-}
-
-fn without_zeros(digits: &str) -> &str {
-    match digits.contains('.') {
-        true => digits.trim_end_matches('0').trim_end_matches('.'),
-        false => digits,
+fn number(number: &Number) -> String {
+    match number.as_f64().filter(|_| number.is_f64()) {
+        Some(number) => short(number),
+        None => number.to_string(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn printed(data: Value) -> String {
-        let mut out = Vec::new();
-        assert!(print(&data, &mut out).unwrap());
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn a_history_has_one_row_for_each_series_and_time() {
-        let long = format!("m{{a=\"{}\"}}", "x".repeat(60));
-        let points = |values: [Value; 2]| {
-            let [first, second] = values;
-            json!([{ "ts": "2026-11-28T00:00:00Z", "value": first }, { "ts": "2026-11-28T00:00:10Z", "value": second }])
-        };
-        let answer = json!({ "history": [
-            { "series": { "key": "m{}" }, "points": points([json!(1.771_999_999_999_999_8), json!(70.0)]) },
-            { "series": { "key": long }, "points": points([json!(-120.25), Value::Null]) },
-        ] });
-        let blank = " ".repeat(long.len());
-        let expected = [
-            format!("series.key{}  ts                      value", &blank[10..]),
-            format!("{}  --------------------  --------", "-".repeat(long.len())),
-            format!("m{{}}{}  2026-11-28T00:00:00Z     1.772", &blank[3..]),
-            format!("m{{}}{}  2026-11-28T00:00:10Z    70", &blank[3..]),
-            format!("{long}  2026-11-28T00:00:00Z  -120.25"),
-            format!("{long}  2026-11-28T00:00:10Z"),
-        ];
-        let printed = printed(answer);
-        let lines: Vec<_> = printed.lines().collect();
-        assert_eq!(lines[2..], expected[2..], "{printed}");
-        assert!(
-            lines[0].starts_with("series.key") && lines[0].ends_with("value"),
-            "{printed}"
-        );
-    }
-
-    #[test]
-    fn lists_without_times_stay_in_their_row() {
-        let labels = json!([{ "name": "a", "value": "1" }]);
-        let printed = printed(json!({ "series": { "nodes": [{ "key": "m{}", "labels": labels }] } }));
-        assert_eq!(printed.lines().count(), 3, "{printed}");
-        assert!(printed.contains(r#"[{"name":"a","value":"1"}]"#), "{printed}");
-    }
-
-    #[test]
-    fn numbers_are_short_and_keep_what_stands_before_the_point() {
-        for (number, expected) in [
-            (0.0, "0"),
-            (1.0, "1"),
-            (1.771_999_999_999_999_8, "1.772"),
-            (-0.001_234_567_8, "-0.00123457"),
-            (123_456_789.25, "123456789"),
-            (999_999.96, "1000000"),
-            (1e15, "1e15"),
-            (1.234_567_89e300, "1.23457e300"),
-            (1e-300, "1e-300"),
-        ] {
-            assert_eq!(short(number), expected, "{number}");
-        }
-    }
-}
+mod tests;

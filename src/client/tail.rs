@@ -1,8 +1,8 @@
 //! `streamsync tail`: prints a subscription line by line, across disconnects without gaps and
 //! repetitions. It uses server-sent events.
 //!
-//! The cursor advances when the lines of its batch are written, so a new connection continues right after
-//! the last line.
+//! A new connection continues right after the last batch that came, and the cursor for the next `tail` is
+//! that of the last batch that was printed: a backfill comes series by series and is printed by time.
 
 use std::future::Future;
 use std::io::Write;
@@ -14,7 +14,13 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use self::lines::Lines;
 use super::http;
+use super::screen::Screen;
+
+mod lines;
+
+pub use lines::LineFormat;
 
 /// The server gives a sign of life every 12 s.
 const SILENCE: Duration = Duration::from_secs(40);
@@ -25,7 +31,7 @@ const EVENT_MAX: usize = 64 * 1024 * 1024;
 
 const SUBSCRIPTION: &str = "subscription($selector: SeriesSelector!, $after: Cursor, $backfill: Duration, $every: Duration) { \
      points(selector: $selector, after: $after, backfill: $backfill, every: $every) { \
-     cursor conflated points { ts value series { key } } } }";
+     cursor backfill conflated points { ts value series { key } } } }";
 
 /// Errors after which a new connection with the same cursor may work; all others are final.
 const PASSING_CODES: [&str; 5] = [
@@ -36,27 +42,19 @@ const PASSING_CODES: [&str; 5] = [
     "INTERNAL",
 ];
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum LineFormat {
-    /// `ts  value  key`
-    #[default]
-    Text,
-    /// One JSON object for each point.
-    Json,
-}
-
 /// From where, how often and how it prints.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Options {
     /// Start with the stored points of this span, such as 15m
-    #[arg(long)]
+    #[arg(long, value_name = "SPAN")]
     pub backfill: Option<String>,
     /// Continue after this cursor
-    #[arg(long, conflicts_with = "backfill")]
+    #[arg(long, value_name = "CURSOR", conflicts_with = "backfill")]
     pub after: Option<String>,
     /// Only the newest point of each series in this time, such as 250ms
-    #[arg(long)]
+    #[arg(long, value_name = "SPAN")]
     pub every: Option<String>,
+    /// How to print a point; as a text it is short in a terminal and exact elsewhere
     #[arg(long, value_enum, default_value_t)]
     pub format: LineFormat,
 }
@@ -68,6 +66,7 @@ pub struct Tail<'o> {
     /// A `SeriesSelector` as JSON: `{"metric": .., "labels": [..]}`.
     pub selector: Value,
     pub options: &'o Options,
+    pub screen: Screen,
 }
 
 /// Prints until `stop` is ready or `out` is closed; returns the last cursor, for `after`. `say` gets news
@@ -80,6 +79,8 @@ pub async fn tail(
 ) -> anyhow::Result<Option<String>> {
     let mut progress = Progress {
         cursor: tail.options.after.clone(),
+        printed: tail.options.after.clone(),
+        lines: Lines::new(tail.options.format, tail.screen),
         wait: FIRST_WAIT,
     };
     tokio::select! {
@@ -87,11 +88,14 @@ pub async fn tail(
         () = stop => {}
         ended = follow(tail, out, &say, &mut progress) => ended?,
     }
-    Ok(progress.cursor)
+    Ok(progress.printed)
 }
 
 struct Progress {
+    /// Of the last batch that came, and of the last one that was printed.
     cursor: Option<String>,
+    printed: Option<String>,
+    lines: Lines,
     wait: Duration,
 }
 
@@ -127,15 +131,17 @@ async fn follow(
 /// One connection. It ends without an error when nobody reads the output any more.
 async fn once(tail: &Tail<'_>, out: &mut impl Write, progress: &mut Progress) -> Result<(), Trouble> {
     let mut events = subscribe(tail, progress).await?;
-    while let Some(answer) = events.next().await? {
+    while let Some(mut answer) = events.next().await? {
         check(&answer["errors"])?;
-        let batch = &answer["data"]["points"];
-        if print(tail.options.format, batch, out).is_err() {
-            return Ok(());
-        }
+        let batch = &mut answer["data"]["points"];
         if let Some(cursor) = batch["cursor"].as_str() {
             progress.cursor = Some(cursor.to_owned());
             progress.wait = FIRST_WAIT;
+        }
+        match progress.lines.take(batch, out) {
+            Ok(true) => progress.printed.clone_from(&progress.cursor),
+            Ok(false) => {}
+            Err(_) => return Ok(()),
         }
     }
     Err(Trouble::Passing("the server ended the subscription".to_owned()))
@@ -199,26 +205,6 @@ fn check(errors: &Value) -> Result<(), Trouble> {
         Some(cursor) => anyhow!("{why}\nthe earliest cursor is {cursor}"),
         None => anyhow!(why),
     }))
-}
-
-fn print(format: LineFormat, batch: &Value, out: &mut impl Write) -> std::io::Result<()> {
-    for point in batch["points"].as_array().into_iter().flatten() {
-        match format {
-            LineFormat::Json => writeln!(out, "{point}")?,
-            LineFormat::Text => {
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                let (ts, key) = (text(&point["ts"]), text(&point["series"]["key"]));
-                writeln!(out, "{ts:<27}  {:>12}  {key}", point["value"].to_string())?;
-            }
-        }
-    }
-    match batch["conflated"].as_u64() {
-        Some(left_out) if left_out > 0 && format == LineFormat::Text => {
-            writeln!(out, "# {left_out} older points left out")?;
-        }
-        _ => {}
-    }
-    out.flush()
 }
 
 /// Server-sent events with JSON in one line each.

@@ -164,10 +164,10 @@ async fn answering(answer: Value) -> String {
     .await
 }
 
-async fn ask(answer: Value, format: Format) -> (String, anyhow::Result<()>) {
+async fn ask(answer: Value, look: Option<&Look>) -> (String, anyhow::Result<()>) {
     let url = answering(answer).await;
     let mut out = Vec::new();
-    let result = query(&url, "{ x }", Some("{}"), format, &mut out).await;
+    let result = query(&url, "{ x }", Some("{}"), look, &mut out).await;
     (String::from_utf8(out).unwrap(), result)
 }
 
@@ -178,10 +178,14 @@ async fn an_answer_is_printed_as_json_or_as_a_table() {
         { "series": { "key": "n{}" }, "value": null },
     ]);
     let answer = json!({ "data": { "latest": latest } });
-    let (text, result) = ask(answer.clone(), Format::Json).await;
+    let (text, result) = ask(answer.clone(), None).await;
     result.unwrap();
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), answer["data"]);
-    let (text, result) = ask(answer, Format::Table).await;
+    let look = Look {
+        screen: Screen::default(),
+        zone: jiff::tz::TimeZone::UTC,
+    };
+    let (text, result) = ask(answer, Some(&look)).await;
     result.unwrap();
     assert_eq!(
         text,
@@ -196,7 +200,7 @@ async fn the_errors_of_an_answer_fail_the_command() {
         "locations": [{ "line": 1, "column": 3 }],
     }]);
     let answer = json!({ "data": null, "errors": errors });
-    let (text, result) = ask(answer, Format::Json).await;
+    let (text, result) = ask(answer, None).await;
     assert_eq!(text, "");
     assert_eq!(
         result.unwrap_err().to_string(),
@@ -251,6 +255,7 @@ fn follow<'o>(url: &'o str, options: &'o tail::Options) -> Tail<'o> {
         url,
         selector: json!({}),
         options,
+        screen: Screen::default(),
     }
 }
 

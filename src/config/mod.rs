@@ -50,31 +50,35 @@ use text::Document;
 #[derive(Args, Clone, Debug, Default)]
 pub struct Overrides {
     /// Configuration file [default: streamsync.toml, if it is there]
-    #[arg(long, env = "STREAMSYNC_CONFIG", global = true, value_name = "FILE")]
+    #[arg(long, env = "STREAMSYNC_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Kafka brokers as host:port,host:port [default: an embedded broker]
-    #[arg(long, env = "KAFKA_BROKERS", global = true, hide_env_values = true)]
+    /// Kafka brokers [default: an embedded broker]
+    #[arg(
+        long,
+        env = "KAFKA_BROKERS",
+        hide_env_values = true,
+        value_name = "HOST:PORT,…"
+    )]
     pub kafka_brokers: Option<String>,
-    /// Postgres URL [default: a private Postgres in the data directory]
-    #[arg(long, env = "DATABASE_URL", global = true, hide_env_values = true)]
+    /// Postgres [default: a private one in the data directory]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
-    /// Redis URL [default: latest values in memory]
-    #[arg(long, env = "REDIS_URL", global = true, hide_env_values = true)]
+    /// Redis [default: latest values in memory]
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
     pub redis_url: Option<String>,
-    /// Schema registry URL, such as `https://host:8081` [default: none]
-    #[arg(long, env = "SCHEMA_REGISTRY_URL", global = true, hide_env_values = true)]
+    /// Schema registry, such as `https://host:8081` [default: none]
+    #[arg(long, env = "SCHEMA_REGISTRY_URL", hide_env_values = true, value_name = "URL")]
     pub schema_registry_url: Option<String>,
     /// Address to listen on [default: 127.0.0.1:8080]
-    #[arg(long, env = "STREAMSYNC_LISTEN", global = true, value_parser = file::socket_address)]
+    #[arg(long, env = "STREAMSYNC_LISTEN", value_name = "ADDRESS", value_parser = file::socket_address)]
     pub listen: Option<SocketAddr>,
     /// Serve everybody who can reach the address, also beyond this machine
-    #[arg(long, env = "STREAMSYNC_ALLOW_ANONYMOUS", global = true)]
+    #[arg(long, env = "STREAMSYNC_ALLOW_ANONYMOUS")]
     pub allow_anonymous: bool,
     /// An additional host name of this server; may be repeated
     #[arg(
         long = "allowed-host",
         env = "STREAMSYNC_ALLOWED_HOSTS",
-        global = true,
         value_name = "HOST",
         value_delimiter = ','
     )]
@@ -83,13 +87,12 @@ pub struct Overrides {
     #[arg(
         long = "allowed-origin",
         env = "STREAMSYNC_ALLOWED_ORIGINS",
-        global = true,
         value_name = "ORIGIN",
         value_delimiter = ','
     )]
     pub allowed_origins: Vec<String>,
-    /// Where the private Postgres lives [default: .streamsync]
-    #[arg(long, env = "STREAMSYNC_DATA_DIR", global = true)]
+    /// Where the private Postgres is, and how to find the embedded broker [default: .streamsync]
+    #[arg(long, env = "STREAMSYNC_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     #[arg(skip = Secrets::of_environment())]
     pub secrets: Secrets,

@@ -21,4 +21,9 @@ impl Batch {
         let selected = Arc::default();
         Self { cursor, selected }
     }
+
+    /// Its points belong to a backfill, of which more may follow.
+    pub fn is_backfill(&self) -> bool {
+        self.cursor.backfill.is_some()
+    }
 }

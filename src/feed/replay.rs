@@ -28,6 +28,8 @@ pub struct Replay {
     stage: Stage,
     /// The parts of a page, and how many of them were sent.
     parts: (Arc<[Delivery]>, usize),
+    /// Its backfill is over, and no batch has said so.
+    is_over: bool,
     spoke: Instant,
 }
 
@@ -102,6 +104,7 @@ impl Replay {
             at,
             stage: Stage::Seek,
             parts: (Arc::default(), 0),
+            is_over: false,
             spoke: Instant::now(),
         }
     }
@@ -122,6 +125,7 @@ impl Replay {
                     return Ok((None, self.into()));
                 }
                 self.spoke = Instant::now();
+                self.is_over = false;
                 let Request { every, fold, .. } = self.asked.request;
                 let batch = Batch {
                     cursor: Arc::clone(&self.at),
@@ -141,7 +145,8 @@ impl Replay {
                 }
                 Stage::Read(read) => {
                     if let Some(subscription) = self.read(read).await? {
-                        return Ok((None, self.go_live(subscription)));
+                        let over = self.is_over.then(|| Batch::empty(Arc::clone(&self.at)));
+                        return Ok((over, self.go_live(subscription)));
                     }
                 }
             }
@@ -162,6 +167,7 @@ impl Replay {
         let positions = self.at.positions.clone();
         let Some(page) = page else {
             self.at = SharedCursor::at(positions);
+            self.is_over = true;
             return Ok(());
         };
         backfill.done = Some(page.done);

@@ -97,6 +97,20 @@ async fn a_backfill_is_followed_by_what_was_committed_meanwhile() {
 }
 
 #[actix_web::test]
+async fn the_end_of_a_backfill_is_told_also_when_nothing_follows() {
+    let world = World::start().await;
+    world.commit(0, 10).await;
+    let span = Start::Backfill(Duration::from_secs(100 * 365 * 86_400));
+    let mut feed = world.open(span).await.unwrap();
+    let mut told = Vec::new();
+    while told.last().is_none_or(|(is_backfill, _)| *is_backfill) {
+        let batch = next(&mut feed).await.unwrap();
+        told.push((batch.is_backfill(), batch.selected.points().count()));
+    }
+    assert_eq!(told, [(true, 0), (true, 10), (false, 0)]);
+}
+
+#[actix_web::test]
 async fn lost_offsets_end_a_live_feed_with_the_cursor_to_go_on_from() {
     let world = World::start().await;
     let mut feed = world.open(Start::Now).await.unwrap();

@@ -89,7 +89,7 @@ impl Opened {
             Ok(batch) => {
                 let cursor = seal.text(&batch.cursor);
                 Payload::Next(Next {
-                    json: shape.write(&cursor, &batch.selected),
+                    json: shape.write(&cursor, batch.is_backfill(), &batch.selected),
                     cursor: Some(cursor),
                     then: Then::GoOn,
                 })

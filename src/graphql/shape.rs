@@ -14,6 +14,7 @@ pub fn batch(ctx: &Context<'_>) -> Option<Object<BatchField>> {
         Some(match name {
             "__typename" => BatchField::Text("PointBatch".to_owned()),
             "cursor" => BatchField::Cursor,
+            "backfill" => BatchField::Backfill,
             "conflated" => BatchField::Conflated,
             "points" => BatchField::Points(point(ctx, field)?),
             _ => return None,

@@ -122,6 +122,12 @@ impl PointBatch {
         selected.points().enumerate().map(live).collect()
     }
 
+    /// Whether these are stored points that `backfill` asked for. Once false it stays false: all of them
+    /// have been sent.
+    async fn backfill(&self) -> bool {
+        self.batch.is_backfill()
+    }
+
     /// How many other points these represent: the sum of their `folded`.
     async fn conflated(&self) -> Long {
         Long(self.batch.selected.conflated.cast_signed())

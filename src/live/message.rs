@@ -16,6 +16,8 @@ use super::shape::{Object, PointField, PointShape};
 #[derive(Clone, Debug)]
 pub enum BatchField {
     Cursor,
+    /// Whether these are points of a backfill.
+    Backfill,
     Conflated,
     Points(Object<PointField>),
     /// The same in every message.
@@ -41,6 +43,7 @@ pub struct Shape {
 enum Segment {
     Text(String),
     Cursor,
+    Backfill,
     Conflated,
     Points(Arc<PointShape>),
 }
@@ -71,6 +74,7 @@ impl Shapes {
                     continue;
                 }
                 BatchField::Cursor => Segment::Cursor,
+                BatchField::Backfill => Segment::Backfill,
                 BatchField::Conflated => Segment::Conflated,
                 BatchField::Points(fields) => Segment::Points(self.intern(fields)),
             };
@@ -104,8 +108,8 @@ impl Shapes {
 }
 
 impl Shape {
-    /// One message. Only the subscriber's own parts are written anew.
-    pub fn write(&self, cursor: &str, selected: &Selected) -> Json {
+    /// One message. Only the subscriber's own parts are written anew. `backfill`: these are points of one.
+    pub fn write(&self, cursor: &str, backfill: bool, selected: &Selected) -> Json {
         let mut pieces = Vec::with_capacity(3);
         let mut own = BytesMut::with_capacity(self.own_bytes(cursor));
         for segment in &self.segments {
@@ -116,6 +120,7 @@ impl Shape {
                     own.put_slice(cursor.as_bytes());
                     own.put_u8(b'"');
                 }
+                Segment::Backfill => own.put_slice(if backfill { b"true" } else { b"false" }),
                 Segment::Conflated => {
                     // Writing into memory does not fail.
                     let _ = write!((&mut own).writer(), "{}", selected.conflated);
@@ -139,6 +144,7 @@ impl Shape {
         let segment = |segment: &Segment| match segment {
             Segment::Text(text) => text.len(),
             Segment::Cursor => cursor.len() + 2,
+            Segment::Backfill => 5,
             Segment::Conflated => 20,
             Segment::Points(_) => 2,
         };

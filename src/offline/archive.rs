@@ -10,19 +10,21 @@ use indicatif::ProgressBar;
 
 use crate::archive::{self, Target};
 use crate::client::progress;
+use crate::client::times::parse_utc;
 use crate::config::Config;
 use crate::data::{Day, Micros};
+use crate::offline::words::counted;
 use crate::store::PATIENCE;
 use crate::store::archive::{Archived, Standing, alone, archives, days};
 use crate::store::connect::connect;
 
 #[derive(Args, Debug)]
 pub struct ArchiveArgs {
-    /// From the day of this time on (RFC 3339, or 2026-11-01), also days younger than `after`
-    #[arg(long, value_parser = time)]
+    /// From the day of this time on (2026-11-01, or RFC 3339), also younger ones than `after`
+    #[arg(long, value_parser = parse_utc)]
     from: Option<Micros>,
     /// Up to this time
-    #[arg(long, value_parser = time)]
+    #[arg(long, value_parser = parse_utc)]
     to: Option<Micros>,
     /// Say only which days would be archived
     #[arg(long)]
@@ -34,11 +36,11 @@ pub struct ArchiveArgs {
 
 #[derive(Args, Debug)]
 pub struct RestoreArgs {
-    /// From the day of this time on (RFC 3339, or 2026-11-01)
-    #[arg(long, value_parser = time)]
+    /// From the day of this time on (2026-11-01, or RFC 3339)
+    #[arg(long, value_parser = parse_utc)]
     from: Micros,
     /// Up to this time
-    #[arg(long, value_parser = time)]
+    #[arg(long, value_parser = parse_utc)]
     to: Micros,
     /// For how long retention leaves these days alone
     #[arg(long, default_value = "7d", value_parser = humantime::parse_duration)]
@@ -114,9 +116,9 @@ pub async fn restore(config: &Config, args: &RestoreArgs) -> Result<()> {
         bar.finish_and_clear();
         let missing = restored.with_context(|| format!("cannot restore {}", copy.day))?;
         println!(
-            "{} {} rows, {missing} of them restored, kept for {}",
+            "{} {}, {missing} of them restored, kept for {}",
             copy.day,
-            copy.rows,
+            counted(copy.rows as usize, "row"),
             humantime::format_duration(args.keep)
         );
     }
@@ -125,21 +127,19 @@ pub async fn restore(config: &Config, args: &RestoreArgs) -> Result<()> {
 
 fn line(copy: &Archived) -> String {
     format!(
-        "{} v{} {} rows {} bytes {}",
-        copy.day, copy.version, copy.rows, copy.bytes, copy.checksum
+        "{} v{} {} {} {}",
+        copy.day,
+        copy.version,
+        counted(copy.rows as usize, "row"),
+        counted(copy.bytes as usize, "byte"),
+        copy.checksum
     )
-}
-
-fn time(text: &str) -> Result<Micros, &'static str> {
-    Micros::from_rfc3339(text)
-        .or_else(|| Micros::from_rfc3339(&format!("{text}T00:00:00Z")))
-        .ok_or("write an RFC 3339 time or a day such as 2026-11-01")
 }
 
 /// Nothing when standard error is no terminal.
 fn bar(day: Day, rows: Option<u64>) -> ProgressBar {
     let template = match rows {
-        Some(_) => "{msg} {bar:40} {percent:>3} %  {human_pos} rows  {eta} left",
+        Some(_) => "{msg} {wide_bar} {percent:>3} %  {human_pos} rows  {eta} left",
         None => "{spinner} {msg} {human_pos} rows  {per_sec}",
     };
     let wanted = std::io::stderr().is_terminal();

@@ -11,10 +11,11 @@ use clap::{Args, ValueEnum};
 use tokio::task::spawn_blocking;
 
 use super::outcome::became;
-use super::{running_kafka, stream_named};
+use super::{Place, running_kafka, stream_named};
 use crate::config::Config;
 use crate::data::{LoneRecord, Micros};
 use crate::inspect::Inspector;
+use crate::offline::words::counted;
 use crate::sources::{Peek, PeekFrom, Start};
 use crate::transform::Inspected;
 
@@ -27,7 +28,7 @@ pub struct DryRunArgs {
     /// The stream whose records to look at [default: the only one]
     #[arg(long)]
     stream: Option<String>,
-    /// earliest, an offset of every partition, or an RFC 3339 time [default: the last records]
+    /// earliest, an offset of every partition, or a time [default: the last records]
     #[arg(long)]
     from: Option<String>,
     /// How many records at the most
@@ -63,11 +64,19 @@ struct Looking {
     name: Arc<str>,
     peek: Peek,
     inspector: Inspector,
+    /// Records before it are left out: the embedded broker cannot look up times.
+    since: Micros,
 }
 
 impl Looking {
     async fn at(config: Config, stream: Option<&str>, from: PeekFrom) -> Result<Self> {
         let registry = config.registry().map_err(anyhow::Error::msg)?;
+        let (from, since) = match from {
+            PeekFrom::Start(Start::At(time)) if config.kafka.brokers.is_none() => {
+                (PeekFrom::Start(Start::Earliest), time)
+            }
+            from => (from, Micros::FIRST),
+        };
         let (config, broker) = running_kafka(config).await?;
         let stream = stream_named(&config, stream)?;
         let plan = stream.plan(registry.as_ref()).map_err(anyhow::Error::msg)?;
@@ -77,6 +86,7 @@ impl Looking {
             name: Arc::clone(&plan.name),
             peek,
             inspector: Inspector::new([plan], registry),
+            since,
         })
     }
 
@@ -108,6 +118,7 @@ pub async fn dry_run(config: Config, args: &DryRunArgs) -> Result<()> {
         let (this, record) = looking.next(PATIENCE).await?;
         looking = this;
         match record {
+            Some(record) if record.timestamp < looking.since => {}
             Some(record) => records.push(record),
             None if looking.peek.is_at_end() => {}
             None => bail!("no record came from Kafka for {} s", PATIENCE.as_secs()),
@@ -170,12 +181,12 @@ fn from(text: &str) -> Result<PeekFrom> {
     if text == "earliest" {
         return Ok(PeekFrom::Start(Start::Earliest));
     }
-    match text.parse() {
-        Ok(offset) if offset >= 0 => Ok(PeekFrom::Offset(offset)),
-        _ => Micros::from_rfc3339(text)
-            .map(|time| PeekFrom::Start(Start::At(time)))
-            .context("--from must be earliest, an offset or an RFC 3339 time"),
-    }
+    Ok(
+        match Place::parse(text).context("--from is earliest, an offset or a time")? {
+            Place::Offset(offset) => PeekFrom::Offset(offset),
+            Place::Time(time) => PeekFrom::Start(Start::At(time)),
+        },
+    )
 }
 
 fn outcome(inspected: &Inspected) -> Vec<String> {
@@ -204,7 +215,7 @@ impl Summary {
     }
 
     fn text(&self) -> String {
-        let counted = |what: &str, counts: &BTreeMap<&str, usize>| {
+        let listed = |what: &str, counts: &BTreeMap<&str, usize>| {
             let parts = counts.iter().map(|(name, n)| format!("{n} {name}"));
             match counts.is_empty() {
                 true => String::new(),
@@ -212,11 +223,11 @@ impl Summary {
             }
         };
         format!(
-            "{} records, {} points{}{}",
-            self.records,
-            self.points,
-            counted("skipped", &self.skipped),
-            counted("dead letters", &self.dead)
+            "{}, {}{}{}",
+            counted(self.records, "record"),
+            counted(self.points, "point"),
+            listed("skipped", &self.skipped),
+            listed("dead letters", &self.dead)
         )
     }
 }
@@ -229,12 +240,11 @@ mod tests {
     fn reading_begins_at_the_beginning_an_offset_or_a_time() {
         assert_eq!(from("earliest").unwrap(), PeekFrom::Start(Start::Earliest));
         assert_eq!(from("7").unwrap(), PeekFrom::Offset(7));
-        let time = Micros::from_rfc3339("2026-11-28T17:44:05Z").unwrap();
-        assert_eq!(
-            from("2026-11-28T17:44:05Z").unwrap(),
-            PeekFrom::Start(Start::At(time))
-        );
-        for bad in ["", "-1", "yesterday", "2026-11-28"] {
+        for text in ["2026-11-28", "2026-11-28T17:44", "2026-11-28T17:44:05Z"] {
+            let time = crate::client::times::parse_utc(text).unwrap();
+            assert_eq!(from(text).unwrap(), PeekFrom::Start(Start::At(time)));
+        }
+        for bad in ["", "-1", "yesterday", "1.13.2026"] {
             assert!(from(bad).is_err(), "{bad}");
         }
     }

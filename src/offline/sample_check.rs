@@ -8,7 +8,6 @@ use std::sync::Arc;
 use anyhow::{Error, Result, bail};
 
 use super::infer::cut::{self, Known};
-use super::infer::guessed::counted;
 use super::infer::trial::at_any_time;
 use super::outcome::became;
 use super::sample_file::SampleFile;
@@ -16,6 +15,7 @@ use super::stream_named;
 use crate::config::{Config, StreamConfig};
 use crate::decode::Compression;
 use crate::inspect::Inspector;
+use crate::offline::words::counted;
 use crate::transform::Inspected;
 
 /// Records that are shown with their points, dead letters behind them, and points of one record.

@@ -19,9 +19,10 @@ pub enum LogFormat {
 /// Installs the subscriber of this process; `RUST_LOG` wins over `filter`.
 pub fn init(format: LogFormat, filter: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
+    let is_colourless = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(std::io::stderr().is_terminal() && !is_colourless)
         .with_writer(std::io::stderr);
     // A second call (tests start several systems in one process) keeps the first subscriber.
     let _ = match format {

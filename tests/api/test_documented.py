@@ -27,7 +27,7 @@ HOUR_AGO = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(ho
 PATIENCE = 60
 # Commands that end with an answer, and of which some have nothing to work on here.
 UNDERSTOOD = (
-    "archive audit check delete-series dry-run infer keys produce reload restore resume rewind tap test".split()
+    "archive audit check completions delete-series dry-run infer keys man produce reload restore resume rewind tap test".split()
 )
 # Of configurations of other programs.
 PARSERS = {"toml": tomllib.loads, "yaml": yaml.safe_load, "json": json.loads}
@@ -203,6 +203,8 @@ def perform(words, server):
         at = words.index("&&")
         perform(words[:at], server)
         return perform(words[at + 1 :], server)
+    if ">" in words:
+        return perform(words[: words.index(">")], server)
     if words[0] == "cd":
         assert (ROOT / words[1]).is_dir()
         return None

@@ -322,6 +322,18 @@ async fn query_prints_latest_values_history_and_any_graphql() {
             .complaint()
             .contains("name=value")
     );
+    let nothing = query(&["--metric", "c", "--format", "table"]).printed();
+    assert_eq!(nothing, "nothing matches\n");
+    let dated = query(&[
+        "--metric",
+        "a",
+        "--from",
+        "2020-01-01",
+        "--to",
+        "2020-01-01T00:01",
+    ])
+    .printed();
+    assert_eq!(json(dated), json!({"history": []}));
     let nobody = streamsync(&["query", "--url", "http://127.0.0.1:9"]);
     assert!(nobody.complaint().contains("no answer"));
     node.stop().await;

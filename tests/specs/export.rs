@@ -318,11 +318,36 @@ async fn export_writes_a_whole_file_or_none() {
         "{printed}"
     );
 
+    // The same options give `query` the same numbers.
+    let options = [
+        "--from",
+        &from,
+        "--label",
+        "site=a",
+        "--step",
+        "1m",
+        "--aggregate",
+        "count,max",
+    ];
+    let asked = [&["query", "--url", &known.node.url][..], &options].concat();
+    let answer: Value = serde_json::from_str(&streamsync(&asked).printed()).expect("JSON");
+    let first = json!({"ts": known.base.to_string(), "count": 6, "max": 5.0});
+    assert_eq!(answer["history"][0]["points"][0], first);
+
+    let unknown = export(&["--out", dir.path().join("t.xlsx").to_str().expect("a path")]);
     assert!(
-        export(&["--format", "xml"])
+        unknown
+            .complaint()
+            .contains("its ending names no format; end it in .csv")
+    );
+    assert_eq!(fs::read_dir(dir.path()).expect("a folder").count(), 1);
+    assert!(
+        export(&["--step", "1s", "--fill", "x"])
             .complaint()
             .contains("BAD_USER_INPUT")
     );
+    assert_eq!(export(&["--format", "xml"]).code, Some(2));
+    assert_eq!(streamsync(&["export", "--url", &known.node.url]).code, Some(2));
     let nobody = streamsync(&["export", "--url", "http://127.0.0.1:9", "--from", "0"]);
     assert!(nobody.complaint().contains("no answer"));
     known.node.stop().await;

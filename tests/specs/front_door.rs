@@ -104,7 +104,7 @@ async fn produce_finds_the_embedded_broker_of_the_demo() {
     )
     .expect("a file");
     let sent = produce();
-    assert!(sent.err.contains("1 records to streamsync.demo"), "{sent:?}");
+    assert!(sent.err.contains("1 record to streamsync.demo"), "{sent:?}");
     let latest = r#"{ latest(selector: { metric: "oven" }) { series { key } value } }"#;
     eventually("the point is there", async || {
         let answer = demo.query(latest, json!({})).await;

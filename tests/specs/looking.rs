@@ -67,7 +67,7 @@ async fn dry_run_shows_what_would_become_of_records_and_stores_and_commits_nothi
         "{said}"
     );
     assert!(said.contains("  -> skipped: tombstone"), "{said}");
-    let summary = "4 records, 1 points; skipped: 1 tombstone, 1 when; dead letters: 1 not_json\n";
+    let summary = "4 records, 1 point; skipped: 1 tombstone, 1 when; dead letters: 1 not_json\n";
     assert!(said.ends_with(summary), "{said}");
     // The newest.
     let last = dry_run(&["--limit", "1"]).printed();

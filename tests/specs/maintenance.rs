@@ -133,7 +133,7 @@ async fn delete_series_deletes_what_was_selected_while_the_node_goes_on() {
     assert!(delete(&["--yes"]).complaint().contains("say which series"));
     assert!(delete(&["--metric", "cpu"]).complaint().contains("--yes"));
     let chosen = ["--metric", "cpu", "--label", "host=a", "--yes"];
-    assert_eq!(delete(&chosen).printed(), "deleted 1 series and 1 points\n");
+    assert_eq!(delete(&chosen).printed(), "deleted 1 series and 1 point\n");
     assert_eq!(delete(&chosen).printed(), "deleted 0 series and 0 points\n");
     let kept = [
         format!("cpu{{host=\"b\"}} {} 2", t.0),

@@ -9,7 +9,8 @@ use proptest::sample::select;
 use serde_json::json;
 
 use super::*;
-use crate::data::{Micros, Positions, Series, SharedCursor, Stored, StoredPoint, StoredSeries};
+use crate::data::cursor::Backfill;
+use crate::data::{Cursor, Micros, Positions, Series, SharedCursor, Stored, StoredPoint, StoredSeries};
 use crate::graphql::subscription::PointBatch;
 use crate::live::{Page, Selected};
 
@@ -76,7 +77,13 @@ fn batches() -> impl Strategy<Value = Vec<Batch>> {
     });
     let folded = prop::option::of(prop::array::uniform6(any::<u32>()));
     let batch = (stored, any::<u32>(), folded).prop_map(|(stored, conflated, folded)| Batch {
-        cursor: SharedCursor::at(Positions::from([(1, i64::from(conflated))])),
+        cursor: SharedCursor::new(Cursor {
+            positions: Positions::from([(1, i64::from(conflated))]),
+            backfill: conflated.is_multiple_of(2).then(|| Backfill {
+                since: Micros(0),
+                done: None,
+            }),
+        }),
         selected: {
             let folded = folded.map(|all| all[..stored.points.len()].iter().map(|n| u64::from(*n)).collect());
             Selected::folded(
@@ -97,6 +104,7 @@ const TYPES: [(&str, &[Choice]); 4] = [
         "PointBatch",
         &[
             ("cursor", None),
+            ("backfill", None),
             ("conflated", None),
             ("__typename", None),
             ("points", Some(1)),

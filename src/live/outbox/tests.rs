@@ -337,7 +337,7 @@ async fn texts_that_a_lagging_subscriber_would_keep_alive_are_bounded_as_well() 
         selections.push(Arc::downgrade(&delivery.selected));
         sender.push(delivery.clone());
         // Somebody quick has it written.
-        assert!(shape.write("c", &delivery.selected).len() > 5_000);
+        assert!(shape.write("c", false, &delivery.selected).len() > 5_000);
     }
     let alive = selections
         .iter()

@@ -73,7 +73,7 @@ pub fn payloads(
                         Ok(batch) => {
                             let cursor = viewer.seal().text(&batch.cursor);
                             Payload::Next(Next {
-                                json: shape.write(&cursor, &batch.selected),
+                                json: shape.write(&cursor, batch.is_backfill(), &batch.selected),
                                 cursor: Some(cursor),
                                 then: Then::GoOn,
                             })
@@ -230,10 +230,14 @@ mod tests {
             }],
         };
         let shape = Shapes::default().shape("", points("a\"b"), "");
-        let json = shape.write("c", &Selected::folded(Page::new(Arc::new(stored)), 2, vec![2]));
+        let json = shape.write(
+            "c",
+            false,
+            &Selected::folded(Page::new(Arc::new(stored)), 2, vec![2]),
+        );
         let expected = r#"{"type":"points","id":"a\"b","cursor":"c","conflated":2,"points":[{"series":"m{site=\"a\"}","ts":"1970-01-01T00:00:00.000000Z","value":1.5}]}"#;
         assert_eq!(sent(message(json, Then::GoOn)).0, expected);
-        let json = shape.write("c", &Selected::default());
+        let json = shape.write("c", false, &Selected::default());
         let expected = r#"{"type":"points","id":"a\"b","cursor":"c","conflated":0,"points":[]}"#;
         assert_eq!(sent(message(json, Then::GoOn)).0, expected);
     }
