@@ -1,5 +1,6 @@
-/** A dashboard as the address of the page: `?d=1.…` for all of it, `?metric=…&label=…` for one panel. */
+/** A dashboard as the address of the page: `?d=1.…` for all of it, `?metric=…&label=…` for one panel, `?board=demo`. */
 import { type Dashboard, DEFAULT_VIEW, newPanel, PANELS_MAX, type Panel, WIDTHS } from './dashboard';
+import { DEMO_BOARD, demoBoard } from './demo-board';
 import { formatSpan, parseSpan } from './moment';
 import { ACROSS, FILLS, METHODS } from './plan';
 import { type Matcher, parseMatcher, type Selector } from './selector';
@@ -46,6 +47,7 @@ export function readAddress(search: string): Reading | undefined {
   try {
     if (coded !== null) return { dashboard: decode(coded) };
     if (params.has('metric')) return { dashboard: readShort(params) };
+    if (`?${params}` === DEMO_BOARD) return { dashboard: demoBoard() };
     return undefined;
   } catch (problem) {
     if (problem instanceof Unreadable) return { problem: problem.message };

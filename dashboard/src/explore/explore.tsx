@@ -49,7 +49,7 @@ export function Explore() {
         </div>
       </div>
       {problem && <Empty title="This link cannot be shown">{problem}</Empty>}
-      {!problem && panels.length === 0 && <Start onChoose={(selector) => add(newPanel(selector))} />}
+      {!problem && panels.length === 0 && <Start onChoose={(selector) => add(newPanel(selector))} onOpen={open} />}
       <div className="grid grid-cols-1 gap-3 lg:grid-cols-6">
         {panels.map((panel) => (
           <PanelCard key={panel.id} panel={panel} views={views} actions={actionsOf(panel)} isNew={panel.id === added} />
