@@ -10,6 +10,7 @@ use crate::config::{Config, Overrides, StreamConfig};
 use crate::store::read::{ReadLimits, Reader};
 use greeting::Greeting;
 use replay::Replay;
+use senders::{GATEWAY, SERIES};
 
 mod greeting;
 mod moments;
@@ -18,11 +19,11 @@ mod replay;
 mod senders;
 mod stored;
 
-const STREAMS: &str = include_str!("../demo/streams.toml");
+const CONFIGURATION: &str = include_str!("../demo/streams.toml");
 
 /// The configuration plus the demo's streams, unless it has some of their names.
 pub fn configure(mut config: Config) -> Result<Config> {
-    let own = Config::from_text(STREAMS, &Overrides::default())?;
+    let own = Config::from_text(CONFIGURATION, &Overrides::default())?;
     for stream in own.streams {
         if !config.streams.iter().any(|other| other.name == stream.name) {
             config.streams.push(stream);
@@ -41,12 +42,16 @@ pub fn replay(app: &App, config: &Config, pace: Duration) -> Result<impl Future<
         connections: 1,
         ..ReadLimits::default()
     };
+    let own = config
+        .streams
+        .iter()
+        .filter(|stream| [SERIES, GATEWAY].contains(&&*stream.name));
     let topic = |stream: &StreamConfig| (stream.name.clone(), stream.topic().to_owned());
     let replay = Replay {
         producer: app.producer.clone(),
         reader: Reader::new(app.database.clone(), limits)?,
         status: app.status.clone(),
-        topics: config.streams.iter().map(topic).collect(),
+        topics: own.map(topic).collect(),
         pace: pace.max(Duration::from_millis(1)),
         is_embedded: app.broker.is_embedded(),
     };

@@ -55,7 +55,7 @@ impl Greeting<'_> {
         let (query, tail, write) = (folded(&query), folded(&tail), folded(&write));
         format!(
             "
-StreamSync demo: 9 series with a day of history and live points, two dead letters.
+StreamSync demo: 9 series, a day of history, live points, two dead letters.
 
 {places}
 A day of history, live points, and a point of your own:

@@ -30,9 +30,10 @@ pub struct Moment {
 impl Moment {
     /// The row follows from the time, so that a restart at the same pace goes on where it would have been.
     pub fn first(now: Micros, pace: Duration) -> Self {
+        let ts = millis(now);
         Self {
-            ts: millis(now),
-            row: paces(now.0, pace),
+            ts,
+            row: paces(ts.0, pace),
         }
     }
 
@@ -62,8 +63,8 @@ fn millis(ts: Micros) -> Micros {
     Micros::from_millis(ts.as_millis())
 }
 
-/// What is to be sent: `now`, and before it what is missing of the last day, oldest first. Nothing is
-/// missing up to `newest`, the last that is stored.
+/// What is to be sent: `now`, and before it what is missing of the last day, oldest first. `newest` is the
+/// last that is stored.
 pub fn due(newest: Option<Micros>, now: Moment, pace: Duration) -> Vec<Moment> {
     let older = |age: Duration| Some(age + distance(age).max(pace));
     let ages = std::iter::successors(older(Duration::ZERO), |age| older(*age));
@@ -78,6 +79,14 @@ pub fn due(newest: Option<Micros>, now: Moment, pace: Duration) -> Vec<Moment> {
     due.extend(back.take_while(|moment| from.is_none_or(|from| moment.ts > from)));
     due.reverse();
     due
+}
+
+/// What is missing of the day before `first`, where `earliest` is the first that is stored of it.
+pub fn before(earliest: Micros, first: Moment, pace: Duration) -> Vec<Moment> {
+    let mut past = due(None, Moment::first(earliest, pace), pace);
+    past.pop();
+    past.retain(|moment| moment.ts >= first.ts.minus(SPAN));
+    past
 }
 
 /// Between a point of this age and the one before it.
@@ -139,6 +148,22 @@ mod tests {
         // Nothing older than a day; and nothing twice when the clock was set back.
         assert_eq!(due(Some(stored.ts), seconds(9 * 86_400), SECOND).len(), DAY + 1);
         assert_eq!(due(Some(night.ts), stored, SECOND), [stored]);
+    }
+
+    #[test]
+    fn before_the_first_live_point_comes_a_day_and_before_one_of_an_hour_ago_the_rest_of_it() {
+        let first = seconds(0);
+        let day = before(first.ts, first, SECOND);
+        assert_eq!([day.clone(), vec![first]].concat(), due(None, first, SECOND));
+        let hour = seconds(-3_600);
+        let rest = before(hour.ts, first, SECOND);
+        assert_eq!(
+            (rest[0].ts, rest[rest.len() - 1]),
+            (first.ts.minus(SPAN), seconds(-3_601))
+        );
+        // Of a day that is whole nothing is missing.
+        assert_eq!(before(day[0].ts, first, SECOND), []);
+        assert_eq!(before(day[0].ts.minus(SECOND * 50), first, SECOND), []);
     }
 
     #[test]

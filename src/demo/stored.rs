@@ -1,35 +1,39 @@
 //! What Postgres has of the demo already.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use super::moments::SPAN;
 use super::senders::{GATEWAY, Sender};
-use crate::data::{Matched, Micros, Selector, Streams, Viewer};
+use crate::data::{LabelMatcher, MatchOp, Micros, Selector, Series, Streams, Viewer};
 use crate::store::read::{DeadLetterFilter, ReadError, Reader};
 
 /// As many are looked at as a demo sends.
 const DEAD_LETTERS: usize = 2;
 
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// Of the last day, and of as long before it as two points are apart; none where all are older.
+    pub earliest: Option<Micros>,
+    pub newest: Micros,
+}
+
 pub struct Stored {
     /// By the key of the series.
-    newest: BTreeMap<Box<str>, Micros>,
+    series: BTreeMap<Box<str>, Known>,
     /// Of the gateway.
     pub dead_letters: usize,
 }
 
 impl Stored {
-    pub async fn read(reader: &Reader, senders: &[Sender]) -> Result<Self, ReadError> {
-        let mut newest = BTreeMap::new();
+    pub async fn read(reader: &Reader, senders: &[Sender], apart: Duration) -> Result<Self, ReadError> {
+        let mut known = BTreeMap::new();
         for series in senders.iter().map(Sender::series) {
-            let selector = Selector {
-                metric: Some(series.metric.to_string()),
-                labels: Vec::new(),
-            };
-            let matching = reader.matching(&Viewer::operator().select(selector)).await?;
-            let own: Vec<Matched> = (matching.into_iter())
-                .filter(|found| found.series.key == series.key)
-                .collect();
-            let latest = reader.latest(&own).await?;
-            newest.extend(latest.first().map(|point| (series.key.clone(), point.ts)));
+            known.extend(
+                look(reader, series, apart)
+                    .await?
+                    .map(|of| (series.key.clone(), of)),
+            );
         }
         let filter = DeadLetterFilter {
             stream: Some(GATEWAY.to_owned()),
@@ -38,12 +42,34 @@ impl Stored {
         };
         let letters = reader.dead_letters(&Streams::All, &filter, None, DEAD_LETTERS);
         Ok(Self {
-            newest,
+            series: known,
             dead_letters: letters.await?.rows.len(),
         })
     }
 
-    pub fn newest(&self, sender: &Sender) -> Option<Micros> {
-        self.newest.get(&sender.series().key).copied()
+    pub fn of(&self, sender: &Sender) -> Option<Known> {
+        self.series.get(&sender.series().key).copied()
     }
+}
+
+async fn look(reader: &Reader, series: &Series, apart: Duration) -> Result<Option<Known>, ReadError> {
+    let is = |(name, value): &(Box<str>, Box<str>)| {
+        LabelMatcher::new(name.to_string(), MatchOp::Equal, value.to_string()).ok()
+    };
+    let selector = Selector {
+        metric: Some(series.metric.to_string()),
+        labels: series.labels.iter().filter_map(is).collect(),
+    };
+    let scoped = Viewer::operator().select(selector);
+    let mut found = reader.matching(&scoped).await?;
+    found.retain(|found| found.series.key == series.key);
+    let newest = reader.latest(&found).await?.first().map(|point| point.ts);
+    let Some(newest) = newest else {
+        return Ok(None);
+    };
+    let from = Micros::now().minus(SPAN + apart);
+    let earliest = reader.points(&scoped, from, newest, None, 1).await?;
+    let earliest = earliest.rows.first().map(|point| point.ts);
+    let earliest = earliest.or((newest >= from).then_some(newest));
+    Ok(Some(Known { earliest, newest }))
 }
