@@ -45,12 +45,13 @@ impl Greeting<'_> {
         let places: String = (places.iter())
             .map(|(what, place)| format!("  {what:<13}{place}\n"))
             .collect();
-        let own = |command: &str| match *url == DEFAULT_URL {
-            true => format!("{program} {command}"),
-            false => format!("{program} {command} --url {url}"),
+        let server = match *url == DEFAULT_URL {
+            true => String::new(),
+            false => format!("--url {url}"),
         };
-        let query = [&own("query"), CPU, "--last 24h", "--step 2h", "--format table"];
-        let tail = [&own("tail"), CPU];
+        let (query, tail) = (format!("{program} query"), format!("{program} tail"));
+        let query = [&query, &server, CPU, "--last 24h", "--step 2h", "--format table"];
+        let tail = [&tail, &server, CPU];
         let write = [WRITE, &format!("{url}/write")];
         let (query, tail, write) = (folded(&query), folded(&tail), folded(&write));
         format!(
@@ -73,8 +74,8 @@ Points are kept for two days. Ctrl-C stops everything; a restart continues.
 /// Indented, and on as many lines as it needs; a shell reads them as one.
 fn folded(parts: &[&str]) -> String {
     let (mut text, mut column) = (String::from(" "), 1);
-    for part in parts {
-        if column + part.len() + " \\".len() >= COLUMNS {
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        if column > 1 && column + part.len() + " \\".len() >= COLUMNS {
             text.push_str(" \\\n   ");
             column = 3;
         }
