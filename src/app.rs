@@ -66,6 +66,7 @@ pub struct App {
     pub broker: Broker,
     announced: Option<Announcement>,
     pub producer: Arc<Producer>,
+    pub database: DatabaseUrl,
     pub status: Arc<Status>,
     replaceable: Option<Replaceable>,
     supervisor: Addr<Supervisor>,
@@ -239,7 +240,7 @@ impl App {
             plans,
             streams,
             requests,
-            database,
+            database: database.clone(),
             is_embedded: broker.is_embedded(),
         };
         Ok(Self {
@@ -248,6 +249,7 @@ impl App {
             broker,
             announced,
             producer,
+            database,
             status,
             replaceable: Some(replaceable),
             supervisor,

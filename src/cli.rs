@@ -204,11 +204,11 @@ async fn serve(config: Config, overrides: &Overrides) -> Result<()> {
 }
 
 async fn run_demo(config: Config, overrides: &Overrides, pace: Duration) -> Result<()> {
-    let config = demo::configure(config);
+    let config = demo::configure(config)?;
     let mut app = App::start(&config).await?;
     app.reload_on_hangup(&config, overrides)?;
-    demo::greet(&app);
-    let replay = actix::spawn(demo::replay(app.producer.clone(), pace));
+    demo::greet(&app, &config);
+    let replay = actix::spawn(demo::replay(&app, &config, pace)?);
     let ended = until_stopped(app).await;
     replay.abort();
     ended

@@ -1,109 +1,105 @@
-//! `streamsync demo`: real series from `demo/`, replayed through Kafka with present timestamps.
+//! `streamsync demo`: real series from `demo/`, replayed through Kafka: a day of history, and live
+//! points on top.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Result;
+
 use crate::app::App;
-use crate::config::{Config, StreamConfig};
-use crate::sources::demo::Replay;
-use crate::sources::{DemoSeries, Producer};
+use crate::config::{Config, Overrides, StreamConfig};
+use crate::store::read::{ReadLimits, Reader};
+use greeting::Greeting;
+use replay::Replay;
+use senders::{GATEWAY, SERIES};
 
-const STREAM: &str = "demo";
-const TOPIC: &str = "streamsync.demo";
+mod greeting;
+mod moments;
+mod recording;
+mod replay;
+mod senders;
+mod stored;
 
-macro_rules! recordings {
-    ($($key:literal: $file:literal,)*) => {
-        [$(($key, include_str!(concat!("../demo/", $file, ".csv")))),*]
-    };
-}
+const CONFIGURATION: &str = include_str!("../demo/streams.toml");
 
-/// Series key and recording; see `demo/README.md` for their source and licence.
-const RECORDINGS: [(&str, &str); 7] = recordings! {
-    r#"ec2_cpu_utilization{instance="24ae8d"}"#: "ec2_cpu_utilization_24ae8d",
-    r#"ec2_cpu_utilization{instance="53ea38"}"#: "ec2_cpu_utilization_53ea38",
-    r#"ec2_network_in_bytes{instance="a2eb1cd9",region="us-east-1"}"#: "iio_us-east-1_i-a2eb1cd9_NetworkIn",
-    r#"elb_request_count{balancer="8c0756"}"#: "elb_request_count_8c0756",
-    r#"ad_cost_per_click{exchange="2"}"#: "exchange-2_cpc_results",
-    r#"ad_cost_per_mille{exchange="2"}"#: "exchange-2_cpm_results",
-    r#"key_hold{host="workstation"}"#: "rogue_agent_key_hold",
-};
-
-/// The configuration plus the demo's stream, unless it has one of that name.
-pub fn configure(mut config: Config) -> Config {
-    if !config.streams.iter().any(|stream| stream.name == STREAM) {
-        config.streams.push(StreamConfig {
-            name: STREAM.to_owned(),
-            topic: Some(TOPIC.to_owned()),
-            partitions: 4,
-            ..StreamConfig::default()
-        });
+/// The configuration plus the demo's streams, unless it has some of their names.
+pub fn configure(mut config: Config) -> Result<Config> {
+    let own = Config::from_text(CONFIGURATION, &Overrides::default())?;
+    for stream in own.streams {
+        if !config.streams.iter().any(|other| other.name == stream.name) {
+            config.streams.push(stream);
+        }
     }
-    config
+    config.http.write.stream = config.http.write.stream.or(own.http.write.stream);
+    Ok(config)
 }
 
 /// Sends forever; a failure ends the replay, not the program.
-pub async fn replay(producer: Arc<Producer>, pace: Duration) {
+///
+/// # Errors
+/// The reader of what is stored cannot be made.
+pub fn replay(app: &App, config: &Config, pace: Duration) -> Result<impl Future<Output = ()> + use<>> {
+    let limits = ReadLimits {
+        connections: 1,
+        ..ReadLimits::default()
+    };
+    let own = config
+        .streams
+        .iter()
+        .filter(|stream| [SERIES, GATEWAY].contains(&&*stream.name));
+    let topic = |stream: &StreamConfig| (stream.name.clone(), stream.topic().to_owned());
     let replay = Replay {
-        stream: STREAM.to_owned(),
-        topic: TOPIC.to_owned(),
-        pace,
+        producer: app.producer.clone(),
+        reader: Reader::new(app.database.clone(), limits)?,
+        status: app.status.clone(),
+        topics: own.map(topic).collect(),
+        pace: pace.max(Duration::from_millis(1)),
+        is_embedded: app.broker.is_embedded(),
     };
-    let ended = async {
-        let series = RECORDINGS.iter().map(|(key, csv)| DemoSeries::parse(key, csv));
-        let series = series.collect::<Result<Vec<_>, _>>()?;
-        Ok::<(), anyhow::Error>(replay.run(&producer, &series).await?)
-    };
-    if let Err(error) = ended.await {
-        tracing::error!(%error, "the demo producer stopped");
-    }
-}
-
-/// The program's name as it was called, so that pasted commands work without PATH.
-fn program() -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    let called = std::env::args().next();
-    let called = called.filter(|called| !called.is_empty() && called.chars().all(is_plain));
-    called.unwrap_or_else(|| "streamsync".to_owned())
+    Ok(async move {
+        if let Err(error) = replay.run().await {
+            tracing::error!(%error, "the demo producer stopped");
+        }
+    })
 }
 
 /// Prints addresses, and commands to paste.
-pub fn greet(app: &App) {
-    let (kafka, url) = (app.broker.bootstrap_servers(), app.url());
-    let kind = match app.broker.is_embedded() {
-        true => "embedded: in memory, a few MiB per partition, lost at exit",
-        false => "Apache Kafka",
+pub fn greet(app: &App, config: &Config) {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    let called = std::env::args().next();
+    let called = called.filter(|called| !called.is_empty() && called.chars().all(is_plain));
+    let greeting = Greeting {
+        program: called.as_deref().unwrap_or("streamsync"),
+        url: &app.url(),
+        kafka: app.broker.bootstrap_servers(),
+        kafka_is_embedded: app.broker.is_embedded(),
+        data: config.postgres.url.is_none().then_some(&config.data_dir.0),
+        has_dashboard: cfg!(feature = "dashboard"),
     };
-    println!(
-        r#"
-StreamSync replays {n} recorded series through Kafka.
+    println!("{}", greeting.text());
+}
 
-{dashboard}  GraphQL   {url}/graphql   (WebSocket: {ws}/graphql)
-  health    {url}/livez     {url}/readyz
-  metrics   {url}/metrics
-  Kafka     {kafka}   ({kind})
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::offline::stream_tests;
 
-Ask for history:
+    #[test]
+    fn a_stream_of_the_configuration_takes_the_place_of_the_demos() {
+        let config = |text| Config::from_text(text, &Overrides::default()).unwrap();
+        let names = |config: &Config| -> Vec<_> { config.streams.iter().map(|s| s.name.clone()).collect() };
+        let alone = configure(Config::default()).unwrap();
+        assert_eq!(names(&alone), ["demo", "demo-gateway"]);
+        assert_eq!(alone.http.write.stream.as_deref(), Some("demo"));
+        let own = "[[stream]]\nname = \"iot\"\n[[stream]]\nname = \"demo\"\n[http.write]\nstream = \"iot\"";
+        let own = configure(config(own)).unwrap();
+        assert_eq!(names(&own), ["iot", "demo", "demo-gateway"]);
+        assert_eq!(own.streams[1].topic(), "demo");
+        assert_eq!(own.http.write.stream.as_deref(), Some("iot"));
+    }
 
-  curl -s {url}/graphql -H 'content-type: application/json' \
-    -d '{{"query":"{{ latest(selector: {{}}) {{ series {{ key }} ts value }} }}"}}'
-
-  {program} query --url {url} --metric ec2_cpu_utilization --last 5m
-
-Follow live:
-
-  {program} tail --url {url} --metric ec2_cpu_utilization
-
-Read the topic itself:
-
-  kcat -b {kafka} -t {TOPIC} -C -o end
-
-Ctrl-C stops everything."#,
-        program = program(),
-        n = RECORDINGS.len(),
-        ws = url.replacen("http", "ws", 1),
-        dashboard = match cfg!(feature = "dashboard") {
-            true => format!("  dashboard {url}/\n"),
-            false => String::new(),
-        },
-    );
+    #[tokio::test]
+    async fn the_records_of_the_gateway_become_what_their_tests_say() {
+        let config = configure(Config::default()).unwrap();
+        stream_tests::run(&config).await.unwrap();
+    }
 }

@@ -43,7 +43,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 #[derive(Args, Debug)]
 pub struct ProduceArgs {
-    /// The stream to send to [default: the only one]
+    /// The stream to send to [default: that of http.write, or the only one]
     #[arg(long)]
     stream: Option<String>,
     /// x.csv or x.ndjson [default: NDJSON from standard input]
@@ -201,7 +201,8 @@ pub async fn delete_series(config: &Config, args: &DeleteArgs) -> Result<()> {
 pub async fn produce(config: Config, args: &ProduceArgs) -> Result<()> {
     let is_embedded = config.kafka.brokers.is_none();
     let (config, broker) = running_kafka(config).await?;
-    let stream = stream_named(&config, args.stream.as_deref())?;
+    let named = args.stream.as_deref().or(config.http.write.stream.as_deref());
+    let stream = stream_named(&config, named)?;
     let topic = TopicSpec::new(stream.topic(), stream.partitions);
     let status = Status::default();
     match timeout(ANSWER_WITHIN, ensure_topics(&broker, &[topic], &status)).await {
@@ -295,7 +296,7 @@ async fn running_kafka(mut config: Config) -> Result<(Config, Broker)> {
         // The embedded broker knows no logins.
         config.kafka.properties.clear();
         if config.streams.is_empty() {
-            config = demo::configure(config);
+            config = demo::configure(config)?;
         }
     }
     let broker = crate::app::broker(&config)?;

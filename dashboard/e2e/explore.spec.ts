@@ -44,6 +44,14 @@ test('before anything is chosen the page offers what there is', async ({ visit }
   await expect.poll(async () => (await lines(page)).size).toBe(2);
 });
 
+test('where the series of the demo are, the page offers their board', async ({ visit }) => {
+  await store([{ metric: 'gateway_temperature_celsius', time: Date.now(), value: 23 }]);
+  const page = await visit('/explore');
+  await page.getByRole('button', { name: 'Open the board of the demo' }).click();
+  await expect.poll(() => page.locator('[data-panel]').count()).toBe(6);
+  await isReady(page);
+});
+
 test('a chart holds exactly what history answers', async ({ visit }) => {
   const { metric, from } = await ramp(600, (n) => Math.sin(n / 10));
   const page = await visit(`/explore?metric=${metric}`);

@@ -7,7 +7,7 @@
 //! Reading order: [`broker`] (which cluster), [`topics`] (they exist), [`poller`] (the handle of
 //! the poll thread), `poll` (its loop), `rebalance` (what an assignment does), `offsets` (where to
 //! begin), `builder` (records to batches), `report` (lag and commits), and for the other
-//! direction [`producer`] and [`demo`].
+//! direction [`producer`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,12 +34,10 @@ mod native;
 pub mod producer;
 pub mod pace;
 mod throttle;
-pub mod demo;
 #[cfg(test)]
 mod tests;
 
 pub use broker::{Broker, SourceError};
-pub use demo::DemoSeries;
 pub use offsets::resolve_time;
 pub use pace::Pace;
 pub use peek::{Peek, PeekFrom};

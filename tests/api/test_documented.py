@@ -99,7 +99,7 @@ def streamsync(arguments, server):
         assert ended.returncode == 0, ended.stderr
         if "table" in arguments:
             rows = ended.stdout.splitlines()[2:]
-            assert len(rows) > 3 and all(row.startswith("ec2_cpu_utilization{") for row in rows), ended.stdout
+            assert rows and all(row.startswith("ec2_cpu_utilization{") for row in rows), ended.stdout
         return None
     if subcommand == "tail":
         assert "ec2_cpu_utilization{" in first_lines([binary(), *arguments], server, 1)[0]

@@ -48,6 +48,11 @@ class Newcomer:
         assert demo.poll() is None, (self.home / "log").read_text()
         return demo
 
+    def printed_commands(self):
+        """Those of the greeting, each on one line."""
+        text = re.sub(r" \\\n +", " ", (self.home / "log").read_text())
+        return re.findall(r"^  ((?:target/|curl ).*)$", text, re.MULTILINE)
+
     def types(self, line):
         """What it prints, of a command that ends."""
         ended = subprocess.run(
@@ -96,16 +101,24 @@ def lines(text):
     return [line for line in re.sub(r"\\\n\s*", "", text).splitlines() if line]
 
 
+def without_address(line):
+    """The server of the README is where the terminal looks by itself."""
+    return re.sub(r" --url \S+", "", line)
+
+
 def test_the_readme_can_be_followed(newcomer):
     demo = newcomer.make_run()
 
     query, tail = lines(block("tail --metric"))
-    table = lambda: newcomer.types(query)
-    eventually("points of the demo are there", lambda: table().count("ec2_cpu_utilization{") >= 2)
-    newcomer.watches(tail, "ec2_cpu_utilization{")
-
     (subscribe,) = lines(block("curl -N"))
     (write,) = lines(block("curl -d"))
+    printed = newcomer.printed_commands()
+    assert [without_address(line) for line in printed] == [query, tail, write.replace(SHOWN, newcomer.address)]
+    for query, tail in ((query, tail), printed[:2]):
+        eventually("a day of the demo is there", lambda: newcomer.types(query).count("ec2_cpu_utilization{") >= 24)
+        newcomer.watches(tail, "ec2_cpu_utilization{")
+    newcomer.types(printed[2])
+
     subscription = newcomer.watches(subscribe, '"points":[]')
     newcomer.types(write)
     newcomer.reads_on(subscription, '"value":21.5')

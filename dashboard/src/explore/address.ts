@@ -1,8 +1,9 @@
 /**
  * A dashboard as the address of the page: `?d=1.…` for all of it, with `&name=…` where it has one, `?metric=…&label=…`
- * for one panel, `?new` for none.
+ * for one panel, `?board=demo` for that of the demo, `?new` for none.
  */
 import { type Dashboard, DEFAULT_VIEW, newPanel, PANELS_MAX, type Panel, WIDTHS } from './dashboard';
+import { DEMO_BOARD, demoBoard } from './demo-board';
 import { NEW } from './link';
 import { formatSpan, parseSpan } from './moment';
 import { ACROSS, FILLS, METHODS } from './plan';
@@ -53,6 +54,7 @@ export function readAddress(search: string): Reading | undefined {
     if (coded !== null) return { dashboard: { ...decode(coded), ...(name ? { name } : {}) } };
     if (params.has('metric')) return { dashboard: readShort(params) };
     if (params.has(NEW.slice(1))) return { dashboard: { view: DEFAULT_VIEW, panels: [] } };
+    if (`?${params}` === DEMO_BOARD) return { dashboard: demoBoard() };
     return undefined;
   } catch (problem) {
     if (problem instanceof Unreadable) return { problem: problem.message };

@@ -80,7 +80,7 @@ export function Explore() {
       </div>
       {problem && <Empty title="This link cannot be shown">{problem}</Empty>}
       <div className="grid grid-cols-1 gap-3 lg:grid-cols-6">{shown}</div>
-      {!problem && panels.length === 0 && <Start onChoose={(selector) => add(newPanel(selector))} />}
+      {!problem && panels.length === 0 && <Start onChoose={(selector) => add(newPanel(selector))} onOpen={show} />}
     </>
   );
 }
