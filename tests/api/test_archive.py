@@ -11,7 +11,6 @@ import requests
 
 from support.server import binary, eventually
 
-KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
 DAY, NEXT = "2014-02-15", "2014-02-16"
 
 
@@ -42,10 +41,13 @@ def test_a_day_comes_back_from_s3_as_it_was(server, bucket, tmp_path):
         f'[archive]\nurl = "s3://cold/points"\nendpoint = "{url}"\nregion = "us-east-1"\n'
     )
 
+    (tmp_path / "secret").write_text("secret\n")
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY_FILE": str(tmp_path / "secret")}
+
     def streamsync(*arguments):
         environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "NO_COLOR": "1"}
         command = [binary(), *arguments, "--config", config]
-        return subprocess.run(command, env=environment | KEYS, text=True, check=True, capture_output=True).stdout
+        return subprocess.run(command, env=environment | keys, text=True, check=True, capture_output=True).stdout
 
     def points():
         span = {"from": f"{DAY}T00:00:00Z", "to": f"{NEXT}T00:00:00Z", "format": "csv"}
