@@ -49,10 +49,6 @@ function Card({ panel, controller, actions, isNew }: Omit<Props, 'views'> & { co
   const [table, setTable] = useState(false);
   const [trouble, setTrouble] = useState<ApiError>();
   const section = useRef<HTMLElement>(null);
-  const isSettled = state.kind !== 'loading';
-  useEffect(() => {
-    if (isSettled) loadLater();
-  }, [isSettled]);
   const title = titleOf(panel);
   const done = () => {
     setEditing(false);
@@ -72,6 +68,8 @@ function Card({ panel, controller, actions, isNew }: Omit<Props, 'views'> & { co
       data-state={state.kind}
       aria-label={title}
       className={`min-w-0 rounded-lg border border-line bg-card p-3 ${COLUMNS[panel.width]}`}
+      onPointerEnter={loadLater}
+      onFocus={loadLater}
       onDragOver={(event) => event.dataTransfer.types.includes(DRAGGED) && event.preventDefault()}
       onDrop={(event) => actions.drop(event.dataTransfer.getData(DRAGGED))}
     >
