@@ -8,11 +8,11 @@ use std::sync::Arc;
 use anyhow::{Error, Result, bail};
 
 use super::infer::cut::{self, Known};
-use super::infer::guessed::counted;
 use super::infer::trial::at_any_time;
 use super::outcome::became;
 use super::sample_file::SampleFile;
 use super::stream_named;
+use super::words::counted;
 use crate::config::{Config, StreamConfig};
 use crate::decode::Compression;
 use crate::inspect::Inspector;

@@ -5,11 +5,11 @@ use std::fmt::Write;
 
 use anyhow::{Result, bail};
 
-use super::guessed::counted;
 use super::sample::{OPENED_MAX, Sample, compression_name, format_name};
 use super::table;
 use crate::data::RecordError;
 use crate::decode::{Compression, Csv, Format};
+use crate::offline::words::counted;
 
 /// Bytes of a file that are looked at.
 pub const BYTES_MAX: usize = 8 << 20;

@@ -1,7 +1,7 @@
 //! A mapping for a sample: of the ways to look into its records the one that gives most points.
 
 use super::fields::{Field, Fields, survey};
-use super::guessed::{Guess, Line, count, counted};
+use super::guessed::{Guess, Line};
 use super::metric;
 use super::names;
 use super::roles::{self, Role};
@@ -9,6 +9,7 @@ use super::sample::{Sample, format_name};
 use super::shells;
 use crate::data::TimeUnit;
 use crate::decode::Format;
+use crate::offline::words::{count, counted};
 use crate::transform::{Envelope, Mapping, TimeField, TimeSource};
 
 /// The guess, and the sample as it is to be read.

@@ -36,25 +36,6 @@ pub struct Guess {
     pub points: usize,
 }
 
-/// A number with commas, for people.
-pub fn count(n: usize) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// So many of something.
-pub fn counted(n: usize, what: &str) -> String {
-    let plural = if n == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", count(n))
-}
-
 /// All values that an object names are in it.
 pub fn all_in(field: &str) -> ValueField {
     ValueField::new(ValueSource::All(field.to_owned()))

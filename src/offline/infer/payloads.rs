@@ -5,11 +5,11 @@ use std::fmt::Write;
 use anyhow::{Result, bail};
 
 use super::cut::refuse_schemas;
-use super::guessed::counted;
 use super::sample::{OPENED_MAX, Sample, compression_name, format_name};
 use super::table;
 use crate::data::LoneRecord;
 use crate::decode::{Compression, Csv, Format};
+use crate::offline::words::counted;
 
 /// The order in which formats are tried.
 const FORMATS: [Format; 5] = [

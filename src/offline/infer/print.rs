@@ -2,9 +2,10 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
-use super::guessed::{Guess, Line, counted};
+use super::guessed::{Guess, Line};
 use super::sample::{Sample, Transform, compression_name, format_name};
 use crate::decode::{Compression, Format};
+use crate::offline::words::counted;
 use crate::transform::{
     Envelope, Label, LabelSource, Number, TimeField, TimeSource, ValueField, ValueSource,
 };

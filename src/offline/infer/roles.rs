@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::fields::{DISTINCT_MAX, Field, Fields};
-use super::guessed::{Line, all_in, count};
+use super::guessed::{Line, all_in};
 use super::names;
 use super::shells;
 use crate::data::METRIC_NAME;
+use crate::offline::words::count;
 use crate::transform::{Envelope, Label, LabelSource, Limits, Number, ValueField, ValueSource};
 
 /// Objects from which on it means something that a text is another one in each.

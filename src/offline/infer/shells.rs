@@ -1,10 +1,11 @@
 //! Envelopes, and records that name all they have, by the fields they are known by.
 
 use super::fields::{Fields, survey};
-use super::guessed::{Guess, Line, count, counted};
+use super::guessed::{Guess, Line};
 use super::sample::Sample;
 use crate::data::{Object, TimeUnit, Value};
 use crate::decode::Format;
+use crate::offline::words::{count, counted};
 use crate::transform::{Envelope, Mapping, TimeField, TimeSource};
 
 /// The envelope that nearly all objects have.

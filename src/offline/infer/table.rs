@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::guessed::counted;
 use super::sample::Sample;
 use super::times::Times;
 use crate::data::{Decode, Value};
 use crate::decode::{Csv, Format};
+use crate::offline::words::counted;
 use crate::transform::parse_number;
 
 /// Bytes of the names in all records.

@@ -8,11 +8,11 @@ use anyhow::{Error, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::guessed::{count, counted};
 use super::print::Test;
 use super::sample::Sample;
 use crate::config::StreamConfig;
 use crate::data::{LoneRecord, Micros};
+use crate::offline::words::{count, counted};
 use crate::transform::{AcceptedTime, Inspected, StreamPlan, Transform};
 
 /// A record that is a test is not longer than this, and has no more points, if there is such a one.
