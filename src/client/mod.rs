@@ -15,7 +15,7 @@ pub mod tail;
 mod tests;
 
 pub use export::{Export, export};
-pub use health::health;
+pub use health::{Readiness, health, readiness};
 pub use produce::{Produce, Produced, Record, produce};
 pub use query::{Format, query};
 pub use tail::{Tail, tail};
