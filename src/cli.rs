@@ -41,6 +41,8 @@ enum Command {
     Infer(offline::infer::InferArgs),
     /// Ask the server of this configuration, on this machine, whether it is alive
     Health,
+    /// Check that everything the configuration names is there and well, with remedies
+    Doctor(offline::doctor::DoctorArgs),
     /// Check what becomes of the records of [[stream.test]]
     Test,
     /// Show what would become of records that are in Kafka, without storing anything
@@ -117,6 +119,7 @@ impl Cli {
             },
             Command::Infer(args) => in_system(offline::infer::run(args, load)),
             Command::Health => in_system(health(&Config::of_running(&self.overrides)?)),
+            Command::Doctor(args) => offline::doctor::run(&self.overrides, args),
             Command::Test => in_system(async { offline::stream_tests::run(&load()?).await }),
             Command::DryRun(args) => in_system(offline::dry_run::dry_run(load()?, args)),
             Command::Tap(args) => in_system(offline::dry_run::tap(load()?, args)),

@@ -24,6 +24,7 @@ use crate::transform::Label;
 pub mod archive;
 pub mod keys;
 pub mod audit;
+pub mod doctor;
 pub mod dry_run;
 pub mod infer;
 mod outcome;
@@ -31,6 +32,7 @@ pub mod recorded;
 pub mod sample_check;
 mod sample_file;
 pub mod stream_tests;
+mod words;
 
 /// A broker that is just starting is waited for.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
