@@ -59,6 +59,8 @@ enum Command {
     Infer(With<offline::infer::InferArgs>),
     /// Ask the server on this machine whether it is alive
     Health(With<Nothing>),
+    /// Check what the configuration names, with remedies
+    Doctor(With<offline::doctor::DoctorArgs>),
     /// Run the [[stream.test]] of the configuration
     Test(With<Nothing>),
     /// Show what would become of records in Kafka; stores nothing
@@ -144,6 +146,7 @@ pub fn run() -> Result<()> {
         },
         Command::Infer(with) => in_system(offline::infer::run(&with.own, || with.load())),
         Command::Health(with) => in_system(health(&Config::of_running(&with.settings.overrides)?)),
+        Command::Doctor(with) => offline::doctor::run(&with.settings.overrides, &with.own),
         Command::Test(with) => in_system(async { offline::stream_tests::run(&with.load()?).await }),
         Command::DryRun(with) => in_system(offline::dry_run::dry_run(with.load()?, &with.own)),
         Command::Tap(with) => in_system(offline::dry_run::tap(with.load()?, &with.own)),

@@ -26,6 +26,7 @@ use words::{count, counted};
 pub mod archive;
 pub mod keys;
 pub mod audit;
+pub mod doctor;
 pub mod dry_run;
 pub mod infer;
 mod outcome;

@@ -1,8 +1,10 @@
 //! Where the archive is: a `file://` or `s3://` URL, as a store and a path in it.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_util::StreamExt;
 use object_store::ObjectStore;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
@@ -72,6 +74,18 @@ impl Target {
             store,
             path: Path::parse(path)?,
         })
+    }
+
+    /// The folder of a `file://` URL.
+    pub fn folder(&self) -> Option<PathBuf> {
+        let is_folder = self.url.starts_with("file://");
+        is_folder.then(|| PathBuf::from(format!("/{}", self.path)))
+    }
+
+    /// Whether the store can be asked for what it holds.
+    pub async fn answers(&self) -> Result<(), object_store::Error> {
+        let first = self.store.list(Some(&self.path)).next().await;
+        first.transpose().map(drop)
     }
 
     /// The file of a day in this state of it.

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, RedisError};
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, RedisError};
 use tokio::sync::watch;
 
 use crate::data::{Installation, is_loopback};
@@ -78,7 +78,7 @@ pub fn is_unverified(url: &str) -> bool {
     })
 }
 
-fn client(url: &str) -> Result<Client, CacheError> {
+pub(super) fn client(url: &str) -> Result<Client, CacheError> {
     Client::open(url).map_err(|_| CacheError("it cannot be parsed"))
 }
 
@@ -128,6 +128,8 @@ pub(super) fn brief(error: &RedisError) -> String {
     match error.code() {
         Some(code @ ("NOAUTH" | "WRONGPASS")) => format!("Redis refused the password ({code})"),
         Some(code) => format!("{} ({code})", error.category()),
+        None if error.kind() == ErrorKind::AuthenticationFailed => "Redis refused the password".to_owned(),
+        None if error.is_connection_refusal() => "connection refused".to_owned(),
         None => error.category().to_owned(),
     }
 }

@@ -12,6 +12,7 @@
 //! only Postgres knows which won (by the Kafka record's time), so the entry is forgotten.
 
 mod bus;
+pub mod checkup;
 mod latest;
 mod link;
 mod local;

@@ -12,7 +12,7 @@ pub(super) const WIDTH: usize = 80;
 pub(super) const SETTINGS: &str = "Settings (a flag overrides its variable, that overrides the file)";
 
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Run", &["demo", "serve", "check", "health", "reload"]),
+    ("Run", &["demo", "serve", "check", "health", "doctor", "reload"]),
     ("Look", &["query", "tail", "export", "tap", "dry-run", "audit"]),
     ("Write", &["infer", "test", "produce"]),
     (
@@ -112,6 +112,16 @@ fn page(path: &str) -> Option<Page> {
         "health" => (
             LISTENING,
             &[("For a container's health check", "streamsync health")],
+        ),
+        "doctor" => (
+            ALL,
+            &[
+                ("One screen, with a remedy each", "streamsync doctor"),
+                (
+                    "For scripts: fails for a warning, too",
+                    "streamsync doctor --strict --json",
+                ),
+            ],
         ),
         "reload" => (&[], &[("After streamsync.toml has changed", "streamsync reload")]),
         "query" => (

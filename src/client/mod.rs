@@ -18,7 +18,7 @@ pub mod times;
 mod tests;
 
 pub use export::{Export, export};
-pub use health::health;
+pub use health::{Readiness, health, readiness};
 pub use produce::{Produce, Produced, Record, produce};
 pub use query::{Format, query};
 pub use screen::Screen;

@@ -28,7 +28,7 @@ use trial::{Tried, test_of};
 pub mod cut;
 mod fields;
 mod guess;
-pub mod guessed;
+mod guessed;
 mod metric;
 mod names;
 mod payloads;

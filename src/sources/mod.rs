@@ -21,6 +21,7 @@ pub mod broker;
 pub mod properties;
 pub mod reach;
 pub mod topics;
+pub mod checkup;
 pub mod poller;
 pub mod peek;
 mod control;

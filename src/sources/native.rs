@@ -142,7 +142,7 @@ pub fn describe<C: ClientContext>(
 
 /// The id of the cluster if it is an in-process one. That one cannot be asked to describe topics: it
 /// names no controller, and librdkafka would wait for one until the time-out.
-fn mock_cluster<C: ClientContext>(client: &Client<C>, patience: Duration) -> Option<String> {
+pub(super) fn mock_cluster<C: ClientContext>(client: &Client<C>, patience: Duration) -> Option<String> {
     // SAFETY: the text is ours to free, with librdkafka's own function, after it is copied.
     let id = unsafe {
         let pointer = sys::rd_kafka_clusterid(client.native_ptr(), millis(patience));

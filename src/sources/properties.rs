@@ -83,6 +83,12 @@ pub fn bad_address(brokers: &str) -> Option<String> {
         is_host && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
     };
     let bad = brokers.split(',').map(str::trim).find(|broker| !good(broker))?;
+    if bad.contains('@') {
+        // What stands before it may be a password.
+        return Some(
+            "an address of a broker has no login in it; write that into [kafka.properties]".to_owned(),
+        );
+    }
     Some(format!(
         "'{bad}' is no address of a broker; write host:port, several with commas between them"
     ))

@@ -82,7 +82,7 @@ async fn answered(broker: &Broker, wanted: &[TopicSpec], status: &Status) -> Res
 }
 
 /// What a person can act on.
-async fn in_words(broker: &Broker, error: &SourceError) -> String {
+pub(super) async fn in_words(broker: &Broker, error: &SourceError) -> String {
     if let Some(why) = reach::trouble(broker).await {
         return why;
     }

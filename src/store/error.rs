@@ -18,6 +18,16 @@ pub enum ConnectError {
     },
 }
 
+impl ConnectError {
+    /// What to do, where that is known.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Tls { .. } => None,
+            Self::Postgres { source, .. } => advice(source).strip_prefix("; "),
+        }
+    }
+}
+
 /// Why a batch was not stored. Every message says what happens next or what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {

@@ -7,7 +7,7 @@
 use std::thread;
 use std::time::Duration;
 
-use diesel::migration::{Migration, MigrationVersion};
+use diesel::migration::Migration;
 use diesel::pg::Pg;
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -19,7 +19,7 @@ use super::locks;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 /// `server_version_num` of Postgres 15.
-const OLDEST: i32 = 150_000;
+pub(super) const OLDEST: i32 = 150_000;
 /// How long another node's migrations are waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Who waits for a table's lock keeps everybody else from the table: rather tried again.
@@ -96,7 +96,11 @@ async fn run(url: &DatabaseUrl) -> Result<Vec<String>, MigrateError> {
     client.batch_execute(LOCKS).await?;
     let connection = AsyncPgConnection::try_from(client).await.map_err(failed)?;
     let mut harness = AsyncMigrationHarness::new(connection);
-    refuse_newer(&harness.applied_migrations().map_err(failed)?, needs)?;
+    let applied = harness.applied_migrations().map_err(failed)?;
+    missing(
+        &applied.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        needs,
+    )?;
     apply(&mut harness).await
 }
 
@@ -133,25 +137,29 @@ async fn needs(client: &Client) -> Result<Option<String>, tokio_postgres::Error>
     Ok(row.map(|row| row.get(0)))
 }
 
-fn refuse_newer(applied: &[MigrationVersion<'_>], needs: Option<String>) -> Result<(), MigrateError> {
+/// The migrations that are not among the `applied` ones. `needs`: the newest that a program must know.
+///
+/// # Errors
+/// A newer program has migrated the database, and this one cannot live with it.
+pub(super) fn missing(applied: &[String], needs: Option<String>) -> Result<Vec<String>, MigrateError> {
     let known = diesel::migration::MigrationSource::<Pg>::migrations(&MIGRATIONS).map_err(failed)?;
-    let is_known = |version: &MigrationVersion<'_>| known.iter().any(|m| m.name().version() == *version);
-    let unknown: Vec<_> = applied
-        .iter()
-        .filter(|version| !is_known(version))
-        .map(ToString::to_string)
-        .collect();
+    let known: Vec<String> = known.iter().map(|m| m.name().version().to_string()).collect();
+    let but = |all: &[String], those: &[String]| -> Vec<String> {
+        let left = all.iter().filter(|version| !those.contains(version));
+        left.cloned().collect()
+    };
+    let (missing, unknown) = (but(&known, applied), but(applied, &known));
     if unknown.is_empty() {
-        return Ok(());
+        return Ok(missing);
     }
     // Versions are times of one length.
     match needs {
-        Some(needs) if known.iter().any(|m| m.name().version().to_string() >= needs) => {
+        Some(needs) if known.iter().any(|known| *known >= needs) => {
             tracing::warn!(
                 ?unknown,
                 "a newer streamsync has migrated the database; this version is compatible with it"
             );
-            Ok(())
+            Ok(missing)
         }
         needs => Err(MigrateError::Newer {
             unknown,

@@ -19,6 +19,7 @@ pub mod admin;
 pub mod rollups;
 pub mod maintain;
 pub mod archive;
+pub mod checkup;
 pub mod retention;
 pub mod reloads;
 pub mod level;

@@ -27,8 +27,8 @@ HOUR_AGO = (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(ho
 PATIENCE = 60
 # Commands that end with an answer, and of which some have nothing to work on here.
 UNDERSTOOD = (
-    "archive audit check completions delete-series dry-run infer keys man produce reload restore resume rewind tap test".split()
-)
+    "archive audit check completions delete-series doctor dry-run infer keys man produce reload restore resume rewind tap test"
+).split()
 # Of configurations of other programs.
 PARSERS = {"toml": tomllib.loads, "yaml": yaml.safe_load, "json": json.loads}
 

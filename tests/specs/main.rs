@@ -21,6 +21,7 @@ mod crashes;
 #[cfg(feature = "dashboard")]
 mod dashboard;
 mod demo;
+mod doctor;
 mod documents;
 mod enforcement;
 mod every;

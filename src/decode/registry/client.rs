@@ -196,7 +196,31 @@ impl RegistryClient {
         Err(away)
     }
 
+    /// Returns once a server has answered as a registry does.
+    pub(super) async fn answers(&self) -> Result<(), FetchError> {
+        let mut away = FetchError::Away("no URL".to_owned());
+        for url in &self.urls {
+            // Of those that know no types, an error in their own form is as good.
+            match self.send(url, &["schemas", "types"], "").await {
+                Ok(_) | Err(FetchError::Unknown(_)) => return Ok(()),
+                Err(error) => away = error,
+            }
+        }
+        Err(away)
+    }
+
     async fn get_from(&self, base: &Url, path: &[&str], query: &str) -> Result<Answer, FetchError> {
+        let body = self.send(base, path, query).await?;
+        serde_json::from_slice(&body).map_err(|error| {
+            let host = base.host_str().unwrap_or_default();
+            FetchError::Away(format!(
+                "{host}: the answer is not that of a schema registry: {error}"
+            ))
+        })
+    }
+
+    /// The body of an answer that is a success.
+    async fn send(&self, base: &Url, path: &[&str], query: &str) -> Result<Vec<u8>, FetchError> {
         let mut url = base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
@@ -221,8 +245,7 @@ impl RegistryClient {
             body.extend_from_slice(&chunk);
         }
         if status.is_success() {
-            return serde_json::from_slice(&body)
-                .map_err(|error| away(&format!("the answer is not that of a schema registry: {error}")));
+            return Ok(body);
         }
         // Other servers answer 404 as well.
         match serde_json::from_slice::<Refused>(&body) {

@@ -86,6 +86,14 @@ impl SchemaRegistry {
         Ok(())
     }
 
+    /// Returns once the registry has answered a question that changes nothing.
+    ///
+    /// # Errors
+    /// It does not answer, or not as a registry does.
+    pub async fn answers(&self) -> Result<(), String> {
+        self.client.answers().await.map_err(|error| error.to_string())
+    }
+
     fn is_missing(&self, id: SchemaId) -> bool {
         match self.kept.read().get(&id) {
             None => true,

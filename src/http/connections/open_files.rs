@@ -22,6 +22,11 @@ pub fn raise() -> usize {
         .unwrap_or(usize::MAX)
 }
 
+/// How many the wanted connections need with everything else.
+pub const fn needed(wanted: usize, workers: usize) -> usize {
+    wanted + OWN + OWN_PER_WORKER * workers
+}
+
 /// How many of the wanted connections leave enough files for everything else.
 pub fn connections(open_files: usize, wanted: usize, workers: usize) -> usize {
     let own = (OWN + OWN_PER_WORKER * workers).min(open_files / 2);
@@ -44,6 +49,7 @@ mod tests {
     fn what_the_program_needs_itself_is_kept_from_clients() {
         assert_eq!(connections(usize::MAX, 20_000, 2), 20_000);
         assert_eq!(connections(20_000, 20_000, 2), 19_712);
+        assert_eq!(connections(needed(20_000, 2), 20_000, 2), 20_000);
         assert_eq!(connections(1_024, 20_000, 4), 704);
         assert_eq!(connections(256, 20_000, 4), 128);
         assert_eq!(connections(1_024, 100, 4), 100);

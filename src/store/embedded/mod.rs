@@ -98,10 +98,17 @@ impl Embedded {
             Err(in_use @ EmbeddedError::InUse(_)) => in_use,
             other => return other.map(Joined::Started),
         };
+        Self::running(dir)?.map(Joined::Running).ok_or(in_use)
+    }
+
+    /// The URL of the server that runs on `dir`, if one of this user's does. Starts and changes nothing.
+    pub fn running(dir: &Path) -> Result<Option<String>, EmbeddedError> {
+        if !dir.exists() {
+            return Ok(None);
+        }
+        let data_dir = open(dir)?;
         let owner = Owner::choose(&data_dir)?;
-        cluster::running(&data_dir, &owner)?
-            .map(Joined::Running)
-            .ok_or(in_use)
+        cluster::running(&data_dir, &owner)
     }
 
     /// For tokio-postgres, diesel-async and psql alike; holds no password.
