@@ -51,7 +51,7 @@ impl Greeting<'_> {
         };
         let (query, tail) = (format!("{program} query"), format!("{program} tail"));
         let query = [&query, &server, CPU, "--last 24h", "--step 2h", "--format table"];
-        let tail = [&tail, &server, CPU];
+        let tail = [&tail, &server, CPU, "--backfill 1m"];
         let write = [WRITE, &format!("{url}/write")];
         let (query, tail, write) = (folded(&query), folded(&tail), folded(&write));
         format!(
@@ -122,7 +122,8 @@ mod tests {
     fn its_commands_say_where_the_server_is_unless_they_find_it() {
         assert!(!greeting("streamsync", DEFAULT_URL).contains("--url"));
         let text = greeting("streamsync", "http://127.0.0.1:40000").replace(" \\\n   ", "");
-        let tail = "\n  streamsync tail --url http://127.0.0.1:40000 --metric ec2_cpu_utilization\n";
+        let tail =
+            "\n  streamsync tail --url http://127.0.0.1:40000 --metric ec2_cpu_utilization --backfill 1m\n";
         assert!(text.contains(tail), "{text}");
     }
 }
