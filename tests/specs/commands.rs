@@ -112,8 +112,8 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     let file =
         "[kafka]\nbrokers = \"file:1\"\n[http]\nlisten = \"127.0.0.1:1\"\n[redis]\nurl = \"redis://r\"\n";
     fs::write(dir.path().join("streamsync.toml"), file).expect("a file");
-    let kafka_and_listen = |command: &mut Command| {
-        let said = run(command.arg("check").current_dir(&dir)).printed();
+    let kafka_and_listen = |command: &mut Command, flags: &[&str]| {
+        let said = run(command.arg("check").args(flags).current_dir(&dir)).printed();
         let of = |name: &str| {
             let line = said.lines().find(|line| line.trim_start().starts_with(name));
             line.and_then(|line| line.split_whitespace().last())
@@ -124,7 +124,7 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     };
     let expected = |kafka: &str, listen: &str| (kafka.to_owned(), listen.to_owned(), "redis".to_owned());
     assert_eq!(
-        kafka_and_listen(&mut command()),
+        kafka_and_listen(&mut command(), &[]),
         expected("file:1", "127.0.0.1:1")
     );
     let with_env = || {
@@ -133,13 +133,12 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
         command
     };
     assert_eq!(
-        kafka_and_listen(&mut with_env()),
+        kafka_and_listen(&mut with_env(), &[]),
         expected("env:2", "127.0.0.1:2")
     );
-    let mut with_flags = with_env();
-    with_flags.args(["--kafka-brokers", "flag:3", "--listen", "127.0.0.1:3"]);
+    let flags = ["--kafka-brokers", "flag:3", "--listen", "127.0.0.1:3"];
     assert_eq!(
-        kafka_and_listen(&mut with_flags),
+        kafka_and_listen(&mut with_env(), &flags),
         expected("flag:3", "127.0.0.1:3")
     );
 }

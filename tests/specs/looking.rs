@@ -79,7 +79,7 @@ async fn dry_run_shows_what_would_become_of_records_and_stores_and_commits_nothi
     assert!(
         dry_run(&["--from", "soon"])
             .complaint()
-            .contains("--from must be")
+            .contains("--from is earliest, an offset or a time")
     );
     assert!(
         dry_run(&["--stream", "nope"])

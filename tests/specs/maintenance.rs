@@ -26,7 +26,7 @@ async fn rewind_reads_a_range_again_and_judges_its_dead_letters_anew() {
     assert!(
         rewind(config, "soon")
             .complaint()
-            .contains("an offset or an RFC 3339 time")
+            .contains("--to is an offset or a time")
     );
     assert_eq!(
         rewind(config, "1").printed(),

@@ -1,3 +1,5 @@
+//! Manual pages and completions of every command.
+
 use clap::ValueEnum;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Every page of the help: what it shows, its width and its examples.
+
 use std::collections::BTreeSet;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tables, as they stand in a terminal and in a file.
+
 use serde_json::json;
 
 use super::*;
