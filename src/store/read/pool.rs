@@ -99,7 +99,9 @@ impl Loan {
             }),
             // The pool's own words say no more than that there is no connection.
             Ok(Err(error)) => Err(ReadError::Unavailable(
-                error.source().map_or_else(|| error.to_string(), ToString::to_string),
+                error
+                    .source()
+                    .map_or_else(|| error.to_string(), ToString::to_string),
             )),
             Err(_) => Err(ReadError::Unavailable("it does not answer".to_owned())),
         }
