@@ -109,7 +109,7 @@ const MADE_IN: [(&str, &[&str]); 3] = [
     ("Viewer::everyone()", &["access/principal.rs"]),
     (
         "Viewer::operator()",
-        &["actors/aggregates/engine.rs", "offline.rs"],
+        &["actors/aggregates/engine.rs", "demo/stored.rs", "offline.rs"],
     ),
     ("Viewer::of(", &[]),
 ];

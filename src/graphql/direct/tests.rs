@@ -79,7 +79,7 @@ fn batches() -> impl Strategy<Value = Vec<Batch>> {
     let batch = (stored, any::<u32>(), folded).prop_map(|(stored, conflated, folded)| Batch {
         cursor: SharedCursor::new(Cursor {
             positions: Positions::from([(1, i64::from(conflated))]),
-            backfill: conflated.is_multiple_of(2).then(|| Backfill {
+            backfill: conflated.is_multiple_of(2).then_some(Backfill {
                 since: Micros(0),
                 done: None,
             }),
