@@ -74,6 +74,17 @@ export function useDashboard() {
     };
   }, [isWritten, keep, views, write]);
 
+  // The router would come back for it if it were written on the way to another page.
+  useEffect(() => {
+    const writeNow = () => {
+      if (timer.current === undefined) return;
+      clearTimeout(timer.current);
+      write();
+    };
+    document.addEventListener('click', writeNow, true);
+    return () => document.removeEventListener('click', writeNow, true);
+  }, [write]);
+
   // The link in the header leads to what is here already.
   const before = useRef(search);
   useEffect(() => {
