@@ -8,6 +8,7 @@ use anyhow::Result;
 use crate::app::App;
 use crate::config::{Config, Overrides, StreamConfig};
 use crate::store::read::{ReadLimits, Reader};
+use crate::terminal::shell;
 use greeting::Greeting;
 use replay::Replay;
 use senders::{GATEWAY, SERIES};
@@ -64,11 +65,8 @@ pub fn replay(app: &App, config: &Config, pace: Duration) -> Result<impl Future<
 
 /// Prints addresses, and commands to paste.
 pub fn greet(app: &App, config: &Config) {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    let called = std::env::args().next();
-    let called = called.filter(|called| !called.is_empty() && called.chars().all(is_plain));
     let greeting = Greeting {
-        program: called.as_deref().unwrap_or("streamsync"),
+        program: &shell::program(),
         url: &app.url(),
         kafka: app.broker.bootstrap_servers(),
         kafka_is_embedded: app.broker.is_embedded(),

@@ -94,15 +94,9 @@ mod tests {
 
     #[test]
     fn a_request_of_more_parts_than_memory_is_refused() {
-        let wrapped = |number: u8, inner: &[u8]| {
-            let mut bytes = vec![number << 3 | 2];
-            let mut length = inner.len();
-            while length >= 0x80 {
-                bytes.push(length as u8 | 0x80);
-                length >>= 7;
-            }
-            bytes.push(length as u8);
-            bytes.extend(inner);
+        let wrapped = |number, inner: &Vec<u8>| {
+            let mut bytes = Vec::new();
+            prost::encoding::bytes::encode(number, inner, &mut bytes);
             bytes
         };
         let points = [0x0a, 0x00].repeat(MESSAGES_MAX);

@@ -3,7 +3,6 @@
 //! All checks run side by side, each with a time bound, so that a server that is away is a failure and
 //! never a wait. Nothing is changed anywhere, and nothing that is printed holds a password.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -11,6 +10,7 @@ use clap::Args;
 use futures_util::join;
 use tokio::time::timeout;
 
+use crate::client::Screen;
 use crate::config::{Config, Overrides};
 use crate::terminal::shell;
 use finding::Finding;
@@ -56,10 +56,9 @@ pub fn run(overrides: &Overrides, args: &DoctorArgs) -> Result<()> {
     if args.json {
         println!("{:#}", report::json(&findings));
     } else {
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let coloured = std::io::stdout().is_terminal() && !no_color;
         println!("streamsync {}\n", env!("CARGO_PKG_VERSION"));
-        println!("{}", report::text(&findings, coloured));
+        let screen = Screen::of(&std::io::stdout());
+        println!("{}", report::text(&findings, screen.colours));
     }
     let counts = Counts::of(&findings);
     if counts.failures > 0 || (args.strict && counts.warnings > 0) {

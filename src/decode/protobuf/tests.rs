@@ -32,14 +32,8 @@ fn refused(decoder: &Decoder, payload: &[u8]) -> RecordError {
 
 /// A field of bytes, as the wire has it.
 fn framed(number: u8, inner: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![number << 3 | 2];
-    let mut length = inner.len();
-    while length >= 0x80 {
-        bytes.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    bytes.push(length as u8);
-    bytes.extend(inner);
+    let mut bytes = Vec::new();
+    prost::encoding::bytes::encode(number.into(), &inner.to_vec(), &mut bytes);
     bytes
 }
 
